@@ -1,0 +1,102 @@
+"""All settings of the system, read once by each entry point and handed down as plain values.
+
+Order of precedence: environment variable (prefix ``BP_``), then the ``.env`` file, then the default below. A name that
+starts with ``BP_`` and is not listed here is refused, so that a misspelt setting never passes unnoticed. A secret may be
+kept in a file: ``BP_ELASTICSEARCH_PASSWORD=@/run/secrets/elasticsearch`` reads it from there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from conf.errors import UserError
+
+PREFIX = "BP_"
+SECRET_FILE_MARK = "@"
+
+
+class SettingsError(UserError):
+    """A setting is unknown or has a value that cannot be used."""
+
+
+class Settings(BaseModel):
+    """Every setting with its default; see the table in README.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_topic: str = Field("blood-pressure-data", pattern=r"^[A-Za-z0-9._-]{1,249}$")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ssl_ca: Path | None = None
+
+    elasticsearch_url: str = Field("http://127.0.0.1:9200", pattern=r"^https?://[^\s]+$")
+    elasticsearch_user: str | None = None
+    elasticsearch_password: SecretStr | None = None
+    elasticsearch_api_key: SecretStr | None = None
+    elasticsearch_ca: Path | None = None
+
+    spark_master: str = "local[*]"
+    trigger_seconds: float = Field(2.0, ge=0)
+    max_offsets_per_trigger: int = Field(100_000, gt=0)
+    shuffle_partitions: int = Field(2, gt=0)
+
+    min_readings: int = Field(10, ge=1, le=30)
+    max_age_days: int = Field(400, ge=0)
+    patient_key: Literal["id", "source"] = "id"
+
+    local_dir: Path = Path(".local")
+    data_dir: Path = Path("data")
+    model_dir: Path = Path("models")
+    checkpoint_dir: Path = Path(".local/checkpoints")
+
+    web_port: int = Field(5000, ge=0, le=65535)
+    secret_key: SecretStr | None = None
+    language: Literal["fr", "en"] = "fr"
+
+    @field_validator("kafka_password", "elasticsearch_password", "elasticsearch_api_key", "secret_key", mode="before")
+    @classmethod
+    def _read_secret_file(cls, value: object) -> object:
+        if isinstance(value, str) and value.startswith(SECRET_FILE_MARK):
+            return Path(value.removeprefix(SECRET_FILE_MARK)).read_text(encoding="utf-8").strip()
+        return value
+
+
+def load_settings(environment: Mapping[str, str] = os.environ, env_file: Path = Path(".env")) -> Settings:
+    """Read the settings; raise `SettingsError` with every fault and the list of valid names."""
+    values = {**_from_file(env_file), **_with_prefix(environment)}
+    names = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    _refuse_unknown(values, names)
+    try:
+        return Settings(**{names[key]: value for key, value in values.items() if value != ""})
+    except (ValidationError, OSError) as error:
+        raise SettingsError(_explain(error)) from error
+
+
+def _from_file(env_file: Path) -> dict[str, str]:
+    return _with_prefix({key: value or "" for key, value in dotenv_values(env_file).items()})
+
+
+def _with_prefix(environment: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in environment.items() if key.startswith(PREFIX)}
+
+
+def _refuse_unknown(values: Mapping[str, str], names: Mapping[str, str]) -> None:
+    unknown = sorted(set(values) - set(names))
+    if unknown:
+        raise SettingsError(f"Unknown setting {', '.join(unknown)}. Valid names: {', '.join(sorted(names))}.")
+
+
+def _explain(error: ValidationError | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"The secret file {error.filename} cannot be read ({error.strerror}). Check its path and permissions."
+    faults = (f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
+    return "Setting not usable. " + "; ".join(faults) + "."

@@ -1,0 +1,48 @@
+"""The 120 features of a window, in one place: their names, their order, and the function that makes them.
+
+The stream and every batch job call `feature_matrix`, so that a model meets in service exactly what it met in training.
+This module knows neither Spark nor files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW_LENGTH: Final = 30
+MEASURES: Final = ("systolic", "diastolic", "heart_rate", "hours_before_newest")
+FEATURE_NAMES: Final = tuple(
+    f"{measure}_lag{lag:02d}" for lag in range(WINDOW_LENGTH - 1, -1, -1) for measure in MEASURES
+)
+MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The last 30 readings of n patients, oldest first and right-aligned: the newest reading is in column 29.
+
+    Every array has shape (n, 30). A slot without a reading has NaN pressures; an absent heart rate is NaN.
+    `effective_us` is in microseconds since the epoch, UTC; its value in an empty slot means nothing.
+    """
+
+    effective_us: NDArray[np.int64]
+    systolic: NDArray[np.float32]
+    diastolic: NDArray[np.float32]
+    heart_rate: NDArray[np.float32]
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Which slots hold a reading, shape (n, 30)."""
+        return ~np.isnan(self.systolic)
+
+
+def feature_matrix(windows: Windows) -> NDArray[np.float32]:
+    """Lay windows out as float32 rows of shape (n, 120) in the order of `FEATURE_NAMES`; missing values are NaN."""
+    newest_us = windows.effective_us[:, -1:]
+    hours = ((newest_us - windows.effective_us) / MICROSECONDS_PER_HOUR).astype(np.float32)
+    hours[~windows.filled] = np.nan
+    measures = (windows.systolic, windows.diastolic, windows.heart_rate, hours)
+    return np.stack(measures, axis=2, dtype=np.float32).reshape(len(newest_us), len(FEATURE_NAMES))
