@@ -1,0 +1,1 @@
+"""Simulated patients that send FHIR Observations to Kafka."""
