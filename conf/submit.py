@@ -1,0 +1,119 @@
+"""Submit a job of `jobs/` with pyspark's own spark-submit. Called by spark-submit.sh, which has prepared the machine.
+
+On a local master the workers share this process's source tree. On a cluster the executors get the project's packages as
+a zip, so nothing has to be installed on them beside Python and conf/requirements.lock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from conf.errors import run_main
+from conf.jars import JARS_DIR
+from conf.settings import Settings, load_settings
+
+PACKAGES = ("jobs", "ml", "conf", "producer")
+PACKAGED_SUFFIXES = (".py", ".json")
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed: the same sources always give the same bytes
+DEFAULTS_FILE = Path("conf/spark-defaults.conf")
+LOCAL_RETRIES = 3  # local mode fails a job at a task's first failure unless told otherwise; a cluster tries 4 times
+LOOPBACK = "127.0.0.1"
+
+
+def with_retries(master: str) -> str:
+    """Let local mode try a failed task again, as clusters do: ``local[*]`` becomes ``local[*,3]``."""
+    return re.sub(r"^local\[([*\d]+)\]$", rf"local[\1,{LOCAL_RETRIES}]", master)
+
+
+def is_local(master: str) -> bool:
+    """Driver and executors are one process."""
+    return master == "local" or master.startswith("local[")
+
+
+def stays_on_this_machine(master: str) -> bool:
+    """Nothing of this master lives on another machine, so all may be bound to the loopback address."""
+    return master.startswith("local") or urlsplit(master).hostname in ("localhost", LOOPBACK)
+
+
+def write_package(root: Path, target: Path) -> None:
+    """Zip the project's packages into `target`, byte for byte the same for the same sources."""
+    files = (path for package in PACKAGES for path in (root / package).rglob("*") if path.suffix in PACKAGED_SUFFIXES)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(f".{os.getpid()}")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(files):
+            archive.writestr(zipfile.ZipInfo(path.relative_to(root).as_posix(), ZIP_DATE), path.read_bytes())
+    partial.replace(target)
+
+
+def submit_command(
+    settings: Settings, root: Path, conf: Iterable[str], job: str, arguments: Iterable[str]
+) -> list[str]:
+    """The whole spark-submit command line; `conf` are ``key=value`` pairs that win over conf/spark-defaults.conf."""
+    master = settings.spark_master
+    extra = (
+        [f"spark.driver.host={LOOPBACK}", f"spark.driver.bindAddress={LOOPBACK}"]
+        if stays_on_this_machine(master)
+        else []
+    )
+    return [
+        str(Path(sys.prefix) / "bin" / "spark-submit"),
+        *("--master", with_retries(master), "--name", f"blood-pressure-{job}"),
+        *("--properties-file", str(root / DEFAULTS_FILE)),
+        *("--jars", ",".join(str(jar) for jar in sorted((root / JARS_DIR / "spark").glob("*.jar")))),
+        *([] if is_local(master) else ["--py-files", str(package_path(settings))]),
+        *(part for pair in (*extra, *conf) for part in ("--conf", pair)),
+        *(str(root / "jobs" / f"{job}.py"), *arguments),
+    ]
+
+
+def submit_environment(environment: Mapping[str, str], settings: Settings, root: Path) -> dict[str, str]:
+    """The environment of spark-submit: this Python, this source tree, the project's log4j2 file."""
+    here = {
+        "PYTHONPATH": str(root),
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_CONF_DIR": str(root / "conf"),
+    }
+    workers = (
+        {}
+        if "PYSPARK_PYTHON" in environment and not is_local(settings.spark_master)
+        else {"PYSPARK_PYTHON": sys.executable}
+    )
+    loopback = {"SPARK_LOCAL_IP": LOOPBACK} if stays_on_this_machine(settings.spark_master) else {}
+    # A SPARK_HOME of another installation would make spark-submit start that one's Spark with this one's Python.
+    inherited = {key: value for key, value in environment.items() if key != "SPARK_HOME"}
+    return {**loopback, **inherited, **here, **workers}
+
+
+def package_path(settings: Settings) -> Path:
+    """Where the zip for the executors is written."""
+    return settings.local_dir.absolute() / "blood-pressure-surveillance.zip"
+
+
+def main() -> None:
+    """Replace this process by spark-submit."""
+    parser = argparse.ArgumentParser(prog="./spark-submit.sh", description="Submit a job of jobs/ to Spark.")
+    parser.add_argument(
+        "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting, may be repeated"
+    )
+    parser.add_argument("job")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    root, settings = Path.cwd(), load_settings()
+    memory = os.environ.get("SPARK_DRIVER_MEMORY")
+    conf = [*([f"spark.driver.memory={memory}"] if memory else []), *options.conf]
+    if not is_local(settings.spark_master):
+        write_package(root, package_path(settings))
+    command = submit_command(settings, root, conf, options.job, options.arguments)
+    os.execve(command[0], command, submit_environment(os.environ, settings, root))  # noqa: S606 - no shell is the point
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
