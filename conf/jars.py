@@ -1,6 +1,7 @@
 """The jars and archives of `ivy.xml`: fetched by the Ivy inside pyspark, checked against `jars.lock`.
 
-Standard library only, because it runs before the environment exists. A line of the lock reads ``sha256  configuration/file-name``. After a change of `ivy.xml`, write it anew with
+Standard library only, because it runs before the environment exists. A line of the lock reads
+``sha256  configuration/file-name``. After a change of `ivy.xml`, write it anew with
 ``.venv/bin/python -m conf.jars --write-lock`` and look at what changed before committing it.
 """
 

@@ -1,7 +1,8 @@
 """Prepare this machine once: the Python environment `.venv` and the jars. Called by spark-submit.sh.
 
-Standard library only, because it runs before the environment exists. A stamp of the lock files and the Python version makes the next start skip everything. All output of pip and Ivy goes to
-`.local/logs/setup.log`; on the terminal each step takes one line.
+Standard library only, because it runs before the environment exists. A stamp of the lock files and the Python version
+makes the next start skip everything. All output of pip and Ivy goes to `.local/logs/setup.log`; on the terminal each
+step takes one line.
 """
 
 from __future__ import annotations
