@@ -1,7 +1,8 @@
 """Submit a job of `jobs/` with pyspark's own spark-submit. Called by spark-submit.sh, which has prepared the machine.
 
 On a local master the workers share this process's source tree. On a cluster the executors get the project's packages as
-a zip, so nothing has to be installed on them beside Python and conf/requirements.lock.
+a zip in their working folder, so nothing has to be installed on them beside Python and conf/requirements.lock. The zip
+is not a ``--py-files``, which the driver would import from, too: there the sources and their data files are read.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from conf.settings import Settings, load_settings
 
 PACKAGES = ("jobs", "ml", "conf", "producer")
 PACKAGED_SUFFIXES = (".py", ".json")
+PACKAGE_NAME = "blood-pressure-surveillance.zip"
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed: the same sources always give the same bytes
 DEFAULTS_FILE = Path("conf/spark-defaults.conf")
 LOCAL_RETRIES = 3  # local mode fails a job at a task's first failure unless told otherwise; a cluster tries 4 times
@@ -57,44 +59,47 @@ def submit_command(
     settings: Settings, root: Path, conf: Iterable[str], job: str, arguments: Iterable[str]
 ) -> list[str]:
     """The whole spark-submit command line; `conf` are ``key=value`` pairs that win over conf/spark-defaults.conf."""
-    master = settings.spark_master
-    extra = (
-        [f"spark.driver.host={LOOPBACK}", f"spark.driver.bindAddress={LOOPBACK}"]
-        if stays_on_this_machine(master)
-        else []
-    )
+    pairs = [*_master_conf(settings.spark_master), *conf]
     return [
         str(Path(sys.prefix) / "bin" / "spark-submit"),
-        *("--master", with_retries(master), "--name", f"blood-pressure-{job}"),
+        *("--master", with_retries(settings.spark_master), "--name", f"blood-pressure-{job}"),
         *("--properties-file", str(root / DEFAULTS_FILE)),
         *("--jars", ",".join(str(jar) for jar in sorted((root / JARS_DIR / "spark").glob("*.jar")))),
-        *([] if is_local(master) else ["--py-files", str(package_path(settings))]),
-        *(part for pair in (*extra, *conf) for part in ("--conf", pair)),
+        *([] if is_local(settings.spark_master) else ["--files", str(package_path(settings))]),
+        *(part for pair in pairs for part in ("--conf", pair)),
         *(str(root / "jobs" / f"{job}.py"), *arguments),
     ]
 
 
+def _master_conf(master: str) -> list[str]:
+    """The Spark settings that depend on where the executors are."""
+    addresses = [f"spark.driver.host={LOOPBACK}", f"spark.driver.bindAddress={LOOPBACK}"]
+    packages = [f"spark.executorEnv.PYTHONPATH={PACKAGE_NAME}"]
+    return (addresses if stays_on_this_machine(master) else []) + ([] if is_local(master) else packages)
+
+
 def submit_environment(environment: Mapping[str, str], settings: Settings, root: Path) -> dict[str, str]:
-    """The environment of spark-submit: this Python, this source tree, the project's log4j2 file."""
-    here = {
-        "PYTHONPATH": str(root),
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "SPARK_CONF_DIR": str(root / "conf"),
+    """The environment of spark-submit: this Python, this source tree, the project's log4j2 file.
+
+    On a cluster a given ``PYSPARK_PYTHON`` stays: there the Python of the executors may be elsewhere.
+    """
+    master = settings.spark_master
+    defaults = {
+        **({"SPARK_LOCAL_IP": LOOPBACK} if stays_on_this_machine(master) else {}),
+        **({} if is_local(master) else {"PYSPARK_PYTHON": sys.executable}),
     }
-    workers = (
-        {}
-        if "PYSPARK_PYTHON" in environment and not is_local(settings.spark_master)
-        else {"PYSPARK_PYTHON": sys.executable}
-    )
-    loopback = {"SPARK_LOCAL_IP": LOOPBACK} if stays_on_this_machine(settings.spark_master) else {}
+    fixed = {
+        **{"PYTHONPATH": str(root), "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_CONF_DIR": str(root / "conf")},
+        **({"PYSPARK_PYTHON": sys.executable} if is_local(master) else {}),
+    }
     # A SPARK_HOME of another installation would make spark-submit start that one's Spark with this one's Python.
     inherited = {key: value for key, value in environment.items() if key != "SPARK_HOME"}
-    return {**loopback, **inherited, **here, **workers}
+    return {**defaults, **inherited, **fixed}
 
 
 def package_path(settings: Settings) -> Path:
     """Where the zip for the executors is written."""
-    return settings.local_dir.absolute() / "blood-pressure-surveillance.zip"
+    return settings.local_dir.absolute() / PACKAGE_NAME
 
 
 def main() -> None:
