@@ -55,7 +55,7 @@ class Retraction(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):
-    """A refused resource; `entry` is its position in the message, None if the message was one resource or unreadable."""
+    """A refused resource; `entry` is its position, None if the message is a single resource or unreadable."""
 
     reason: Reason
     detail: str

@@ -1,0 +1,99 @@
+"""The entrance of the intake: one Kafka payload in, everything it says out."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from jobs.fhir.combine import merge_readings, pair_halves
+from jobs.fhir.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
+from jobs.fhir.observation import Draft, classify, read_observation, read_reading, read_retraction
+from jobs.fhir.readings import IntakeRules, Parsed, Reading, Reject, Retraction
+from jobs.fhir.reasons import Reason, Refused
+from jobs.fhir.subject import NO_BUNDLE
+
+__all__ = ["MAX_PAYLOAD_BYTES", "IntakeRules", "parse_message"]
+
+
+def parse_message(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:
+    """Read one message, whatever its bytes; never raises.
+
+    `record_time_us` is the Kafka record time (microseconds since the epoch), against which readings from the future and
+    too old ones are told. Every resource ends as a reading, a reject or in the count of ignored ones.
+    """
+    try:
+        return _parse(payload, record_time_us, rules)
+    except Refused as refused:
+        return Parsed(rejects=[Reject(refused.reason, refused.detail, None)])
+    except Exception as error:  # an unforeseen shape must cost this message only, never the stream
+        return Parsed(rejects=[Reject(Reason.MALFORMED_JSON, f"unforeseen {type(error).__name__}", None)])
+
+
+def _parse(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:
+    documents = read_documents(payload)
+    parsed = _judge(locate_resources(documents), record_time_us, rules)
+    if parsed.rejects and len(documents) == 1 and not _is_bundle(documents[0]):
+        return replace(parsed, rejects=[replace(reject, entry=None) for reject in parsed.rejects])
+    return parsed
+
+
+def _is_bundle(document: object) -> bool:
+    return isinstance(document, dict) and document.get("resourceType") == "Bundle"
+
+
+def _judge(resources: list[Located], record_time_us: int, rules: IntakeRules) -> Parsed:
+    drafts: list[Draft] = []
+    retractions: list[Retraction] = []
+    rejects: list[Reject] = []
+    for located in resources:
+        try:
+            draft = _read(located, record_time_us, rules)
+        except Refused as refused:
+            rejects.append(Reject(refused.reason, refused.detail, located.entry))
+            retractions += _retracted(refused, located, rules)
+        else:
+            if draft is not None:
+                drafts.append(draft)
+    ignored = len(resources) - len(drafts) - len(rejects)
+    readings, more_rejects = _combine(drafts)
+    return Parsed(readings, retractions, sorted(rejects + more_rejects, key=_entry), ignored)
+
+
+def _read(located: Located, record_time_us: int, rules: IntakeRules) -> Draft | None:
+    """The draft of one resource, None if it is ignored; raise `Refused`."""
+    resource = located.resource
+    if resource is None:
+        return None
+    if isinstance(resource, Refused):
+        raise resource
+    kind = resource.get("resourceType")
+    if kind != "Observation":
+        if located.scope is NO_BUNDLE or not isinstance(kind, str):
+            raise Refused(Reason.UNSUPPORTED_RESOURCE_TYPE, kind or "no resourceType")
+        return None
+    content = classify(resource)
+    if content is None:
+        return None
+    return read_observation(resource, content, located.entry, located.scope, record_time_us, rules)
+
+
+def _retracted(refused: Refused, located: Located, rules: IntakeRules) -> list[Retraction]:
+    if refused.reason is not Reason.STATUS_ENTERED_IN_ERROR or not isinstance(located.resource, dict):
+        return []
+    retraction = read_retraction(located.resource, located.entry, located.scope, rules)
+    return [] if retraction is None else [retraction]
+
+
+def _combine(drafts: list[Draft]) -> tuple[list[Reading], list[Reject]]:
+    paired, rejects = pair_halves(drafts)
+    readings: list[Reading] = []
+    for draft in paired:
+        try:
+            readings.append(read_reading(draft))
+        except Refused as refused:
+            rejects.append(Reject(refused.reason, refused.detail, draft.entry))
+    merged, repeats = merge_readings(readings)
+    return merged, rejects + repeats
+
+
+def _entry(reject: Reject) -> int:
+    return reject.entry or 0
