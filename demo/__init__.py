@@ -1,0 +1,1 @@
+"""The whole system on one machine, with a live summary in the terminal; run by ``./spark-submit.sh``."""

@@ -1,0 +1,116 @@
+"""What the demo shows, read from two places: the metrics file of the stream and one aggregation in Elasticsearch."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from elasticsearch import ApiError, Elasticsearch, TransportError
+
+from conf.clinical import ALERT_LEVELS
+
+METRICS_FILE = "metrics.json"
+RATE_WINDOW_S = 30.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The state of the pipeline at one moment; totals count from the start of this stream."""
+
+    readings: int = 0
+    predictions: int = 0
+    rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
+    patients_by_level: Mapping[str, int] = field(default_factory=dict)
+    lag: int | None = None
+    batches: int = 0
+    ingest_ms: float | None = None
+    score_ms: float | None = None
+    model_version: str | None = None
+    spark_ui: str | None = None
+
+    @property
+    def patients(self) -> int:
+        """Patients with a prediction, also those of an earlier run."""
+        return sum(self.patients_by_level.values())
+
+    @property
+    def rejected(self) -> int:
+        """Refused messages and entries."""
+        return sum(self.rejected_by_reason.values())
+
+    def to_json(self) -> str:
+        """All figures, for scripts."""
+        return json.dumps({**asdict(self), "patients": self.patients, "rejected": self.rejected}, indent=2) + "\n"
+
+
+def read_metrics(local_dir: Path) -> dict[str, Any]:
+    """The stream's metrics file; empty before its first micro-batch."""
+    try:
+        content = json.loads((local_dir / METRICS_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def count_levels(client: Elasticsearch, index: str) -> dict[str, int] | None:
+    """Patients by alert level, highest first; None while Elasticsearch does not answer."""
+    try:
+        answer = client.search(
+            index=index,
+            size=0,
+            ignore_unavailable=True,
+            aggs={"levels": {"terms": {"field": "alert_level", "size": len(ALERT_LEVELS)}}},
+        )
+    except (ApiError, TransportError):
+        return None
+    found = answer.get("aggregations", {}).get("levels", {}).get("buckets", [])
+    counts = {bucket["key"]: int(bucket["doc_count"]) for bucket in found}
+    return {level: counts.get(level, 0) for level in reversed(ALERT_LEVELS)}
+
+
+def to_figures(metrics: Mapping[str, Any], levels: Mapping[str, int]) -> Figures:
+    """Put both sources together; whatever the metrics do not say yet keeps its empty value."""
+    queries = metrics.get("queries", {})
+    ingest, score = queries.get("ingest", {}), queries.get("score", {})
+    lags = [query["lag"] for query in (ingest, score) if query.get("lag") is not None]
+    return Figures(
+        readings=ingest.get("totals", {}).get("readings", 0),
+        predictions=score.get("totals", {}).get("predictions", 0),
+        rejected_by_reason=ingest.get("rejected_by_reason", {}),
+        patients_by_level=levels,
+        lag=max(lags, default=None),
+        batches=ingest.get("batches", 0),
+        ingest_ms=ingest.get("duration_ms"),
+        score_ms=score.get("duration_ms"),
+        model_version=metrics.get("model_version"),
+        spark_ui=metrics.get("spark_ui"),
+    )
+
+
+def waiting_for(figures: Figures) -> str | None:
+    """What has to happen next before the demo shows everything; None once it does."""
+    if figures.spark_ui is None:
+        return "Spark to start"
+    if figures.batches == 0:
+        return "the first micro-batch"
+    return "the first predictions" if figures.patients == 0 else None
+
+
+class Rates:
+    """Readings and predictions per second over the last `RATE_WINDOW_S`."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int, int]] = deque()
+
+    def add(self, now_s: float, figures: Figures) -> tuple[float, float]:
+        """Take one sample at `now_s` (any monotonic clock); return readings/s and predictions/s."""
+        self._samples.append((now_s, figures.readings, figures.predictions))
+        while now_s - self._samples[0][0] > RATE_WINDOW_S:
+            self._samples.popleft()
+        began_s, readings, predictions = self._samples[0]
+        elapsed_s = max(now_s - began_s, 1.0)
+        return (figures.readings - readings) / elapsed_s, (figures.predictions - predictions) / elapsed_s

@@ -1,0 +1,122 @@
+"""Bring the parts up in order, watch them, and take them down again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from conf.settings import Settings
+from demo.display import step
+from demo.figures import METRICS_FILE, Figures, count_levels, read_metrics, to_figures
+from demo.lock import note_part
+from demo.processes import PROJECT_ROOT, Child, early_end, require_running, start_child, stop_children, wait_for_end
+from demo.services import local_ports, start_services, stop_services
+from embedded.services import NodeName
+from jobs.indices import LATEST
+from jobs.sinks import connect
+from ml.registry import current_version
+
+PARTITIONS = 2
+REFRESH_S = 1.0
+ASK_TIMEOUT_S = 2.0
+# Together below 10 s: the parts get 6 s to end by themselves, the services are told at the latest after 2 s and need up
+# to 7 s when they have to be killed.
+PATIENCE_S = 6.0
+HEAD_START_S = 2.0
+SUBMIT = str(PROJECT_ROOT / "spark-submit.sh")
+
+
+@dataclass
+class Demo:
+    """What is up at the moment, so that it can be taken down whatever happens."""
+
+    options: Namespace
+    settings: Settings
+    console: Console
+    lock_fd: int
+    children: list[Child] = field(default_factory=list)
+
+    @property
+    def log_dir(self) -> Path:
+        """Where each part writes its output."""
+        return self.settings.local_dir / "logs"
+
+    def start(self, name: str, *command: str) -> Child:
+        """Start one part with the addresses of the running services."""
+        environment = {
+            **os.environ,
+            "BP_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
+            "BP_ELASTICSEARCH_URL": self.settings.elasticsearch_url,
+        }
+        child = start_child(name, command, self.log_dir, environment, self.lock_fd)
+        self.children.append(child)
+        note_part(self.lock_fd, child.process.pid)
+        return child
+
+
+def bring_up(demo: Demo) -> None:
+    """Services, first model, stream, producer: each step visible, each only when it is needed."""
+    with step(demo.console, "Kafka and Elasticsearch") as report:
+        demo.settings = start_services(demo.settings, _ports(demo), PARTITIONS, report)
+    if current_version(demo.settings.model_dir) is None:
+        with step(demo.console, "First model (simulated patients, about a minute)") as report:
+            _train(demo, report)
+    (demo.settings.local_dir / METRICS_FILE).unlink(missing_ok=True)  # the figures of an earlier run
+    demo.start("stream", SUBMIT, "stream")
+    options = demo.options
+    arguments = [f"--{name}={getattr(options, name)}" for name in ("patients", "interval", "speed", "history", "seed")]
+    demo.start("producer", sys.executable, "-m", "producer", *arguments)
+
+
+def _ports(demo: Demo) -> dict[NodeName, int]:
+    chosen: dict[NodeName, int | None] = {
+        "kafka": demo.options.kafka_port,
+        "elasticsearch": demo.options.elasticsearch_port,
+    }
+    usual = local_ports(demo.settings)
+    return {name: port if (asked := chosen[name]) is None else asked for name, port in usual.items()}
+
+
+def _train(demo: Demo, report: Callable[[str], None]) -> None:
+    child = demo.start("retrain", SUBMIT, "retrain")
+    began_s = time.monotonic()
+    while child.process.poll() is None:
+        report(f"training, {time.monotonic() - began_s:.0f} s")
+        time.sleep(REFRESH_S)
+    if child.process.returncode != 0:
+        raise early_end(child)
+    demo.children.remove(child)
+
+
+def watch(demo: Demo, ends_after_s: float | None) -> Iterator[tuple[Figures, float]]:
+    """Show the figures until the time is over; yields each with the seconds since the start."""
+    began_s, figures = time.monotonic(), Figures()
+    client = connect(demo.settings).options(request_timeout=ASK_TIMEOUT_S)
+    while ends_after_s is None or time.monotonic() - began_s < ends_after_s:
+        require_running(demo.children)
+        levels = count_levels(client, LATEST)
+        known = figures.patients_by_level if levels is None else levels
+        figures = to_figures(read_metrics(demo.settings.local_dir), known)
+        yield figures, time.monotonic() - began_s
+        time.sleep(REFRESH_S)
+
+
+def take_down(demo: Demo) -> None:
+    """Stop every part and the services within 10 s; further signals do not interrupt it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    stopping = threading.Thread(target=stop_children, args=(demo.children, PATIENCE_S))
+    stopping.start()
+    wait_for_end(demo.children, HEAD_START_S)
+    if local_ports(demo.settings):
+        stop_services(demo.settings)
+    stopping.join()
