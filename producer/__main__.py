@@ -1,0 +1,85 @@
+"""Command line: ``python -m producer --patients 200 --interval 15m --history 24h``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from conf.errors import run_main
+from conf.settings import Settings, load_settings
+from producer.position import Identity
+from producer.run import Options, Run
+from producer.sender import Sender
+
+UNITS_US: Final = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
+SHORTEST_INTERVAL_US: Final = UNITS_US["s"]  # the resolution of a cuff's clock
+
+
+def duration_us(text: str) -> int:
+    """Microseconds of a duration such as ``90s``, ``15m``, ``24h`` or ``2d``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a duration like 90s, 15m, 24h or 2d")
+    return int(float(match[1]) * UNITS_US[match[2]])
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line; what cannot be used ends the program with a usage line and exit code 2."""
+    parser = argparse.ArgumentParser(prog="python -m producer", description="Simulated patients that send to Kafka.")
+    parser.add_argument("--patients", type=int, default=200, help="number of patients (default 200)")
+    parser.add_argument("--interval", type=duration_us, default="15m", help="time between readings (default 15m)")
+    parser.add_argument("--speed", type=float, default=1.0, help="the past passes this many times faster (default 1)")
+    parser.add_argument("--history", type=duration_us, default="24h", help="readings sent at once (default 24h)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives other patients (default 1)")
+    parser.add_argument("--episode-factor", type=float, default=1.0, help="multiplies the rate of crisis episodes")
+    parser.add_argument("--limit-seconds", type=float, help="end this long after the history has been sent")
+    parser.add_argument("--verbose", action="store_true", help="show traces and the messages of the Kafka client")
+    chosen = parser.parse_args(arguments)
+    for name, least in {"patients": 1, "speed": 1, "seed": 0, "episode_factor": 0}.items():
+        if getattr(chosen, name) < least:
+            parser.error(f"argument --{name.replace('_', '-')}: must be at least {least}")
+    if chosen.interval < SHORTEST_INTERVAL_US:
+        parser.error("argument --interval: must be at least 1s")
+    return chosen
+
+
+def _options(chosen: argparse.Namespace, topic: str) -> Options:
+    identity = Identity(chosen.seed, chosen.patients, chosen.interval, chosen.episode_factor, topic)
+    return Options(identity, chosen.history, chosen.speed, chosen.limit_seconds)
+
+
+def _wall_us() -> int:
+    return time.time_ns() // 1_000
+
+
+def _produce(options: Options, settings: Settings) -> None:
+    run = Run(options, Sender(settings), settings.local_dir, _wall_us)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: run.stop.set())
+    try:
+        run.loop()
+    finally:
+        run.finish()
+
+
+def main() -> None:
+    """Entry point."""
+    chosen = parse_arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.INFO if chosen.verbose else logging.CRITICAL)
+
+    def produce() -> None:
+        settings = load_settings()
+        _produce(_options(chosen, settings.kafka_topic), settings)
+
+    sys.exit(run_main(produce, verbose=chosen.verbose))
+
+
+if __name__ == "__main__":
+    main()
