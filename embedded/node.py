@@ -10,7 +10,7 @@ from conf.errors import UserError
 from embedded.locks import lock_holder
 from embedded.process import find_processes, mark_of
 
-COMPLAINT = re.compile(r"ERROR|FATAL|Exception|Caused by|[Ee]rror:")
+COMPLAINT = re.compile(r"ERROR|FATAL|Exception|Caused by|[Ee]rror:\s*\S")
 STACK_FRAME = ("at ", "... ")
 
 

@@ -20,6 +20,7 @@ java.net.BindException: Address already in use
     ("log", "complaint"),
     [
         (JAVA_TRACE, "java.net.BindException: Address already in use"),
+        ("error: no heap\nerror:\nlast\n", "error: no heap"),
         ("first\nlast\n\n", "last"),
         ("", "it wrote nothing"),
     ],
