@@ -30,10 +30,11 @@ _CODES: Final[dict[Meaning, dict[str, tuple[str, ...]]]] = {
     Meaning.AVERAGE: {LOINC: ("96607-7", "96608-5", "96609-3", "8490-5", "8472-3")},  # the last two: means of 24 h
 }
 MEANINGS: Final[dict[tuple[str, str], Meaning]] = {
-    (system, code): meaning
+    (uri, code): meaning
     for meaning, systems in _CODES.items()
     for system, codes in systems.items()
     for code in codes
+    for uri in (system, f"{system}/")
 }
 
 
@@ -51,4 +52,4 @@ def _meaning(coding: object) -> Meaning | None:
     system, code = coding.get("system"), coding.get("code")
     if not isinstance(system, str) or not isinstance(code, str):
         return None
-    return MEANINGS.get((system, code)) or MEANINGS.get((system.rstrip("/"), code))
+    return MEANINGS.get((system, code))

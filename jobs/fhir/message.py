@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from jobs.fhir.combine import merge_readings, pair_halves
 from jobs.fhir.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
+from jobs.fhir.fast_path import read_plainly
 from jobs.fhir.observation import Draft, classify, read_observation, read_reading, read_retraction
 from jobs.fhir.readings import IntakeRules, Parsed, Reading, Reject, Retraction
 from jobs.fhir.reasons import Reason, Refused
@@ -30,10 +31,18 @@ def parse_message(payload: bytes | None, record_time_us: int, rules: IntakeRules
 
 def _parse(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:
     documents = read_documents(payload)
+    if len(documents) == 1 and (reading := _plain_reading(documents[0], record_time_us, rules)):
+        return Parsed(readings=[reading])
     parsed = _judge(locate_resources(documents), record_time_us, rules)
     if parsed.rejects and len(documents) == 1 and not _is_bundle(documents[0]):
         return replace(parsed, rejects=[replace(reject, entry=None) for reject in parsed.rejects])
     return parsed
+
+
+def _plain_reading(document: object, record_time_us: int, rules: IntakeRules) -> Reading | None:
+    if isinstance(document, dict) and document.get("resourceType") == "Observation":
+        return read_plainly(document, record_time_us, rules)
+    return None
 
 
 def _is_bundle(document: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -60,7 +61,7 @@ def classify(observation: JsonObject) -> Content | None:
 
 
 def _sort_components(components: object) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
-    sorted_by: dict[Meaning, list[JsonObject]] = {meaning: [] for meaning in Meaning}
+    sorted_by: dict[Meaning, list[JsonObject]] = defaultdict(list)
     for component in components if isinstance(components, list) else ():
         if isinstance(component, dict):
             for meaning in meanings(component.get("code"))[:1]:
@@ -88,8 +89,8 @@ def read_observation(
         instant.utc_offset_minutes,
         status,
         observation_id(observation),
-        _version_id(observation),
-        _device_id(observation),
+        version_id(observation),
+        device_id(observation),
         status_flags + subject_flags + time_flags,
         entry,
         content.measured,
@@ -117,12 +118,14 @@ def observation_id(observation: JsonObject) -> str | None:
     return short_text(observation.get("id")) or first_identifier(observation.get("identifier"))
 
 
-def _version_id(observation: JsonObject) -> str | None:
+def version_id(observation: JsonObject) -> str | None:
+    """``meta.versionId``, if there is one."""
     meta = observation.get("meta")
     return short_text(meta.get("versionId")) if isinstance(meta, dict) else None
 
 
-def _device_id(observation: JsonObject) -> str | None:
+def device_id(observation: JsonObject) -> str | None:
+    """The id at the end of the device's reference, if there is one."""
     device = observation.get("device")
     return last_part(device.get("reference")) if isinstance(device, dict) else None
 

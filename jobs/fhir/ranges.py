@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from jobs.fhir.reasons import Reason
@@ -33,6 +34,7 @@ def pulse_pressure(systolic: float, diastolic: float) -> float:
     return round(systolic - diastolic, 6)
 
 
+@lru_cache(maxsize=8192)
 def impossible_pressure(systolic: float, diastolic: float) -> Reason | None:
     """Why a pair of pressures (mmHg) cannot be true, or None."""
     if not POSSIBLE_SYSTOLIC.holds(systolic):
@@ -46,6 +48,7 @@ def impossible_pressure(systolic: float, diastolic: float) -> Reason | None:
     return None
 
 
+@lru_cache(maxsize=8192)  # the same pairs come again and again
 def implausible_pressure(systolic: float, diastolic: float) -> tuple[str, ...]:
     """Flags of possible but unlikely pressures (mmHg)."""
     checks = (

@@ -34,35 +34,39 @@ NO_BUNDLE: Final = Scope()
 
 
 def read_subject(observation: JsonObject, scope: Scope, rules: IntakeRules) -> tuple[str, tuple[str, ...]]:
-    """The patient id and, for a bare id, its flag; raise `Refused` with one of the SUBJECT_ reasons."""
+    """The patient id and, for a bare id, its flag; raise `Refused` with one of the SUBJECT_ reasons.
+
+    A reference that leads nowhere is no loss if a complete identifier stands beside it.
+    """
     subject = observation.get("subject")
     if not isinstance(subject, dict):
         raise Refused(Reason.SUBJECT_MISSING, "no subject" if subject is None else f"a {type(subject).__name__}")
+    _refuse_other_type(subject.get("type"))
     reference = subject.get("reference")
-    _refuse_other_type(subject)
-    identifier = identifier_text(subject.get("identifier"))
     if reference in (None, ""):
-        if identifier is None:
-            _refuse_nameless(subject)
-        return str(identifier), ()
+        return _read_identifier(subject), ()
     try:
         return _resolve(reference, subject, scope, rules)
     except Refused as refused:
+        identifier = identifier_text(subject.get("identifier"))
         if refused.reason is Reason.SUBJECT_UNRESOLVED and identifier is not None:
             return identifier, ()
         raise
 
 
-def _refuse_other_type(subject: JsonObject) -> None:
-    kind = subject.get("type")
+def _refuse_other_type(kind: object) -> None:
     if isinstance(kind, str) and kind.rpartition("/")[2] != PATIENT:
         raise Refused(Reason.SUBJECT_NOT_A_PATIENT, f"type {kind}")
 
 
-def _refuse_nameless(subject: JsonObject) -> None:
-    if subject.get("identifier") is None:
+def _read_identifier(subject: JsonObject) -> str:
+    identifier = subject.get("identifier")
+    if identifier is None:
         raise Refused(Reason.SUBJECT_MISSING, "neither reference nor identifier")
-    raise Refused(Reason.SUBJECT_UNRESOLVED, f"identifier without a usable system and value: {subject['identifier']}")
+    text = identifier_text(identifier)
+    if text is None:
+        raise Refused(Reason.SUBJECT_UNRESOLVED, f"identifier without a usable system and value: {identifier}")
+    return text
 
 
 def _resolve(reference: object, subject: JsonObject, scope: Scope, rules: IntakeRules) -> tuple[str, tuple[str, ...]]:
