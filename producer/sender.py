@@ -17,8 +17,8 @@ BOOTSTRAP_TIMEOUT_MS: Final = 8_000
 DELIVERY_TIMEOUT_MS: Final = 600_000  # outlives a restart of the broker; a stop request does not wait for it
 LINGER_MS: Final = 20
 BATCH_BYTES: Final = 256 * 1024
-# Without the optional packages lz4 and crc32c, kafka-python checksums in Python: four times slower than gzip's zlib, which
-# leaves it twenty times fewer bytes.
+# Without the optional packages lz4 and crc32c, kafka-python computes checksums byte by byte in Python. gzip then makes
+# sending four times faster, because it leaves a twentieth of the bytes.
 COMPRESSION: Final = "lz4" if has_lz4() else "gzip"
 MOST_UNACKNOWLEDGED: Final = 20_000  # kafka-python 3 buffers without limit
 FLUSH_STEP_S: Final = 0.5
