@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from embedded.node import last_complaint
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.1
+PROC = Path("/proc")
+DEAD_STATES = ("Z", "X")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Child:
     def is_alive(self) -> bool:
         """Whether any process of its group is left."""
         self.process.poll()
+        if (PROC / "self" / "stat").exists():
+            return any(group == self.process.pid and state not in DEAD_STATES for state, group in _states_and_groups())
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, 0)
             return True
@@ -86,6 +90,14 @@ def wait_for_end(children: Sequence[Child], timeout_s: float) -> bool:
             return False
         time.sleep(POLL_S)
     return True
+
+
+def _states_and_groups() -> Iterator[tuple[str, int]]:
+    """State and process group of every process. A signal cannot tell a dead one that nobody has waited for yet."""
+    for file in PROC.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            state, _parent, group = file.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            yield state, int(group)
 
 
 def _signal_group(child: Child, wanted: signal.Signals) -> None:

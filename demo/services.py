@@ -1,4 +1,4 @@
-"""The Kafka and Elasticsearch of the demo: embedded where the settings' address is on this machine, else the real one."""
+"""The Kafka and Elasticsearch of the demo: embedded where the address is on this machine."""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.figures import Figures, Rates, read_metrics, to_figures, waiting_for
+
+LEVELS = {"CRITICAL": 1, "HIGH": 2, "MEDIUM": 3, "LOW": 4}
+
+
+def metrics(**changes: Any) -> dict[str, Any]:
+    ingest = {
+        "batches": 8,
+        "duration_ms": 400,
+        "lag": 5,
+        "totals": {"messages": 1000, "readings": 990, "rejected": 8, "ignored": 2},
+        "rejected_by_reason": {"TIME_MISSING": 8},
+    }
+    score = {"batches": 4, "duration_ms": 900, "lag": 70, "totals": {"messages": 1000, "predictions": 900}}
+    content = {"spark_ui": "http://127.0.0.1:4040", "model_version": "m1"}
+    return {**content, "queries": {"ingest": ingest, "score": score}, **changes}
+
+
+def test_figures_take_readings_from_ingest_and_predictions_from_score() -> None:
+    figures = to_figures(metrics(), LEVELS)
+
+    assert (figures.readings, figures.predictions, figures.rejected, figures.patients) == (990, 900, 8, 10)
+    assert (figures.ingest_ms, figures.score_ms, figures.model_version) == (400, 900, "m1")
+
+
+def test_the_lag_is_that_of_the_query_further_behind() -> None:
+    assert to_figures(metrics(), LEVELS).lag == 70
+
+
+def test_metrics_of_a_stream_that_has_just_begun_give_empty_figures() -> None:
+    assert to_figures({}, {}) == Figures()
+    assert to_figures({"queries": {}}, {}) == Figures()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_metrics_file_that_cannot_be_read_counts_as_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "metrics.json").write_text(content)
+
+    assert read_metrics(tmp_path) == {}
+
+
+def test_a_missing_metrics_file_counts_as_none(tmp_path: Path) -> None:
+    assert read_metrics(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "levels", "awaited"),
+    [
+        ({"spark_ui": None}, {}, "Spark to start"),
+        ({"queries": {}}, {}, "the first micro-batch"),
+        ({}, {}, "the first predictions"),
+        ({}, LEVELS, None),
+    ],
+)
+def test_the_demo_says_what_it_waits_for(changes: dict[str, Any], levels: dict[str, int], awaited: str | None) -> None:
+    assert waiting_for(to_figures(metrics(**changes), levels)) == awaited
+
+
+def test_rates_are_those_of_the_last_half_minute() -> None:
+    rates = Rates()
+    assert rates.add(0.0, Figures(readings=0, predictions=0)) == (0.0, 0.0)
+    assert rates.add(10.0, Figures(readings=100, predictions=50)) == (10.0, 5.0)
+    assert rates.add(40.0, Figures(readings=400, predictions=50)) == (10.0, 0.0)
+
+
+def test_the_json_for_scripts_holds_the_sums_too() -> None:
+    content = json.loads(to_figures(metrics(), LEVELS).to_json())
+
+    assert (content["patients"], content["rejected"], content["patients_by_level"]) == (10, 8, LEVELS)
