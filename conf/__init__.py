@@ -1,0 +1,1 @@
+"""Settings, errors, clinical constants and every configuration file."""

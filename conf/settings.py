@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from conf.errors import UserError
 
 PREFIX = "BP_"
+TEST_PREFIX = "BP_TEST_"  # read by the tests only
 SECRET_FILE_MARK = "@"
 
 
@@ -28,7 +29,7 @@ class SettingsError(UserError):
 class Settings(BaseModel):
     """Every setting with its default; see the table in README.md."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     kafka_topic: str = Field("blood-pressure-data", pattern=r"^[A-Za-z0-9._-]{1,249}$")
@@ -69,6 +70,12 @@ class Settings(BaseModel):
             return Path(value.removeprefix(SECRET_FILE_MARK)).read_text(encoding="utf-8").strip()
         return value
 
+    @field_validator("local_dir", "data_dir", "model_dir", "checkpoint_dir")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        """Spark's workers run in directories of their own."""
+        return value.absolute()
+
 
 def load_settings(environment: Mapping[str, str] = os.environ, env_file: Path = Path(".env")) -> Settings:
     """Read the settings; raise `SettingsError` with every fault and the list of valid names."""
@@ -86,7 +93,9 @@ def _from_file(env_file: Path) -> dict[str, str]:
 
 
 def _with_prefix(environment: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in environment.items() if key.startswith(PREFIX)}
+    return {
+        key: value for key, value in environment.items() if key.startswith(PREFIX) and not key.startswith(TEST_PREFIX)
+    }
 
 
 def _refuse_unknown(values: Mapping[str, str], names: Mapping[str, str]) -> None:

@@ -1,0 +1,1 @@
+"""The Spark jobs, and the pure functions they wire together."""

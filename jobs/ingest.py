@@ -1,0 +1,196 @@
+"""What the ingest query does with parsed messages: every entry ends in exactly one place.
+
+Readings go to the observation of their instant, refused entries to the rejected index, other resources to a count.
+The common case is one bulk `create` per batch; only where an instant is met again is the stored document read and
+`jobs.observations.resolve` asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import NamedTuple
+
+import msgspec
+import pyarrow as pa
+from elasticsearch import Elasticsearch
+
+from conf.settings import Settings
+from jobs.archive import write_archive
+from jobs.fhir.readings import IntakeRules, Reject
+from jobs.fhir.reasons import Reason
+from jobs.indices import OBSERVATIONS, REJECTED, instant_id, isoformat_us, monthly_index, rejected_id
+from jobs.intake import STORED_PAYLOAD_BYTES, Message, parse_batches
+from jobs.observations import Document, Resolution, Verdict, observation_document, resolve
+from jobs.outcome import REASON_PREFIX, outcome_row
+from jobs.revisions import apply_revisions
+from jobs.sinks import Operation, connect, fetch, write
+
+
+class Instant(NamedTuple):
+    """The place of one patient's reading of one instant: index and document id."""
+
+    index: str
+    id: str
+
+
+class Arrival(NamedTuple):
+    """A message's document on its way to its instant, and what a refusal would have to name."""
+
+    document: Document
+    message: Message
+    entry: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The micro-batch at hand, the same for all of its partitions."""
+
+    settings: Settings
+    rules: IntakeRules
+    batch_id: int
+    ingested_at: str
+
+
+def store_partition(rows: Iterator[pa.RecordBatch], batch: Batch) -> Iterator[pa.RecordBatch]:
+    """Arrow batches of messages -> one row with the counts of what was done (see `jobs.outcome`)."""
+    counts: Counter[str] = Counter()
+    client = connect(batch.settings)
+    started = time.monotonic()
+    for messages in parse_batches(rows, batch.rules):
+        counts["parse_ms"] += _milliseconds_since(started)
+        counts.update(store_messages(client, messages, batch))
+        started = time.monotonic()
+    yield outcome_row(counts)
+
+
+def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Batch) -> Counter[str]:
+    """Store one Arrow batch of messages; return what was counted."""
+    started = time.monotonic()
+    arrivals = _by_instant(messages, batch)
+    resolutions = _store_instants(client, arrivals)
+    duplicates = _duplicates(arrivals, resolutions)
+    rejects = [(message, reject) for message in messages for reject in message.parsed.rejects] + duplicates
+    write(client, [_rejected_operation(message, reject, batch) for message, reject in rejects])
+    apply_revisions(client, messages, batch.settings.kafka_topic, batch.ingested_at)
+    written = time.monotonic()
+    _archive(messages, resolutions, batch)
+    counts = _count(messages, arrivals, rejects, duplicates)
+    counts["write_ms"] = round((written - started) * 1000)
+    counts["archive_ms"] = _milliseconds_since(written)
+    return counts
+
+
+def _by_instant(messages: Sequence[Message], batch: Batch) -> dict[Instant, list[Arrival]]:
+    """Group the readings of all messages by the document they belong to, in order of arrival."""
+    arrivals: dict[Instant, list[Arrival]] = defaultdict(list)
+    topic, ingested_at = batch.settings.kafka_topic, batch.ingested_at
+    for message in messages:
+        single = _is_single(message)
+        for reading in message.parsed.readings:
+            index = monthly_index(OBSERVATIONS, reading.effective_us)
+            document = observation_document(reading, message.source, topic, ingested_at)
+            arrival = Arrival(document, message, None if single else reading.entry)
+            arrivals[Instant(index, instant_id(reading.patient_id, reading.effective_us))].append(arrival)
+    return arrivals
+
+
+def _is_single(message: Message) -> bool:
+    """Whether the message is one resource, so that its refusal needs no entry number."""
+    parsed = message.parsed
+    return len(parsed.readings) + len(parsed.rejects) + parsed.ignored == 1
+
+
+def _store_instants(
+    client: Elasticsearch, arrivals: Mapping[Instant, list[Arrival]]
+) -> dict[Instant, list[Resolution]]:
+    """Create the documents; where one exists, resolve against it and write what stands."""
+    resolutions = {instant: _resolve_all(None, group) for instant, group in arrivals.items()}
+    fresh = list(resolutions)
+    created = write(client, [_operation("create", instant, resolutions[instant]) for instant in fresh])
+    met = list(compress(fresh, [not done for done in created]))
+    stored = fetch(client, met)
+    for instant in met:
+        resolutions[instant] = _resolve_all(stored.get(instant.id), arrivals[instant])
+    changed = [instant for instant in met if resolutions[instant][-1].document != stored.get(instant.id)]
+    write(client, [_operation("index", instant, resolutions[instant]) for instant in changed])
+    return resolutions
+
+
+def _resolve_all(stored: Document | None, group: Sequence[Arrival]) -> list[Resolution]:
+    """Let the arrivals of one instant meet the stored document one after the other."""
+    resolutions, standing = [], stored
+    for arrival in group:
+        resolutions.append(resolve(standing, arrival.document))
+        standing = resolutions[-1].document
+    return resolutions
+
+
+def _operation(action: str, instant: Instant, resolutions: Sequence[Resolution]) -> Operation:
+    body = msgspec.json.encode(resolutions[-1].document)
+    return Operation("create" if action == "create" else "index", instant.index, instant.id, body)
+
+
+def _duplicates(
+    arrivals: Mapping[Instant, list[Arrival]], resolutions: Mapping[Instant, list[Resolution]]
+) -> list[tuple[Message, Reject]]:
+    return [
+        (arrival.message, Reject(Reason.DUPLICATE, resolution.detail, arrival.entry))
+        for instant, group in arrivals.items()
+        for arrival, resolution in zip(group, resolutions[instant], strict=True)
+        if resolution.verdict is Verdict.DUPLICATE
+    ]
+
+
+def _rejected_operation(message: Message, reject: Reject, batch: Batch) -> Operation:
+    source, topic = message.source, batch.settings.kafka_topic
+    document = {
+        "@timestamp": isoformat_us(source.received_us),
+        "reason": reject.reason,
+        "detail": reject.detail,
+        "payload": payload_text(message.payload),
+        "source_topic": topic,
+        "source_partition": source.partition,
+        "source_offset": source.offset,
+        "source_entry": reject.entry,
+    }
+    id_ = rejected_id(topic, source.partition, source.offset, reject.entry)
+    return Operation("index", REJECTED, id_, msgspec.json.encode(document))
+
+
+def payload_text(payload: bytes | None) -> str | None:
+    """A rejected payload as text, cut at 32 KB; bytes that are no UTF-8 appear as escapes."""
+    return None if payload is None else payload[:STORED_PAYLOAD_BYTES].decode("utf-8", errors="backslashreplace")
+
+
+def _archive(messages: Sequence[Message], resolutions: Mapping[Instant, list[Resolution]], batch: Batch) -> None:
+    """Archive every document that these messages are part of, whether written now or by an earlier attempt."""
+    documents = [
+        group[-1].document
+        for group in resolutions.values()
+        if any(one.verdict is not Verdict.DUPLICATE for one in group)
+    ]
+    if documents:
+        first = messages[0].source
+        write_archive(batch.settings.data_dir, batch.batch_id, f"{first.partition}-{first.offset}", documents)
+
+
+def _count(
+    messages: Sequence[Message],
+    arrivals: Mapping[Instant, list[Arrival]],
+    rejects: Sequence[tuple[Message, Reject]],
+    duplicates: Sequence[tuple[Message, Reject]],
+) -> Counter[str]:
+    counts = Counter(REASON_PREFIX + reject.reason for _, reject in rejects)
+    counts["messages"] = len(messages)
+    counts["rejected"] = len(rejects)
+    counts["ignored"] = sum(message.parsed.ignored for message in messages)
+    counts["readings"] = sum(len(group) for group in arrivals.values()) - len(duplicates)
+    return counts
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

@@ -1,0 +1,50 @@
+"""The intake: Kafka records in, parsed messages out. Both queries begin with this one Arrow stage.
+
+It goes around the pure parser `jobs.fhir.message`; `jobs.kafka_source` prepares the rows that it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from jobs.fhir.message import MAX_PAYLOAD_BYTES, parse_message
+from jobs.fhir.readings import IntakeRules, Parsed, Reject
+from jobs.fhir.reasons import Reason
+
+STORED_PAYLOAD_BYTES: Final = 32 * 1024  # what a rejected document keeps of its payload
+
+
+class Source(NamedTuple):
+    """Where a message came from: Kafka partition and offset, and the record time (microseconds since the epoch)."""
+
+    partition: int
+    offset: int
+    received_us: int
+
+
+class Message(NamedTuple):
+    """One parsed Kafka record; `payload` is the record's value, cut where it was too large to be parsed."""
+
+    source: Source
+    payload: bytes | None
+    parsed: Parsed
+
+
+def parse_batches(batches: Iterator[pa.RecordBatch], rules: IntakeRules) -> Iterator[list[Message]]:
+    """Arrow batches of `jobs.kafka_source.messages` -> the messages of each batch, parsed, in the order of arrival."""
+    for batch in batches:
+        rows = zip(*(batch.column(name).to_pylist() for name in batch.schema.names), strict=True)
+        yield [_parse_row(*row, rules) for row in rows]
+
+
+def _parse_row(
+    partition: int, offset: int, received_us: int, size: int | None, payload: bytes | None, rules: IntakeRules
+) -> Message:
+    source = Source(partition, offset, received_us)
+    if size is not None and size > MAX_PAYLOAD_BYTES:
+        detail = f"{size} bytes, at most {MAX_PAYLOAD_BYTES} are read"
+        return Message(source, payload, Parsed(rejects=[Reject(Reason.PAYLOAD_TOO_LARGE, detail, None)]))
+    return Message(source, payload, parse_message(payload, received_us, rules))

@@ -1,0 +1,90 @@
+"""The two streaming queries: their sources, state and what is done with each micro-batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
+
+from conf.settings import Settings
+from jobs import ingest, score
+from jobs.archive import remove_batch
+from jobs.fhir.readings import IntakeRules
+from jobs.kafka_source import read_topic
+from jobs.models import ServingModel
+from jobs.outcome import OUTCOME_ROWS, add_up
+from jobs.progress import Metrics
+from jobs.stopping import StopGate
+from jobs.window_state import entry_rows, keep_newest
+
+INGEST: Final = "ingest"
+SCORE: Final = "score"
+QUERIES: Final = (INGEST, SCORE)
+
+StartQuery = Callable[[], StreamingQuery]
+
+
+def intake_rules(settings: Settings) -> IntakeRules:
+    """The part of the settings that decides what is accepted."""
+    return IntakeRules(max_age_days=settings.max_age_days, patient_key=settings.patient_key)
+
+
+def ingest_query(
+    spark: SparkSession, settings: Settings, metrics: Metrics, gate: StopGate, *, available_now: bool
+) -> StreamingQuery:
+    """Start the query that stores every message: observations, rejected entries, CSV archive."""
+    rules = intake_rules(settings)
+    first_of_this_start = True
+
+    def store(messages: DataFrame, batch_id: int) -> None:
+        nonlocal first_of_this_start
+        if first_of_this_start:  # only this one can be the repetition of an interrupted micro-batch
+            remove_batch(settings.data_dir, batch_id)
+            first_of_this_start = False
+        batch = ingest.Batch(settings, rules, batch_id, _now_text())
+        with gate.batch():
+            done = messages.mapInArrow(lambda rows: ingest.store_partition(rows, batch), OUTCOME_ROWS).collect()
+        metrics.count(INGEST, batch_id, add_up(row.outcome for row in done))
+
+    messages = read_topic(spark, settings)
+    return _start(messages.writeStream.foreachBatch(store), spark, settings, INGEST, available_now=available_now)
+
+
+def score_query(
+    spark: SparkSession,
+    settings: Settings,
+    metrics: Metrics,
+    gate: StopGate,
+    model: ServingModel,
+    *,
+    available_now: bool,
+) -> StreamingQuery:
+    """Start the query that keeps each patient's window and scores it: predictions and latest."""
+
+    def predict(state: DataFrame, batch_id: int) -> None:
+        batch = score.Batch(settings, model.current(), _now_text())
+        with gate.batch():
+            done = state.mapInArrow(lambda rows: score.score_partition(rows, batch), OUTCOME_ROWS).collect()
+        metrics.count(SCORE, batch_id, add_up(row.outcome for row in done), batch.bundle.value.version)
+
+    state = keep_newest(entry_rows(read_topic(spark, settings), intake_rules(settings)))
+    writer = state.writeStream.outputMode("update").foreachBatch(predict)
+    return _start(writer, spark, settings, SCORE, available_now=available_now)
+
+
+def _start(
+    writer: DataStreamWriter, spark: SparkSession, settings: Settings, name: str, *, available_now: bool
+) -> StreamingQuery:
+    """Start a query under its name, with its own checkpoint and fair share of the cores."""
+    spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
+    named = writer.queryName(name).option("checkpointLocation", str(settings.checkpoint_dir / name))
+    if available_now:
+        return named.trigger(availableNow=True).start()
+    return named.trigger(processingTime=f"{settings.trigger_seconds} seconds").start()
+
+
+def _now_text() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
