@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -95,3 +96,12 @@ def test_steps_are_numbered_and_timed(capsys: pytest.CaptureFixture[str]) -> Non
         "[2/2] Packages ...",
         "[2/2] Packages: done in 0 s",
     ]
+
+
+def test_the_check_of_the_jars_ends_with_the_name_of_the_first_wrong_file(project: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "conf.jars"], cwd=project, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: .local/jars/elasticsearch/elasticsearch-8.8.2.zip is not the file that")
