@@ -97,21 +97,29 @@ def _flatten_bundle(
     if not isinstance(entries, list):
         yield Refused(Reason.NOT_AN_OBJECT, f"Bundle.entry is a {type(entries).__name__}"), scope
         return
-    people = {**scope.people, **_people(bundle, entries)}
+    kind = _kind(bundle)
+    temporary_urns = kind in _TEMPORARY_URNS
+    people = {**scope.people, **_people(entries, temporary_urns)}
     for entry in entries:
-        inner = Scope(people, bundle.get("type") in _TEMPORARY_URNS, _server(entry))
         if not isinstance(entry, dict):
-            yield Refused(Reason.NOT_AN_OBJECT, f"Bundle entry is a {type(entry).__name__}"), inner
-        elif _is_skipped(bundle, entry):
+            yield Refused(Reason.NOT_AN_OBJECT, f"Bundle entry is a {type(entry).__name__}"), scope
+            continue
+        inner = Scope(people, temporary_urns, _server(entry.get("fullUrl")))
+        if kind in _SKIPPED_BUNDLES or _is_skipped(entry):
             yield None, inner
         else:
             yield from _flatten(entry["resource"], inner, depth + 1)
 
 
-def _is_skipped(bundle: JsonObject, entry: JsonObject) -> bool:
+def _kind(bundle: JsonObject) -> str:
+    kind = bundle.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def _is_skipped(entry: JsonObject) -> bool:
     """Responses and deletions carry no reading; neither does an entry without a resource."""
-    nothing_new = bundle.get("type") in _SKIPPED_BUNDLES or entry.get("response") is not None
-    return nothing_new or entry.get("resource") is None or _request(entry).get("method") == "DELETE"
+    is_empty = entry.get("resource") is None or entry.get("response") is not None
+    return is_empty or _request(entry).get("method") == "DELETE"
 
 
 def _request(entry: JsonObject) -> Mapping[str, Any]:
@@ -119,32 +127,31 @@ def _request(entry: JsonObject) -> Mapping[str, Any]:
     return request if isinstance(request, dict) else {}
 
 
-def _server(entry: object) -> str | None:
+def _server(full_url: object) -> str | None:
     """The server of an absolute fullUrl, without type and id."""
-    full_url = entry.get("fullUrl") if isinstance(entry, dict) else None
     if isinstance(full_url, str) and full_url.startswith(("http://", "https://")) and full_url.count("/") > 3:
         return full_url.rsplit("/", 2)[0]
     return None
 
 
-def _people(bundle: JsonObject, entries: list[object]) -> dict[str, str | Reason]:
-    """What each temporary or permanent URN of this Bundle stands for, as far as patients go."""
+def _people(entries: list[object], temporary: bool) -> dict[str, str | Reason]:
+    """What each URN of a Bundle stands for: the id of its Patient, or the reason why there is none."""
     found: dict[str, str | Reason] = {}
     for entry in entries:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        urn = entry.get("fullUrl") if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and isinstance(urn, str) and urn.startswith("urn:"):
-            found[urn] = _person(entry, resource, bundle.get("type") in _TEMPORARY_URNS, urn)  # type: ignore[arg-type]
+        if isinstance(entry, dict):
+            urn, resource = entry.get("fullUrl"), entry.get("resource")
+            if isinstance(urn, str) and urn.startswith("urn:") and isinstance(resource, dict):
+                person = _person(entry, resource, temporary)
+                if person is not None:
+                    found[urn] = person
     return found
 
 
-def _person(entry: JsonObject, resource: JsonObject, temporary: bool, urn: str) -> str | Reason:
+def _person(entry: JsonObject, resource: JsonObject, temporary: bool) -> str | Reason | None:
     if resource.get("resourceType") != "Patient":
         return Reason.SUBJECT_NOT_A_PATIENT
-    if temporary:
-        name = _id_of_update(entry) or _identifier_of_condition(entry) or first_identifier(resource.get("identifier"))
-        return name or Reason.SUBJECT_UNRESOLVED
-    return short_text(resource.get("id")) or first_identifier(resource.get("identifier")) or urn.rpartition(":")[2]
+    own = _id_of_update(entry) or _identifier_of_condition(entry) if temporary else short_text(resource.get("id"))
+    return own or first_identifier(resource.get("identifier"))
 
 
 def _id_of_update(entry: JsonObject) -> str | None:

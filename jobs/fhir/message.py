@@ -33,7 +33,7 @@ def _parse(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Pa
     documents = read_documents(payload)
     if len(documents) == 1 and (reading := _plain_reading(documents[0], record_time_us, rules)):
         return Parsed(readings=[reading])
-    parsed = _judge(locate_resources(documents), record_time_us, rules)
+    parsed = judge_resources(locate_resources(documents), record_time_us, rules)
     if parsed.rejects and len(documents) == 1 and not _is_bundle(documents[0]):
         return replace(parsed, rejects=[replace(reject, entry=None) for reject in parsed.rejects])
     return parsed
@@ -49,7 +49,8 @@ def _is_bundle(document: object) -> bool:
     return isinstance(document, dict) and document.get("resourceType") == "Bundle"
 
 
-def _judge(resources: list[Located], record_time_us: int, rules: IntakeRules) -> Parsed:
+def judge_resources(resources: list[Located], record_time_us: int, rules: IntakeRules) -> Parsed:
+    """Apply the full rules to the resources of one message, each by itself, then all together."""
     drafts: list[Draft] = []
     retractions: list[Retraction] = []
     rejects: list[Reject] = []
