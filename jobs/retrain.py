@@ -101,7 +101,7 @@ def make_regressor(spark: SparkSession, horizon_h: int, seed: int) -> SparkXGBRe
         force_repartition=True,
         repartition_random_shuffle=True,
         seed=seed,
-        verbose_eval=False,
+        verbose=False,
         **PARAMETERS,
     )
 

@@ -65,11 +65,13 @@ def _judge(predictor: Predictor, train: Dataset, test: Dataset) -> dict[str, Any
     last_value = last_value_baseline(train.features, train.targets, test.features)
     models = {"xgboost": risks.values, "last_value": last_value, "climatology": climatology}
     by_stratum = evaluate(test.features, test.targets, models)
-    return {"repaired_share": float(risks.repaired.mean()), "by_stratum": by_stratum}
+    repair = float((risks.values - predictor.raw_risks(test.features)).mean())
+    return {"repaired_share": float(risks.repaired.mean()), "mean_repair": repair, "by_stratum": by_stratum}
 
 
 def _count(part: Dataset) -> dict[str, object]:
-    events = dict(zip((f"{horizon_h}h" for horizon_h in HORIZONS_H), part.targets.sum(axis=0).tolist(), strict=True))
+    counts = part.targets.sum(axis=0).astype(int).tolist()
+    events = {f"{horizon_h}h": count for horizon_h, count in zip(HORIZONS_H, counts, strict=True)}
     return {"rows": len(part.features), "patients": len(np.unique(part.patient)), "events": events}
 
 

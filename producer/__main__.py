@@ -42,7 +42,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--verbose", action="store_true", help="show traces and the messages of the Kafka client")
     chosen = parser.parse_args(arguments)
     for name, least in {"patients": 1, "speed": 1, "seed": 0, "episode_factor": 0}.items():
-        if getattr(chosen, name) < least:
+        if not getattr(chosen, name) >= least:  # so that nan is refused too
             parser.error(f"argument --{name.replace('_', '-')}: must be at least {least}")
     if chosen.interval < SHORTEST_INTERVAL_US:
         parser.error("argument --interval: must be at least 1s")

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from producer.patient_profile import HOUR_US, draw_patients
+from producer.position import Identity, Position
+from producer.run import Start, choose_start, encode_readings, patient_id
+from producer.simulation import Plan, Simulation
+
+NOW_US = 1_740_787_200_000_000
+DAY_US = 24 * HOUR_US
+IDENTITY = Identity(seed=1, patients=10, interval_us=HOUR_US // 4, episode_factor=1.0, topic="t")
+
+
+def start(stored: Position | None = None, now_us: int = NOW_US, history_us: int = DAY_US, speed: float = 1.0) -> Start:
+    return choose_start(IDENTITY, stored, now_us, history_us, speed)[0]
+
+
+def stored_at(sent_before_us: int, **changes: Any) -> Position:
+    return Position(msgspec.structs.replace(IDENTITY, **changes), NOW_US - 10 * DAY_US, sent_before_us)
+
+
+def test_a_first_run_sends_the_history_and_lives_from_now() -> None:
+    assert start() == Start(NOW_US - DAY_US, NOW_US - DAY_US, NOW_US)
+
+
+def test_a_fast_first_run_begins_its_clock_one_history_ago_with_another_history_before_it() -> None:
+    assert start(speed=60) == Start(NOW_US - 2 * DAY_US, NOW_US - 2 * DAY_US, NOW_US - DAY_US)
+
+
+def test_a_second_run_goes_on_from_the_stored_position_with_the_old_epoch() -> None:
+    stored = stored_at(NOW_US - HOUR_US)
+    assert start(stored) == Start(stored.epoch_us, NOW_US - HOUR_US, NOW_US)
+
+
+def test_a_fast_second_run_resumes_its_clock_where_it_was() -> None:
+    stored = stored_at(NOW_US - 5 * HOUR_US)
+    assert start(stored, speed=60) == Start(stored.epoch_us, NOW_US - 5 * HOUR_US, NOW_US - 5 * HOUR_US)
+
+
+def test_after_a_long_absence_only_the_history_is_caught_up_and_the_log_says_so() -> None:
+    begin, reason = choose_start(IDENTITY, stored_at(NOW_US - 5 * DAY_US), NOW_US, DAY_US, 1.0)
+    assert begin.sent_before_us == NOW_US - DAY_US
+    assert "exceeds --history" in reason
+
+
+@pytest.mark.parametrize("change", [{"seed": 2}, {"patients": 11}, {"interval_us": 1}, {"topic": "other"}])
+def test_other_arguments_start_afresh_and_the_log_says_why(change: dict[str, Any]) -> None:
+    begin, reason = choose_start(IDENTITY, stored_at(NOW_US - HOUR_US, **change), NOW_US, DAY_US, 1.0)
+    assert begin == start()
+    assert "other arguments" in reason
+
+
+def test_a_position_ahead_of_the_wall_clock_does_not_make_the_clock_run_ahead() -> None:
+    assert start(stored_at(NOW_US + HOUR_US)).clock_start_us == NOW_US
+
+
+def test_messages_are_keyed_by_the_patient_they_speak_of() -> None:
+    patients = draw_patients(10, 1)
+    readings = Simulation(patients, Plan(1, NOW_US, HOUR_US // 4)).step()
+    keys = [patient_id(1, index) for index in range(10)]
+    messages = encode_readings(readings, patients, keys)
+    assert [key.decode() for key, _ in messages] == keys
+    for key, value in messages:
+        assert json.loads(value)["subject"]["reference"] == f"Patient/{key.decode()}"
