@@ -1,4 +1,7 @@
-"""Submit a job of `jobs/` with pyspark's own spark-submit. Called by spark-submit.sh, which has prepared the machine.
+"""Submit a job of `jobs/` to Spark. Called by spark-submit.sh, which has prepared the machine.
+
+This process becomes the job's Python, and pyspark starts the JVM with its own spark-submit from there. The other way
+round (spark-submit starts the Python) a Ctrl-C or SIGTERM would end the JVM before the job has finished its batch.
 
 On a local master the workers share this process's source tree. On a cluster the executors get the project's packages as
 a zip in their working folder, so nothing has to be installed on them beside Python and conf/requirements.lock. The zip
@@ -10,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -55,19 +59,15 @@ def write_package(root: Path, target: Path) -> None:
     partial.replace(target)
 
 
-def submit_command(
-    settings: Settings, root: Path, conf: Iterable[str], job: str, arguments: Iterable[str]
-) -> list[str]:
-    """The whole spark-submit command line; `conf` are ``key=value`` pairs that win over conf/spark-defaults.conf."""
+def submit_arguments(settings: Settings, root: Path, conf: Iterable[str]) -> list[str]:
+    """The options for spark-submit; `conf` are ``key=value`` pairs that win over conf/spark-defaults.conf."""
     pairs = [*_master_conf(settings.spark_master), *conf]
     return [
-        str(Path(sys.prefix) / "bin" / "spark-submit"),
-        *("--master", with_retries(settings.spark_master), "--name", f"blood-pressure-{job}"),
+        *("--master", with_retries(settings.spark_master)),
         *("--properties-file", str(root / DEFAULTS_FILE)),
         *("--jars", ",".join(str(jar) for jar in sorted((root / JARS_DIR / "spark").glob("*.jar")))),
         *([] if is_local(settings.spark_master) else ["--files", str(package_path(settings))]),
         *(part for pair in pairs for part in ("--conf", pair)),
-        *(str(root / "jobs" / f"{job}.py"), *arguments),
     ]
 
 
@@ -78,8 +78,10 @@ def _master_conf(master: str) -> list[str]:
     return (addresses if stays_on_this_machine(master) else []) + ([] if is_local(master) else packages)
 
 
-def submit_environment(environment: Mapping[str, str], settings: Settings, root: Path) -> dict[str, str]:
-    """The environment of spark-submit: this Python, this source tree, the project's log4j2 file.
+def submit_environment(
+    environment: Mapping[str, str], settings: Settings, root: Path, conf: Iterable[str]
+) -> dict[str, str]:
+    """The environment of the job: spark-submit's options, this Python, this source tree, the project's log4j2 file.
 
     On a cluster a given ``PYSPARK_PYTHON`` stays: there the Python of the executors may be elsewhere.
     """
@@ -87,12 +89,14 @@ def submit_environment(environment: Mapping[str, str], settings: Settings, root:
     defaults = {
         **({"SPARK_LOCAL_IP": LOOPBACK} if stays_on_this_machine(master) else {}),
         **({} if is_local(master) else {"PYSPARK_PYTHON": sys.executable}),
+        "PYTHONHASHSEED": "0",  # Python's hash of a text must be the same in all workers
     }
     fixed = {
+        "PYSPARK_SUBMIT_ARGS": shlex.join([*submit_arguments(settings, root, conf), "pyspark-shell"]),
         **{"PYTHONPATH": str(root), "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_CONF_DIR": str(root / "conf")},
         **({"PYSPARK_PYTHON": sys.executable} if is_local(master) else {}),
     }
-    # A SPARK_HOME of another installation would make spark-submit start that one's Spark with this one's Python.
+    # A SPARK_HOME of another installation would make pyspark start that one's Spark with this one's Python.
     inherited = {key: value for key, value in environment.items() if key != "SPARK_HOME"}
     return {**defaults, **inherited, **fixed}
 
@@ -103,7 +107,7 @@ def package_path(settings: Settings) -> Path:
 
 
 def main() -> None:
-    """Replace this process by spark-submit."""
+    """Replace this process by the job."""
     parser = argparse.ArgumentParser(prog="./spark-submit.sh", description="Submit a job of jobs/ to Spark.")
     parser.add_argument(
         "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting, may be repeated"
@@ -116,8 +120,8 @@ def main() -> None:
     conf = [*([f"spark.driver.memory={memory}"] if memory else []), *options.conf]
     if not is_local(settings.spark_master):
         write_package(root, package_path(settings))
-    command = submit_command(settings, root, conf, options.job, options.arguments)
-    os.execve(command[0], command, submit_environment(os.environ, settings, root))  # noqa: S606 - no shell is the point
+    command = [sys.executable, "-m", f"jobs.{options.job}", *options.arguments]
+    os.execve(command[0], command, submit_environment(os.environ, settings, root, conf))  # noqa: S606 - no shell needed
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from conf.clinical import ALERT_LEVELS
 
-METRICS_FILE = "metrics.json"
 RATE_WINDOW_S = 30.0
 
 
@@ -47,10 +46,10 @@ class Figures:
         return json.dumps({**asdict(self), "patients": self.patients, "rejected": self.rejected}, indent=2) + "\n"
 
 
-def read_metrics(local_dir: Path) -> dict[str, Any]:
-    """The stream's metrics file; empty before its first micro-batch."""
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The stream's metrics file; empty before the stream has written it."""
     try:
-        content = json.loads((local_dir / METRICS_FILE).read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

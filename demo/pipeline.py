@@ -16,12 +16,13 @@ from rich.console import Console
 
 from conf.settings import Settings
 from demo.display import step
-from demo.figures import METRICS_FILE, Figures, count_levels, read_metrics, to_figures
+from demo.figures import Figures, count_levels, read_metrics, to_figures
 from demo.lock import note_part
 from demo.processes import PROJECT_ROOT, Child, early_end, require_running, start_child, stop_children, wait_for_end
 from demo.services import local_ports, start_services, stop_services
 from embedded.services import NodeName
 from jobs.indices import LATEST
+from jobs.progress import METRICS_FILE
 from jobs.sinks import connect
 from ml.registry import current_version
 
@@ -50,6 +51,11 @@ class Demo:
         """Where each part writes its output."""
         return self.settings.local_dir / "logs"
 
+    @property
+    def metrics_file(self) -> Path:
+        """What the stream tells of itself."""
+        return self.settings.local_dir / METRICS_FILE
+
     def start(self, name: str, *command: str) -> Child:
         """Start one part with the addresses of the running services."""
         environment = {
@@ -70,7 +76,7 @@ def bring_up(demo: Demo) -> None:
     if current_version(demo.settings.model_dir) is None:
         with step(demo.console, "First model (simulated patients, about a minute)") as report:
             _train(demo, report)
-    (demo.settings.local_dir / METRICS_FILE).unlink(missing_ok=True)  # the figures of an earlier run
+    demo.metrics_file.unlink(missing_ok=True)  # the figures of an earlier run
     demo.start("stream", SUBMIT, "stream")
     options = demo.options
     arguments = [f"--{name}={getattr(options, name)}" for name in ("patients", "interval", "speed", "history", "seed")]
@@ -105,7 +111,7 @@ def watch(demo: Demo, ends_after_s: float | None) -> Iterator[tuple[Figures, flo
         require_running(demo.children)
         levels = count_levels(client, LATEST)
         known = figures.patients_by_level if levels is None else levels
-        figures = to_figures(read_metrics(demo.settings.local_dir), known)
+        figures = to_figures(read_metrics(demo.metrics_file), known)
         yield figures, time.monotonic() - began_s
         time.sleep(REFRESH_S)
 

@@ -16,6 +16,7 @@ from embedded.node import last_complaint
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.1
+KILL_TIMEOUT_S = 1.0
 PROC = Path("/proc")
 DEAD_STATES = ("Z", "X")
 
@@ -75,11 +76,13 @@ def early_end(child: Child) -> UserError:
 
 
 def stop_children(children: Sequence[Child], patience_s: float) -> None:
-    """Ask all parts to end at once, and kill what is left after `patience_s`."""
-    for wanted, timeout_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, 1.0)):
+    """Ask all parts to end at once, and kill what is left of their groups after `patience_s`."""
+    for child in children:
+        child.process.terminate()  # the leader alone: it ends its JVM and its workers when it is done with them
+    if not wait_for_end(children, patience_s):
         for child in children:
-            _signal_group(child, wanted)
-        wait_for_end(children, timeout_s)
+            _kill_group(child)
+        wait_for_end(children, KILL_TIMEOUT_S)
 
 
 def wait_for_end(children: Sequence[Child], timeout_s: float) -> bool:
@@ -100,6 +103,6 @@ def _states_and_groups() -> Iterator[tuple[str, int]]:
             yield state, int(group)
 
 
-def _signal_group(child: Child, wanted: signal.Signals) -> None:
+def _kill_group(child: Child) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # ended meanwhile; macOS says it the second way
-        os.killpg(child.process.pid, wanted)
+        os.killpg(child.process.pid, signal.SIGKILL)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import sys
 import zipfile
 from pathlib import Path
@@ -7,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from conf.settings import Settings
-from conf.submit import PACKAGE_NAME, submit_command, submit_environment, with_retries, write_package
+from conf.submit import PACKAGE_NAME, submit_arguments, submit_environment, with_retries, write_package
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCAL = Settings()
 CLUSTER = Settings(spark_master="spark://10.0.0.5:7077")
 
 
-def command(settings: Settings, conf: tuple[str, ...] = (), arguments: tuple[str, ...] = ()) -> list[str]:
-    return submit_command(settings, ROOT, conf, "stream", arguments)
+def environment_of(settings: Settings, **inherited: str) -> dict[str, str]:
+    return submit_environment(inherited, settings, ROOT, ())
 
 
 def spark_conf(settings: Settings, conf: tuple[str, ...] = ()) -> dict[str, str]:
-    words = command(settings, conf)
+    words = submit_arguments(settings, ROOT, conf)
     pairs = (words[i + 1] for i, word in enumerate(words) if word == "--conf")
     return dict(pair.split("=", 1) for pair in pairs)
 
@@ -40,12 +41,15 @@ def test_local_mode_tries_a_failed_task_again(master: str, expected: str) -> Non
     assert with_retries(master) == expected
 
 
-def test_the_job_and_its_options_come_last() -> None:
-    assert command(LOCAL, arguments=("--available-now",))[-2:] == [str(ROOT / "jobs/stream.py"), "--available-now"]
+def test_pyspark_finds_the_options_in_the_environment_whatever_is_in_them() -> None:
+    conf = ("spark.driver.extraJavaOptions=-Da=1 -Db='2'",)
+    submitted = submit_environment({}, LOCAL, ROOT, conf)["PYSPARK_SUBMIT_ARGS"]
+
+    assert shlex.split(submitted) == [*submit_arguments(LOCAL, ROOT, conf), "pyspark-shell"]
 
 
 def test_the_jars_of_the_lock_go_to_the_job() -> None:
-    words = command(LOCAL)
+    words = submit_arguments(LOCAL, ROOT, ())
 
     assert "spark-sql-kafka-0-10_2.13" in words[words.index("--jars") + 1]
 
@@ -55,16 +59,16 @@ def test_a_master_on_this_machine_binds_everything_to_the_loopback_address(maste
     settings = Settings(spark_master=master)
 
     assert spark_conf(settings)["spark.driver.bindAddress"] == "127.0.0.1"
-    assert submit_environment({}, settings, ROOT)["SPARK_LOCAL_IP"] == "127.0.0.1"
+    assert environment_of(settings)["SPARK_LOCAL_IP"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("master", ["yarn", "spark://10.0.0.5:7077", "k8s://https://10.0.0.5:443"])
 def test_a_cluster_finds_the_driver_at_its_own_address_and_the_packages_in_a_file(master: str) -> None:
     settings = Settings(spark_master=master)
-    words = command(settings)
+    words = submit_arguments(settings, ROOT, ())
 
     assert "spark.driver.host" not in spark_conf(settings)
-    assert "SPARK_LOCAL_IP" not in submit_environment({}, settings, ROOT)
+    assert "SPARK_LOCAL_IP" not in environment_of(settings)
     assert words[words.index("--files") + 1].endswith(PACKAGE_NAME)
     assert spark_conf(settings)["spark.executorEnv.PYTHONPATH"] == PACKAGE_NAME
 
@@ -74,7 +78,7 @@ def test_a_given_spark_setting_comes_after_ours_and_so_wins() -> None:
 
 
 def test_workers_use_this_python_and_this_source_tree() -> None:
-    environment = submit_environment({"PYSPARK_PYTHON": "/usr/bin/python3", "SPARK_HOME": "/opt/spark"}, LOCAL, ROOT)
+    environment = environment_of(LOCAL, PYSPARK_PYTHON="/usr/bin/python3", SPARK_HOME="/opt/spark")
 
     assert environment["PYSPARK_PYTHON"] == environment["PYSPARK_DRIVER_PYTHON"] == sys.executable
     assert environment["PYTHONPATH"] == str(ROOT)
@@ -83,7 +87,7 @@ def test_workers_use_this_python_and_this_source_tree() -> None:
 
 
 def test_the_python_of_a_clusters_executors_may_be_chosen() -> None:
-    environment = submit_environment({"PYSPARK_PYTHON": "/opt/python"}, CLUSTER, ROOT)
+    environment = environment_of(CLUSTER, PYSPARK_PYTHON="/opt/python")
 
     assert (environment["PYSPARK_PYTHON"], environment["PYSPARK_DRIVER_PYTHON"]) == ("/opt/python", sys.executable)
 

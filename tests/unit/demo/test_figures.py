@@ -44,11 +44,11 @@ def test_metrics_of_a_stream_that_has_just_begun_give_empty_figures() -> None:
 def test_a_metrics_file_that_cannot_be_read_counts_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "metrics.json").write_text(content)
 
-    assert read_metrics(tmp_path) == {}
+    assert read_metrics(tmp_path / "metrics.json") == {}
 
 
 def test_a_missing_metrics_file_counts_as_none(tmp_path: Path) -> None:
-    assert read_metrics(tmp_path) == {}
+    assert read_metrics(tmp_path / "metrics.json") == {}
 
 
 @pytest.mark.parametrize(
