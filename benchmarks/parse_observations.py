@@ -1,0 +1,77 @@
+"""How fast the parser reads single Observations on one thread: ``python -m benchmarks.parse_observations``.
+
+The machine's speed drifts, so each way is timed in turn, round by round, and the ratio to bare JSON decoding of the
+same bytes is what can be compared between runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import msgspec
+
+from jobs.fhir.envelope import locate_resources, read_documents
+from jobs.fhir.message import IntakeRules, judge_resources, parse_message
+
+ROUNDS = 15
+REPEATS = 5_000
+RECORD_TIME_US = 1_772_409_600_000_000  # 2026-03-02T00:00:00Z
+RULES = IntakeRules()
+
+
+def observation_bytes() -> bytes:
+    """A valid Observation of about 1 KB, as EHRs write it."""
+    return msgspec.json.encode(
+        {
+            "resourceType": "Observation",
+            "id": "8f732d5c-c4c1-016a-1557-1cc096b259c8",
+            "meta": {"versionId": "1", "profile": ["http://hl7.org/fhir/StructureDefinition/bp"]},
+            "status": "final",
+            "category": [_concept("http://terminology.hl7.org/CodeSystem/observation-category", "vital-signs")],
+            "code": _concept("http://loinc.org", "85354-9"),
+            "subject": {"reference": "Patient/3fc4d5b0-9e46-4307-8c05-e4cef7602e7f"},
+            "effectiveDateTime": "2026-03-01T08:15:00+01:00",
+            "device": {"reference": "Device/cuff-7"},
+            "component": [_component("8462-4", 77), _component("8480-6", 124)],
+        }
+    )
+
+
+def _component(loinc: str, value: float) -> dict[str, object]:
+    quantity = {"value": value, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}
+    return {"code": _concept("http://loinc.org", loinc), "valueQuantity": quantity}
+
+
+def _concept(system: str, code: str) -> dict[str, object]:
+    return {"coding": [{"system": system, "code": code, "display": f"display of {code}"}], "text": f"text of {code}"}
+
+
+def microseconds_each(work: Callable[[], object]) -> float:
+    """Time of one call in microseconds, from one round."""
+    start = time.perf_counter()
+    for _ in range(REPEATS):
+        work()
+    return (time.perf_counter() - start) / REPEATS * 1e6
+
+
+def main() -> None:
+    """Print median time, rate and ratio of each way of reading the same message."""
+    payload = observation_bytes()
+    decode = msgspec.json.Decoder().decode
+    ways: dict[str, Callable[[], object]] = {
+        "bare JSON decoding": lambda: decode(payload),
+        "parse_message": lambda: parse_message(payload, RECORD_TIME_US, RULES),
+        "full rules only": lambda: judge_resources(locate_resources(read_documents(payload)), RECORD_TIME_US, RULES),
+    }
+    rounds = [{name: microseconds_each(work) for name, work in ways.items()} for _ in range(ROUNDS)]
+    print(f"one Observation of {len(payload)} bytes, {ROUNDS} rounds of {REPEATS}")
+    for name in ways:
+        each = median(times[name] for times in rounds)
+        ratio = median(times[name] / times["bare JSON decoding"] for times in rounds)
+        print(f"{name:20} {each:7.2f} us {1e6 / each:9,.0f} per second {ratio:6.2f} x bare decoding")
+
+
+if __name__ == "__main__":
+    main()
