@@ -149,3 +149,10 @@ def test_a_half_never_completes_a_panel() -> None:
     parsed = parse(observation(diastolic=None), half_observation("8462-4", 82))
 
     assert reasons(parsed) == [(Reason.DIASTOLIC_MISSING, 0), (Reason.SYSTOLIC_MISSING, 1)]
+
+
+def test_of_two_corrections_the_later_wins() -> None:
+    first = observation(systolic=131, status="amended", meta={"versionId": "2"})
+    second = observation(systolic=133, status="corrected", meta={"versionId": "3"})
+
+    assert only_reading(first, second).systolic == 133

@@ -25,6 +25,17 @@ def test_every_written_time_is_read_as_python_reads_it(moment: datetime) -> None
     assert timedelta(minutes=instant.utc_offset_minutes) == moment.utcoffset()
 
 
+@pytest.mark.parametrize(("fraction", "us"), [(".5", 500_000), (".05", 50_000), (".1234567", 123_456)])
+def test_a_fraction_of_any_length_is_cut_to_microseconds(fraction: str, us: int) -> None:
+    assert parse_instant(f"1970-01-01T00:00:00{fraction}Z").us == us
+
+
+def test_a_period_may_be_one_instant() -> None:
+    moment = "2026-03-01T07:15:00Z"
+
+    assert read_instant({"effectivePeriod": {"start": moment, "end": moment}})[0].us == microseconds(moment)
+
+
 @given(st.text("0123456789-:.TZ+", max_size=30))
 def test_what_python_cannot_read_is_refused_with_a_time_reason(text: str) -> None:
     reason = refusal_of_text(text)

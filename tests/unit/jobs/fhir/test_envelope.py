@@ -97,6 +97,15 @@ def test_a_bundle_that_answers_or_looks_back_is_only_counted(kind: str) -> None:
     assert parsed == Parsed(ignored=2)
 
 
+def test_an_entry_that_answers_is_only_counted_in_any_bundle() -> None:
+    entries = [{"resource": observation(), "response": {"status": "201"}}, {"resource": observation()}]
+
+    parsed = parse(payload(bundle(entry=entries)))
+
+    assert [reading.entry for reading in parsed.readings] == [1]
+    assert parsed.ignored == 1
+
+
 @pytest.mark.parametrize("entry", [None, [], [{}], [{"fullUrl": URN}], [{"resource": None}]])
 def test_a_bundle_without_resources_still_ends_as_one_ignored(entry: Any) -> None:
     assert parse(payload({"resourceType": "Bundle", "type": "batch", "entry": entry})) == Parsed(ignored=1)

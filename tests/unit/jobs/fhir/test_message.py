@@ -126,6 +126,36 @@ def test_an_average_beside_a_single_pressure_is_not_a_single_reading() -> None:
     assert reason(observation(component=components)) is Reason.NOT_A_SINGLE_READING
 
 
+def test_a_panel_also_coded_as_average_is_not_a_single_reading() -> None:
+    assert reason(observation(code=code("85354-9", "96607-7"))) is Reason.NOT_A_SINGLE_READING
+
+
+def test_a_component_with_codes_of_two_meanings_counts_once_as_the_first() -> None:
+    components = [component("8480-6", quantity(128)), {**pressure("8462-4", 82), "code": code("8462-4", "8480-6")}]
+
+    (reading,) = parse(observation(component=components)).readings
+
+    assert (reading.systolic, reading.diastolic) == (128, 82)
+
+
+def test_components_come_before_the_value_of_an_observation_coded_systolic_itself() -> None:
+    (reading,) = parse(observation(code=code("8480-6"), valueQuantity=quantity(1))).readings
+
+    assert (reading.systolic, reading.diastolic) == (128, 82)
+
+
+def test_the_uri_of_a_code_system_may_end_in_a_slash() -> None:
+    slashed = code("85354-9", system="http://loinc.org/")
+
+    assert reason(observation(code=slashed, component=None)) is Reason.SYSTOLIC_MISSING
+
+
+def test_a_contained_device_has_no_id() -> None:
+    (reading,) = parse(observation(device={"reference": "#cuff"})).readings
+
+    assert reading.device_id is None
+
+
 def test_a_component_is_never_read_by_its_position() -> None:
     (reading,) = parse(observation(component=observation()["component"][::-1])).readings
 

@@ -65,6 +65,12 @@ def test_a_urn_of_another_resource_is_not_a_patient() -> None:
     assert refusal({"reference": URN}, scope) is Reason.SUBJECT_NOT_A_PATIENT
 
 
+def test_an_identifier_does_not_make_a_patient_of_another_resource() -> None:
+    identifier = {"system": "s", "value": "v"}
+
+    assert refusal({"reference": "Group/1", "identifier": identifier}) is Reason.SUBJECT_NOT_A_PATIENT
+
+
 def test_an_unknown_urn_of_a_transaction_is_unresolved_but_its_identifier_helps() -> None:
     scope = Scope(temporary_urns=True)
 
