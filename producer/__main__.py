@@ -7,6 +7,7 @@ import logging
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -59,9 +60,10 @@ def _wall_us() -> int:
 
 
 def _produce(options: Options, settings: Settings) -> None:
-    run = Run(options, Sender(settings), settings.local_dir, _wall_us)
+    sender, stop = Sender(settings), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: run.stop.set())
+        signal.signal(number, lambda *_: stop.set())
+    run = Run(options, sender, settings.local_dir, _wall_us, stop)
     try:
         run.loop()
     finally:

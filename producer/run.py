@@ -68,14 +68,16 @@ class Options:
 
 
 class Run:
-    """The producer at work. `wall_us` tells the time; `stop` ends the run at the next batch."""
+    """The producer at work. `wall_us` tells the time; setting `stop` ends the run after the batch at hand."""
 
-    def __init__(self, options: Options, sender: Sender, local_dir: Path, wall_us: Callable[[], int]) -> None:
+    def __init__(
+        self, options: Options, sender: Sender, local_dir: Path, wall_us: Callable[[], int], stop: threading.Event
+    ) -> None:
         identity, now_us = options.identity, wall_us()
         start, reason = choose_start(identity, load_position(local_dir), now_us, options.history_us, options.speed)
         log.info(reason)
-        self.stop = threading.Event()
-        self._options, self._sender, self._local_dir, self._wall_us = options, sender, local_dir, wall_us
+        self._options, self._sender, self._local_dir = options, sender, local_dir
+        self._wall_us, self._stop = wall_us, stop
         self._epoch_us = start.epoch_us
         self._clock = SimulatedClock(start.clock_start_us, now_us, options.speed)
         self._patients = draw_patients(identity.patients, identity.seed)
@@ -88,14 +90,14 @@ class Run:
 
     def loop(self) -> None:
         """Send what is due until stopped or, with a limit, that many seconds after the history has been sent."""
-        while not self.stop.is_set() and not self._limit_reached():
+        while not self._stop.is_set() and not self._limit_reached():
             now_us = self._clock.now_us(self._wall_us())
             readings = self._feed.next(now_us)
             if readings is not None:
                 self._send(readings)
             if self._feed.sent_before_us >= now_us:
                 self._caught_up_s = self._caught_up_s or time.monotonic()
-                self.stop.wait(PAUSE_S)
+                self._stop.wait(PAUSE_S)
             if time.monotonic() - self._reported_s >= REPORT_EVERY_S:
                 self._report()
 
@@ -116,7 +118,7 @@ class Run:
         for key, value in encode_readings(readings, self._patients, self._keys):
             self._sender.send(key, value)
         if self._sender.is_full:
-            self._sender.flush(give_up=self.stop.is_set)
+            self._sender.flush(give_up=self._stop.is_set)
 
     def _save(self, give_up: Callable[[], bool]) -> None:
         """Store the position once everything before it is acknowledged; after a failure the older one stays."""
@@ -125,7 +127,7 @@ class Run:
             store_position(self._local_dir, Position(self._options.identity, self._epoch_us, sent_before_us))
 
     def _report(self) -> None:
-        self._save(give_up=self.stop.is_set)
+        self._save(give_up=self._stop.is_set)
         now_s, sent = time.monotonic(), self._sender.sent
         rate = (sent - self._reported_sent) / (now_s - self._reported_s)
         behind_s = (self._wall_us() - self._feed.sent_before_us) // SECOND_US

@@ -14,6 +14,7 @@ from conf.errors import UserError
 from conf.settings import Settings
 
 BOOTSTRAP_TIMEOUT_MS: Final = 8_000
+TOPIC_TIMEOUT_MS: Final = 8_000
 DELIVERY_TIMEOUT_MS: Final = 600_000  # outlives a restart of the broker; a stop request does not wait for it
 LINGER_MS: Final = 20
 BATCH_BYTES: Final = 256 * 1024
@@ -35,6 +36,7 @@ class Sender:
         self.failed = 0
         self._topic = settings.kafka_topic
         self._producer = _connect(settings)
+        _require_topic(self._producer, settings.kafka_topic)
 
     def send(self, key: bytes, value: bytes) -> None:
         """Hand one message over; its outcome is counted later."""
@@ -77,6 +79,7 @@ def _connect(settings: Settings) -> Any:
         return KafkaProducer(
             bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
             bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+            max_block_ms=TOPIC_TIMEOUT_MS,
             delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
             acks="all",
             linger_ms=LINGER_MS,
@@ -88,6 +91,16 @@ def _connect(settings: Settings) -> Any:
         raise UserError(
             f"No Kafka at {settings.kafka_bootstrap_servers} ({error}). "
             "Start it with 'python -m embedded start', or set BP_KAFKA_BOOTSTRAP_SERVERS."
+        ) from error
+
+
+def _require_topic(producer: Any, topic: str) -> None:
+    try:
+        producer.partitions_for(topic)
+    except KafkaError as error:
+        producer.close(timeout=FLUSH_STEP_S)
+        raise UserError(
+            f"The topic {topic} cannot be used ({type(error).__name__}). Create it, or set BP_KAFKA_TOPIC to another."
         ) from error
 
 

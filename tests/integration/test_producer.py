@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from embedded.kafka_broker import create_topic
+from embedded.services import Addresses
+from jobs.fhir.message import parse_message
+from jobs.fhir.readings import IntakeRules
+from producer.feed import Feed
+from producer.patient_profile import MINUTE_US, draw_patients
+from producer.position import load_position
+from producer.run import patient_id
+from producer.simulation import Plan, Simulation
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENTS = 12
+TIMEOUT_S = 60
+ARGUMENTS = ("--patients", str(PATIENTS), "--interval", "1m", "--history", "3h", "--seed", "4")
+
+Reading = tuple[str, int, float]
+
+
+@dataclass(frozen=True)
+class Station:
+    """A producer with a topic and a local directory of its own."""
+
+    bootstrap: str
+    local_dir: Path
+    topic: str = field(default_factory=lambda: f"producer-{uuid.uuid4().hex}")
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("BP_")},
+            "BP_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "BP_KAFKA_TOPIC": self.topic,
+            "BP_LOCAL_DIR": str(self.local_dir),
+        }
+        command = [sys.executable, "-m", "producer", *ARGUMENTS, *arguments]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and log of a run that ends by itself."""
+        with self.start(*arguments) as process:
+            _, log = process.communicate(timeout=TIMEOUT_S)
+        return process.returncode, log
+
+    def received(self) -> list[Reading]:
+        """(patient, time, systolic) of every message, in the order of the partitions; each must be acceptable."""
+        readings = []
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, consumer_timeout_ms=10_000)
+        partitions = [TopicPartition(self.topic, number) for number in consumer.partitions_for_topic(self.topic)]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        expected = sum(consumer.end_offsets(partitions).values())
+        for record in consumer:
+            parsed = parse_message(record.value, record.timestamp * 1000, IntakeRules())
+            [reading] = parsed.readings
+            assert record.key.decode() == reading.patient_id
+            assert reading.effective_us <= record.timestamp * 1000
+            readings.append((reading.patient_id, reading.effective_us, reading.systolic or 0.0))
+            if len(readings) == expected:
+                break
+        consumer.close()
+        return readings
+
+    def expected(self) -> list[Reading]:
+        """What the simulation holds from its first tick up to the stored position."""
+        position = load_position(self.local_dir)
+        assert position is not None
+        plan = Plan(position.identity.seed, position.epoch_us, MINUTE_US)
+        feed, readings = Feed(Simulation(draw_patients(PATIENTS, plan.seed), plan), plan.epoch_us), []
+        while (due := feed.next(position.sent_before_us)) is not None:
+            rows = zip(due.patient.tolist(), due.effective_us.tolist(), due.systolic.tolist(), strict=True)
+            readings += [(patient_id(plan.seed, index), time, float(systolic)) for index, time, systolic in rows]
+        return readings
+
+
+@pytest.fixture
+def station(services: Addresses, tmp_path: Path) -> Station:
+    assert services.kafka_bootstrap_servers is not None
+    made = Station(services.kafka_bootstrap_servers, tmp_path)
+    create_topic(made.bootstrap, made.topic, partitions=2)
+    return made
+
+
+def test_history_arrives_complete_and_once_as_messages_the_intake_accepts(station: Station) -> None:
+    code, log = station.run("--limit-seconds", "0")
+    assert code == 0, log
+    received = station.received()
+    assert len(received) > 0.7 * PATIENTS * 180
+    assert sorted(received) == sorted(station.expected())
+
+
+def test_a_second_start_goes_on_without_gap_or_repetition(station: Station) -> None:
+    """1. A run. 2. Another with the same arguments. 3. Together they are one uninterrupted stream."""
+    assert station.run("--limit-seconds", "0")[0] == 0
+    first = len(station.received())
+    code, log = station.run("--limit-seconds", "6")
+    assert code == 0, log
+    assert "where the last run ended" in log
+    assert len(station.received()) > first
+    assert sorted(station.received()) == sorted(station.expected())
+
+
+def test_a_stop_request_in_the_middle_ends_cleanly_and_the_rest_follows(station: Station) -> None:
+    """1. Stop a fast run as soon as it has begun. 2. It exits 0. 3. The next run adds exactly what is missing."""
+    with station.start("--speed", "1000000") as process:
+        assert process.stderr is not None
+        assert "Starting afresh" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, log
+    assert " 0 failed" in log
+    assert station.run("--speed", "1000000", "--limit-seconds", "0")[0] == 0
+    assert sorted(station.received()) == sorted(station.expected())
+
+
+def test_other_arguments_begin_a_new_stream_and_say_so(station: Station) -> None:
+    assert station.run("--limit-seconds", "0")[0] == 0
+    code, log = station.run("--limit-seconds", "0", "--seed", "5")
+    assert code == 0, log
+    assert "belongs to other arguments" in log
+
+
+def test_a_missing_topic_is_named_in_one_sentence(services: Addresses, tmp_path: Path) -> None:
+    station = Station(services.kafka_bootstrap_servers or "", tmp_path)
+    code, log = station.run("--limit-seconds", "0")
+    assert code == 1
+    assert log.startswith(f"error: The topic {station.topic} cannot be used")
+    assert log.count("\n") == 1
+
+
+def test_without_kafka_one_sentence_says_so(tmp_path: Path) -> None:
+    code, log = Station("127.0.0.1:1", tmp_path).run("--limit-seconds", "0")
+    assert code == 1
+    assert log.startswith("error: No Kafka at 127.0.0.1:1")
+    assert log.count("\n") == 1
