@@ -130,10 +130,11 @@ def test_a_panel_also_coded_as_average_is_not_a_single_reading() -> None:
     assert reason(observation(code=code("85354-9", "96607-7"))) is Reason.NOT_A_SINGLE_READING
 
 
-def test_a_component_with_codes_of_two_meanings_counts_once_as_the_first() -> None:
+@pytest.mark.parametrize("status", ["final", "unknown"])
+def test_a_component_with_codes_of_two_meanings_counts_once_as_the_first(status: str) -> None:
     components = [component("8480-6", quantity(128)), {**pressure("8462-4", 82), "code": code("8462-4", "8480-6")}]
 
-    (reading,) = parse(observation(component=components)).readings
+    (reading,) = parse(observation(component=components, status=status)).readings
 
     assert (reading.systolic, reading.diastolic) == (128, 82)
 
