@@ -15,7 +15,7 @@ COMPONENTS = (("8480-6", "mm[Hg]", "mmHg"), ("8462-4", "mm[Hg]", "mmHg"), ("8867
 
 
 def fill(bootstrap_servers: str, topic: str, patients: int, rounds: int, ends_at: datetime, seed: int = 1) -> int:
-    """Send patients x rounds Observations of about 1 KB whose last round lies at `ends_at`; return how many."""
+    """Send patients x rounds Observations of about 1 KB whose last round ends before `ends_at`; return how many."""
     producer = Producer(
         {"bootstrap.servers": bootstrap_servers, "linger.ms": 20, "compression.type": "lz4", "batch.size": 262144}
     )
@@ -37,7 +37,7 @@ def observations(patients: int, rounds: int, ends_at: datetime, seed: int) -> It
     random = np.random.default_rng(seed)
     level = random.normal(138, 16, patients)
     for number in range(rounds):
-        taken_at = ends_at - INTERVAL * (rounds - 1 - number)
+        taken_at = ends_at - INTERVAL * (rounds - number)
         systolic = np.clip(level + random.normal(0, 12, patients), 80, 230).round().astype(int)
         diastolic = np.clip(systolic * 0.58 + random.normal(0, 6, patients), 40, 130).round().astype(int)
         diastolic = np.minimum(diastolic, systolic - 15)

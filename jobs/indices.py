@@ -11,7 +11,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
@@ -93,12 +93,12 @@ def put_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None
         ) from error
 
 
-def _read_all(directory: Path, prefix: str) -> list[tuple[str, dict[str, object]]]:
+def _read_all(directory: Path, prefix: str) -> list[tuple[str, dict[str, Any]]]:
     return [
         (NAME_PREFIX + path.stem.removeprefix(prefix), json.loads(path.read_text(encoding="utf-8")))
         for path in sorted(directory.glob(f"{prefix}*.json"))
     ]
 
 
-def _arguments(body: dict[str, object]) -> dict[str, object]:
+def _arguments(body: dict[str, Any]) -> dict[str, Any]:
     return {key.lstrip("_"): value for key, value in body.items()}

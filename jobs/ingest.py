@@ -23,7 +23,7 @@ from jobs.archive import write_archive
 from jobs.fhir.readings import IntakeRules, Reject
 from jobs.fhir.reasons import Reason
 from jobs.indices import OBSERVATIONS, REJECTED, instant_id, isoformat_us, monthly_index, rejected_id
-from jobs.intake import STORED_PAYLOAD_BYTES, Message, parse_batches
+from jobs.intake import STORED_PAYLOAD_BYTES, Message, Source, parse_batches
 from jobs.observations import Document, Resolution, Verdict, observation_document, resolve
 from jobs.outcome import REASON_PREFIX, outcome_row
 from jobs.revisions import apply_revisions
@@ -33,7 +33,7 @@ from jobs.sinks import Operation, connect, fetch, write
 class Instant(NamedTuple):
     """The place of one patient's reading of one instant: index and document id."""
 
-    index: str
+    index_name: str
     id: str
 
 
@@ -74,7 +74,7 @@ def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Ba
     resolutions = _store_instants(client, arrivals)
     duplicates = _duplicates(arrivals, resolutions)
     rejects = [(message, reject) for message in messages for reject in message.parsed.rejects] + duplicates
-    write(client, [_rejected_operation(message, reject, batch) for message, reject in rejects])
+    write(client, list(_rejected_operations(rejects, batch)))
     apply_revisions(client, messages, batch.settings.kafka_topic, batch.ingested_at)
     written = time.monotonic()
     _archive(messages, resolutions, batch)
@@ -91,10 +91,10 @@ def _by_instant(messages: Sequence[Message], batch: Batch) -> dict[Instant, list
     for message in messages:
         single = _is_single(message)
         for reading in message.parsed.readings:
-            index = monthly_index(OBSERVATIONS, reading.effective_us)
+            index_name = monthly_index(OBSERVATIONS, reading.effective_us)
+            instant = Instant(index_name, instant_id(reading.patient_id, reading.effective_us))
             document = observation_document(reading, message.source, topic, ingested_at)
-            arrival = Arrival(document, message, None if single else reading.entry)
-            arrivals[Instant(index, instant_id(reading.patient_id, reading.effective_us))].append(arrival)
+            arrivals[instant].append(Arrival(document, message, None if single else reading.entry))
     return arrivals
 
 
@@ -131,7 +131,7 @@ def _resolve_all(stored: Document | None, group: Sequence[Arrival]) -> list[Reso
 
 def _operation(action: str, instant: Instant, resolutions: Sequence[Resolution]) -> Operation:
     body = msgspec.json.encode(resolutions[-1].document)
-    return Operation("create" if action == "create" else "index", instant.index, instant.id, body)
+    return Operation("create" if action == "create" else "index", instant.index_name, instant.id, body)
 
 
 def _duplicates(
@@ -145,13 +145,22 @@ def _duplicates(
     ]
 
 
-def _rejected_operation(message: Message, reject: Reject, batch: Batch) -> Operation:
-    source, topic = message.source, batch.settings.kafka_topic
+def _rejected_operations(rejects: Sequence[tuple[Message, Reject]], batch: Batch) -> Iterator[Operation]:
+    """One document per refused entry; the first of a message keeps its payload, so that a Bundle is kept once."""
+    kept: set[Source] = set()
+    for message, reject in rejects:
+        payload = None if message.source in kept else payload_text(message.payload)
+        kept.add(message.source)
+        yield _rejected_operation(message.source, reject, payload, batch)
+
+
+def _rejected_operation(source: Source, reject: Reject, payload: str | None, batch: Batch) -> Operation:
+    topic = batch.settings.kafka_topic
     document = {
         "@timestamp": isoformat_us(source.received_us),
         "reason": reject.reason,
         "detail": reject.detail,
-        "payload": payload_text(message.payload),
+        "payload": payload,
         "source_topic": topic,
         "source_partition": source.partition,
         "source_offset": source.offset,

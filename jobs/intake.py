@@ -15,6 +15,7 @@ from jobs.fhir.readings import IntakeRules, Parsed, Reject
 from jobs.fhir.reasons import Reason
 
 STORED_PAYLOAD_BYTES: Final = 32 * 1024  # what a rejected document keeps of its payload
+MESSAGE_COLUMNS: Final = ("partition", "offset", "received_us", "size", "payload")
 
 
 class Source(NamedTuple):
@@ -36,14 +37,11 @@ class Message(NamedTuple):
 def parse_batches(batches: Iterator[pa.RecordBatch], rules: IntakeRules) -> Iterator[list[Message]]:
     """Arrow batches of `jobs.kafka_source.messages` -> the messages of each batch, parsed, in the order of arrival."""
     for batch in batches:
-        rows = zip(*(batch.column(name).to_pylist() for name in batch.schema.names), strict=True)
-        yield [_parse_row(*row, rules) for row in rows]
+        rows = zip(*(batch.column(name).to_pylist() for name in MESSAGE_COLUMNS), strict=True)
+        yield [_parse_row(Source(*place), size, payload, rules) for *place, size, payload in rows]
 
 
-def _parse_row(
-    partition: int, offset: int, received_us: int, size: int | None, payload: bytes | None, rules: IntakeRules
-) -> Message:
-    source = Source(partition, offset, received_us)
+def _parse_row(source: Source, size: int | None, payload: bytes | None, rules: IntakeRules) -> Message:
     if size is not None and size > MAX_PAYLOAD_BYTES:
         detail = f"{size} bytes, at most {MAX_PAYLOAD_BYTES} are read"
         return Message(source, payload, Parsed(rejects=[Reject(Reason.PAYLOAD_TOO_LARGE, detail, None)]))

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from conf.settings import Settings
 from jobs.fhir.message import MAX_PAYLOAD_BYTES
-from jobs.intake import STORED_PAYLOAD_BYTES
+from jobs.intake import MESSAGE_COLUMNS, STORED_PAYLOAD_BYTES
 
 JAAS_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -38,17 +38,12 @@ def messages(records: DataFrame) -> DataFrame:
     """
     size = F.length("value")
     kept = F.when(size > MAX_PAYLOAD_BYTES, F.substring("value", 1, STORED_PAYLOAD_BYTES)).otherwise(F.col("value"))
-    return records.select(
-        F.col("partition"),
-        F.col("offset"),
-        F.unix_micros("timestamp").alias("received_us"),
-        size.alias("size"),
-        kept.alias("payload"),
-    )
+    columns = F.col("partition"), F.col("offset"), F.unix_micros("timestamp"), size, kept
+    return records.select(*(column.alias(name) for column, name in zip(columns, MESSAGE_COLUMNS, strict=True)))
 
 
 def _security(settings: Settings) -> dict[str, str]:
-    options = {"kafka.security.protocol": settings.kafka_security_protocol}
+    options: dict[str, str] = {"kafka.security.protocol": settings.kafka_security_protocol}
     if settings.kafka_ssl_ca is not None:
         options |= {"kafka.ssl.truststore.type": "PEM", "kafka.ssl.truststore.location": str(settings.kafka_ssl_ca)}
     if settings.kafka_sasl_mechanism is not None:

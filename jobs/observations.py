@@ -19,14 +19,13 @@ Document = dict[str, Any]
 RETRACTED_STATUS: Final = "entered-in-error"
 CORRECTED_STATUS: Final = frozenset({"amended", "corrected"})
 CONFLICT_FLAG: Final = "conflicting_values"
-HEART_RATE_ONLY_FLAG: Final = "heart_rate_only"
 
 
 class Verdict(Enum):
     """What became of a message that met the document of its instant."""
 
     STORED = "stored"  # it changed the document
-    KNOWN = "known"  # it is in the document already, or a later arrival has replaced it: a repeated micro-batch
+    KNOWN = "known"  # the document already knows this very message: a repeated micro-batch
     DUPLICATE = "duplicate"  # it says nothing new: refused
 
 
@@ -95,17 +94,12 @@ def retract(stored: Document) -> Document:
 
 
 def place(document: Document) -> str:
-    """Where in the topic a document's message came from, as kept in `merged_from`."""
+    """Where in the topic a document's message came from, as kept in `merged_from` and `heart_rate_from`."""
     return f"{document['source_partition']}-{document['source_offset']}"
 
 
 def _is_known(stored: Document, incoming: Document) -> bool:
-    here = place(incoming)
-    if here == place(stored) or here in stored.get("merged_from", ()):
-        return True
-    same_kind = _is_heart_rate_only(stored) == _is_heart_rate_only(incoming)
-    same_partition = stored["source_partition"] == incoming["source_partition"]
-    return same_kind and same_partition and incoming["source_offset"] < stored["source_offset"]
+    return place(incoming) in (place(stored), *stored.get("merged_from", ()))
 
 
 def _is_heart_rate_only(document: Document) -> bool:
@@ -120,33 +114,35 @@ def _join_heart_rate(stored: Document, incoming: Document) -> Resolution:
     if stored.get("heart_rate") is None:
         return Resolution(_with_heart_rate(stored, incoming), Verdict.STORED)
     if _is_heart_rate_only(stored) and stored["heart_rate"] != incoming["heart_rate"]:
-        return Resolution(_flag_conflict(incoming), Verdict.STORED)
+        return Resolution(_flag_conflict(_after(incoming, stored)), Verdict.STORED)
     return Resolution(stored, Verdict.DUPLICATE, f"heart rate of this instant is known: {stored['heart_rate']}")
 
 
 def _with_heart_rate(pressures: Document, heart_rate: Document) -> Document:
     """Let a separate heart rate join a document of pressures, which keeps a heart rate of its own."""
-    merged_from = [*pressures.get("merged_from", ()), *heart_rate.get("merged_from", ()), place(heart_rate)]
-    own = pressures.get("heart_rate")
-    return pressures | {"heart_rate": heart_rate["heart_rate"] if own is None else own, "merged_from": merged_from}
+    joined = _after(pressures, heart_rate)
+    if pressures.get("heart_rate") is not None:
+        return joined
+    return joined | {"heart_rate": heart_rate["heart_rate"], "heart_rate_from": place(heart_rate)}
 
 
 def _resolve_pressures(stored: Document, incoming: Document) -> Resolution:
+    successor = _keep_joined_heart_rate(_after(incoming, stored), stored)
     if _is_correction(incoming):
-        return Resolution(_keep_joined_heart_rate(incoming, stored), Verdict.STORED)
+        return Resolution(successor, Verdict.STORED)
     if _is_correction(stored):
         return Resolution(stored, Verdict.DUPLICATE, "a correction of this reading is stored")
     if _same_values(stored, incoming):
         return Resolution(stored, Verdict.DUPLICATE, f"same values as {place(stored)}")
     if (stored["systolic"], stored["diastolic"]) == (incoming["systolic"], incoming["diastolic"]):
-        return Resolution(_keep_joined_heart_rate(incoming, stored), Verdict.STORED)
-    return Resolution(_flag_conflict(_keep_joined_heart_rate(incoming, stored)), Verdict.STORED)
+        return Resolution(successor, Verdict.STORED)
+    return Resolution(_flag_conflict(successor), Verdict.STORED)
 
 
 def _meet_retracted(stored: Document, incoming: Document) -> Resolution:
     if stored.get("observation_id") == incoming.get("observation_id"):
         return Resolution(stored, Verdict.DUPLICATE, "this reading was retracted")
-    return Resolution(incoming, Verdict.STORED)
+    return Resolution(_after(incoming, stored), Verdict.STORED)
 
 
 def _same_values(stored: Document, incoming: Document) -> bool:
@@ -155,13 +151,17 @@ def _same_values(stored: Document, incoming: Document) -> bool:
     return same_rate and all(stored[name] == incoming[name] for name in ("systolic", "diastolic"))
 
 
-def _keep_joined_heart_rate(incoming: Document, stored: Document) -> Document:
+def _after(document: Document, other: Document) -> Document:
+    """The document with the messages of the other one noted, so that a repetition of them is known."""
+    noted = [*document.get("merged_from", ()), *other.get("merged_from", ()), place(other)]
+    return document | {"merged_from": noted}
+
+
+def _keep_joined_heart_rate(successor: Document, stored: Document) -> Document:
     """A heart rate that had joined the replaced reading as a message of its own joins its successor too."""
-    merged_from = stored.get("merged_from")
-    if not merged_from:
-        return incoming
-    heart_rate = incoming.get("heart_rate", stored.get("heart_rate"))
-    return incoming | {"heart_rate": heart_rate, "merged_from": merged_from}
+    if "heart_rate_from" not in stored or successor.get("heart_rate") is not None:
+        return successor
+    return successor | {name: stored[name] for name in ("heart_rate", "heart_rate_from")}
 
 
 def _flag_conflict(document: Document) -> Document:

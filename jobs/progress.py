@@ -41,7 +41,7 @@ class Metrics:
 
     def __init__(self, path: Path, started_at: datetime, spark_ui: str | None) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._counts: dict[tuple[str, int], Mapping[str, int]] = {}
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_BATCHES)
         self._content: dict[str, Any] = {
@@ -71,7 +71,13 @@ class Metrics:
             self._recent.append(line)
             self._content |= {"updated_at": line["finished_at"], "recent": list(self._recent)}
             self._write()
+            self._lock.notify_all()
         return line
+
+    def wait_for_events(self, timeout_s: float = 5.0) -> None:
+        """Wait until every counted micro-batch has been recorded; Spark delivers its events a moment later."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._counts, timeout_s)
 
     def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 from jobs.fhir.readings import Reading, Retraction
 from jobs.indices import OBSERVATIONS, instant_id, isoformat_us, monthly_index
 from jobs.intake import Message, Source
-from jobs.observations import CORRECTED_STATUS, RETRACTED_STATUS, Document, place, retract
+from jobs.observations import CORRECTED_STATUS, RETRACTED_STATUS, Document, retract
 from jobs.sinks import Operation, fetch, with_retries, write
 
 SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
@@ -25,7 +25,7 @@ MAX_HITS: Final = 10_000
 class Hit(NamedTuple):
     """A stored observation with its place."""
 
-    index: str
+    index_name: str
     id: str
     document: Document
 
@@ -36,7 +36,8 @@ def apply_revisions(client: Elasticsearch, messages: Sequence[Message], topic: s
     corrections = [(message.source, one) for message in messages for one in message.parsed.readings if _moves(one)]
     if not retractions and not corrections:
         return
-    stored = _find(client, [one.observation_id for _, one in (*retractions, *corrections) if one.observation_id])
+    named = [one.observation_id for _, one in retractions] + [one.observation_id for _, one in corrections]
+    stored = _find(client, [observation_id for observation_id in named if observation_id])
     operations = [operation for source, one in corrections for operation in _delete_moved(stored, source, one)]
     for source, retraction in retractions:
         operations += _retract(stored, source, retraction)
@@ -70,7 +71,7 @@ def _delete_moved(stored: Sequence[Hit], source: Source, correction: Reading) ->
     """Delete what the corrected Observation said of another instant before this correction arrived."""
     here = instant_id(correction.patient_id, correction.effective_us)
     return [
-        Operation("delete", hit.index, hit.id)
+        Operation("delete", hit.index_name, hit.id)
         for hit in stored
         if hit.id != here
         and hit.document.get("observation_id") == correction.observation_id
@@ -81,7 +82,7 @@ def _delete_moved(stored: Sequence[Hit], source: Source, correction: Reading) ->
 
 
 def _arrived_before(document: Document, source: Source) -> bool:
-    return place(document) != f"{source.partition}-{source.offset}" and document["source_offset"] < source.offset
+    return bool(document["source_offset"] <= source.offset)
 
 
 def _retract(stored: Sequence[Hit], source: Source, retraction: Retraction) -> list[Operation]:
@@ -112,7 +113,7 @@ def _retract_instants(
     nameless = [
         Hit(index, id_, stored[id_]) for index, id_ in met if id_ in stored and "observation_id" not in stored[id_]
     ]
-    write(client, [_mark(hit) for hit in nameless if _arrived_before(hit.document, placed[hit.index, hit.id][0])])
+    write(client, [_mark(hit) for hit in nameless if _arrived_before(hit.document, placed[hit.index_name, hit.id][0])])
 
 
 def _instant(retraction: Retraction) -> tuple[str, str]:
@@ -121,7 +122,7 @@ def _instant(retraction: Retraction) -> tuple[str, str]:
 
 
 def _tombstone(source: Source, retraction: Retraction, topic: str, ingested_at: str) -> Document:
-    document = {
+    document: dict[str, Any] = {
         "@timestamp": isoformat_us(retraction.effective_us or 0),
         "patient_id": retraction.patient_id,
         "observation_id": retraction.observation_id,
@@ -136,4 +137,4 @@ def _tombstone(source: Source, retraction: Retraction, topic: str, ingested_at: 
 
 
 def _mark(hit: Hit) -> Operation:
-    return Operation("index", hit.index, hit.id, msgspec.json.encode(retract(hit.document)))
+    return Operation("index", hit.index_name, hit.id, msgspec.json.encode(retract(hit.document)))

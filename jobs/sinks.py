@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
 from elasticsearch import ApiError, Elasticsearch, TransportError
@@ -40,13 +40,13 @@ class Operation(NamedTuple):
     """One line pair of a bulk request; `body` is JSON, empty for a deletion."""
 
     action: Literal["index", "create", "delete"]
-    index: str
+    index_name: str
     id: str
     body: bytes = b""
 
     def lines(self) -> list[bytes]:
         """The operation as the lines of a bulk request."""
-        header = msgspec.json.encode({self.action: {"_index": self.index, "_id": self.id}})
+        header = msgspec.json.encode({self.action: {"_index": self.index_name, "_id": self.id}})
         return [header, self.body] if self.body else [header]
 
 
@@ -56,13 +56,14 @@ def connect(settings: Settings) -> Elasticsearch:
     secrets = settings.elasticsearch_api_key, settings.elasticsearch_password
     api_key, password = (secret.get_secret_value() if secret else None for secret in secrets)
     basic_auth = (settings.elasticsearch_user, password or "") if settings.elasticsearch_user else None
+    tls = {"ca_certs": str(settings.elasticsearch_ca)} if settings.elasticsearch_ca else {}
     return Elasticsearch(
         settings.elasticsearch_url,
         api_key=api_key,
         basic_auth=basic_auth,
-        ca_certs=str(settings.elasticsearch_ca) if settings.elasticsearch_ca else None,
         request_timeout=REQUEST_TIMEOUT_S,
         max_retries=0,
+        **tls,
     )
 
 
@@ -111,7 +112,7 @@ def _send(client: Elasticsearch, operations: Sequence[Operation]) -> list[dict[s
     """Ask once; a request that failed as a whole answers with its status for every operation."""
     lines = [line for operation in operations for line in operation.lines()]
     try:
-        response = client.bulk(operations=lines, filter_path=RESPONSE_FIELDS)
+        response = client.bulk(operations=cast(Any, lines), filter_path=RESPONSE_FIELDS)
     except ApiError as error:
         return _same_answer(operations, error.status_code, str(error))
     except TransportError as error:
@@ -131,7 +132,7 @@ def _outcome(operation: Operation, answer: dict[str, Any]) -> bool:
         return False
     reason = answer.get("error", {}).get("reason", "no reason given")
     raise DocumentRefusedError(
-        f"Elasticsearch refused document {operation.id} of {operation.index} (status {status}: {reason}). "
+        f"Elasticsearch refused document {operation.id} of {operation.index_name} (status {status}: {reason}). "
         "Mend the index template or the account's rights, then start again; nothing was lost."
     )
 

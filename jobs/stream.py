@@ -39,19 +39,19 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("py4j", "elastic_transport"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    return run_main(lambda: run(load_settings(), available_now=options.available_now), verbose=options.verbose)
+    return run_main(lambda: submit(load_settings(), available_now=options.available_now), verbose=options.verbose)
 
 
-def run(settings: Settings, *, available_now: bool) -> None:
-    """Run both queries until they are stopped, or with `available_now` until the topic is drained."""
-    started_at = datetime.now(UTC)
+def submit(settings: Settings, *, available_now: bool) -> None:
+    """Run the job in a Spark session of its own until a signal or, with `available_now`, until the topic is drained."""
+    gate = StopGate()
     with guarded(settings, QUERIES) as is_new_checkpoint:
         put_templates(connect(settings))
-        if is_new_checkpoint:
-            _set_archive_aside(settings, started_at)
         spark = build_session(settings)
+        for number in (signal.SIGTERM, signal.SIGINT):  # after pyspark has set its own
+            signal.signal(number, lambda *_: gate.asked.set())
         try:
-            _run_queries(spark, settings, started_at, available_now=available_now)
+            run(spark, settings, gate, is_new_checkpoint=is_new_checkpoint, available_now=available_now)
         finally:
             spark.stop()
 
@@ -62,19 +62,26 @@ def build_session(settings: Settings) -> SparkSession:
     return builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions).getOrCreate()
 
 
-def _run_queries(spark: SparkSession, settings: Settings, started_at: datetime, *, available_now: bool) -> None:
-    context = spark.sparkContext
-    model = ServingModel(context, settings.model_dir)
-    metrics = Metrics(settings.local_dir / METRICS_FILE, started_at, context.uiWebUrl)
-    gate = StopGate()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: gate.asked.set())
-    spark.streams.addListener(ProgressListener(metrics))
+def run(
+    spark: SparkSession, settings: Settings, gate: StopGate, *, is_new_checkpoint: bool, available_now: bool
+) -> None:
+    """Run both queries, with metrics and model, until the gate is asked to stop or the topic is drained."""
+    started_at = datetime.now(UTC)
+    model = ServingModel(spark.sparkContext, settings.model_dir)
+    if is_new_checkpoint:
+        _set_archive_aside(settings, started_at)
+    metrics = Metrics(settings.local_dir / METRICS_FILE, started_at, spark.sparkContext.uiWebUrl)
+    listener = ProgressListener(metrics)
+    spark.streams.addListener(listener)
     starts = {
         INGEST: partial(ingest_query, spark, settings, metrics, gate, available_now=available_now),
         SCORE: partial(score_query, spark, settings, metrics, gate, model, available_now=available_now),
     }
-    keep_running(starts, gate)
+    try:
+        keep_running(starts, gate)
+    finally:
+        metrics.wait_for_events()
+        spark.streams.removeListener(listener)
 
 
 def _set_archive_aside(settings: Settings, now: datetime) -> None:

@@ -46,7 +46,8 @@ def _without_retracted(entries: Entries) -> Entries:
     for retraction in retractions[retractions["observation"] == NO_OBSERVATION]:
         same_instant = entries["effective_us"] == retraction["effective_us"]
         gone |= same_instant & (entries["offset"] < retraction["offset"])
-    return entries[~gone]
+    standing: Entries = entries[~gone]
+    return standing
 
 
 def _without_replaced(entries: Entries) -> Entries:
@@ -61,7 +62,8 @@ def _without_replaced(entries: Entries) -> Entries:
 def _one_per_instant(pressures: Entries) -> Entries:
     by_precedence = pressures[np.lexsort((pressures["offset"], pressures["corrected"], pressures["effective_us"]))]
     last_of_instant = np.diff(by_precedence["effective_us"], append=np.iinfo(np.int64).max) != 0
-    return by_precedence[last_of_instant]
+    pressures_by_instant: Entries = by_precedence[last_of_instant]
+    return pressures_by_instant
 
 
 def _join_heart_rates(pressures: Entries, heart_rates: Entries) -> None:
@@ -215,7 +217,9 @@ def _late_readings(offset: NDArray[np.int64], filled: NDArray[np.bool_]) -> NDAr
     """Count readings that arrived after a newer one of the same window had arrived."""
     arrived = np.where(filled, offset, np.iinfo(np.int64).max)
     earliest_of_newer = np.minimum.accumulate(arrived[:, ::-1], axis=1)[:, ::-1][:, 1:]
-    return (filled[:, :-1] & (arrived[:, :-1] > earliest_of_newer)).sum(axis=1)
+    late: NDArray[np.bool_] = filled[:, :-1] & (arrived[:, :-1] > earliest_of_newer)
+    count: NDArray[np.int64] = late.sum(axis=1)
+    return count
 
 
 def _last_arrivals(entries: Entries, rows: Rows, present: Rows) -> Entries:
@@ -227,4 +231,6 @@ def _last_arrivals(entries: Entries, rows: Rows, present: Rows) -> Entries:
 
 def _is_disturbed(last: Entries, windows: Windows) -> NDArray[np.bool_]:
     behind_us = windows.effective_us[:, -1] - last["effective_us"]
-    return (behind_us > HEART_RATE_REACH_US) | (last["kind"] == Kind.RETRACTION) | (last["corrected"] == 1)
+    revised = (last["kind"] == Kind.RETRACTION) | (last["corrected"] == 1)
+    disturbed: NDArray[np.bool_] = revised | (behind_us > HEART_RATE_REACH_US)
+    return disturbed

@@ -1,0 +1,95 @@
+"""Count the stored observations of every patient: ``python -m jobs.check_patient_observations [--json] [--min N]``.
+
+Asks Elasticsearch page by page (composite aggregation), for any number of patients. Heart rates that came alone
+and retracted readings count as observations too: the sum equals the number of documents.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from elasticsearch import ApiError, Elasticsearch, TransportError
+from rich.console import Console
+from rich.table import Table
+
+from conf.errors import UserError, run_main
+from conf.settings import load_settings
+from jobs.indices import OBSERVATIONS
+from jobs.sinks import connect
+
+PAGE_SIZE = 5_000
+
+
+class PatientCount(NamedTuple):
+    """How many observations of a patient are stored, and from when to when (ISO 8601, UTC)."""
+
+    patient_id: str
+    observations: int
+    first: str
+    last: str
+
+
+def count_observations(client: Elasticsearch, page_size: int = PAGE_SIZE) -> Iterator[PatientCount]:
+    """Yield every patient in the order of their ids."""
+    after: dict[str, Any] | None = None
+    while True:
+        page = _ask(client, page_size, after)
+        yield from (_patient_count(bucket) for bucket in page.get("buckets", ()))
+        after = page.get("after_key")
+        if after is None:
+            return
+
+
+def _ask(client: Elasticsearch, page_size: int, after: dict[str, Any] | None) -> dict[str, Any]:
+    composite: dict[str, Any] = {"size": page_size, "sources": [{"patient": {"terms": {"field": "patient_id"}}}]}
+    if after is not None:
+        composite["after"] = after
+    times = {"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}}
+    patients = {"composite": composite, "aggs": times}
+    try:
+        answer = client.search(index=OBSERVATIONS, size=0, aggs={"patients": patients}, ignore_unavailable=True)
+    except (ApiError, TransportError) as error:
+        raise UserError(
+            f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
+        ) from error
+    return dict(answer.get("aggregations", {}).get("patients", {}))
+
+
+def _patient_count(bucket: dict[str, Any]) -> PatientCount:
+    first, last = (bucket[name]["value_as_string"] for name in ("first", "last"))
+    return PatientCount(bucket["key"]["patient"], bucket["doc_count"], first, last)
+
+
+def main() -> int:
+    """Parse the command line and print the counts; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.check_patient_observations", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    parser.add_argument("--min", type=int, default=0, metavar="N", help="only patients with at least N observations")
+    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
+    options = parser.parse_args()
+    return run_main(lambda: _print(options.min, as_json=options.json), verbose=options.verbose)
+
+
+def _print(least: int, *, as_json: bool) -> None:
+    counts = (count for count in count_observations(connect(load_settings())) if count.observations >= least)
+    if as_json:
+        sys.stdout.writelines(json.dumps(count._asdict()) + "\n" for count in counts)
+    else:
+        _print_table(list(counts))
+
+
+def _print_table(counts: list[PatientCount]) -> None:
+    table = Table("patient", "observations", "first", "last")
+    for count in counts:
+        table.add_row(count.patient_id, str(count.observations), count.first, count.last)
+    console = Console()
+    console.print(table)
+    console.print(f"{len(counts)} patients, {sum(count.observations for count in counts)} observations")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
