@@ -4,19 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from embedded.kafka_broker import create_topic
-from embedded.services import Addresses
+from embedded.services import Addresses, Options, start, stop
 from jobs.fhir.message import parse_message
 from jobs.fhir.readings import IntakeRules
 from producer.feed import Feed
-from producer.patient_profile import MINUTE_US, draw_patients
+from producer.patient_profile import draw_patients
 from producer.position import load_position
 from producer.run import patient_id
 from producer.simulation import Plan, Simulation
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[2]
 PATIENTS = 12
 TIMEOUT_S = 60
+LIVE_READINGS_S = 2  # enough for a dozen readings to become due while nobody takes them
 ARGUMENTS = ("--patients", str(PATIENTS), "--interval", "1m", "--history", "3h", "--seed", "4")
 
 Reading = tuple[str, int, float]
@@ -78,7 +80,7 @@ class Station:
         """What the simulation holds from its first tick up to the stored position."""
         position = load_position(self.local_dir)
         assert position is not None
-        plan = Plan(position.identity.seed, position.epoch_us, MINUTE_US)
+        plan = Plan(position.identity.seed, position.epoch_us, position.identity.interval_us)
         feed, readings = Feed(Simulation(draw_patients(PATIENTS, plan.seed), plan), plan.epoch_us), []
         while (due := feed.next(position.sent_before_us)) is not None:
             rows = zip(due.patient.tolist(), due.effective_us.tolist(), due.systolic.tolist(), strict=True)
@@ -131,6 +133,30 @@ def test_other_arguments_begin_a_new_stream_and_say_so(station: Station) -> None
     code, log = station.run("--limit-seconds", "0", "--seed", "5")
     assert code == 0, log
     assert "belongs to other arguments" in log
+
+
+def test_a_broker_that_dies_loses_no_reading(tmp_path: Path) -> None:
+    """1. The broker goes in mid-stream. 2. A stop then reports the failure. 3. With the broker back all arrives."""
+    options = Options(tmp_path / "kafka", kafka_port=0, kafka_heap="384m", only="kafka")
+    live = ("--interval", "1s", "--history", "1h")
+    try:
+        bootstrap = start(options).kafka_bootstrap_servers or ""
+        station = Station(bootstrap, tmp_path / "producer")
+        create_topic(bootstrap, station.topic, partitions=2)
+        with station.start(*live) as process:
+            assert process.stderr is not None
+            assert any("(live)" in line for line in process.stderr)
+            stop(options.local_dir)
+            time.sleep(LIVE_READINGS_S)
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 1
+        assert "were not acknowledged by Kafka" in log
+        start(replace(options, kafka_port=int(bootstrap.rpartition(":")[2])))
+        assert station.run(*live, "--limit-seconds", "0")[0] == 0
+        assert set(station.received()) == set(station.expected())
+    finally:
+        stop(options.local_dir)
 
 
 def test_a_missing_topic_is_named_in_one_sentence(services: Addresses, tmp_path: Path) -> None:
