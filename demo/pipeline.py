@@ -29,10 +29,10 @@ from ml.registry import current_version
 PARTITIONS = 2
 REFRESH_S = 1.0
 ASK_TIMEOUT_S = 2.0
-# Together below 10 s: the parts get 6 s to end by themselves, the services are told at the latest after 2 s and need up
-# to 7 s when they have to be killed.
-PATIENCE_S = 6.0
-HEAD_START_S = 2.0
+# Together below 10 s. The stream takes up to 6 s to finish its micro-batch, for which it needs the services; those are
+# told to end 4 s later than the parts, and are killed 5 s after that.
+PATIENCE_S = 8.0
+HEAD_START_S = 4.0
 SUBMIT = str(PROJECT_ROOT / "spark-submit.sh")
 
 

@@ -47,6 +47,8 @@ def start_child(
     """Start one part; it keeps `lock_fd` open, so the lock holds as long as any part lives."""
     log_dir.mkdir(parents=True, exist_ok=True)
     log = log_dir / f"{name}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
