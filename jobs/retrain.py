@@ -107,11 +107,15 @@ def make_regressor(spark: SparkSession, horizon_h: int, seed: int) -> SparkXGBRe
 
 
 def _fit(spark: SparkSession, rows: DataFrame, horizon_h: int, seed: int) -> xgboost.Booster:
-    with _time_limit(spark, FIT_TIMEOUT_S):
-        booster = make_regressor(spark, horizon_h, seed).fit(rows).get_booster()
-    trees = booster.best_iteration + 1
-    log.info("Horizon %d h: %d trees", horizon_h, trees)
-    return booster[:trees]
+    with time_limit(spark, FIT_TIMEOUT_S):
+        booster = best_trees(make_regressor(spark, horizon_h, seed).fit(rows).get_booster())
+    log.info("Horizon %d h: %d trees", horizon_h, booster.num_boosted_rounds())
+    return booster
+
+
+def best_trees(booster: xgboost.Booster) -> xgboost.Booster:
+    """The booster without the trees grown after the best one, which `inplace_predict` would use and Spark does not."""
+    return booster[: booster.best_iteration + 1]
 
 
 def _workers(spark: SparkSession) -> int:
@@ -121,7 +125,7 @@ def _workers(spark: SparkSession) -> int:
 
 
 @contextmanager
-def _time_limit(spark: SparkSession, seconds: float) -> Iterator[None]:
+def time_limit(spark: SparkSession, seconds: float) -> Iterator[None]:
     """Cancel the jobs after `seconds`: a barrier stage without enough free slots would wait for ever."""
     expired = threading.Event()
 
