@@ -24,7 +24,15 @@ from jobs.fhir.readings import IntakeRules, Reject
 from jobs.fhir.reasons import Reason
 from jobs.indices import OBSERVATIONS, REJECTED, instant_id, isoformat_us, monthly_index, rejected_id
 from jobs.intake import STORED_PAYLOAD_BYTES, Message, Source, parse_batches
-from jobs.observations import Document, Resolution, Verdict, observation_document, resolve
+from jobs.observations import (
+    DUPLICATE_DETAIL,
+    Document,
+    Resolution,
+    Verdict,
+    observation_document,
+    resolve,
+    retraction_document,
+)
 from jobs.outcome import REASON_PREFIX, outcome_row
 from jobs.revisions import apply_revisions
 from jobs.sinks import Operation, connect, fetch, write
@@ -75,27 +83,40 @@ def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Ba
     duplicates = _duplicates(arrivals, resolutions)
     rejects = [(message, reject) for message in messages for reject in message.parsed.rejects] + duplicates
     write(client, list(_rejected_operations(rejects, batch)))
-    apply_revisions(client, messages, batch.settings.kafka_topic, batch.ingested_at)
+    apply_revisions(client, messages)
     written = time.monotonic()
     _archive(messages, resolutions, batch)
-    counts = _count(messages, arrivals, rejects, duplicates)
+    counts = _count(messages, rejects, len(duplicates))
     counts["write_ms"] = round((written - started) * 1000)
     counts["archive_ms"] = _milliseconds_since(written)
     return counts
 
 
 def _by_instant(messages: Sequence[Message], batch: Batch) -> dict[Instant, list[Arrival]]:
-    """Group the readings of all messages by the document they belong to, in order of arrival."""
+    """Group readings, and retractions that name patient and time, by the document they meet, in order of arrival."""
     arrivals: dict[Instant, list[Arrival]] = defaultdict(list)
-    topic, ingested_at = batch.settings.kafka_topic, batch.ingested_at
     for message in messages:
-        single = _is_single(message)
-        for reading in message.parsed.readings:
-            index_name = monthly_index(OBSERVATIONS, reading.effective_us)
-            instant = Instant(index_name, instant_id(reading.patient_id, reading.effective_us))
-            document = observation_document(reading, message.source, topic, ingested_at)
-            arrivals[instant].append(Arrival(document, message, None if single else reading.entry))
+        for instant, arrival in _arrivals(message, batch):
+            arrivals[instant].append(arrival)
     return arrivals
+
+
+def _arrivals(message: Message, batch: Batch) -> Iterator[tuple[Instant, Arrival]]:
+    entry_counts = not _is_single(message)
+    topic, ingested_at = batch.settings.kafka_topic, batch.ingested_at
+    for reading in message.parsed.readings:
+        document = observation_document(reading, message.source, topic, ingested_at)
+        arrival = Arrival(document, message, reading.entry if entry_counts else None)
+        yield _instant(reading.patient_id, reading.effective_us), arrival
+    for one in message.parsed.retractions:
+        if one.patient_id is None or one.effective_us is None:
+            continue
+        document = retraction_document(one.patient_id, one.effective_us, one, message.source, topic, ingested_at)
+        yield _instant(one.patient_id, one.effective_us), Arrival(document, message, None)
+
+
+def _instant(patient_id: str, effective_us: int) -> Instant:
+    return Instant(monthly_index(OBSERVATIONS, effective_us), instant_id(patient_id, effective_us))
 
 
 def _is_single(message: Message) -> bool:
@@ -138,7 +159,7 @@ def _duplicates(
     arrivals: Mapping[Instant, list[Arrival]], resolutions: Mapping[Instant, list[Resolution]]
 ) -> list[tuple[Message, Reject]]:
     return [
-        (arrival.message, Reject(Reason.DUPLICATE, resolution.detail, arrival.entry))
+        (arrival.message, Reject(Reason.DUPLICATE, DUPLICATE_DETAIL, arrival.entry))
         for instant, group in arrivals.items()
         for arrival, resolution in zip(group, resolutions[instant], strict=True)
         if resolution.verdict is Verdict.DUPLICATE
@@ -187,17 +208,12 @@ def _archive(messages: Sequence[Message], resolutions: Mapping[Instant, list[Res
         write_archive(batch.settings.data_dir, batch.batch_id, f"{first.partition}-{first.offset}", documents)
 
 
-def _count(
-    messages: Sequence[Message],
-    arrivals: Mapping[Instant, list[Arrival]],
-    rejects: Sequence[tuple[Message, Reject]],
-    duplicates: Sequence[tuple[Message, Reject]],
-) -> Counter[str]:
+def _count(messages: Sequence[Message], rejects: Sequence[tuple[Message, Reject]], duplicates: int) -> Counter[str]:
     counts = Counter(REASON_PREFIX + reject.reason for _, reject in rejects)
     counts["messages"] = len(messages)
     counts["rejected"] = len(rejects)
     counts["ignored"] = sum(message.parsed.ignored for message in messages)
-    counts["readings"] = sum(len(group) for group in arrivals.values()) - len(duplicates)
+    counts["readings"] = sum(len(message.parsed.readings) for message in messages) - duplicates
     return counts
 
 

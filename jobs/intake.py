@@ -45,4 +45,4 @@ def _parse_row(source: Source, size: int | None, payload: bytes | None, rules: I
     if size is not None and size > MAX_PAYLOAD_BYTES:
         detail = f"{size} bytes, at most {MAX_PAYLOAD_BYTES} are read"
         return Message(source, payload, Parsed(rejects=[Reject(Reason.PAYLOAD_TOO_LARGE, detail, None)]))
-    return Message(source, payload, parse_message(payload, received_us, rules))
+    return Message(source, payload, parse_message(payload, source.received_us, rules))

@@ -1,7 +1,8 @@
 """Stored observations: the document of one patient and instant, and the rule for when it is met again.
 
 `resolve` decides what a message does to the document of its instant. It is pure, and gives the same end whatever way
-messages were cut into micro-batches and however often a micro-batch is repeated.
+messages were cut into micro-batches and however often a micro-batch is repeated: the document itself notes which
+messages it has met (``merged_from``, ``duplicates``), by their place in the topic.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from conf.clinical import mean_arterial_pressure, pressure_category
-from jobs.fhir.readings import Reading
+from jobs.fhir.readings import Reading, Retraction
 from jobs.indices import isoformat_us
 from jobs.intake import Source
 
@@ -19,6 +20,8 @@ Document = dict[str, Any]
 RETRACTED_STATUS: Final = "entered-in-error"
 CORRECTED_STATUS: Final = frozenset({"amended", "corrected"})
 CONFLICT_FLAG: Final = "conflicting_values"
+DUPLICATE_DETAIL: Final = "adds nothing to what is stored of this instant"
+_NOTES: Final = ("merged_from", "duplicates", "retracted_ids")
 
 
 class Verdict(Enum):
@@ -30,11 +33,10 @@ class Verdict(Enum):
 
 
 class Resolution(NamedTuple):
-    """The document as it now stands; `detail` says why a duplicate is one."""
+    """The document as it now stands, and what became of the message."""
 
     document: Document
     verdict: Verdict
-    detail: str = ""
 
 
 def observation_document(reading: Reading, source: Source, topic: str, ingested_at: str) -> Document:
@@ -69,22 +71,45 @@ def _pressures(reading: Reading) -> Document:
     }
 
 
+def retraction_document(
+    patient_id: str, effective_us: int, retraction: Retraction, source: Source, topic: str, ingested_at: str
+) -> Document:
+    """The document that holds the place of a retracted reading until, if ever, the reading is met."""
+    document = {
+        "@timestamp": isoformat_us(effective_us),
+        "patient_id": patient_id,
+        "observation_id": retraction.observation_id,
+        "status": RETRACTED_STATUS,
+        "flags": [],
+        "retracted_ids": [retraction.observation_id] if retraction.observation_id else [],
+        "source_topic": topic,
+        "source_partition": source.partition,
+        "source_offset": source.offset,
+        "ingested_at": ingested_at,
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
 def resolve(stored: Document | None, incoming: Document) -> Resolution:
     """Bring a message's document and the stored one of the same patient and instant together.
 
     A correction wins, otherwise the later arrival; a separate heart rate joins the pressures; a retracted reading never
-    comes back under its Observation id; the same values again are a duplicate.
+    comes back under its Observation id; what says nothing new is a duplicate.
     """
     if stored is None:
         return Resolution(incoming, Verdict.STORED)
-    if _is_known(stored, incoming):
+    if _place(incoming) in (_place(stored), *stored.get("merged_from", ())):
         return Resolution(stored, Verdict.KNOWN)
-    if _is_heart_rate_only(incoming):
+    if _place(incoming) in stored.get("duplicates", ()):
+        return Resolution(stored, Verdict.DUPLICATE)
+    if is_retraction(incoming):
+        return Resolution(_meet_retraction(stored, incoming), Verdict.STORED)
+    if incoming.get("observation_id") in stored.get("retracted_ids", ()):
+        return _duplicate(stored, incoming)
+    if _has_no_pressures(incoming):
         return _join_heart_rate(stored, incoming)
-    if stored["status"] == RETRACTED_STATUS:
-        return _meet_retracted(stored, incoming)
-    if _is_heart_rate_only(stored):
-        return Resolution(_with_heart_rate(incoming, stored), Verdict.STORED)
+    if is_retraction(stored) or _has_no_pressures(stored):
+        return Resolution(_keep_joined_heart_rate(_after(incoming, stored), stored), Verdict.STORED)
     return _resolve_pressures(stored, incoming)
 
 
@@ -93,16 +118,17 @@ def retract(stored: Document) -> Document:
     return stored | {"status": RETRACTED_STATUS}
 
 
-def place(document: Document) -> str:
-    """Where in the topic a document's message came from, as kept in `merged_from` and `heart_rate_from`."""
+def is_retraction(document: Document) -> bool:
+    """Whether the document is, or has become, that of a reading entered in error."""
+    return bool(document["status"] == RETRACTED_STATUS)
+
+
+def _place(document: Document) -> str:
+    """Where in the topic the message of a document came from."""
     return f"{document['source_partition']}-{document['source_offset']}"
 
 
-def _is_known(stored: Document, incoming: Document) -> bool:
-    return place(incoming) in (place(stored), *stored.get("merged_from", ()))
-
-
-def _is_heart_rate_only(document: Document) -> bool:
+def _has_no_pressures(document: Document) -> bool:
     return "systolic" not in document
 
 
@@ -110,39 +136,45 @@ def _is_correction(document: Document) -> bool:
     return document["status"] in CORRECTED_STATUS
 
 
+def _duplicate(stored: Document, incoming: Document) -> Resolution:
+    noted = stored | {"duplicates": [*stored.get("duplicates", ()), _place(incoming)]}
+    return Resolution(noted, Verdict.DUPLICATE)
+
+
+def _meet_retraction(stored: Document, retraction: Document) -> Document:
+    """Mark the document if it is the one retracted; take a joined heart rate out if that was retracted."""
+    noted = _after(stored, retraction)
+    named = retraction.get("observation_id")
+    if named is None or named == stored.get("observation_id"):
+        return retract(noted)
+    if named == stored.get("heart_rate_from"):
+        return {name: value for name, value in noted.items() if name not in ("heart_rate", "heart_rate_from")}
+    return noted
+
+
 def _join_heart_rate(stored: Document, incoming: Document) -> Resolution:
     if stored.get("heart_rate") is None:
-        return Resolution(_with_heart_rate(stored, incoming), Verdict.STORED)
-    if _is_heart_rate_only(stored) and stored["heart_rate"] != incoming["heart_rate"]:
+        joined = {"heart_rate": incoming["heart_rate"], "heart_rate_from": _heart_rate_id(incoming)}
+        return Resolution(_after(stored, incoming) | joined, Verdict.STORED)
+    if _has_no_pressures(stored) and stored["heart_rate"] != incoming["heart_rate"]:
         return Resolution(_flag_conflict(_after(incoming, stored)), Verdict.STORED)
-    return Resolution(stored, Verdict.DUPLICATE, f"heart rate of this instant is known: {stored['heart_rate']}")
+    return _duplicate(stored, incoming)
 
 
-def _with_heart_rate(pressures: Document, heart_rate: Document) -> Document:
-    """Let a separate heart rate join a document of pressures, which keeps a heart rate of its own."""
-    joined = _after(pressures, heart_rate)
-    if pressures.get("heart_rate") is not None:
-        return joined
-    return joined | {"heart_rate": heart_rate["heart_rate"], "heart_rate_from": place(heart_rate)}
+def _heart_rate_id(document: Document) -> str:
+    """How a joined heart rate is named, so that its retraction finds it."""
+    return str(document.get("observation_id", _place(document)))
 
 
 def _resolve_pressures(stored: Document, incoming: Document) -> Resolution:
     successor = _keep_joined_heart_rate(_after(incoming, stored), stored)
     if _is_correction(incoming):
         return Resolution(successor, Verdict.STORED)
-    if _is_correction(stored):
-        return Resolution(stored, Verdict.DUPLICATE, "a correction of this reading is stored")
-    if _same_values(stored, incoming):
-        return Resolution(stored, Verdict.DUPLICATE, f"same values as {place(stored)}")
+    if _is_correction(stored) or _same_values(stored, incoming):
+        return _duplicate(stored, incoming)
     if (stored["systolic"], stored["diastolic"]) == (incoming["systolic"], incoming["diastolic"]):
         return Resolution(successor, Verdict.STORED)
     return Resolution(_flag_conflict(successor), Verdict.STORED)
-
-
-def _meet_retracted(stored: Document, incoming: Document) -> Resolution:
-    if stored.get("observation_id") == incoming.get("observation_id"):
-        return Resolution(stored, Verdict.DUPLICATE, "this reading was retracted")
-    return Resolution(_after(incoming, stored), Verdict.STORED)
 
 
 def _same_values(stored: Document, incoming: Document) -> bool:
@@ -152,16 +184,21 @@ def _same_values(stored: Document, incoming: Document) -> bool:
 
 
 def _after(document: Document, other: Document) -> Document:
-    """The document with the messages of the other one noted, so that a repetition of them is known."""
-    noted = [*document.get("merged_from", ()), *other.get("merged_from", ()), place(other)]
-    return document | {"merged_from": noted}
+    """The document with all that the other one has noted, and the other one's own message."""
+    notes = {name: [*document.get(name, ()), *other.get(name, ())] for name in _NOTES}
+    notes["merged_from"].append(_place(other))
+    return document | {name: noted for name, noted in notes.items() if noted}
 
 
 def _keep_joined_heart_rate(successor: Document, stored: Document) -> Document:
-    """A heart rate that had joined the replaced reading as a message of its own joins its successor too."""
-    if "heart_rate_from" not in stored or successor.get("heart_rate") is not None:
+    """A heart rate that came as a message of its own joins the successor of what it had joined."""
+    if successor.get("heart_rate") is not None or "heart_rate" not in stored:
         return successor
-    return successor | {name: stored[name] for name in ("heart_rate", "heart_rate_from")}
+    if "heart_rate_from" in stored:
+        return successor | {name: stored[name] for name in ("heart_rate", "heart_rate_from")}
+    if _has_no_pressures(stored):
+        return successor | {"heart_rate": stored["heart_rate"], "heart_rate_from": _heart_rate_id(stored)}
+    return successor
 
 
 def _flag_conflict(document: Document) -> Document:

@@ -56,7 +56,7 @@ def connect(settings: Settings) -> Elasticsearch:
     secrets = settings.elasticsearch_api_key, settings.elasticsearch_password
     api_key, password = (secret.get_secret_value() if secret else None for secret in secrets)
     basic_auth = (settings.elasticsearch_user, password or "") if settings.elasticsearch_user else None
-    tls = {"ca_certs": str(settings.elasticsearch_ca)} if settings.elasticsearch_ca else {}
+    tls: dict[str, Any] = {"ca_certs": str(settings.elasticsearch_ca)} if settings.elasticsearch_ca else {}
     return Elasticsearch(
         settings.elasticsearch_url,
         api_key=api_key,

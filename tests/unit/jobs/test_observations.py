@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs.fhir.readings import Reading
+from jobs.fhir.readings import Reading, Retraction
 from jobs.intake import Source
-from jobs.observations import Document, Verdict, observation_document, resolve, retract
+from jobs.observations import Document, Verdict, observation_document, resolve, retraction_document
 
 EFFECTIVE_US = 1_790_000_000_123_456
 
@@ -72,7 +72,7 @@ def test_heart_rate_joins_its_pressure_whichever_arrives_first() -> None:
         stored, verdicts = settle(*pair)
         assert verdicts == [Verdict.STORED, Verdict.STORED]
         assert (stored["systolic"], stored["heart_rate"], stored["flags"]) == (128.0, 71, [])
-        assert stored["merged_from"] == ["0-11"]
+        assert stored["heart_rate_from"] == "hr-1"
 
 
 def test_heart_rate_component_stands_against_a_separate_one() -> None:
@@ -97,15 +97,38 @@ def test_correction_stands_against_a_resend_of_what_it_corrected() -> None:
     assert (stored["systolic"], verdicts[-1]) == (128.0, Verdict.DUPLICATE)
 
 
+def retraction(offset: int, name: str | None = "bp-1") -> Document:
+    entered_in_error = Retraction("p-1", name, EFFECTIVE_US, 0)
+    source = Source(0, offset, EFFECTIVE_US)
+    return retraction_document("p-1", EFFECTIVE_US, entered_in_error, source, "topic", "2026-09-21T00:00:00.000Z")
+
+
 @pytest.mark.parametrize("status", ["final", "corrected"])
-def test_retracted_reading_does_not_come_back_under_its_id(status: str) -> None:
-    resolution = resolve(retract(document(10)), document(12, status=status))
-    assert (resolution.document["status"], resolution.verdict) == ("entered-in-error", Verdict.DUPLICATE)
+@pytest.mark.parametrize("retracted_first", [True, False])
+def test_retracted_reading_does_not_come_back_under_its_id(status: str, retracted_first: bool) -> None:
+    before = [retraction(11)] if retracted_first else [document(10), retraction(11)]
+    stored, verdicts = settle(*before, document(12, status=status))
+    assert (stored["status"], verdicts[-1]) == ("entered-in-error", Verdict.DUPLICATE)
+
+
+def test_retraction_keeps_the_values_for_the_record() -> None:
+    stored, _ = settle(document(10), retraction(11))
+    assert (stored["status"], stored["systolic"]) == ("entered-in-error", 128.0)
 
 
 def test_another_measurement_of_a_retracted_instant_is_stored() -> None:
-    resolution = resolve(retract(document(10)), document(12, observation_id="new"))
-    assert (resolution.document["status"], resolution.verdict) == ("final", Verdict.STORED)
+    stored, verdicts = settle(document(10), retraction(11), document(12, observation_id="new"))
+    assert (stored["status"], stored["flags"], verdicts[-1]) == ("final", [], Verdict.STORED)
+
+
+def test_retraction_of_another_observation_leaves_the_reading_standing() -> None:
+    stored, _ = settle(document(10), retraction(11, name="other"))
+    assert stored["status"] == "final"
+
+
+def test_retraction_of_a_joined_heart_rate_takes_only_that_out() -> None:
+    stored, _ = settle(document(10), heart_rate(71, 11), retraction(12, name="hr-1"))
+    assert (stored["status"], stored["systolic"], "heart_rate" in stored) == ("final", 128.0, False)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +140,9 @@ def test_another_measurement_of_a_retracted_instant_is_stored() -> None:
         [document(10), document(12, systolic=150.0)],
         [document(10, systolic=190.0), document(11, status="corrected")],
         [heart_rate(71, 9), heart_rate(75, 10), document(11)],
+        [document(10), document(11, observation_id="resent"), retraction(12)],
+        [document(10), retraction(11), document(12, observation_id="new"), document(13)],
+        [document(10), heart_rate(71, 11), retraction(12, name="hr-1"), heart_rate(71, 13)],
     ],
 )
 def test_repeated_micro_batch_changes_nothing_and_refuses_nothing_new(messages: list[Document]) -> None:
@@ -128,7 +154,8 @@ def test_repeated_micro_batch_changes_nothing_and_refuses_nothing_new(messages: 
 
 
 def test_end_does_not_depend_on_where_micro_batches_were_cut() -> None:
-    messages = [document(10), heart_rate(71, 11), document(12, systolic=150.0), document(13, status="amended")]
+    changed = [document(12, systolic=150.0), document(13, status="amended"), retraction(14), document(15)]
+    messages = [document(10), heart_rate(71, 11), *changed]
     whole, _ = settle(*messages)
     for cut in range(1, len(messages)):
         first, _ = settle(*messages[:cut])

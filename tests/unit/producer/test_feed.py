@@ -56,6 +56,14 @@ def test_a_new_feed_goes_on_where_the_old_one_stopped_without_gap_or_repetition(
     assert before + after == drain(make_feed(), EPOCH_US + SPAN_US)
 
 
+def test_a_reading_at_the_very_instant_of_a_cut_comes_after_it_and_once() -> None:
+    every = drain(make_feed(), EPOCH_US + SPAN_US)
+    instant = every[5][0]
+    feed = make_feed()
+    assert drain(feed, instant) == every[:5]
+    assert drain(feed, EPOCH_US + SPAN_US) == every[5:]
+
+
 def test_a_failed_measurement_is_not_sent() -> None:
     simulation = Simulation(draw_patients(7, 3), Plan(3, EPOCH_US, INTERVAL_US, episode_factor=0.0))
     measured = sum(int(simulation.step().measured.sum()) for _ in range(20))

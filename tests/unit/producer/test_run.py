@@ -63,7 +63,7 @@ def test_messages_are_keyed_by_the_patient_they_speak_of() -> None:
     patients = draw_patients(10, 1)
     readings = Simulation(patients, Plan(1, NOW_US, HOUR_US // 4)).step()
     keys = [patient_id(1, index) for index in range(10)]
-    messages = encode_readings(readings, patients, keys)
+    messages = list(encode_readings(readings, patients, keys))
     assert [key.decode() for key, _ in messages] == keys
     for key, value in messages:
         assert json.loads(value)["subject"]["reference"] == f"Patient/{key.decode()}"

@@ -1,0 +1,141 @@
+"""One pipeline of a test: a topic and folders of its own, the real stream, and what Elasticsearch holds afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import xgboost
+from elasticsearch import Elasticsearch
+from kafka import KafkaProducer
+from pyspark.sql import SparkSession
+
+from conf.clinical import HORIZONS_H
+from conf.settings import Settings
+from embedded.kafka_broker import create_topic
+from embedded.services import Addresses
+from jobs.checkpoint import guarded
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
+from jobs.queries import QUERIES
+from jobs.sinks import connect
+from jobs.stopping import StopGate
+from jobs.stream import run
+from ml.features import FEATURE_NAMES
+from ml.registry import publish, save_bundle
+from tests.clock import RECENTLY
+
+Document = dict[str, Any]
+PARTITIONS = 2
+WRITTEN_AT = ("ingested_at", "scored_at", "replaced_scored_at")  # what differs between two runs that do the same
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A topic, its settings and the Spark session that drains it."""
+
+    settings: Settings
+    spark: SparkSession
+
+    def send(self, *payloads: bytes | None, key: str = "p-1", partition: int | None = None) -> None:
+        """Send messages in this order, by default keyed by one patient."""
+        with KafkaProducer(bootstrap_servers=self.settings.kafka_bootstrap_servers, max_request_size=2**24) as producer:
+            sent = [
+                producer.send(self.settings.kafka_topic, value=payload, key=key.encode(), partition=partition)
+                for payload in payloads
+            ]
+            for future in sent:
+                future.get(timeout=30)
+
+    def drain(self) -> None:
+        """Run the stream until it has read what the topic holds, going on from its checkpoint."""
+        with guarded(self.settings, QUERIES) as is_new_checkpoint:
+            put_templates(self.client)
+            run(self.spark, self.settings, StopGate(), is_new_checkpoint=is_new_checkpoint, available_now=True)
+
+    @property
+    def client(self) -> Elasticsearch:
+        """The client of the test's Elasticsearch."""
+        return connect(self.settings)
+
+    def observations(self) -> dict[str, Document]:
+        """All stored observations by id."""
+        return self._documents(OBSERVATIONS)
+
+    def predictions(self) -> dict[str, Document]:
+        """All predictions by id."""
+        return self._documents(PREDICTIONS)
+
+    def latest(self) -> dict[str, Document]:
+        """The latest prediction of each patient, by patient."""
+        return self._documents(LATEST)
+
+    def rejected(self) -> dict[str, Document]:
+        """All rejected entries by id."""
+        return self._documents(REJECTED)
+
+    def everything(self) -> dict[str, dict[str, Document]]:
+        """All documents of all indices, without the times at which they were written."""
+        families = (OBSERVATIONS, PREDICTIONS, LATEST, REJECTED)
+        return {family: _without_times(self._documents(family)) for family in families}
+
+    def _documents(self, index: str) -> dict[str, Document]:
+        self.client.indices.refresh(index=index, ignore_unavailable=True)
+        found = self.client.search(index=index, size=10_000, ignore_unavailable=True)
+        return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
+
+
+def _without_times(documents: dict[str, Document]) -> dict[str, Document]:
+    return {
+        id_: {name: value for name, value in document.items() if name not in WRITTEN_AT}
+        for id_, document in documents.items()
+    }
+
+
+def build_settings(services: Addresses, folder: Path, **changes: Any) -> Settings:
+    """Settings of a pipeline of its own in `folder`, its topic created."""
+    topic = f"test-{uuid4().hex[:8]}"
+    create_topic(str(services.kafka_bootstrap_servers), topic, PARTITIONS)
+    own: dict[str, Any] = {
+        "kafka_bootstrap_servers": services.kafka_bootstrap_servers,
+        "kafka_topic": topic,
+        "elasticsearch_url": services.elasticsearch_url,
+        "trigger_seconds": 0.2,
+        "min_readings": 3,
+        "local_dir": folder / "local",
+        "data_dir": folder / "data",
+        "model_dir": folder / "models",
+        "checkpoint_dir": folder / "checkpoints",
+    }
+    return Settings(**(own | changes))
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for a process of its own."""
+    values = settings.model_dump(exclude_none=True, exclude_defaults=True)
+    return {f"BP_{name.upper()}": str(value) for name, value in values.items()}
+
+
+def publish_model(model_dir: Path, seed: int = 0, created_at: Any = RECENTLY) -> str:
+    """Publish a small model that is trained on noise but rises with the newest systolic pressure."""
+    random = np.random.default_rng(seed)
+    features = random.normal(130, 20, (2_000, len(FEATURE_NAMES))).astype(np.float32)
+    features[random.random(features.shape) < 0.2] = np.nan
+    newest = np.nan_to_num(features[:, FEATURE_NAMES.index("systolic_lag00")], nan=130.0)
+    boosters = {}
+    for horizon_h in HORIZONS_H:
+        label = (random.random(len(newest)) < 1 / (1 + np.exp(-(newest - 150 + horizon_h) / 8))).astype(np.float32)
+        parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "seed": seed}
+        boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, label), num_boost_round=20)
+    version = save_bundle(model_dir, boosters, {}, golden_features=features[:3], created_at=created_at)
+    publish(model_dir, version)
+    return version
+
+
+def delete_documents(client: Elasticsearch) -> None:
+    """Empty Elasticsearch of all documents of the project."""
+    names = list(client.indices.get(index="blood-pressure-*", expand_wildcards="all"))
+    if names:
+        client.indices.delete(index=names)
