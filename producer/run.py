@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,15 +140,14 @@ class Run:
         return limit_s is not None and caught_up_s is not None and time.monotonic() - caught_up_s >= limit_s
 
 
-def encode_readings(readings: Readings, patients: Patients, keys: list[str]) -> list[tuple[bytes, bytes]]:
+def encode_readings(readings: Readings, patients: Patients, keys: list[str]) -> Iterator[tuple[bytes, bytes]]:
     """Kafka keys (patient ids) and Observations of readings, in their order."""
     offsets = (patients.utc_offset_us[readings.patient] // MINUTE_US).tolist()
     columns = (readings.effective_us, readings.systolic, readings.diastolic, readings.heart_rate)
     rows = zip(readings.patient.tolist(), offsets, *(column.tolist() for column in columns), strict=True)
-    return [
-        (keys[patient].encode(), encode_observation(keys[patient], us, offset, systolic, diastolic, heart_rate))
-        for patient, offset, us, systolic, diastolic, heart_rate in rows
-    ]
+    for patient, offset, us, systolic, diastolic, heart_rate in rows:
+        key = keys[patient]
+        yield key.encode(), encode_observation(key, us, offset, systolic, diastolic, heart_rate)
 
 
 def patient_id(seed: int, index: int) -> str:
