@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,9 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from conf.clinical import ALERT_LEVELS
 
 RATE_WINDOW_S = 30.0
+LOG_TAIL_BYTES = 65_536
+SUCCESS = " INFO jobs.progress micro-batch "
+OWN_WARNING = re.compile(r" (?:WARNING|ERROR) jobs\.\S+ (.+)")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Figures:
     score_ms: float | None = None
     model_version: str | None = None
     spark_ui: str | None = None
+    trouble: str | None = None
 
     @property
     def patients(self) -> int:
@@ -71,7 +76,20 @@ def count_levels(client: Elasticsearch, index: str) -> dict[str, int] | None:
     return {level: counts.get(level, 0) for level in reversed(ALERT_LEVELS)}
 
 
-def to_figures(metrics: Mapping[str, Any], levels: Mapping[str, int]) -> Figures:
+def read_trouble(log: Path) -> str | None:
+    """The stream's newest warning, unless a micro-batch has succeeded since."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    for line in reversed(lines):
+        if SUCCESS in line:
+            return None
+        if found := OWN_WARNING.search(line):
+            return found[1]
+    return None
+
+
+def to_figures(metrics: Mapping[str, Any], levels: Mapping[str, int], trouble: str | None = None) -> Figures:
     """Put both sources together; whatever the metrics do not say yet keeps its empty value."""
     queries = metrics.get("queries", {})
     ingest, score = queries.get("ingest", {}), queries.get("score", {})
@@ -87,6 +105,7 @@ def to_figures(metrics: Mapping[str, Any], levels: Mapping[str, int]) -> Figures
         score_ms=score.get("duration_ms"),
         model_version=metrics.get("model_version"),
         spark_ui=metrics.get("spark_ui"),
+        trouble=trouble,
     )
 
 

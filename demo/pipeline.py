@@ -16,7 +16,7 @@ from rich.console import Console
 
 from conf.settings import Settings
 from demo.display import step
-from demo.figures import Figures, count_levels, read_metrics, to_figures
+from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_figures
 from demo.lock import note_part
 from demo.processes import PROJECT_ROOT, Child, early_end, require_running, start_child, stop_children, wait_for_end
 from demo.services import local_ports, start_services, stop_services
@@ -111,7 +111,7 @@ def watch(demo: Demo, ends_after_s: float | None) -> Iterator[tuple[Figures, flo
         require_running(demo.children)
         levels = count_levels(client, LATEST)
         known = figures.patients_by_level if levels is None else levels
-        figures = to_figures(read_metrics(demo.metrics_file), known)
+        figures = to_figures(read_metrics(demo.metrics_file), known, read_trouble(demo.log_dir / "stream.log"))
         yield figures, time.monotonic() - began_s
         time.sleep(REFRESH_S)
 

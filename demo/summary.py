@@ -20,6 +20,8 @@ def live_page(figures: Figures, rates: tuple[float, float], elapsed_s: float, pl
     awaited = waiting_for(figures)
     if awaited:
         parts.insert(0, Text(f"Waiting for {awaited} ...\n", style="cyan"))
+    if figures.trouble:
+        parts.insert(0, Text(f"{figures.trouble}\n", style="red"))
     title = f"Blood-pressure surveillance, running {_clock(elapsed_s)}"
     return Panel(Group(*parts), title=title, subtitle="Ctrl-C stops everything", expand=False)
 
@@ -35,7 +37,9 @@ def plain_line(figures: Figures, rates: tuple[float, float], elapsed_s: float) -
         f"patients {levels_text(figures)}",
         f"batch {_seconds(figures.ingest_ms)} / {_seconds(figures.score_ms)}",
     ]
-    return f"{_clock(elapsed_s)} " + (f"waiting for {awaited}; " if awaited else "") + ", ".join(parts)
+    notes = [f"waiting for {awaited}"] if awaited else []
+    notes += [figures.trouble] if figures.trouble else []
+    return f"{_clock(elapsed_s)} " + "; ".join([*notes, ", ".join(parts)])
 
 
 def closing_lines(figures: Figures, elapsed_s: float) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.figures import Figures, Rates, read_metrics, to_figures, waiting_for
+from demo.figures import Figures, Rates, read_metrics, read_trouble, to_figures, waiting_for
 
 LEVELS = {"CRITICAL": 1, "HIGH": 2, "MEDIUM": 3, "LOW": 4}
 
@@ -49,6 +49,30 @@ def test_a_metrics_file_that_cannot_be_read_counts_as_none(tmp_path: Path, conte
 
 def test_a_missing_metrics_file_counts_as_none(tmp_path: Path) -> None:
     assert read_metrics(tmp_path / "metrics.json") == {}
+
+
+FAILED = "2026-01-01 00:00:00,000 WARNING jobs.stopping query ingest failed, restart 1 in 1 s: no Elasticsearch\n"
+SPARK_WARNING = "2026-01-01T00:00:00.000Z WARN TaskSetManager: Lost task\n\tat java.lang.Thread.run\n"
+DONE = '2026-01-01 00:00:01,000 INFO jobs.progress micro-batch {"query": "ingest"}\n'
+
+
+@pytest.mark.parametrize(
+    ("log", "trouble"),
+    [
+        ("", None),
+        (SPARK_WARNING, None),
+        (FAILED + SPARK_WARNING, "query ingest failed, restart 1 in 1 s: no Elasticsearch"),
+        (DONE + FAILED, "query ingest failed, restart 1 in 1 s: no Elasticsearch"),
+        (FAILED + DONE, None),
+        (DONE + 100_000 * "\n" + FAILED, "query ingest failed, restart 1 in 1 s: no Elasticsearch"),
+    ],
+)
+def test_the_streams_own_warning_counts_until_a_micro_batch_succeeds(
+    tmp_path: Path, log: str, trouble: str | None
+) -> None:
+    (tmp_path / "stream.log").write_text(log)
+
+    assert read_trouble(tmp_path / "stream.log") == trouble
 
 
 @pytest.mark.parametrize(

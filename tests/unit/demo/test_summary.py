@@ -57,6 +57,13 @@ def test_the_live_page_before_the_first_batch_says_what_is_awaited() -> None:
     assert "Waiting for Spark to start" in drawn(Figures())
 
 
+def test_what_goes_wrong_is_shown() -> None:
+    figures = running(trouble="query ingest failed, restart 1 in 1 s: no Elasticsearch")
+
+    assert plain_line(figures, (0.0, 0.0), 3.0).startswith("0:03 query ingest failed, restart 1 in 1 s: no Elast")
+    assert "query ingest failed" in drawn(figures)
+
+
 def test_the_most_frequent_reason_comes_first() -> None:
     assert reasons_text(running()) == "UNIT_UNKNOWN 7, TIME_MISSING 3"
     assert reasons_text(Figures()) == "none"
