@@ -108,6 +108,7 @@ install() { # WHAT NAME_FOR_PEOPLE [VERSION]
 
 prepare() { # [--dev]
     local python java
+    [[ -z "${PYTHON:-}" ]] || python_fits "$PYTHON" || fail "PYTHON=$PYTHON cannot be run or is older than 3.11."
     python=$(find_python) || { install python "Python 3.11 or newer" && python=$(find_python); } ||
         fail "This system's Python is older than 3.11. Install Python 3.11 or newer and set PYTHON to it."
     has_venv "$python" || install venv "Python's venv module" "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"

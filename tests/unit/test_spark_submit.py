@@ -166,6 +166,15 @@ def test_an_old_python_is_refused(machine: Machine) -> None:
     )
 
 
+def test_a_chosen_python_that_does_not_fit_is_refused(machine: Machine) -> None:
+    ended = machine.run("setup", PYTHON="/nowhere/python3")
+
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "error: PYTHON=/nowhere/python3 cannot be run or is older than 3.11.\n",
+    )
+
+
 def test_a_missing_venv_module_is_named_with_its_package(machine: Machine) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     code = f'case "$2" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"'
