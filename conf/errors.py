@@ -28,7 +28,10 @@ def run_main(main: Callable[[], None], *, verbose: bool = False) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:
-        return _report(f"Unexpected error: {type(error).__name__}: {_first_line(error)}. Run with --verbose for the trace.", verbose)
+        return _report(
+            f"Unexpected error: {type(error).__name__}: {_first_line(error)}. Run with --verbose for the trace.",
+            verbose,
+        )
     return EXIT_OK
 
 

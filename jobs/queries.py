@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
@@ -18,14 +21,20 @@ from jobs.kafka_source import read_topic
 from jobs.models import ServingModel
 from jobs.outcome import OUTCOME_ROWS, add_up
 from jobs.progress import Metrics
-from jobs.stopping import StopGate
+from jobs.stopping import StopGate, explain
 from jobs.window_state import entry_rows, keep_newest
 
 INGEST: Final = "ingest"
 SCORE: Final = "score"
 QUERIES: Final = (INGEST, SCORE)
 
-StartQuery = Callable[[], StreamingQuery]
+PartitionWork = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+log = logging.getLogger(__name__)
+
+
+class MicroBatchFailedError(Exception):
+    """The work of a micro-batch failed; its text is the innermost cause."""
 
 
 def intake_rules(settings: Settings) -> IntakeRules:
@@ -46,9 +55,8 @@ def ingest_query(
             remove_batch(settings.data_dir, batch_id)
             first_of_this_start = False
         batch = ingest.Batch(settings, rules, batch_id, _now_text())
-        with gate.batch():
-            done = messages.mapInArrow(lambda rows: ingest.store_partition(rows, batch), OUTCOME_ROWS).collect()
-        metrics.count(INGEST, batch_id, add_up(row.outcome for row in done))
+        counts = _run_batch(messages, lambda rows: ingest.store_partition(rows, batch), gate)
+        metrics.count(INGEST, batch_id, counts)
 
     messages = read_topic(spark, settings)
     return _start(messages.writeStream.foreachBatch(store), spark, settings, INGEST, available_now=available_now)
@@ -67,13 +75,26 @@ def score_query(
 
     def predict(state: DataFrame, batch_id: int) -> None:
         batch = score.Batch(settings, model.current(), _now_text())
-        with gate.batch():
-            done = state.mapInArrow(lambda rows: score.score_partition(rows, batch), OUTCOME_ROWS).collect()
-        metrics.count(SCORE, batch_id, add_up(row.outcome for row in done), batch.bundle.value.version)
+        counts = _run_batch(state, lambda rows: score.score_partition(rows, batch), gate)
+        metrics.count(SCORE, batch_id, counts, batch.bundle.value.version)
 
     state = keep_newest(entry_rows(read_topic(spark, settings), intake_rules(settings)))
     writer = state.writeStream.outputMode("update").foreachBatch(predict)
     return _start(writer, spark, settings, SCORE, available_now=available_now)
+
+
+def _run_batch(frame: DataFrame, work: PartitionWork, gate: StopGate) -> Counter[str]:
+    """Do the work of a micro-batch on all partitions and add up the counts.
+
+    Spark matches what a failing foreachBatch raises against a regular expression that overflows the stack on a long
+    text and so kills the query without an end. The failure is therefore told in one line, its trace is logged.
+    """
+    with gate.batch():
+        try:
+            return add_up(row.outcome for row in frame.mapInArrow(work, OUTCOME_ROWS).collect())
+        except Exception as error:
+            log.debug("micro-batch failed", exc_info=True)
+            raise MicroBatchFailedError(explain(str(error))) from None
 
 
 def _start(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
@@ -140,14 +140,22 @@ def _outcome(operation: Operation, answer: dict[str, Any]) -> bool:
 def fetch(
     client: Elasticsearch, keys: Iterable[tuple[str, str]], pause: Callable[[float], None] = time.sleep
 ) -> dict[str, dict[str, Any]]:
-    """Read documents by (index, id), in real time; answer those that exist as id -> source, with `_index` added."""
+    """Read documents by (index, id), in real time; answer those that exist as id -> source."""
     docs = [{"_index": index, "_id": id_} for index, id_ in keys]
     found: dict[str, dict[str, Any]] = {}
     for start in range(0, len(docs), MAX_OPERATIONS):
-        request = docs[start : start + MAX_OPERATIONS]
-        response = with_retries(lambda request=request: client.mget(docs=request), pause)  # type: ignore[misc]
-        found.update({doc["_id"]: doc["_source"] for doc in response["docs"] if doc.get("found")})
+        chunk = docs[start : start + MAX_OPERATIONS]
+        found.update(with_retries(partial(_fetch_chunk, client, chunk), pause))
     return found
+
+
+def _fetch_chunk(client: Elasticsearch, docs: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """One request's worth; a document whose shard is away is a fault, one whose index does not exist is absent."""
+    answers = client.mget(docs=docs)["docs"]
+    for answer in answers:
+        if "error" in answer and answer["error"]["type"] != "index_not_found_exception":
+            raise TransportError(answer["error"].get("reason", answer["error"]["type"]))
+    return {answer["_id"]: answer["_source"] for answer in answers if answer.get("found")}
 
 
 def with_retries(ask: Callable[[], Any], pause: Callable[[float], None] = time.sleep) -> Any:

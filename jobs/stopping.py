@@ -90,17 +90,19 @@ def _ended(running: Mapping[str, StreamingQuery]) -> list[tuple[str, StreamingQu
 def _pause_before_restart(name: str, message: str, failures: int, gate: StopGate) -> None:
     why = explain(message)
     if failures > len(RESTART_WAITS_S) or any(mark in message for mark in HOPELESS):
-        raise QueryFailedError(f"The {name} query failed: {why} Its checkpoint is intact; start again when mended.")
+        raise QueryFailedError(f"The {name} query failed: {why} The checkpoint is intact; start again when mended.")
     wait_s = RESTART_WAITS_S[failures - 1]
     log.warning("query %s failed, restart %d in %d s: %s", name, failures, wait_s, why)
     gate.asked.wait(wait_s)
 
 
 def explain(message: str) -> str:
-    """The innermost cause named in the text of a Spark failure, on one line."""
+    """The innermost cause named in the text of a Spark failure, as ``Kind: text`` on one line."""
     found = _LAST_ERROR.findall(message)
-    kind, text = found[-1] if found else ("", message.strip().splitlines()[0] if message.strip() else "no message")
-    return text.strip() if kind.endswith("Error") and text.strip().endswith(".") else f"{kind} {text.strip()}.".strip()
+    if found:
+        kind, text = found[-1]
+        return f"{kind}: {text.strip()}"
+    return (message.strip().splitlines() or ["no message"])[0]
 
 
 def _stop(running: Mapping[str, StreamingQuery], gate: StopGate) -> None:

@@ -36,7 +36,8 @@ def main() -> int:
     parser.add_argument("--available-now", action="store_true", help="read what the topic holds, then end")
     parser.add_argument("--verbose", action="store_true", help="show traces of errors")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    level = logging.DEBUG if options.verbose else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("py4j", "elastic_transport"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     return run_main(lambda: submit(load_settings(), available_now=options.available_now), verbose=options.verbose)

@@ -1,0 +1,120 @@
+"""The stream while it runs: models are swapped under it, Elasticsearch goes away, and it stops when it is told to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.settings import Settings
+from embedded.services import Options, start, stop
+from jobs.checkpoint import guarded
+from jobs.indices import put_templates
+from jobs.queries import QUERIES
+from jobs.stopping import StopGate
+from jobs.stream import run
+from tests.clock import RECENTLY, at
+from tests.factories import observation, payload
+from tests.integration.conftest import ELASTICSEARCH_HEAP
+from tests.integration.pipeline import Pipeline, publish_model
+
+pytestmark = pytest.mark.integration
+
+PATIENCE_S = 120
+STOP_LIMIT_S = 10
+
+
+@contextmanager
+def running(pipeline: Pipeline) -> Iterator[None]:
+    """Run the stream in a thread; it must end within the promised time once it is asked to, and without an error."""
+    gate, failures = StopGate(), []
+
+    def work() -> None:
+        try:
+            run(pipeline.spark, pipeline.settings, gate, is_new_checkpoint=False, available_now=False)
+        except BaseException as error:
+            failures.append(error)
+
+    with guarded(pipeline.settings, QUERIES):
+        put_templates(pipeline.client)
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            gate.asked.set()
+            thread.join(STOP_LIMIT_S)
+    assert not thread.is_alive()
+    assert failures == []
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        time.sleep(0.2)
+
+
+def send(pipeline: Pipeline, *minutes: int) -> None:
+    pipeline.send(*(payload(observation(id=f"bp-{minute}", effectiveDateTime=at(minute))) for minute in minutes))
+
+
+def newest(pipeline: Pipeline) -> str:
+    return max((document["@timestamp"] for document in pipeline.latest().values()), default="")
+
+
+def minute_text(minute: float) -> str:
+    return (RECENTLY + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def test_published_model_is_in_service_from_the_next_micro_batch_and_a_damaged_one_never(pipeline: Pipeline) -> None:
+    first = next(path.name for path in pipeline.settings.model_dir.iterdir() if path.is_dir())
+    with running(pipeline):
+        # 1. the first model scores
+        send(pipeline, 0, 15, 30)
+        wait_until(lambda: newest(pipeline) == minute_text(30))
+        # 2. another one is published and scores what comes next
+        second = publish_model(pipeline.settings.model_dir, seed=5)
+        send(pipeline, 45)
+        wait_until(lambda: newest(pipeline) == minute_text(45))
+        # 3. a third one is damaged after its publication: the second goes on
+        third = publish_model(pipeline.settings.model_dir, seed=6)
+        (pipeline.settings.model_dir / third / "h1.ubj").write_bytes(b"damaged")
+        send(pipeline, 60)
+        wait_until(lambda: newest(pipeline) == minute_text(60))
+    versions = {document["@timestamp"]: document["model_version"] for document in pipeline.predictions().values()}
+    assert versions[minute_text(30)] == first
+    assert versions[minute_text(45)] == second
+    assert versions[minute_text(60)] == second
+
+
+def test_nothing_is_lost_while_elasticsearch_is_away(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, settings: Settings
+) -> None:
+    """A node of this test's own is stopped under the running stream and comes back with its data."""
+    folder = tmp_path_factory.mktemp("away")
+    options = Options(folder, elasticsearch_port=0, elasticsearch_heap=ELASTICSEARCH_HEAP, only="elasticsearch")
+    own = start(options)
+    same_port = replace(options, elasticsearch_port=int(urlsplit(str(own.elasticsearch_url)).port or 0))
+    try:
+        pipeline = Pipeline(settings.model_copy(update={"elasticsearch_url": own.elasticsearch_url}), spark)
+        with running(pipeline):
+            send(pipeline, 0, 15, 30)
+            wait_until(lambda: newest(pipeline) == minute_text(30))
+            stop(folder, only="elasticsearch")
+            send(pipeline, 45, 60)
+            time.sleep(3)  # let the queries meet the closed port
+            start(same_port)
+            pipeline.client.cluster.health(wait_for_status="yellow", timeout="30s")
+            wait_until(lambda: newest(pipeline) == minute_text(60))
+        assert len(pipeline.observations()) == 5
+        assert pipeline.rejected() == {}
+    finally:
+        stop(folder, clean=True)

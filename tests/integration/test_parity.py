@@ -1,0 +1,114 @@
+"""The same readings give the same feature rows in the stream and in a batch, bit for bit."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+
+from jobs.entries import ENTRY, Kind, observation_number, unpack_entries
+from jobs.kafka_source import read_topic
+from jobs.queries import intake_rules
+from jobs.window_state import entry_rows, keep_newest
+from jobs.windows import build_windows
+from ml.features import feature_matrix
+from tests.clock import RECENTLY
+from tests.factories import heart_rate_observation, observation, payload
+from tests.integration.pipeline import Pipeline
+
+pytestmark = pytest.mark.integration
+
+PATIENTS = 40
+READINGS = 45
+BATCHES = 4
+Rows = dict[str, bytes]
+
+
+def simulated(seed: int) -> list[tuple[str, dict[str, Any]]]:
+    """Observations of many patients with separate heart rates, resends, corrections and retractions, out of order."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation
+    sent = []
+    for patient in range(PATIENTS):
+        for number in range(READINGS):
+            sent += [(f"p-{patient}", resource) for resource in _of_one_reading(chance, patient, number)]
+    chance.shuffle(sent)
+    return sent
+
+
+def _of_one_reading(chance: random.Random, patient: int, number: int) -> list[dict[str, Any]]:
+    when = (RECENTLY + timedelta(minutes=15 * number, seconds=patient)).isoformat()
+    common: dict[str, Any] = {"subject": {"reference": f"Patient/p-{patient}"}, "effectiveDateTime": when}
+    systolic, diastolic = chance.randint(100, 200), chance.randint(60, 90)
+    rate = None if chance.random() < 0.3 else chance.randint(50, 100)
+    reading = observation(systolic=systolic, diastolic=diastolic, heart_rate=rate, id=f"bp-{number}", **common)
+    messages = [reading]
+    if rate is None and chance.random() < 0.5:
+        messages.append(heart_rate_observation(chance.randint(50, 100), id=f"hr-{number}", **common))
+    if chance.random() < 0.05:
+        messages.append(reading)
+    if chance.random() < 0.03:
+        messages.append(observation(systolic=130, id=f"bp-{number}", status="corrected", **common))
+    if chance.random() < 0.03:
+        messages.append(reading | {"status": "entered-in-error"})
+    return messages
+
+
+def streamed(pipeline: Pipeline) -> Rows:
+    """Feature rows as the score query sees them, the last state of each patient."""
+    rows: Rows = {}
+
+    def collect(state: DataFrame, _: int) -> None:
+        table = state.toArrow()
+        ids = table.column("patient_id").to_pylist()
+        scorable = build_windows(*unpack_entries(table.column("entries").combine_chunks()))
+        rows.update(_rows(scorable.rows, feature_matrix(scorable.windows), ids))
+
+    entries = entry_rows(read_topic(pipeline.spark, pipeline.settings), intake_rules(pipeline.settings))
+    writer = keep_newest(entries).writeStream.outputMode("update").foreachBatch(collect)
+    folder = str(pipeline.settings.checkpoint_dir / "parity")
+    writer.option("checkpointLocation", folder).trigger(availableNow=True).start().awaitTermination()
+    return rows
+
+
+def in_a_batch(sent: list[tuple[str, dict[str, Any]]]) -> Rows:
+    """Feature rows of all readings at once, from the resources themselves: neither parser nor state take part."""
+    ids = sorted({patient for patient, _ in sent})
+    groups = [
+        [_entry(offset, resource) for offset, (owner, resource) in enumerate(sent) if owner == id_] for id_ in ids
+    ]
+    entries = np.array([entry for group in groups for entry in group], dtype=ENTRY)
+    scorable = build_windows(entries, np.repeat(np.arange(len(ids)), [len(group) for group in groups]))
+    return _rows(scorable.rows, feature_matrix(scorable.windows), ids)
+
+
+def _entry(offset: int, resource: dict[str, Any]) -> tuple[Any, ...]:
+    time_us = round(datetime.fromisoformat(resource["effectiveDateTime"]).timestamp() * 1_000_000)
+    named = observation_number(resource["id"])
+    if resource["status"] == "entered-in-error":
+        return time_us, offset, named, np.nan, np.nan, np.nan, 0, Kind.RETRACTION, 0
+    if "component" not in resource:
+        return time_us, offset, named, np.nan, np.nan, resource["valueQuantity"]["value"], 0, Kind.HEART_RATE, 0
+    values = [part["valueQuantity"]["value"] for part in resource["component"]]
+    systolic, diastolic, rate = [*values, np.nan][:3]
+    return time_us, offset, named, systolic, diastolic, rate, 0, Kind.PRESSURE, resource["status"] == "corrected"
+
+
+def _rows(present: NDArray[np.intp], features: NDArray[np.float32], ids: list[str]) -> Rows:
+    return {ids[row]: features[position].tobytes() for position, row in enumerate(present)}
+
+
+def test_stream_and_batch_give_equal_feature_rows(pipeline: Pipeline) -> None:
+    """State of 60 entries against all entries: equal as long as no more fold away than the state has room for."""
+    sent = simulated(seed=3)
+    settings = pipeline.settings.model_copy(update={"max_offsets_per_trigger": len(sent) // BATCHES})
+    pipeline.send(*(payload(resource) for _, resource in sent), partition=0)
+
+    from_stream, from_batch = streamed(Pipeline(settings, pipeline.spark)), in_a_batch(sent)
+
+    assert len(from_batch) == PATIENTS
+    assert from_stream == from_batch
