@@ -135,10 +135,16 @@ def pack_messages(messages: list[Message]) -> pa.RecordBatch:
     )
 
 
-def unpack_entries(entries: pa.ListArray) -> tuple[Entries, NDArray[np.intp]]:
-    """A list of packed entries per patient -> all entries in one array (a copy), and the patient's row of each."""
-    packed = entries.flatten()
-    size = len(packed) * ENTRY.itemsize
-    start = packed.offset * ENTRY.itemsize
-    unpacked = np.frombuffer(packed.buffers()[2], dtype=np.uint8)[start : start + size].view(ENTRY).copy()
-    return unpacked, np.repeat(np.arange(len(entries)), np.diff(entries.offsets.to_numpy()))
+def unpack_state(state: pa.RecordBatch) -> tuple[list[str], Entries, NDArray[np.intp]]:
+    """Rows of (patient_id, entries newest first) -> patients, all their entries oldest first, and the row of each.
+
+    Everything is turned round at once, patients too: their entries then stand in the order of the window rule already.
+    """
+    lists = state.column("entries")
+    packed = lists.flatten()
+    _, offsets, content = packed.buffers()
+    start = int(np.frombuffer(offsets, dtype=np.int32)[packed.offset]) if len(packed) else 0
+    entries = np.frombuffer(content or b"", dtype=ENTRY, count=len(packed), offset=start)[::-1]
+    counts = np.diff(lists.offsets.to_numpy())[::-1]
+    patient_ids = state.column("patient_id").to_pylist()[::-1]
+    return patient_ids, entries, np.repeat(np.arange(len(counts)), counts)

@@ -14,12 +14,13 @@ from elasticsearch import Elasticsearch
 from pyspark import Broadcast
 
 from conf.settings import Settings
-from jobs.entries import Entries, Kind, unpack_entries
+from jobs.entries import Entries, Kind, unpack_state
+from jobs.folding import Rows
 from jobs.indices import LATEST, PREDICTIONS, fit_id, monthly_index
 from jobs.outcome import outcome_row
 from jobs.scoring import Scored, long_enough, score, with_lineage
 from jobs.sinks import Operation, connect, fetch, write
-from jobs.windows import Rows, Scorable, build_windows
+from jobs.windows import Scorable, build_windows
 from ml.prediction import Bundle, Predictor
 
 _predictors: dict[str, Predictor] = {}  # this worker's, by model version: at most one
@@ -54,8 +55,7 @@ def _predictor(broadcast: Broadcast[Bundle]) -> Predictor:
 
 def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predictor, batch: Batch) -> Counter[str]:
     started = time.monotonic()
-    patient_ids = state.column("patient_id").to_pylist()
-    entries, rows = unpack_entries(state.column("entries"))
+    patient_ids, entries, rows = unpack_state(state)
     scorable = build_windows(entries, rows)
     ready = scorable.take(long_enough(scorable, batch.settings.min_readings))
     folded = time.monotonic()

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from jobs.entries import ENTRY, Kind, observation_number, unpack_entries
+from jobs.entries import ENTRY, Kind, observation_number, unpack_state
 from jobs.kafka_source import read_topic
 from jobs.queries import intake_rules
 from jobs.window_state import entry_rows, keep_newest
@@ -63,10 +63,10 @@ def streamed(pipeline: Pipeline) -> Rows:
     rows: Rows = {}
 
     def collect(state: DataFrame, _: int) -> None:
-        table = state.toArrow()
-        ids = table.column("patient_id").to_pylist()
-        scorable = build_windows(*unpack_entries(table.column("entries").combine_chunks()))
-        rows.update(_rows(scorable.rows, feature_matrix(scorable.windows), ids))
+        for batch in state.toArrow().to_batches():
+            ids, entries, patient_rows = unpack_state(batch)
+            scorable = build_windows(entries, patient_rows)
+            rows.update(_rows(scorable.rows, feature_matrix(scorable.windows), ids))
 
     entries = entry_rows(read_topic(pipeline.spark, pipeline.settings), intake_rules(pipeline.settings))
     writer = keep_newest(entries).writeStream.outputMode("update").foreachBatch(collect)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.entries import ENTRY, NO_OBSERVATION, Entries, Kind
-from jobs.windows import build_windows, fold, fold_patient
+from jobs.folding import fold, fold_patient
+from jobs.windows import build_windows
 from ml.features import WINDOW_LENGTH
 
 HALF_MINUTE_US = 30_000_000
