@@ -54,8 +54,15 @@ def guarded(settings: Settings, queries: tuple[str, ...]) -> Iterator[bool]:
     with (directory / LOCK).open("a+") as lock:
         _hold(lock.fileno(), directory)
         if is_new:
-            (directory / FINGERPRINT).write_text(json.dumps(fingerprint(settings), indent=1), encoding="utf-8")
+            _write(directory / FINGERPRINT, fingerprint(settings))
         yield is_new
+
+
+def _write(path: Path, ours: dict[str, object]) -> None:
+    """Whole or not at all: half a fingerprint would look like a damaged checkpoint."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(ours, indent=1), encoding="utf-8")
+    temporary.replace(path)
 
 
 def _check(directory: Path, ours: dict[str, object], existing: list[str], queries: tuple[str, ...]) -> None:
@@ -70,13 +77,23 @@ def _check(directory: Path, ours: dict[str, object], existing: list[str], querie
     if existing and set(existing) != set(queries):
         missing = ", ".join(sorted(set(queries) - set(existing)))
         raise CheckpointError(f"The checkpoint {directory} lacks the query {missing}. {_remedy(directory)}")
-    theirs = json.loads(path.read_text(encoding="utf-8"))
+    theirs = _read(path)
     different = [f"{name} {theirs.get(name)} -> {value}" for name, value in ours.items() if theirs.get(name) != value]
     if different:
         raise CheckpointError(
             f"The checkpoint {directory} was made with other settings ({'; '.join(different)}). "
             f"Set them back, or: {_remedy(directory)}"
         )
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        theirs = None
+    if not isinstance(theirs, dict):
+        raise CheckpointError(f"The file {path} is damaged. {_remedy(path.parent)}")
+    return theirs
 
 
 def _remedy(directory: Path) -> str:
