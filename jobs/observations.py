@@ -145,14 +145,22 @@ def _meet_retraction(stored: Document, retraction: Document) -> Document:
     """Mark the document if it is the one retracted; take a joined heart rate out if that was retracted."""
     noted = _after(stored, retraction)
     named = retraction.get("observation_id")
-    if named is None or named == stored.get("observation_id"):
+    if named is None:
+        return retract(_without(noted, "heart_rate_from"))
+    if named == stored.get("observation_id"):
         return retract(noted)
     if named == stored.get("heart_rate_from"):
-        return {name: value for name, value in noted.items() if name not in ("heart_rate", "heart_rate_from")}
+        return _without(noted, "heart_rate", "heart_rate_from")
     return noted
 
 
+def _without(document: Document, *names: str) -> Document:
+    return {name: value for name, value in document.items() if name not in names}
+
+
 def _join_heart_rate(stored: Document, incoming: Document) -> Resolution:
+    if is_retraction(stored) and _has_no_pressures(stored):  # nothing stands here that it could join
+        return Resolution(_after(incoming, stored), Verdict.STORED)
     if stored.get("heart_rate") is None:
         joined = {"heart_rate": incoming["heart_rate"], "heart_rate_from": _heart_rate_id(incoming)}
         return Resolution(_after(stored, incoming) | joined, Verdict.STORED)
@@ -191,14 +199,18 @@ def _after(document: Document, other: Document) -> Document:
 
 
 def _keep_joined_heart_rate(successor: Document, stored: Document) -> Document:
-    """A heart rate that came as a message of its own joins the successor of what it had joined."""
-    if successor.get("heart_rate") is not None or "heart_rate" not in stored:
+    """A heart rate that came as a message of its own joins the successor of what it had joined, unless retracted."""
+    joined_from = _separate_heart_rate(stored)
+    if successor.get("heart_rate") is not None or joined_from in (None, *stored.get("retracted_ids", ())):
         return successor
-    if "heart_rate_from" in stored:
-        return successor | {name: stored[name] for name in ("heart_rate", "heart_rate_from")}
-    if _has_no_pressures(stored):
-        return successor | {"heart_rate": stored["heart_rate"], "heart_rate_from": _heart_rate_id(stored)}
-    return successor
+    return successor | {"heart_rate": stored["heart_rate"], "heart_rate_from": joined_from}
+
+
+def _separate_heart_rate(document: Document) -> str | None:
+    """The name of the standing heart rate that came as a message of its own, if the document has one."""
+    if _has_no_pressures(document) and not is_retraction(document):
+        return _heart_rate_id(document)
+    return document.get("heart_rate_from")
 
 
 def _flag_conflict(document: Document) -> Document:
