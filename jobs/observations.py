@@ -118,6 +118,11 @@ def retract(stored: Document) -> Document:
     return stored | {"status": RETRACTED_STATUS}
 
 
+def retract_by_id(stored: Document, observation_id: str) -> Document:
+    """Mark a stored document as entered in error, never to come back under this Observation id."""
+    return retract(stored) | {"retracted_ids": [*stored.get("retracted_ids", ()), observation_id]}
+
+
 def is_retraction(document: Document) -> bool:
     """Whether the document is, or has become, that of a reading entered in error."""
     return bool(document["status"] == RETRACTED_STATUS)

@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 from jobs.fhir.readings import Reading, Retraction
 from jobs.indices import OBSERVATIONS, instant_id
 from jobs.intake import Message, Source
-from jobs.observations import CORRECTED_STATUS, Document, is_retraction, retract
+from jobs.observations import CORRECTED_STATUS, Document, is_retraction, retract_by_id
 from jobs.sinks import Operation, with_retries, write
 
 SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
@@ -31,15 +31,20 @@ class Hit(NamedTuple):
 
 
 def apply_revisions(client: Elasticsearch, messages: Sequence[Message]) -> None:
-    """Carry out the retractions and the moving corrections among the messages; repeatable."""
-    retractions = [(message.source, one) for message in messages for one in message.parsed.retractions]
-    corrections = [(message.source, one) for message in messages for one in message.parsed.readings if _moves(one)]
-    named = [one.observation_id for _, one in retractions] + [one.observation_id for _, one in corrections]
-    stored = _find(client, [observation_id for observation_id in named if observation_id])
-    operations = [operation for source, one in corrections for operation in _delete_moved(stored, source, one)]
-    for source, retraction in retractions:
-        operations += _mark_retracted(stored, source, retraction)
-    write(client, operations)
+    """Carry out the retractions and the moving corrections among the messages, the earliest first; repeatable."""
+    revisions = [(message.source, one) for message in messages for one in _revisions_of(message)]
+    stored = _find(client, [one.observation_id for _, one in revisions if one.observation_id])
+    operations: dict[tuple[str, str], Operation] = {}  # what one revision has dealt with is out of reach for the next
+    for source, one in revisions:
+        for hit in stored:
+            if (hit.index_name, hit.id) not in operations and (operation := _revise(hit, source, one)):
+                operations[hit.index_name, hit.id] = operation
+    write(client, list(operations.values()))
+
+
+def _revisions_of(message: Message) -> Iterator[Reading | Retraction]:
+    yield from (one for one in message.parsed.readings if _moves(one))
+    yield from message.parsed.retractions
 
 
 def _moves(reading: Reading) -> bool:
@@ -59,37 +64,37 @@ def _find(client: Elasticsearch, observation_ids: Sequence[str]) -> list[Hit]:
 def _search(client: Elasticsearch, observation_ids: list[str]) -> Iterator[Hit]:
     query: dict[str, Any] = {"terms": {"observation_id": observation_ids}}
     response = with_retries(
-        lambda: client.search(index=OBSERVATIONS, query=query, size=MAX_HITS, ignore_unavailable=True)
+        lambda: client.search(
+            index=OBSERVATIONS,
+            query=query,
+            size=MAX_HITS,
+            ignore_unavailable=True,
+            allow_partial_search_results=False,  # else a shard that is away would hide what is to be revised
+        )
     )
     return (Hit(hit["_index"], hit["_id"], hit["_source"]) for hit in response["hits"]["hits"])
 
 
-def _delete_moved(stored: Sequence[Hit], source: Source, correction: Reading) -> list[Operation]:
-    """Delete what the corrected Observation said of another instant before this correction arrived."""
-    here = instant_id(correction.patient_id, correction.effective_us)
-    return [
-        Operation("delete", hit.index_name, hit.id)
-        for hit in stored
-        if hit.id != here
-        and hit.document.get("observation_id") == correction.observation_id
-        and hit.document["patient_id"] == correction.patient_id
-        and not is_retraction(hit.document)
-        and _arrived_before(hit.document, source)
-    ]
+def _revise(hit: Hit, source: Source, one: Reading | Retraction) -> Operation | None:
+    """What a revision does to a stored observation that carries its id and arrived before it, if anything."""
+    document = hit.document
+    reached = document.get("observation_id") == one.observation_id and document["source_offset"] <= source.offset
+    if not reached or is_retraction(document):
+        return None
+    return _retract(hit, one) if isinstance(one, Retraction) else _delete_moved(hit, one)
 
 
-def _arrived_before(document: Document, source: Source) -> bool:
-    return bool(document["source_offset"] <= source.offset)
+def _retract(hit: Hit, retraction: Retraction) -> Operation | None:
+    """Mark an observation of the retracted id, wherever it is."""
+    if retraction.observation_id is None or retraction.patient_id not in (None, hit.document["patient_id"]):
+        return None
+    retracted = retract_by_id(hit.document, retraction.observation_id)
+    return Operation("index", hit.index_name, hit.id, msgspec.json.encode(retracted))
 
 
-def _mark_retracted(stored: Sequence[Hit], source: Source, retraction: Retraction) -> list[Operation]:
-    """Mark every stored observation of the retracted id, wherever it is."""
-    return [
-        Operation("index", hit.index_name, hit.id, msgspec.json.encode(retract(hit.document)))
-        for hit in stored
-        if retraction.observation_id is not None
-        and hit.document.get("observation_id") == retraction.observation_id
-        and retraction.patient_id in (None, hit.document["patient_id"])
-        and not is_retraction(hit.document)
-        and _arrived_before(hit.document, source)
-    ]
+def _delete_moved(hit: Hit, correction: Reading) -> Operation | None:
+    """Delete what the corrected Observation said of another instant."""
+    in_place = hit.id == instant_id(correction.patient_id, correction.effective_us)
+    if in_place or hit.document["patient_id"] != correction.patient_id:
+        return None
+    return Operation("delete", hit.index_name, hit.id)

@@ -40,6 +40,7 @@ class FakeElasticsearch:
     answers_lost: int = 0  # so many next requests are done, and then the connection is closed
     item_faults: dict[str, list[int]] = field(default_factory=dict)  # document id -> statuses of its next writes
     mget_faults: int = 0  # so many next mgets find the shard of their documents away
+    search_faults: int = 0  # so many next searches find a shard away
 
     def stored(self, family: str) -> dict[str, Json]:
         """All documents of the indices whose name begins with `family`, by id."""
@@ -63,7 +64,7 @@ class FakeElasticsearch:
         if verb == "_mget":
             return 200, {"docs": [self._get(one["_index"], one["_id"]) for one in json.loads(body)["docs"]]}
         if verb == "_search":
-            return 200, self._search(target, json.loads(body))
+            return self._search(target, json.loads(body), query)
         if method == "PUT" and target in ("_component_template", "_index_template"):
             (self.components if target == "_component_template" else self.templates)[verb] = json.loads(body)
             return 200, {"acknowledged": True}
@@ -124,17 +125,25 @@ class FakeElasticsearch:
         source = self.documents.get((index, id_))
         return place | ({"found": False} if source is None else {"found": True, "_source": source})
 
-    def _search(self, target: str, body: Json) -> Json:
+    def _search(self, target: str, body: Json, query: Mapping[str, list[str]]) -> tuple[int, Json]:
+        if self.search_faults:
+            self.search_faults -= 1
+            if query.get("allow_partial_search_results") == ["false"]:
+                return _failure(503, "search_phase_execution_exception", "a shard is away")
+            return 200, {"_shards": {"total": 1, "successful": 0}, "hits": {"total": {"value": 0}, "hits": []}}
         hits: list[Json] = [
             {"_index": index, "_id": id_, "_source": source}
             for (index, id_), source in sorted(self.searchable.items())
             if self._is_meant(index, target) and _matches(source, body.get("query"))
         ]
-        answer: Json = {"hits": {"total": {"value": len(hits)}, "hits": hits[: body.get("size", 10)]}}
+        answer: Json = {
+            "_shards": {"total": 1, "successful": 1},
+            "hits": {"total": {"value": len(hits)}, "hits": hits[: body.get("size", 10)]},
+        }
         if hits and "aggs" in body:
             ((name, aggregation),) = body["aggs"].items()
             answer["aggregations"] = {name: _composite(aggregation, [hit["_source"] for hit in hits])}
-        return answer
+        return 200, answer
 
     def _is_meant(self, index: str, target: str) -> bool:
         aliases = (template.get("template", {}).get("aliases", {}) for template in self._templates_of(index))
