@@ -51,7 +51,13 @@ def _ask(client: Elasticsearch, page_size: int, after: dict[str, Any] | None) ->
     times = {"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}}
     patients = {"composite": composite, "aggs": times}
     try:
-        answer = client.search(index=OBSERVATIONS, size=0, aggs={"patients": patients}, ignore_unavailable=True)
+        answer = client.search(
+            index=OBSERVATIONS,
+            size=0,
+            aggs={"patients": patients},
+            ignore_unavailable=True,
+            allow_partial_search_results=False,  # a shard that is away must not look like fewer observations
+        )
     except (ApiError, TransportError) as error:
         raise UserError(
             f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
