@@ -21,7 +21,7 @@ POLL_S: Final = 0.2
 RESTART_WAITS_S: Final = (1, 2, 5, 10, 20, 40, 60, 60, 60)
 STEADY_S: Final = 120  # a query that has run this long has recovered: its failures are forgotten
 HOPELESS: Final = ("DocumentRefusedError", "failOnDataLoss", "OffsetOutOfRange")
-_LAST_ERROR: Final = re.compile(r"(?:^|[\s.])(\w+(?:Error|Exception)): (.+)")
+_LAST_ERROR: Final = re.compile(r"(?:^|[\s.])(?:\w+(?:Error|Exception): )*(\w+(?:Error|Exception)): (.+)")
 
 
 class QueryFailedError(UserError):
