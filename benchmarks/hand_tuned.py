@@ -1,7 +1,7 @@
 """The rival: one hand-tuned Python process that does the same work without Spark.
 
-confluent-kafka, msgspec, numpy ring buffers, batched `inplace_predict`, bulk requests sent by a thread pool. It writes the
-same three documents per reading under the same ids. What it does not do is what the stream is for: no checks beyond
+confluent-kafka, msgspec, numpy ring buffers, batched `inplace_predict`, bulk requests sent by a thread pool. It writes
+the same three documents per reading under the same ids. What it does not do is what the stream is for: no checks beyond
 well-formed readings, no rejects, no corrections, no late readings, no archive, and after a crash its windows are gone.
 """
 

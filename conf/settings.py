@@ -1,8 +1,8 @@
 """All settings of the system, read once by each entry point and handed down as plain values.
 
 Order of precedence: environment variable (prefix ``BP_``), then the ``.env`` file, then the default below. A name that
-starts with ``BP_`` and is not listed here is refused, so that a misspelt setting never passes unnoticed. A secret may be
-kept in a file: ``BP_ELASTICSEARCH_PASSWORD=@/run/secrets/elasticsearch`` reads it from there.
+starts with ``BP_`` and is not listed here is refused, so that a misspelt setting never passes unnoticed. A secret may
+be kept in a file: ``BP_ELASTICSEARCH_PASSWORD=@/run/secrets/elasticsearch`` reads it from there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from conf.errors import UserError
 
 PREFIX = "BP_"
 TEST_PREFIX = "BP_TEST_"  # read by the tests only
-SECRET_FILE_MARK = "@"
+SECRET_FILE_MARK = "@"  # noqa: S105 - not a secret, the sign that one is in a file
 
 
 class SettingsError(UserError):

@@ -1,0 +1,179 @@
+"""The stream against a hand-tuned process on one topic: ``python -m benchmarks.throughput [--readings N] [--runs N]``.
+
+Starts an embedded Kafka and Elasticsearch of its own, fills a topic, then lets `benchmarks.hand_tuned` and the
+streaming job drain it in turn. Before times are printed their documents are compared: a fast wrong answer does not
+count. Times are of whole processes, from start to exit, JVM and Python workers included; quote the ratio of one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from elasticsearch import Elasticsearch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.model import publish_full_size_model
+from benchmarks.topic import fill
+from conf.errors import UserError, run_main
+from conf.settings import Settings
+from embedded.java import find_java
+from embedded.kafka_broker import create_topic
+from embedded.services import Options, start, stop
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, put_templates
+from jobs.sinks import connect
+
+PARTITIONS = 2
+TOPIC = "benchmark"
+SAMPLE = 1_000
+COMPARED = ("critical_risk_1h", "critical_risk_6h", "critical_risk_24h", "systolic", "diastolic", "window_readings")
+STAGES = ("parse_ms", "fold_ms", "predict_ms", "write_ms", "archive_ms")
+console = Console()
+
+
+class Result(NamedTuple):
+    """One drained topic: seconds of the whole process, documents by index, and a sample of predictions by id."""
+
+    seconds: float
+    counts: dict[str, int]
+    sample: dict[str, dict[str, Any]]
+
+
+def main() -> int:
+    """Parse the command line and measure; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
+    parser.add_argument("--readings", type=int, default=1_000_000)
+    parser.add_argument("--patients", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--heap", default="3g", help="heap of the Spark driver")
+    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
+    options = parser.parse_args()
+    return run_main(lambda: measure(options), verbose=options.verbose)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Start the services, fill the topic, and let both drain it `runs` times in turn."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        local_dir = Path(folder) / "services"
+        addresses = start(Options(local_dir, kafka_port=0, elasticsearch_port=0), console.print)
+        try:
+            settings = _settings(Path(folder), str(addresses.kafka_bootstrap_servers), str(addresses.elasticsearch_url))
+            _prepare(settings, options.patients, options.readings // options.patients)
+            _report(options, [_one_run(settings, options.heap, number) for number in range(options.runs)])
+        finally:
+            stop(local_dir, clean=True)
+
+
+def _settings(folder: Path, kafka: str, elasticsearch: str) -> Settings:
+    own = {name: folder / name for name in ("local_dir", "data_dir", "model_dir", "checkpoint_dir")}
+    return Settings(
+        kafka_bootstrap_servers=kafka, elasticsearch_url=elasticsearch, kafka_topic=TOPIC, min_readings=1, **own
+    )
+
+
+def _prepare(settings: Settings, patients: int, rounds: int) -> None:
+    create_topic(settings.kafka_bootstrap_servers, TOPIC, PARTITIONS)
+    publish_full_size_model(settings.model_dir)
+    put_templates(connect(settings))
+    sent = fill(settings.kafka_bootstrap_servers, TOPIC, patients, rounds, datetime.now(UTC))
+    console.print(f"topic filled: {sent:,} readings of {patients:,} patients")
+
+
+def _one_run(settings: Settings, heap: str, number: int) -> tuple[Result, Result]:
+    """Both in turn, on an empty Elasticsearch and, for the stream, a new checkpoint."""
+    own = {name: getattr(settings, name) / str(number) for name in ("local_dir", "data_dir", "checkpoint_dir")}
+    fresh = settings.model_copy(update=own)
+    results = _drain(fresh, _rival_command(fresh)), _drain(fresh, _stream_command(heap))
+    rival, stream = results
+    if rival.counts != stream.counts or rival.sample != stream.sample:
+        raise UserError(f"The two do not agree, so their times mean nothing: {rival.counts} against {stream.counts}.")
+    console.print(f"run {number + 1}: hand-tuned {rival.seconds:.1f} s, stream {stream.seconds:.1f} s")
+    _print_stages(fresh.local_dir / "metrics.json")
+    return results
+
+
+def _rival_command(settings: Settings) -> list[str]:
+    values = {
+        "bootstrap-servers": settings.kafka_bootstrap_servers,
+        "topic": TOPIC,
+        "elasticsearch-url": settings.elasticsearch_url,
+        "model-dir": str(settings.model_dir),
+    }
+    return ["benchmarks.hand_tuned", *(word for name, value in values.items() for word in (f"--{name}", value))]
+
+
+def _stream_command(heap: str) -> list[str]:
+    return ["conf.submit", "--conf", f"spark.driver.memory={heap}", "stream", "--available-now"]
+
+
+def _drain(settings: Settings, command: list[str]) -> Result:
+    client = connect(settings)
+    _delete_documents(client)
+    log = settings.local_dir / f"{command[0]}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", *command], env=_environment(settings), stdout=output, stderr=output, check=False
+        )
+        seconds = time.monotonic() - started
+    if done.returncode:
+        raise UserError(f"{command[0]} failed: {log.read_text().splitlines()[-1]}")
+    client.indices.refresh()
+    counts = {name: int(client.count(index=name)["count"]) for name in (OBSERVATIONS, PREDICTIONS, LATEST)}
+    return Result(seconds, counts, _sample(client))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    own = {f"BP_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_defaults=True).items()}
+    return {**os.environ, **own, "JAVA_HOME": str(find_java().parents[1])}
+
+
+def _delete_documents(client: Elasticsearch) -> None:
+    names = list(client.indices.get(index="blood-pressure-*"))
+    if names:
+        client.indices.delete(index=names)
+
+
+def _sample(client: Elasticsearch) -> dict[str, dict[str, Any]]:
+    newest_first = [{"patient_id": "asc"}, {"@timestamp": "desc"}]
+    hits = client.search(index=PREDICTIONS, size=SAMPLE, sort=newest_first)["hits"]["hits"]
+    return {hit["_id"]: {name: hit["_source"][name] for name in COMPARED} for hit in hits}
+
+
+def _print_stages(metrics_file: Path) -> None:
+    """The median micro-batch of each query: wall time, and what its tasks spent, added up over them."""
+    lines = json.loads(metrics_file.read_text())["recent"]
+    table = Table("query", "batches", "rows", "batch", *STAGES, "state commit", title="median micro-batch, ms")
+    for query in ("ingest", "score"):
+        batches = [line for line in lines if line["query"] == query]
+        stages = [[line["counts"].get(stage, 0) for line in batches] for stage in STAGES]
+        whole = [[line[name] for line in batches] for name in ("rows", "duration_ms", "state_commit_ms")]
+        columns = [*whole[:2], *stages, whole[2]]
+        table.add_row(query, str(len(batches)), *(f"{median(column):,.0f}" for column in columns))
+    console.print(table)
+
+
+def _report(options: argparse.Namespace, runs: list[tuple[Result, Result]]) -> None:
+    rival, stream = (median(run[side].seconds for run in runs) for side in (0, 1))
+    table = Table("", "seconds", "readings/s", title=f"{options.readings:,} readings, median of {len(runs)} runs")
+    for name, seconds in (("hand-tuned process", rival), ("stream", stream)):
+        table.add_row(name, f"{seconds:.1f}", f"{options.readings / seconds:,.0f}")
+    console.print(table)
+    ratios = sorted(run[0].seconds / run[1].seconds for run in runs)
+    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    console.print(f"speed of the stream / of the hand-tuned process: {median(ratios):.2f} (of each run: {each})")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
