@@ -54,8 +54,8 @@ def write_archive(data_dir: Path, batch_id: int, part: str, documents: Iterable[
 
 
 def remove_batch(data_dir: Path, batch_id: int) -> None:
-    """Remove what an interrupted attempt at this micro-batch has left."""
-    for path in (data_dir / FOLDER).glob(f"day=*/{_batch_name(batch_id)}-*"):
+    """Remove what an interrupted attempt at this micro-batch has left, unfinished files too."""
+    for path in (data_dir / FOLDER).glob(f"day=*/*{_batch_name(batch_id)}-*"):
         path.unlink(missing_ok=True)
 
 

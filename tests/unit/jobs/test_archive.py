@@ -95,6 +95,21 @@ def test_interrupted_batch_is_removed_with_all_its_parts_and_no_other(tmp_path: 
     assert {name.split("batch-")[1] for name in names(tmp_path)} == {"00000010-0-20.csv", "00000011-0-30.csv"}
 
 
+def test_file_that_an_interrupted_batch_left_unfinished_is_removed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die_half_way(_: object, path: Path) -> None:
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jobs.archive.csv.write_csv", die_half_way)
+    with pytest.raises(KeyboardInterrupt):
+        write_archive(tmp_path, 1, "0-10", [document(10)])
+    assert len(names(tmp_path)) == 1
+    remove_batch(tmp_path, 1)
+    assert names(tmp_path) == set()
+
+
 def test_removing_from_no_archive_is_no_fault(tmp_path: Path) -> None:
     remove_batch(tmp_path, 1)
     assert list(tmp_path.iterdir()) == []
