@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobs.observations import Document, Verdict, is_retraction, resolve
@@ -98,8 +98,15 @@ def test_document_knows_every_message_it_met(sequence: list[Drawn]) -> None:
     assert sorted(noted) == sorted(f"{one['source_partition']}-{one['source_offset']}" for one in batch)
 
 
+def reused_id() -> list[Drawn]:
+    """A heart rate and its pressures under one id, both retracted with it, then another measurement."""
+    kinds_and_names = [("heart rate", "a"), ("reading", "a"), ("retraction", "a"), ("reading", "b")]
+    return [Drawn(kind, name, 120.0, None) for kind, name in kinds_and_names]
+
+
 @settings(max_examples=500, deadline=None)
 @given(sequences)
+@example(reused_id())
 def test_what_was_retracted_by_its_id_never_stands_again(sequence: list[Drawn]) -> None:
     """Neither as the reading nor as the heart rate that joined it."""
     end, _ = micro_batch(None, arrivals(sequence))

@@ -186,9 +186,11 @@ def test_reader_never_meets_half_a_file(metrics: Metrics, path: Path) -> None:
 def test_waiting_ends_when_the_last_counted_batch_is_recorded(metrics: Metrics, path: Path) -> None:
     metrics.count("ingest", 0, {"readings": 1})
     metrics.count("score", 0, {"predictions": 1})
-    later = threading.Thread(target=lambda: [metrics.record(line(query, 0)) for query in ("ingest", "score")])
+    later = threading.Timer(0.05, lambda: [metrics.record(line(query, 0)) for query in ("ingest", "score")])
     later.start()
+    begun = time.monotonic()
     metrics.wait_for_events(timeout_s=30)
+    assert time.monotonic() - begun < 20
     assert [one["query"] for one in json.loads(path.read_text())["recent"]] == ["ingest", "score"]
     later.join()
 
