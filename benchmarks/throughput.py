@@ -29,7 +29,7 @@ from conf.errors import UserError, run_main
 from conf.settings import Settings
 from embedded.java import find_java
 from embedded.kafka_broker import create_topic
-from embedded.services import Options, start, stop
+from embedded.services import Addresses, Options, start, stop
 from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, put_templates
 from jobs.sinks import connect
 
@@ -67,18 +67,18 @@ def measure(options: argparse.Namespace) -> None:
         local_dir = Path(folder) / "services"
         addresses = start(Options(local_dir, kafka_port=0, elasticsearch_port=0), console.print)
         try:
-            settings = _settings(Path(folder), str(addresses.kafka_bootstrap_servers), str(addresses.elasticsearch_url))
+            settings = _settings(Path(folder), addresses, options.patients)
             _prepare(settings, options.patients, options.readings // options.patients)
             _report(options, [_one_run(settings, options.heap, number) for number in range(options.runs)])
         finally:
             stop(local_dir, clean=True)
 
 
-def _settings(folder: Path, kafka: str, elasticsearch: str) -> Settings:
-    own = {name: folder / name for name in ("local_dir", "data_dir", "model_dir", "checkpoint_dir")}
-    return Settings(
-        kafka_bootstrap_servers=kafka, elasticsearch_url=elasticsearch, kafka_topic=TOPIC, min_readings=1, **own
-    )
+def _settings(folder: Path, addresses: Addresses, patients: int) -> Settings:
+    """A micro-batch is one round of all patients, so that the stream too makes one prediction per reading."""
+    own: dict[str, Any] = {name: folder / name for name in ("local_dir", "data_dir", "model_dir", "checkpoint_dir")}
+    own |= {name: str(getattr(addresses, name)) for name in ("kafka_bootstrap_servers", "elasticsearch_url")}
+    return Settings(kafka_topic=TOPIC, min_readings=1, max_offsets_per_trigger=patients, **own)
 
 
 def _prepare(settings: Settings, patients: int, rounds: int) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import settings as hypothesis_settings
 
 from conf.settings import Settings
 from jobs import sinks
 from jobs.indices import put_templates
 from tests import fake_elasticsearch
 from tests.fake_elasticsearch import FakeElasticsearch
+
+hypothesis_settings.register_profile("busy machine", deadline=None)
+hypothesis_settings.load_profile("busy machine")
 
 
 @pytest.fixture
