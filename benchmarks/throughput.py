@@ -38,7 +38,7 @@ TOPIC = "benchmark"
 SAMPLE = 1_000
 COMPARED = ("critical_risk_1h", "critical_risk_6h", "critical_risk_24h", "systolic", "diastolic", "window_readings")
 STAGES = ("parse_ms", "fold_ms", "predict_ms", "write_ms", "archive_ms")
-console = Console()
+console = Console(width=120)
 
 
 class Result(NamedTuple):

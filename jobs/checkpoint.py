@@ -70,11 +70,11 @@ def _check(directory: Path, ours: dict[str, object], existing: list[str], querie
     if not path.exists():
         raise CheckpointError(f"The checkpoint {directory} has no {FINGERPRINT}. {_remedy(directory)}")
     for query in existing:
-        if not (directory / query / "metadata").exists():
+        if _has_committed(directory / query) and not (directory / query / "metadata").exists():
             raise CheckpointError(
                 f"The checkpoint {directory / query} has lost its metadata file. {_remedy(directory)}"
             )
-    if existing and set(existing) != set(queries):
+    if set(existing) != set(queries) and any(_has_committed(directory / query) for query in existing):
         missing = ", ".join(sorted(set(queries) - set(existing)))
         raise CheckpointError(f"The checkpoint {directory} lacks the query {missing}. {_remedy(directory)}")
     theirs = _read(path)
@@ -84,6 +84,12 @@ def _check(directory: Path, ours: dict[str, object], existing: list[str], querie
             f"The checkpoint {directory} was made with other settings ({'; '.join(different)}). "
             f"Set them back, or: {_remedy(directory)}"
         )
+
+
+def _has_committed(query: Path) -> bool:
+    """Whether a micro-batch was ever finished; a start that was killed before may leave half a checkpoint."""
+    commits = query / "commits"
+    return commits.is_dir() and any(path.name.isdigit() for path in commits.iterdir())
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -5,7 +5,8 @@ Before a window takes the last 30 readings (`jobs.windows`), a patient's entries
 1. A retraction (`entered-in-error`) takes out every entry with its Observation id; one without an id takes out what
    arrived before it for the same instant.
 2. A corrected or amended reading replaces the other readings with its Observation id.
-3. One instant is one reading: a correction stands, otherwise the later arrival.
+3. One instant is one reading: a correction stands, otherwise the later arrival. A resend of the same pressures that
+   lacks the heart rate does not take it away.
 4. A heart rate of its own joins the nearest reading within two minutes (the earlier of two equally near) if that one
    has no heart rate. Of several that claim one reading, the nearest joins, then the later arrival.
 
@@ -59,8 +60,20 @@ def _without_replaced(entries: Entries) -> Entries:
 def _one_per_instant(pressures: Entries) -> Entries:
     by_precedence = pressures[np.lexsort((pressures["offset"], pressures["corrected"], pressures["effective_us"]))]
     last_of_instant = np.diff(by_precedence["effective_us"], append=np.iinfo(np.int64).max) != 0
-    pressures_by_instant: Entries = by_precedence[last_of_instant]
-    return pressures_by_instant
+    standing: Entries = by_precedence[last_of_instant]
+    for reading in standing[np.isnan(standing["heart_rate"]) & (standing["corrected"] == 0)]:
+        _keep_heart_rate(standing, reading, by_precedence)
+    return standing
+
+
+def _keep_heart_rate(standing: Entries, reading: np.void, pressures: Entries) -> None:
+    """Give a reading the heart rate that the latest arrival of the same instant and pressures had."""
+    same = np.logical_and.reduce(
+        [pressures[name] == reading[name] for name in ("effective_us", "systolic", "diastolic")]
+    )
+    known = pressures["heart_rate"][same & ~np.isnan(pressures["heart_rate"])]
+    if len(known):
+        standing["heart_rate"][standing["effective_us"] == reading["effective_us"]] = known[-1]
 
 
 def _join_heart_rates(pressures: Entries, heart_rates: Entries) -> None:

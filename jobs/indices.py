@@ -82,15 +82,29 @@ def _clock_text(of_day_us: int) -> str:
 
 def put_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None:
     """Create or renew the component templates and index templates; raise `TemplateError` if one is refused."""
+    components = dict(_read_all(directory, COMPONENT_PREFIX))
     try:
-        for name, body in _read_all(directory, COMPONENT_PREFIX):
+        for name, body in components.items():
             client.cluster.put_component_template(name=name, template=body["template"], meta=body["_meta"])
         for name, body in _read_all(directory, TEMPLATE_PREFIX):
             client.indices.put_index_template(name=name, **_arguments(body))
-    except (ApiError, TransportError) as error:
+            _renew_mapping(client, [body, *(components[part] for part in body["composed_of"])])
+    except ApiError as error:
         raise TemplateError(
-            f"Elasticsearch refused the index templates ({error}). Check its address, version and the account's rights."
+            f"Elasticsearch refused the index templates ({error}). Check its version and the account's rights."
         ) from error
+    except TransportError as error:
+        raise TemplateError(
+            f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
+        ) from error
+
+
+def _renew_mapping(client: Elasticsearch, template: list[dict[str, Any]]) -> None:
+    """Give the indices that exist already (earlier months) the fields that a template has gained since."""
+    mappings = (part.get("template", {}).get("mappings", {}) for part in template)
+    properties = {name: field for mapping in mappings for name, field in mapping.get("properties", {}).items()}
+    patterns = template[0]["index_patterns"]
+    client.indices.put_mapping(index=patterns, properties=properties, allow_no_indices=True, ignore_unavailable=True)
 
 
 def _read_all(directory: Path, prefix: str) -> list[tuple[str, dict[str, Any]]]:

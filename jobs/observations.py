@@ -164,14 +164,16 @@ def _without(document: Document, *names: str) -> Document:
 
 
 def _join_heart_rate(stored: Document, incoming: Document) -> Resolution:
+    """Let a separate heart rate meet its instant; a heart rate component stands, of separate ones the later arrival."""
     if is_retraction(stored) and _has_no_pressures(stored):  # nothing stands here that it could join
         return Resolution(_after(incoming, stored), Verdict.STORED)
-    if stored.get("heart_rate") is None:
-        joined = {"heart_rate": incoming["heart_rate"], "heart_rate_from": _heart_rate_id(incoming)}
-        return Resolution(_after(stored, incoming) | joined, Verdict.STORED)
-    if _has_no_pressures(stored) and stored["heart_rate"] != incoming["heart_rate"]:
+    has_component = stored.get("heart_rate") is not None and _separate_heart_rate(stored) is None
+    if has_component or stored.get("heart_rate") == incoming["heart_rate"]:
+        return _duplicate(stored, incoming)
+    if _has_no_pressures(stored):
         return Resolution(_flag_conflict(_after(incoming, stored)), Verdict.STORED)
-    return _duplicate(stored, incoming)
+    joined = {"heart_rate": incoming["heart_rate"], "heart_rate_from": _heart_rate_id(incoming)}
+    return Resolution(_after(stored, incoming) | joined, Verdict.STORED)
 
 
 def _heart_rate_id(document: Document) -> str:

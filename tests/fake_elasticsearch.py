@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -40,6 +40,7 @@ class FakeElasticsearch:
     answers_lost: int = 0  # so many next requests are done, and then the connection is closed
     item_faults: dict[str, list[int]] = field(default_factory=dict)  # document id -> statuses of its next writes
     mget_faults: int = 0  # so many next mgets find the shard of their documents away
+    renewed_mappings: dict[str, set[str]] = field(default_factory=dict)  # index pattern -> fields put to what exists
     search_faults: int = 0  # so many next searches find a shard away
 
     def stored(self, family: str) -> dict[str, Json]:
@@ -67,6 +68,9 @@ class FakeElasticsearch:
             return self._search(target, json.loads(body), query)
         if method == "PUT" and target in ("_component_template", "_index_template"):
             (self.components if target == "_component_template" else self.templates)[verb] = json.loads(body)
+            return 200, {"acknowledged": True}
+        if method == "PUT" and verb == "_mapping":
+            self.renewed_mappings[unquote(target)] = set(json.loads(body)["properties"])
             return 200, {"acknowledged": True}
         return _failure(400, "illegal_argument_exception", f"the fake does not know {method} {path}")
 

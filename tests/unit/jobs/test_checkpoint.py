@@ -28,6 +28,8 @@ def run_job(folder: Path, **changes: Any) -> bool:
         for query in QUERIES:
             (own.checkpoint_dir / query).mkdir(exist_ok=True)
             (own.checkpoint_dir / query / "metadata").write_text('{"id": "1"}')
+            (own.checkpoint_dir / query / "commits").mkdir(exist_ok=True)
+            (own.checkpoint_dir / query / "commits" / "0").write_text("v1")
     return is_new
 
 
@@ -120,6 +122,15 @@ def test_missing_query_is_refused(tmp_path: Path, query: str) -> None:
     run_job(tmp_path)
     shutil.rmtree(tmp_path / "checkpoints" / query)
     assert_refused(tmp_path, f"lacks the query {query}.*{REMEDY}")
+
+
+def test_first_start_that_was_killed_before_its_second_query_began_is_no_obstacle(tmp_path: Path) -> None:
+    """Nothing is committed yet, so both queries begin at the topic's beginning."""
+    run_job(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints" / "score")
+    shutil.rmtree(tmp_path / "checkpoints" / "ingest" / "commits")
+    (tmp_path / "checkpoints" / "ingest" / "metadata").unlink()
+    assert not run_job(tmp_path)
 
 
 def test_second_job_is_refused_and_told_who_is_running(tmp_path: Path) -> None:

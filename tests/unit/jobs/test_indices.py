@@ -101,6 +101,13 @@ def test_templates_are_sent_unchanged_but_for_their_notes(templates: FakeElastic
     assert templates.templates[OBSERVATIONS] == written
 
 
+@pytest.mark.parametrize("name", ["observations", "predictions", "latest", "rejected"])
+def test_indices_that_exist_already_get_every_field_of_their_template(templates: FakeElasticsearch, name: str) -> None:
+    """A template only reaches new months; without this a new field would be refused by the running one."""
+    (pattern,) = templates.templates[f"blood-pressure-{name}"]["index_patterns"]
+    assert templates.renewed_mappings[pattern] == set(mappings(templates, f"blood-pressure-{name}")["properties"])
+
+
 def test_no_templates_are_put_from_an_empty_folder(fake: FakeElasticsearch, client: Elasticsearch) -> None:
     before = len(fake.templates)
     put_templates(client, Path("no-such-folder"))

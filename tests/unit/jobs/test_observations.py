@@ -80,6 +80,11 @@ def test_heart_rate_component_stands_against_a_separate_one() -> None:
     assert (stored["heart_rate"], verdicts[-1]) == (64, Verdict.DUPLICATE)
 
 
+def test_of_two_separate_heart_rates_the_later_arrival_stands() -> None:
+    stored, verdicts = settle(document(10), heart_rate(71, 11), heart_rate(75, 12, observation_id="hr-2"))
+    assert (stored["heart_rate"], stored["heart_rate_from"], verdicts[-1]) == (75, "hr-2", Verdict.STORED)
+
+
 def test_later_arrival_replaces_other_values_and_flags_the_conflict() -> None:
     stored, verdicts = settle(document(10), document(12, systolic=150.0, observation_id="other"))
     assert (stored["systolic"], stored["flags"], verdicts[-1]) == (150.0, ["conflicting_values"], Verdict.STORED)

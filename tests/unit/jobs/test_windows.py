@@ -173,3 +173,21 @@ def test_window_keeps_the_thirty_newest_of_more() -> None:
     for minute in range(0, 40 * 15, 15):
         patient.reading(minute, systolic=100 + minute // 15)
     assert patient.systolics() == [float(value) for value in range(110, 140)]
+
+
+def test_resend_without_heart_rate_does_not_take_it_away() -> None:
+    patient = Patient()
+    patient.reading(0, systolic=120, heart_rate=64)
+    patient.reading(0, systolic=120)
+    assert patient.window().windows.heart_rate[0, -1] == 64
+    # other pressures are another measurement: its heart rate is unknown
+    patient.reading(0, systolic=125)
+    assert patient.window().heart_rates[0] == 0
+
+
+def test_of_two_separate_heart_rates_of_one_instant_the_later_arrival_stands() -> None:
+    patient = Patient()
+    patient.reading(0)
+    patient.heart_rate(0, 71)
+    patient.heart_rate(0, 75)
+    assert patient.window().windows.heart_rate[0, -1] == 75
