@@ -53,6 +53,8 @@ class Settings(BaseModel):
     min_readings: int = Field(10, ge=1, le=30)
     max_age_days: int = Field(400, ge=0)
     patient_key: Literal["id", "source"] = "id"
+    hold_preliminary: bool = False
+    refuse_unknown_status: bool = False
 
     local_dir: Path = Path(".local")
     data_dir: Path = Path("data")

@@ -39,7 +39,12 @@ class MicroBatchFailedError(Exception):
 
 def intake_rules(settings: Settings) -> IntakeRules:
     """The part of the settings that decides what is accepted."""
-    return IntakeRules(max_age_days=settings.max_age_days, patient_key=settings.patient_key)
+    return IntakeRules(
+        max_age_days=settings.max_age_days,
+        patient_key=settings.patient_key,
+        hold_preliminary=settings.hold_preliminary,
+        refuse_unknown_status=settings.refuse_unknown_status,
+    )
 
 
 def ingest_query(
