@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -170,12 +171,28 @@ def _documents(
     partition, offset, observation = message
     systolic, diastolic, heart_rate = (part.quantity.value for part in observation.component)
     now = isoformat_us(time.time_ns() // 1000)
-    stored = {
+    common = {
         "@timestamp": isoformat_us(time_us),
         "patient_id": patient_id,
         "systolic": systolic,
         "diastolic": diastolic,
         "heart_rate": heart_rate,
+        "source_partition": partition,
+        "source_offset": offset,
+    }
+    stored = _stored(common, observation) | {"source_topic": topic, "ingested_at": now}
+    prediction = _prediction(common, risk, readings) | {"model_version": version, "scored_at": now}
+    id_, body = instant_id(patient_id, time_us), msgspec.json.encode(prediction)
+    return [
+        Operation("index", monthly_index(OBSERVATIONS, time_us), id_, msgspec.json.encode(stored)),
+        Operation("index", monthly_index(PREDICTIONS, time_us), id_, body),
+        Operation("index", LATEST, patient_id, body),
+    ]
+
+
+def _stored(common: dict[str, Any], observation: _Observation) -> dict[str, Any]:
+    systolic, diastolic = common["systolic"], common["diastolic"]
+    return common | {
         "mean_arterial_pressure": mean_arterial_pressure(systolic, diastolic),
         "pulse_pressure": systolic - diastolic,
         "category": pressure_category(systolic, diastolic),
@@ -184,37 +201,21 @@ def _documents(
         "device_id": observation.device.reference,
         "flags": [],
         "utc_offset_minutes": 0,
-        "source_topic": topic,
-        "source_partition": partition,
-        "source_offset": offset,
-        "ingested_at": now,
     }
-    prediction = {
-        "@timestamp": stored["@timestamp"],
-        "patient_id": patient_id,
+
+
+def _prediction(common: dict[str, Any], risk: list[float], readings: int) -> dict[str, Any]:
+    return common | {
         "critical_risk_1h": risk[0],
         "critical_risk_6h": risk[1],
         "critical_risk_24h": risk[2],
         "alert_level": alert_level(risk[1]),
-        "model_version": version,
-        "systolic": systolic,
-        "diastolic": diastolic,
-        "heart_rate": heart_rate,
         "window_readings": readings,
         "window_hours": 7.25,
         "window_largest_gap_hours": 0.25,
         "window_heart_rates": readings,
         "window_late_readings": 0,
-        "scored_at": now,
-        "source_partition": partition,
-        "source_offset": offset,
     }
-    id_, body = instant_id(patient_id, time_us), msgspec.json.encode(prediction)
-    return [
-        Operation("index", monthly_index(OBSERVATIONS, time_us), id_, msgspec.json.encode(stored)),
-        Operation("index", monthly_index(PREDICTIONS, time_us), id_, body),
-        Operation("index", LATEST, patient_id, body),
-    ]
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.clinical import alert_level
+from conf.clinical import ALERT_HORIZON_H, HORIZONS_H, alert_level
 from jobs.indices import instant_id, isoformat_us
 from jobs.windows import Scorable
 from ml.features import feature_matrix
@@ -63,72 +64,45 @@ def score(
 ) -> tuple[list[Scored], int]:
     """Score every window; `patient_ids` is indexed by `scorable.rows`. Also count repaired horizon contradictions."""
     risks = predictor.risks(feature_matrix(scorable.windows))
-    rounded = np.round(risks.values, RISK_DECIMALS)
-    rows = zip(*_columns(scorable, rounded), strict=True)
-    scored = [_scored(patient_ids, predictor.version, scored_at, *row) for row in rows]
-    return scored, int(risks.repaired.sum())
+    effective_us = scorable.windows.effective_us[:, -1].tolist()
+    patients = [patient_ids[row] for row in scorable.rows.tolist()]
+    columns = {
+        "timestamp": [isoformat_us(instant) for instant in effective_us],
+        "patient_id": patients,
+        **_risk_columns(np.round(risks.values, RISK_DECIMALS)),
+        **_window_columns(scorable),
+    }
+    common: dict[str, Any] = {"model_version": predictor.version, "scored_at": scored_at}
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    predictions = [Prediction(**row, **common) for row in rows]
+    ids = map(instant_id, patients, effective_us)
+    return list(map(Scored, ids, effective_us, scorable.disturbed.tolist(), predictions)), int(risks.repaired.sum())
 
 
-def _columns(scorable: Scorable, risks: NDArray[np.float64]) -> list[list[Any]]:
-    """What a prediction tells, as plain Python columns in the order of `_scored`."""
+def _risk_columns(risks: NDArray[np.float64]) -> dict[str, list[Any]]:
+    by_horizon = {
+        f"critical_risk_{horizon_h}h": risks[:, column].tolist() for column, horizon_h in enumerate(HORIZONS_H)
+    }
+    levels = [alert_level(risk) for risk in by_horizon[f"critical_risk_{ALERT_HORIZON_H}h"]]
+    return {**by_horizon, "alert_level": levels}
+
+
+def _window_columns(scorable: Scorable) -> dict[str, list[Any]]:
+    """The newest reading, the quality of the window, and which message arrived last."""
     windows = scorable.windows
-    newest = [values[:, -1] for values in (windows.effective_us, windows.systolic, windows.diastolic)]
-    heart_rate = [None if np.isnan(value) else float(value) for value in windows.heart_rate[:, -1]]
-    quality = (
-        scorable.readings,
-        np.round(scorable.hours, HOUR_DECIMALS),
-        np.round(scorable.largest_gap_hours, HOUR_DECIMALS),
-        scorable.heart_rates,
-        scorable.late_readings,
-        scorable.last_partition,
-        scorable.last_offset,
-        scorable.disturbed,
-    )
-    arrays = (scorable.rows, *newest, *quality)
-    return [*(array.tolist() for array in arrays[:4]), heart_rate, risks.tolist(), *(a.tolist() for a in quality)]
-
-
-def _scored(
-    patient_ids: Sequence[str],
-    model_version: str,
-    scored_at: str,
-    row: int,
-    effective_us: int,
-    systolic: float,
-    diastolic: float,
-    heart_rate: float | None,
-    risks: list[float],
-    readings: int,
-    hours: float,
-    largest_gap_hours: float,
-    heart_rates: int,
-    late_readings: int,
-    last_partition: int,
-    last_offset: int,
-    disturbed: bool,
-) -> Scored:
-    patient_id = patient_ids[row]
-    prediction = Prediction(
-        timestamp=isoformat_us(effective_us),
-        patient_id=patient_id,
-        critical_risk_1h=risks[0],
-        critical_risk_6h=risks[1],
-        critical_risk_24h=risks[2],
-        alert_level=alert_level(risks[1]),
-        model_version=model_version,
-        systolic=systolic,
-        diastolic=diastolic,
-        heart_rate=heart_rate,
-        window_readings=readings,
-        window_hours=hours,
-        window_largest_gap_hours=largest_gap_hours,
-        window_heart_rates=heart_rates,
-        window_late_readings=late_readings,
-        scored_at=scored_at,
-        source_partition=last_partition,
-        source_offset=last_offset,
-    )
-    return Scored(instant_id(patient_id, effective_us), effective_us, disturbed, prediction)
+    heart_rates = windows.heart_rate[:, -1].tolist()
+    return {
+        "systolic": windows.systolic[:, -1].tolist(),
+        "diastolic": windows.diastolic[:, -1].tolist(),
+        "heart_rate": [None if isnan(rate) else rate for rate in heart_rates],
+        "window_readings": scorable.readings.tolist(),
+        "window_hours": np.round(scorable.hours, HOUR_DECIMALS).tolist(),
+        "window_largest_gap_hours": np.round(scorable.largest_gap_hours, HOUR_DECIMALS).tolist(),
+        "window_heart_rates": scorable.heart_rates.tolist(),
+        "window_late_readings": scorable.late_readings.tolist(),
+        "source_partition": scorable.last_partition.tolist(),
+        "source_offset": scorable.last_offset.tolist(),
+    }
 
 
 def with_lineage(prediction: Prediction, stored: Mapping[str, Any] | None) -> Prediction:
