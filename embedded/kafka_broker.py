@@ -126,13 +126,19 @@ class KafkaBroker:
         return properties
 
     def _format(self, java: Path, jars: Path, properties: Path) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = [str(java), "-cp", f"{jars}/*", "kafka.tools.StorageTool"]
-        command = [*tool, "format", "--standalone", "--ignore-formatted", "-t", cluster_id, "-c", str(properties)]
+        command = [*tool, "format", "--standalone", "--ignore-formatted", "-t", new_cluster_id(), "-c", str(properties)]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, cwd=self.home)
         if answer.returncode != 0:
             reason = (answer.stderr or answer.stdout).strip().splitlines()[-1:]
             raise UserError(f"The storage of Kafka in {self.data} cannot be prepared: {' '.join(reason)}. Remove it.")
+
+
+def new_cluster_id(number: int | None = None) -> str:
+    """A random Kafka Uuid (or that of `number`) that does not begin with a dash, which the tool takes for an option."""
+    drawn = uuid.uuid4().int if number is None else number
+    below_dash = drawn & ~(1 << 127)  # the first of the base64 letters is then one of A to f
+    return base64.urlsafe_b64encode(below_dash.to_bytes(16, "big")).decode().rstrip("=")
 
 
 def create_topic(bootstrap_servers: str, topic: str, partitions: int) -> None:

@@ -203,7 +203,14 @@ def test_server_that_dies_while_starting_says_why_and_takes_the_other_one_with_i
 
 def test_interrupted_start_leaves_nothing_behind(fresh: Embedded) -> None:
     command = fresh.command(*START)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT, env=fresh.environment) as start:
+    with subprocess.Popen(  # a shell's background job would inherit an ignored SIGINT
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT_ROOT,
+        env=fresh.environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as start:
         assert start.stdout
         assert "starting" in start.stdout.readline()
         start.send_signal(signal.SIGINT)

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENTS = 400
 SEED = 7
 JOB_TIMEOUT_S = 240
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[SparkSession]:
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    builder = SparkSession.builder.master("local[2]").appName("test-retrain").config("spark.ui.enabled", "false")
-    local = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
-    session = local.config("spark.task.maxFailures", "1").getOrCreate()
-    yield session
-    session.stop()
 
 
 @cache
