@@ -83,9 +83,9 @@ def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Ba
     duplicates = _duplicates(arrivals, resolutions)
     rejects = [(message, reject) for message in messages for reject in message.parsed.rejects] + duplicates
     write(client, list(_rejected_operations(rejects, batch)))
-    apply_revisions(client, messages)
+    revised = apply_revisions(client, messages)
     written = time.monotonic()
-    _archive(messages, resolutions, batch)
+    _archive(messages, resolutions, revised, batch)
     counts = _count(messages, rejects, len(duplicates))
     counts["write_ms"] = round((written - started) * 1000)
     counts["archive_ms"] = _milliseconds_since(written)
@@ -196,11 +196,19 @@ def payload_text(payload: bytes | None) -> str | None:
     return None if payload is None else payload[:STORED_PAYLOAD_BYTES].decode("utf-8", errors="backslashreplace")
 
 
-def _archive(messages: Sequence[Message], resolutions: Mapping[Instant, list[Resolution]], batch: Batch) -> None:
-    """Archive every document that these messages are part of, whether written now or by an earlier attempt."""
+def _archive(
+    messages: Sequence[Message],
+    resolutions: Mapping[Instant, list[Resolution]],
+    revised: Mapping[tuple[str, str], Document],
+    batch: Batch,
+) -> None:
+    """Archive every document that these messages are part of, whether written now or by an earlier attempt.
+
+    As it stands after the revisions: so it is met, too, when the micro-batch is repeated.
+    """
     documents = [
-        group[-1].document
-        for group in resolutions.values()
+        revised.get(instant, group[-1].document)
+        for instant, group in resolutions.items()
         if any(one.verdict is not Verdict.DUPLICATE for one in group)
     ]
     if documents:

@@ -30,8 +30,11 @@ class Hit(NamedTuple):
     document: Document
 
 
-def apply_revisions(client: Elasticsearch, messages: Sequence[Message]) -> None:
-    """Carry out the retractions and the moving corrections among the messages, the earliest first; repeatable."""
+def apply_revisions(client: Elasticsearch, messages: Sequence[Message]) -> dict[tuple[str, str], Document]:
+    """Carry out the retractions and the moving corrections among the messages, the earliest first; repeatable.
+
+    Answers the documents it has rewritten, by index and id.
+    """
     revisions = [(message.source, one) for message in messages for one in _revisions_of(message)]
     stored = _find(client, [one.observation_id for _, one in revisions if one.observation_id])
     operations: dict[tuple[str, str], Operation] = {}  # what one revision has dealt with is out of reach for the next
@@ -40,6 +43,7 @@ def apply_revisions(client: Elasticsearch, messages: Sequence[Message]) -> None:
             if (hit.index_name, hit.id) not in operations and (operation := _revise(hit, source, one)):
                 operations[hit.index_name, hit.id] = operation
     write(client, list(operations.values()))
+    return {place: msgspec.json.decode(operation.body) for place, operation in operations.items() if operation.body}
 
 
 def _revisions_of(message: Message) -> Iterator[Reading | Retraction]:

@@ -134,12 +134,19 @@ def test_repeated_micro_batch_stores_and_counts_the_same(ingest: Ingest, fake: F
 
 
 def test_repeated_micro_batch_archives_the_same(ingest: Ingest, settings: Settings) -> None:
-    batch = [one for one in mixed() if one.source.offset != 18]  # what names only an id is not archived
-    ingest(*batch)
+    ingest(*mixed())
     lines = archived(settings)
-    ingest(*batch)
+    ingest(*mixed())
     assert archived(settings) == lines
     assert len(lines) == 3
+
+
+def test_reading_retracted_by_its_id_in_its_own_micro_batch_is_archived_as_retracted(
+    ingest: Ingest, settings: Settings
+) -> None:
+    by_id_alone = without(observation(status="entered-in-error"), "effectiveDateTime")
+    ingest(message(observation(), 10), message(by_id_alone, 11))
+    assert [(row["status"], row["systolic"]) for row in archived(settings)] == [("entered-in-error", "128")]
 
 
 def test_end_does_not_depend_on_where_micro_batches_are_cut(ingest: Ingest, fake: FakeElasticsearch) -> None:
