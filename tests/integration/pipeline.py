@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,27 +34,24 @@ WRITTEN_AT = ("ingested_at", "scored_at", "replaced_scored_at")  # what differs 
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """A topic, its settings and the Spark session that drains it."""
+class Surroundings:
+    """The topic that a stream reads and the Elasticsearch that it fills."""
 
     settings: Settings
-    spark: SparkSession
 
     def send(self, *payloads: bytes | None, key: str = "p-1", partition: int | None = None) -> None:
         """Send messages in this order, by default keyed by one patient."""
+        self.send_all(((key, payload) for payload in payloads), partition)
+
+    def send_all(self, messages: Iterable[tuple[str, bytes | None]], partition: int | None = None) -> None:
+        """Send messages, given as (key, payload), in this order."""
         with KafkaProducer(bootstrap_servers=self.settings.kafka_bootstrap_servers, max_request_size=2**24) as producer:
             sent = [
                 producer.send(self.settings.kafka_topic, value=payload, key=key.encode(), partition=partition)
-                for payload in payloads
+                for key, payload in messages
             ]
             for future in sent:
                 future.get(timeout=30)
-
-    def drain(self) -> None:
-        """Run the stream until it has read what the topic holds, going on from its checkpoint."""
-        with guarded(self.settings, QUERIES) as is_new_checkpoint:
-            put_templates(self.client)
-            run(self.spark, self.settings, StopGate(), is_new_checkpoint=is_new_checkpoint, available_now=True)
 
     @property
     def client(self) -> Elasticsearch:
@@ -85,6 +83,19 @@ class Pipeline:
         self.client.indices.refresh(index=index, ignore_unavailable=True)
         found = self.client.search(index=index, size=10_000, ignore_unavailable=True)
         return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
+
+
+@dataclass(frozen=True)
+class Pipeline(Surroundings):
+    """A stream in a Spark session of the tests."""
+
+    spark: SparkSession
+
+    def drain(self) -> None:
+        """Run the stream until it has read what the topic holds, going on from its checkpoint."""
+        with guarded(self.settings, QUERIES) as is_new_checkpoint:
+            put_templates(self.client)
+            run(self.spark, self.settings, StopGate(), is_new_checkpoint=is_new_checkpoint, available_now=True)
 
 
 def _without_times(documents: dict[str, Document]) -> dict[str, Document]:

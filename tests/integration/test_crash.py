@@ -1,0 +1,168 @@
+"""The job as a process that is killed, told to stop, started twice and started wrongly: nothing is lost or done twice.
+
+All tests read one topic; each has folders of its own and an Elasticsearch without documents.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embedded.services import Addresses
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from jobs.queries import INGEST, SCORE
+from jobs.sinks import connect
+from tests.integration.job import PROC, Job, Outcome, in_folder
+from tests.integration.mixed import PATIENTS, ROUNDS, Mixture, mixture
+from tests.integration.pipeline import build_settings, delete_documents, publish_model
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(not PROC.is_dir(), reason="finds the processes of a job in /proc, which only Linux has"),
+]
+
+MESSAGES_PER_BATCH = 400
+STOP_LIMIT_S = 10
+Moment = Callable[[], bool]
+
+
+@pytest.fixture(scope="module")
+def sent() -> Mixture:
+    return mixture()
+
+
+@pytest.fixture(scope="module")
+def topic(services: Addresses, tmp_path_factory: pytest.TempPathFactory, sent: Mixture) -> Job:
+    """A job whose topic is filled; it is only ever run by `undisturbed`."""
+    changes = {"max_offsets_per_trigger": MESSAGES_PER_BATCH, "spark_master": "local[2]"}
+    job = Job(build_settings(services, tmp_path_factory.mktemp("undisturbed"), **changes))
+    publish_model(job.settings.model_dir)
+    job.send_all(sent.messages)
+    return job
+
+
+@pytest.fixture(scope="module")
+def undisturbed(topic: Job) -> Outcome:
+    """What must come out, whatever happens."""
+    delete_documents(connect(topic.settings))
+    topic.drain()
+    return topic.outcome()
+
+
+@pytest.fixture
+def job(topic: Job, undisturbed: Outcome, tmp_path: Path) -> Job:
+    """A job on the same topic that has not done anything yet."""
+    assert undisturbed.documents
+    delete_documents(connect(topic.settings))
+    return in_folder(topic, tmp_path)
+
+
+def in_a_micro_batch(job: Job, query: str) -> Moment:
+    """The query has finished micro-batches since the start and is in the middle of another."""
+    before = job.newest(query, "commits")
+    return lambda: job.newest(query, "commits") > before and job.interrupted(query)
+
+
+def documents_written(job: Job) -> Moment:
+    """Ingest has written documents and then archive of a micro-batch, and not yet committed it."""
+    is_in_one = in_a_micro_batch(job, INGEST)
+    return lambda: is_in_one() and job.archive_files(job.newest(INGEST, "offsets")) != []
+
+
+def repetition_begun(job: Job) -> Moment:
+    """Ingest repeats the micro-batch that was cut off: what that one has archived has gone."""
+    cut_off = job.newest(INGEST, "offsets")
+    assert job.archive_files(cut_off)
+    return lambda: job.archive_files(cut_off) == []
+
+
+def predictions_appear(job: Job) -> Moment:
+    """Score is in the middle of its writes: there are more predictions than at the look before."""
+    is_in_one, counts = in_a_micro_batch(job, SCORE), [job.count(PREDICTIONS)]
+
+    def more() -> bool:
+        counts.append(job.count(PREDICTIONS))
+        return is_in_one() and counts[-1] > counts[-2]
+
+    return more
+
+
+def files_of(job: Job) -> dict[Path, bytes]:
+    """The contents of all files of the job."""
+    folders = job.settings.local_dir, job.settings.data_dir, job.settings.checkpoint_dir
+    return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+
+def test_undisturbed_run_puts_every_message_where_it_belongs(undisturbed: Outcome, sent: Mixture) -> None:
+    documents = undisturbed.documents
+    assert len(documents[OBSERVATIONS]) == PATIENTS * ROUNDS
+    assert len(documents[LATEST]) == PATIENTS
+    assert Counter(document["reason"] for document in documents[REJECTED].values()) == sent.reasons
+    statuses = Counter(document["status"] for document in documents[OBSERVATIONS].values())
+    assert statuses["entered-in-error"] == sent.fates["retracted"] + sent.fates["retracted by id"]
+    assert statuses["corrected"] == sent.fates["corrected"]
+    assert len(documents[PREDICTIONS]) > 5 * PATIENTS  # scored in many micro-batches
+
+
+def test_job_that_is_killed_again_and_again_ends_in_the_same_documents_scores_and_archive(
+    job: Job, undisturbed: Outcome, sent: Mixture
+) -> None:
+    for moment in (documents_written, repetition_begun, predictions_appear):
+        with job.running("--available-now") as process:
+            process.wait_until(moment(job))
+            process.kill()
+        assert job.interrupted(INGEST) or job.interrupted(SCORE)
+        assert max(job.messages_begun(INGEST), job.messages_begun(SCORE)) < len(sent.messages)
+    job.drain()
+    assert job.outcome() == undisturbed
+
+
+def test_sigterm_ends_the_job_in_time_without_leftovers_and_the_next_start_goes_on(
+    job: Job, undisturbed: Outcome, sent: Mixture
+) -> None:
+    with job.running("--available-now") as process:
+        process.wait_until(in_a_micro_batch(job, INGEST))
+        asked = time.monotonic()
+        process.popen.send_signal(signal.SIGTERM)
+        assert process.popen.wait(STOP_LIMIT_S) == 0, process.said
+        while process.members():
+            assert time.monotonic() - asked < STOP_LIMIT_S, process.members()
+            time.sleep(0.1)
+    assert max(job.messages_begun(INGEST), job.messages_begun(SCORE)) < len(sent.messages)
+    job.drain()
+    assert job.outcome() == undisturbed
+
+
+def test_second_job_on_a_checkpoint_is_refused_names_the_first_and_touches_nothing(job: Job) -> None:
+    with job.running() as first:
+        first.wait_until(in_a_micro_batch(job, INGEST))
+        first.signal_all(signal.SIGSTOP)  # so that whatever changes now is the second job's work
+        documents, files = job.everything(), files_of(job)
+        said = job.refused()
+        assert (job.everything(), files_of(job)) == (documents, files)
+        first.signal_all(signal.SIGCONT)
+        first.popen.send_signal(signal.SIGTERM)
+        assert first.popen.wait(STOP_LIMIT_S) == 0, first.said
+    assert f"error: The job with process id {first.popen.pid} is using the checkpoint" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [({"kafka_topic": "another"}, "-> another"), ({"shuffle_partitions": 3}, "shuffle_partitions 2 -> 3")],
+)
+def test_start_that_does_not_fit_its_checkpoint_is_refused_with_the_remedy_and_leaves_it_alone(
+    topic: Job, undisturbed: Outcome, changes: dict[str, Any], named: str
+) -> None:
+    assert undisturbed.documents
+    other = Job(topic.settings.model_copy(update=changes))
+    before = files_of(other)
+    said = other.refused()
+    assert files_of(other) == before
+    assert named in said
+    assert "Set them back, or: To rebuild everything from Kafka, move" in said
