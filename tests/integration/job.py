@@ -64,6 +64,12 @@ class Process:
             self.popen.poll()
         self.popen.wait()
 
+    def must_end(self, timeout_s: float) -> None:
+        """Wait for the end of the driver, which must come in time and with exit code 0."""
+        with suppress(subprocess.TimeoutExpired):
+            self.popen.wait(timeout_s)
+        assert self.popen.returncode == 0, f"not ended, or not well:\n{self.said}"
+
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Wait for something that must happen while the job works."""
         deadline = time.monotonic() + JOB_TIMEOUT_S
@@ -98,8 +104,7 @@ class Job(Surroundings):
     def drain(self) -> None:
         """Run the job until it has read what the topic holds."""
         with self.running("--available-now") as process:
-            code = process.popen.wait(JOB_TIMEOUT_S)
-            assert code == 0, process.said
+            process.must_end(JOB_TIMEOUT_S)
 
     def refused(self) -> str:
         """Start a job that must not begin to work; what it says. Its log is not that of a job already running."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +20,18 @@ from conf.clinical import HORIZONS_H
 from conf.settings import Settings
 from embedded.kafka_broker import create_topic
 from embedded.services import Addresses
+from jobs.archive import FOLDER
 from jobs.checkpoint import guarded
 from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
+from jobs.progress import METRICS_FILE
 from jobs.queries import QUERIES
 from jobs.sinks import connect
 from jobs.stopping import StopGate
 from jobs.stream import run
 from ml.features import FEATURE_NAMES
 from ml.registry import publish, save_bundle
-from tests.clock import RECENTLY
+from tests.clock import RECENTLY, at
+from tests.factories import observation, payload
 
 Document = dict[str, Any]
 PARTITIONS = 2
@@ -97,12 +102,37 @@ class Pipeline(Surroundings):
             put_templates(self.client)
             run(self.spark, self.settings, StopGate(), is_new_checkpoint=is_new_checkpoint, available_now=True)
 
+    def metrics(self) -> dict[str, Any]:
+        """What the last run told of itself."""
+        return dict(json.loads((self.settings.local_dir / METRICS_FILE).read_text()))
+
+    def archived(self) -> list[dict[str, str]]:
+        """The lines of the CSV archive in order of effective time, without the time of ingestion."""
+        files = sorted((self.settings.data_dir / FOLDER).glob("day=*/*.csv"))
+        rows = [row for path in files for row in csv.DictReader(path.read_text().splitlines())]
+        without_time = [{name: value for name, value in row.items() if name not in WRITTEN_AT} for row in rows]
+        return sorted(without_time, key=lambda row: (row["@timestamp"], int(row["source_offset"])))
+
+    def forget_last_commit(self) -> None:
+        """Take the last commit out of both checkpoints; their offset logs make the queries run that batch again."""
+        for query in QUERIES:
+            commits = self.settings.checkpoint_dir / query / "commits"
+            newest = max((path for path in commits.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+            newest.unlink()
+            (commits / f".{newest.name}.crc").unlink(missing_ok=True)
+
 
 def _without_times(documents: dict[str, Document]) -> dict[str, Document]:
     return {
         id_: {name: value for name, value in document.items() if name not in WRITTEN_AT}
         for id_, document in documents.items()
     }
+
+
+def reading(minute: float, systolic: float | None = 128, name: str | None = None, **overrides: Any) -> bytes:
+    """A valid Observation of patient p-1 at `minute`."""
+    more = {"id": name or f"bp-{minute}", "effectiveDateTime": at(minute)}
+    return payload(observation(systolic=systolic, **(more | overrides)))
 
 
 def build_settings(services: Addresses, folder: Path, **changes: Any) -> Settings:
@@ -130,14 +160,15 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def publish_model(model_dir: Path, seed: int = 0, created_at: Any = RECENTLY) -> str:
-    """Publish a small model that is trained on noise but rises with the newest systolic pressure."""
+    """Publish a small model that is trained on noise but rises with the higher of the two newest systolic pressures."""
     random = np.random.default_rng(seed)
     features = random.normal(130, 20, (2_000, len(FEATURE_NAMES))).astype(np.float32)
     features[random.random(features.shape) < 0.2] = np.nan
-    newest = np.nan_to_num(features[:, FEATURE_NAMES.index("systolic_lag00")], nan=130.0)
+    two_newest = features[:, [FEATURE_NAMES.index(name) for name in ("systolic_lag00", "systolic_lag01")]]
+    highest = np.nan_to_num(np.fmax(*two_newest.T), nan=130.0)
     boosters = {}
     for horizon_h in HORIZONS_H:
-        label = (random.random(len(newest)) < 1 / (1 + np.exp(-(newest - 150 + horizon_h) / 8))).astype(np.float32)
+        label = (random.random(len(highest)) < 1 / (1 + np.exp(-(highest - 150 + horizon_h) / 8))).astype(np.float32)
         parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "seed": seed}
         boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, label), num_boost_round=20)
     version = save_bundle(model_dir, boosters, {}, golden_features=features[:3], created_at=created_at)

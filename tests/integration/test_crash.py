@@ -130,7 +130,7 @@ def test_sigterm_ends_the_job_in_time_without_leftovers_and_the_next_start_goes_
         process.wait_until(in_a_micro_batch(job, INGEST))
         asked = time.monotonic()
         process.popen.send_signal(signal.SIGTERM)
-        assert process.popen.wait(STOP_LIMIT_S) == 0, process.said
+        process.must_end(STOP_LIMIT_S)
         while process.members():
             assert time.monotonic() - asked < STOP_LIMIT_S, process.members()
             time.sleep(0.1)
@@ -148,7 +148,7 @@ def test_second_job_on_a_checkpoint_is_refused_names_the_first_and_touches_nothi
         assert (job.everything(), files_of(job)) == (documents, files)
         first.signal_all(signal.SIGCONT)
         first.popen.send_signal(signal.SIGTERM)
-        assert first.popen.wait(STOP_LIMIT_S) == 0, first.said
+        first.must_end(STOP_LIMIT_S)
     assert f"error: The job with process id {first.popen.pid} is using the checkpoint" in said
 
 
