@@ -20,7 +20,7 @@ STOP_PATIENCE_S: Final = 6.0  # then the running micro-batch is abandoned; it wi
 POLL_S: Final = 0.2
 RESTART_WAITS_S: Final = (1, 2, 5, 10, 20, 40, 60, 60, 60)
 STEADY_S: Final = 120  # a query that has run this long has recovered: its failures are forgotten
-HOPELESS: Final = ("DocumentRefusedError", "failOnDataLoss", "OffsetOutOfRange")
+HOPELESS: Final = ("DocumentRefusedError", "ModuleNotFoundError", "failOnDataLoss", "OffsetOutOfRange")
 _LAST_ERROR: Final = re.compile(r"(?:^|[\s.])(?:\w+(?:Error|Exception): )*(\w+(?:Error|Exception)): (.+)")
 
 
