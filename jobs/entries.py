@@ -16,10 +16,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs.fhir.readings import Reading, Retraction
+from jobs.fhir.status import CORRECTIONS
 from jobs.intake import Message, Source
 
 STATE_LENGTH: Final = 60  # twice the window: room for what folds away (duplicates, heart rates, retractions)
-CORRECTED_STATUS: Final = frozenset({"amended", "corrected"})
 NO_OBSERVATION: Final = 0
 
 ENTRY: Final = np.dtype(
@@ -65,7 +65,7 @@ def state_order(effective_us: NDArray[np.int64], offset: NDArray[np.int64]) -> N
     """One sortable number per entry: effective time in milliseconds, then the low bits of the Kafka offset.
 
     It only decides which entries the state keeps, and makes that choice repeatable. The exact order within a window,
-    microseconds and whole offsets, is that of `jobs.windows`.
+    microseconds and whole offsets, is that of `jobs.folding`.
     """
     return ((effective_us // 1000) << _OFFSET_BITS) | (offset & ((1 << _OFFSET_BITS) - 1))
 
@@ -89,7 +89,7 @@ def _pack_reading(reading: Reading, source: Source) -> _Packed:
         reading.heart_rate,
         source.partition,
         Kind.HEART_RATE if reading.systolic is None else Kind.PRESSURE,
-        reading.status in CORRECTED_STATUS,
+        reading.status in CORRECTIONS,
     )
 
 

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -33,7 +33,7 @@ from jobs.observations import (
     resolve,
     retraction_document,
 )
-from jobs.outcome import REASON_PREFIX, outcome_row
+from jobs.outcome import REASON_PREFIX, milliseconds, outcome_row
 from jobs.revisions import apply_revisions
 from jobs.sinks import Operation, connect, fetch, write
 
@@ -69,7 +69,7 @@ def store_partition(rows: Iterator[pa.RecordBatch], batch: Batch) -> Iterator[pa
     client = connect(batch.settings)
     started = time.monotonic()
     for messages in parse_batches(rows, batch.rules):
-        counts["parse_ms"] += _milliseconds_since(started)
+        counts["parse_ms"] += milliseconds(time.monotonic() - started)
         counts.update(store_messages(client, messages, batch))
         started = time.monotonic()
     yield outcome_row(counts)
@@ -87,8 +87,8 @@ def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Ba
     written = time.monotonic()
     _archive(messages, resolutions, revised, batch)
     counts = _count(messages, rejects, len(duplicates))
-    counts["write_ms"] = round((written - started) * 1000)
-    counts["archive_ms"] = _milliseconds_since(written)
+    counts["write_ms"] = milliseconds(written - started)
+    counts["archive_ms"] = milliseconds(time.monotonic() - written)
     return counts
 
 
@@ -150,9 +150,8 @@ def _resolve_all(stored: Document | None, group: Sequence[Arrival]) -> list[Reso
     return resolutions
 
 
-def _operation(action: str, instant: Instant, resolutions: Sequence[Resolution]) -> Operation:
-    body = msgspec.json.encode(resolutions[-1].document)
-    return Operation("create" if action == "create" else "index", instant.index_name, instant.id, body)
+def _operation(action: Literal["create", "index"], instant: Instant, resolutions: Sequence[Resolution]) -> Operation:
+    return Operation(action, instant.index_name, instant.id, msgspec.json.encode(resolutions[-1].document))
 
 
 def _duplicates(
@@ -223,7 +222,3 @@ def _count(messages: Sequence[Message], rejects: Sequence[tuple[Message, Reject]
     counts["ignored"] = sum(message.parsed.ignored for message in messages)
     counts["readings"] = sum(len(message.parsed.readings) for message in messages) - duplicates
     return counts
-
-
-def _milliseconds_since(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)

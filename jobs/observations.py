@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 
 from conf.clinical import mean_arterial_pressure, pressure_category
 from jobs.fhir.readings import Reading, Retraction
+from jobs.fhir.status import CORRECTIONS
 from jobs.indices import isoformat_us
 from jobs.intake import Source
 
 Document = dict[str, Any]
 
 RETRACTED_STATUS: Final = "entered-in-error"
-CORRECTED_STATUS: Final = frozenset({"amended", "corrected"})
 CONFLICT_FLAG: Final = "conflicting_values"
 DUPLICATE_DETAIL: Final = "adds nothing to what is stored of this instant"
 _NOTES: Final = ("merged_from", "duplicates", "retracted_ids")
@@ -138,7 +138,7 @@ def _has_no_pressures(document: Document) -> bool:
 
 
 def _is_correction(document: Document) -> bool:
-    return document["status"] in CORRECTED_STATUS
+    return document["status"] in CORRECTIONS
 
 
 def _duplicate(stored: Document, incoming: Document) -> Resolution:

@@ -13,6 +13,11 @@ OUTCOME_ROWS: Final = "outcome string"
 REASON_PREFIX: Final = "rejected."
 
 
+def milliseconds(seconds: float) -> int:
+    """A duration as it is counted."""
+    return round(seconds * 1000)
+
+
 def outcome_row(counts: Mapping[str, int]) -> pa.RecordBatch:
     """The counts of one task as a single row of `OUTCOME_ROWS`."""
     return pa.RecordBatch.from_pydict({"outcome": [msgspec.json.encode(dict(counts)).decode()]})

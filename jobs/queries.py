@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from conf.settings import Settings
 from jobs import ingest, score
 from jobs.archive import remove_batch
 from jobs.fhir.readings import IntakeRules
+from jobs.indices import isoformat_us
 from jobs.kafka_source import read_topic
 from jobs.models import ServingModel
 from jobs.outcome import OUTCOME_ROWS, add_up
@@ -114,4 +115,4 @@ def _start(
 
 
 def _now_text() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return isoformat_us(time.time_ns() // 1000)

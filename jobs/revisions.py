@@ -13,9 +13,10 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from jobs.fhir.readings import Reading, Retraction
+from jobs.fhir.status import CORRECTIONS
 from jobs.indices import OBSERVATIONS, instant_id
 from jobs.intake import Message, Source
-from jobs.observations import CORRECTED_STATUS, Document, is_retraction, retract_by_id
+from jobs.observations import Document, is_retraction, retract_by_id
 from jobs.sinks import Operation, with_retries, write
 
 SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
@@ -52,7 +53,7 @@ def _revisions_of(message: Message) -> Iterator[Reading | Retraction]:
 
 
 def _moves(reading: Reading) -> bool:
-    return reading.status in CORRECTED_STATUS and reading.observation_id is not None
+    return reading.status in CORRECTIONS and reading.observation_id is not None
 
 
 def _find(client: Elasticsearch, observation_ids: Sequence[str]) -> list[Hit]:

@@ -17,7 +17,7 @@ from conf.settings import Settings
 from jobs.entries import Entries, Kind, unpack_state
 from jobs.folding import Rows
 from jobs.indices import LATEST, PREDICTIONS, fit_id, monthly_index
-from jobs.outcome import outcome_row
+from jobs.outcome import milliseconds, outcome_row
 from jobs.scoring import Scored, long_enough, score, with_lineage
 from jobs.sinks import Operation, connect, fetch, write
 from jobs.windows import Scorable, build_windows
@@ -69,9 +69,9 @@ def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predic
         refused=len(patient_ids) - len(scored),
         rescored_late=sum(one.prediction.replaced_risk_6h is not None for one in predictions),
         horizon_repairs=repaired,
-        fold_ms=_milliseconds(folded - started),
-        predict_ms=_milliseconds(predicted - folded),
-        write_ms=_milliseconds(time.monotonic() - predicted),
+        fold_ms=milliseconds(folded - started),
+        predict_ms=milliseconds(predicted - folded),
+        write_ms=milliseconds(time.monotonic() - predicted),
     )
 
 
@@ -100,7 +100,3 @@ def _withdrawals(entries: Entries, rows: Rows, ready: Scorable, patient_ids: Seq
     retracted = np.unique(rows[entries["kind"] == Kind.RETRACTION])
     too_few = np.setdiff1d(retracted, ready.rows)
     return [Operation("delete", LATEST, fit_id(patient_ids[row])) for row in too_few]
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
