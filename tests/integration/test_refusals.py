@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +11,10 @@ from jobs.fhir.reasons import Reason
 from tests.clock import at
 from tests.factories import bundle, observation, payload
 from tests.integration.pipeline import Pipeline, reading
+from tests.real_messages import PROJECT, real_messages
 
 pytestmark = pytest.mark.integration
 
-PROJECT = Path(__file__).parents[2]
 DATA = PROJECT / "tests" / "data"
 
 
@@ -72,9 +70,7 @@ def test_every_example_of_ours_ends_where_it_should(pipeline: Pipeline) -> None:
 
 
 def test_real_producers_messages_are_stored_once_or_refused_with_their_reason(pipeline: Pipeline) -> None:
-    folder = Path(os.environ.get("FHIR_EXAMPLES", PROJECT.parent / "shared" / "fhir-examples"))
-    if not folder.is_dir():
-        pytest.skip(f"no folder {folder}: these example messages are other people's work and not ours to commit")
+    folder = real_messages()
     expected = json.loads((DATA / "fhir_examples_expectations.json").read_text())
     old = Pipeline(pipeline.settings.model_copy(update={"max_age_days": 0}), pipeline.spark)
     old.send(*((folder / name).read_bytes() for name in expected["files"]))

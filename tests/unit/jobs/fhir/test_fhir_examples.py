@@ -6,7 +6,6 @@ the project, or where ``FHIR_EXAMPLES`` says.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,16 @@ from typing import Any
 import pytest
 
 from jobs.fhir.message import IntakeRules, parse_message
+from tests.real_messages import real_messages
 from tests.unit.jobs.fhir.reading_tables import load_expectations, microseconds, values_row
 
-PROJECT = Path(__file__).parents[4]
 EXPECTATIONS = load_expectations("fhir_examples_expectations.json")
 RULES = IntakeRules(max_age_days=EXPECTATIONS["max_age_days"])
 
 
 @pytest.fixture(scope="module")
 def examples() -> Path:
-    folder = Path(os.environ.get("FHIR_EXAMPLES", PROJECT.parent / "shared" / "fhir-examples"))
-    if not folder.is_dir():
-        pytest.skip(f"no folder {folder}: these example messages are other people's work and not ours to commit")
-    return folder
+    return real_messages()
 
 
 @pytest.mark.parametrize(("name", "expected"), EXPECTATIONS["files"].items())
