@@ -1,0 +1,58 @@
+"""Training and evaluation data: one row per window, its targets, and the part of the data that it belongs to.
+
+A row is a window as it was known at t, the effective time of its newest reading. Each patient belongs to one part for
+ever, decided by a hash of the patient's id: a later retraining never trains on the patients that judged an earlier one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Shares of the patients. `test` holds windows at random times; `track` holds every window of its patients, as alarm
+# burden and lead times need them.
+SPLIT_SHARES: Final = {"train": 0.60, "early_stopping": 0.10, "calibration": 0.15, "test": 0.12, "track": 0.03}
+BLOCK: Final = "block"  # the last stretch of time of patients that are otherwise trained on
+EXTERNAL: Final = "external"  # patients of a shifted generator
+SPLITS: Final = (*SPLIT_SHARES, BLOCK, EXTERNAL)
+
+Texts = NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """m rows.
+
+    `features` has shape (m, 120). `targets` has shape (m, 3), in the order of the horizons: 1 if a crisis follows
+    within the horizon, 0 if none does, NaN where the follow-up does not tell (censored). The others have shape (m,):
+    `newest_us` is t in microseconds since the epoch, UTC; `group` the patient's simulated group, "" for real patients.
+    """
+
+    features: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    patient_id: Texts
+    newest_us: NDArray[np.int64]
+    group: Texts
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Dataset:
+        """The chosen rows."""
+        return Dataset(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    def for_horizon(self, column: int) -> Dataset:
+        """The rows whose target of this horizon (0, 1, 2) is known."""
+        return self.where(~np.isnan(self.targets[:, column]))
+
+
+def split_of(patient_id: str) -> str:
+    """The part that a patient belongs to, always the same."""
+    digest = hashlib.blake2b(patient_id.encode(), digest_size=8, person=b"split").digest()
+    place = int.from_bytes(digest, "big") / 2**64
+    ends = np.cumsum(list(SPLIT_SHARES.values()))
+    return list(SPLIT_SHARES)[int(np.searchsorted(ends, place, side="right").clip(max=len(ends) - 1))]
