@@ -1,0 +1,72 @@
+"""The targets: does a crisis follow within 1 h, 6 h and 24 h of t, the effective time of a window's newest reading?
+
+Only measured readings can tell. A crisis in (t, t + h] is 1 as soon as one is seen. None is 0 only if the patient was
+watched closely enough: no stretch of (t, t + h] longer than the horizon's greatest gap without a reading. Otherwise the
+target is censored, and also, crisis or not, where t + h lies beyond the end of the record: kept positives without their
+negatives would make crises look more frequent there than they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
+from ml.features import MICROSECONDS_PER_HOUR
+
+GREATEST_GAP_H: Final[Mapping[int, float]] = MappingProxyType({1: 0.5, 6: 2.0, 24: 8.0})
+FOLLOW_UP_H: Final = max(HORIZONS_H)
+
+Instants = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+def is_crisis(systolic: NDArray[Any], diastolic: NDArray[Any]) -> Flags:
+    """Which readings (mmHg, equal shapes) are a crisis; a missing pressure is none."""
+    crisis: Flags = (systolic >= CRISIS_SYSTOLIC) | (diastolic >= CRISIS_DIASTOLIC)
+    return crisis
+
+
+def crisis_targets(
+    newest_us: Instants,
+    effective_us: Instants,
+    systolic: NDArray[Any],
+    diastolic: NDArray[Any],
+    measured: Flags,
+    end_us: Instants | int,
+) -> NDArray[np.float32]:
+    """Targets (m, 3) in the order of the horizons: 1, 0, or NaN for censored.
+
+    Row i belongs to the window whose newest reading is at `newest_us[i]`. Its readings are row i of the (m, k) arrays,
+    in order of time; those up to t and those with `measured` False do not count, so they may be anything. A reading at
+    t never counts, one exactly h hours later does. `end_us` is where the record ends, (m,) or one for all.
+    """
+    crisis = is_crisis(systolic, diastolic) & measured & (effective_us > newest_us[:, None])
+    columns = [
+        _target(newest_us, effective_us, crisis, measured, end_us, horizon_h=horizon_h) for horizon_h in HORIZONS_H
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _target(
+    newest_us: Instants, effective_us: Instants, crisis: Flags, measured: Flags, end_us: Instants | int, horizon_h: int
+) -> NDArray[np.float32]:
+    until_us = newest_us + horizon_h * MICROSECONDS_PER_HOUR
+    seen = (crisis & (effective_us <= until_us[:, None])).any(axis=1)
+    longest_us = _longest_unwatched(newest_us, effective_us, measured, until_us)
+    watched = longest_us <= GREATEST_GAP_H[horizon_h] * MICROSECONDS_PER_HOUR
+    known = (seen | watched) & (until_us <= end_us)
+    return np.where(known, seen, np.nan).astype(np.float32)
+
+
+def _longest_unwatched(newest_us: Instants, effective_us: Instants, measured: Flags, until_us: Instants) -> Instants:
+    """The longest stretch of each (t, until] without a reading, in microseconds, shape (m,)."""
+    begin_us, end_us = newest_us[:, None], until_us[:, None]
+    marks_us = np.where(measured, effective_us.clip(begin_us, end_us), begin_us)
+    watched_us = np.maximum.accumulate(marks_us, axis=1)
+    longest_us: Instants = np.diff(watched_us, prepend=begin_us, append=end_us).max(axis=1)
+    return longest_us
