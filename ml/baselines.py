@@ -1,0 +1,128 @@
+"""The simple rivals that the product must beat: each maps features to risks after a look at the training rows.
+
+The newest reading in a logistic map is the rival to fear: in published work on hypotension it was as good as the models
+(Anesthesiology 141(3):443). All are fitted per horizon on the rows whose target is known.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from conf.clinical import HORIZONS_H
+from ml.dataset import Dataset
+from ml.features import MEASURES, WINDOW_LENGTH
+
+Features = NDArray[np.float32]
+Summaries = NDArray[np.float64]
+Risks = NDArray[np.float64]
+
+RULE_SYSTOLIC: Final = 160  # mmHg, the bedside rule
+RULE_DIASTOLIC: Final = 100
+EXTRAPOLATED_READINGS: Final = 8
+RECENT_READINGS: Final = 4  # about the last hour
+LATER_READINGS: Final = 12
+MOST_ITERATIONS: Final = 1000
+
+SUMMARY_NAMES: Final = (
+    *("newest_systolic", "newest_diastolic", "mean_systolic", "greatest_systolic", "spread_systolic"),
+    *("mean_diastolic", "greatest_diastolic", "recent_systolic", "rise_systolic"),
+)
+
+
+def baseline_risks(train: Dataset, features: Features) -> dict[str, Risks]:
+    """Risks of shape (m, 3) of every baseline, fitted on `train`, for `features` of shape (m, 120)."""
+    by_name = {name: _logistic(summarise, train, features) for name, summarise in LOGISTIC.items()}
+    return {
+        "climatology": np.tile(np.nanmean(train.targets, axis=0, dtype=np.float64), (len(features), 1)),
+        "threshold_rule": _threshold_rule(train, features),
+        **by_name,
+    }
+
+
+def window_summaries(features: Features) -> Summaries:
+    """What a person would compute from a window, shape (m, 9), columns `SUMMARY_NAMES`, in mmHg.
+
+    `recent` is the mean of the last four readings, `rise` the mean of the last twelve less that of those before.
+    """
+    systolic, diastolic, _, _ = _measures(features)
+    later, earlier = systolic[:, -LATER_READINGS:], systolic[:, :-LATER_READINGS]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a short window has no earlier part: no rise is known
+        rise = np.nan_to_num(np.nanmean(later, axis=1) - np.nanmean(earlier, axis=1))
+    return np.column_stack(
+        [
+            *(systolic[:, -1], diastolic[:, -1]),
+            *(np.nanmean(systolic, axis=1), np.nanmax(systolic, axis=1), np.nanstd(systolic, axis=1)),
+            *(np.nanmean(diastolic, axis=1), np.nanmax(diastolic, axis=1)),
+            *(np.nanmean(systolic[:, -RECENT_READINGS:], axis=1), rise),
+        ]
+    )
+
+
+def _measures(features: Features) -> NDArray[np.float64]:
+    """Systolic, diastolic, heart rate and hours, shape (4, m, 30), oldest first."""
+    return features.reshape(-1, WINDOW_LENGTH, len(MEASURES)).transpose(2, 0, 1).astype(np.float64)
+
+
+def _newest(features: Features, _: int) -> Summaries:
+    return _measures(features)[:2, :, -1].T
+
+
+def _extrapolation(features: Features, horizon_h: int) -> Summaries:
+    """Both pressures where the straight line through the last readings reaches at the end of the horizon."""
+    systolic, diastolic, _, hours = _measures(features)[:, :, -EXTRAPOLATED_READINGS:]
+    centre_h = np.nanmean(hours, axis=1, keepdims=True)
+    before_centre_h = hours - centre_h
+    spread = np.maximum(np.nansum(before_centre_h**2, axis=1), 1e-9)
+    ahead_h = horizon_h + centre_h[:, 0]
+    slopes = [-np.nansum(before_centre_h * pressure, axis=1) / spread for pressure in (systolic, diastolic)]
+    levels = [np.nanmean(pressure, axis=1) for pressure in (systolic, diastolic)]
+    return np.column_stack([level + slope * ahead_h for level, slope in zip(levels, slopes, strict=True)])
+
+
+def _max_mean(features: Features, _: int) -> Summaries:
+    systolic, diastolic, _, _ = _measures(features)
+    return np.column_stack([f(values, axis=1) for values in (systolic, diastolic) for f in (np.nanmax, np.nanmean)])
+
+
+def _all_summaries(features: Features, _: int) -> Summaries:
+    return window_summaries(features)
+
+
+LOGISTIC: Final[dict[str, Callable[[Features, int], Summaries]]] = {
+    "last_value": _newest,
+    "extrapolation": _extrapolation,
+    "window_max_mean": _max_mean,
+    "logistic_regression": _all_summaries,
+}
+
+
+def _logistic(summarise: Callable[[Features, int], Summaries], train: Dataset, features: Features) -> Risks:
+    columns = []
+    for column, horizon_h in enumerate(HORIZONS_H):
+        known = train.for_horizon(column)
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MOST_ITERATIONS))
+        model.fit(summarise(known.features, horizon_h), known.targets[:, column])
+        columns.append(model.predict_proba(summarise(features, horizon_h))[:, 1])
+    return np.stack(columns, axis=1)
+
+
+def _threshold_rule(train: Dataset, features: Features) -> Risks:
+    """The share of crises in training on either side of the bedside rule."""
+    in_training, here = _above_rule(train.features), _above_rule(features)
+    shares = [np.nanmean(train.targets[side], axis=0, dtype=np.float64) for side in (~in_training, in_training)]
+    return np.where(here[:, None], shares[1], shares[0])
+
+
+def _above_rule(features: Features) -> NDArray[np.bool_]:
+    systolic, diastolic = _newest(features, 0).T
+    above: NDArray[np.bool_] = (systolic >= RULE_SYSTOLIC) | (diastolic >= RULE_DIASTOLIC)
+    return above
