@@ -1,4 +1,4 @@
-"""Who the simulated patients are: groups, personal traits and the day and night course of their pressures.
+"""Who the simulated patients are: groups, drugs and personal traits; `producer.course` has their days and nights.
 
 Constants come from population surveys and open recordings (means and spreads by group: NHSR 35 and a clinic of 2,918
 ambulatory recordings, PubMed 18509343; dipping: Nagahama home study; memory and coupling: bp_hypnos data). Shapes and
@@ -8,9 +8,8 @@ rates marked "assumption" are chosen for this project. Nothing here describes a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -28,6 +27,10 @@ SLEEP_AT_H: Final = 23.0
 WAKE_AT_H: Final = 6.75
 UTC_OFFSETS_MINUTES: Final = (0, 60, 120)
 LEAST_MEAN_PULSE_PRESSURE: Final = 25.0  # mmHg, assumption: a narrower mean would make most readings implausible
+DOSES: Final[Mapping[float, float]] = MappingProxyType({1.0: 0.5, 2.0: 0.3, 3.0: 0.2})  # of takers (assumption)
+DOSE_EFFECT: Final = (9.1, 5.5)  # mmHg, systolic and diastolic, of one standard dose (354 trials, PMC162261)
+BETA_BLOCKER_SHARE: Final = 0.25  # of those who take drugs (assumption)
+BETA_BLOCKER_EFFECT: Final = 9.0  # beats per minute
 SHIFT_ON_DIASTOLIC: Final = 0.45  # share of a slow systolic change that the diastolic follows
 
 
@@ -38,6 +41,8 @@ class Stream(IntEnum):
     TICK = 2
     DAY = 3
     EPISODES = 4
+    ARTEFACTS = 5
+    FORK = 6
 
 
 def random_stream(seed: int, stream: Stream, number: int) -> np.random.Generator:
@@ -47,22 +52,26 @@ def random_stream(seed: int, stream: Stream, number: int) -> np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One kind of patient: means and spreads between persons in mmHg, crisis episodes per patient-year (assumption)."""
+    """One kind of patient: means and spreads between persons in mmHg, crisis episodes per patient-year (assumption).
+
+    Of `on_drugs`, a share, the means are those under their drugs.
+    """
 
     systolic: float
     systolic_sd: float
     diastolic: float
     diastolic_sd: float
     episodes_per_year: float
-    takes_drugs: bool
+    on_drugs: float
 
 
 GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
     {
-        "calibration": Group(130, 14, 77, 9, 0.0, False),
-        "referred": Group(136, 16, 78, 10, 0.75, True),
-        "treated": Group(128, 13, 76, 9, 0.1, True),
-        "normotensive": Group(118, 10, 71, 7, 0.02, False),
+        "calibration": Group(130, 14, 77, 9, 0.0, 0.0),
+        "referred": Group(136, 16, 78, 10, 0.75, 0.6),
+        "treated": Group(128, 13, 76, 9, 0.1, 1.0),
+        "normotensive": Group(118, 10, 71, 7, 0.02, 0.0),
+        "elderly": Group(144, 17, 72, 10, 0.75, 0.8),  # stiff arteries (assumption); met in the shifted generator only
     }
 )
 MIXTURE: Final[Mapping[str, float]] = MappingProxyType({"normotensive": 0.4, "treated": 0.35, "referred": 0.25})
@@ -98,20 +107,17 @@ class Patients:
     sleep_at_h: Floats
     sleep_length_h: Floats
     utc_offset_us: Instants
+    doses: Floats  # standard doses of blood-pressure drugs a day, 0 without drugs
     phase: Floats  # where in each interval the patient measures, 0..1
 
     def __len__(self) -> int:
         return len(self.group)
 
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """Expected values of n patients at one instant each, shape (n,): mmHg, beats per minute, depth of night 0..1."""
-
-    systolic: Floats
-    diastolic: Floats
-    heart_rate: Floats
-    night: Floats
+    def take(self, chosen: NDArray[np.intp]) -> Patients:
+        """The patients at these places, in this order, any of them several times."""
+        group = tuple(self.group[place] for place in chosen.tolist())
+        arrays = {name.name: getattr(self, name.name)[chosen] for name in fields(self) if name.name != "group"}
+        return Patients(group=group, **arrays)
 
 
 def draw_patients(
@@ -124,17 +130,20 @@ def draw_patients(
     systolic, diastolic = _draw_means(random, group)
     sleep_at_h = SLEEP_AT_H + variation.sleep_jitter_sd * random.standard_normal(count)
     wake_at_h = WAKE_AT_H + variation.sleep_jitter_sd * random.standard_normal(count)
+    heart_rate = random.normal(75, 9, count)
+    doses, heart_rate_fall = _draw_drugs(random, group)
     return Patients(
         group=group,
         systolic=systolic,
         diastolic=diastolic,
-        heart_rate=random.normal(75, 9, count),
+        heart_rate=heart_rate - heart_rate_fall,
         systolic_dip=random.normal(0.10, variation.personal_dip_sd, count),
         diastolic_dip_extra=random.normal(0, 0.03, count),
         heart_rate_dip=random.normal(0.14, 0.06, count).clip(-0.05, 0.30),
         sleep_at_h=sleep_at_h,
         sleep_length_h=(wake_at_h - sleep_at_h) % 24,
         utc_offset_us=random.choice(UTC_OFFSETS_MINUTES, count) * np.int64(MINUTE_US),
+        doses=doses,
         phase=random.random(count),
     )
 
@@ -149,45 +158,9 @@ def _draw_means(random: np.random.Generator, group: tuple[str, ...]) -> tuple[Fl
     return systolic, np.minimum(diastolic, systolic - LEAST_MEAN_PULSE_PRESSURE)
 
 
-def course(patients: Patients, effective_us: Instants, seed: int, variation: Variation = FULL) -> Course:
-    """What is expected of each patient at its own instant (UTC microseconds), by the patient's own clock."""
-    local_us = effective_us + patients.utc_offset_us
-    night = _night(patients, (local_us % DAY_US) / HOUR_US)
-    dip_change, shift = _of_the_day(seed, local_us // DAY_US) * [[variation.daily_dip_sd], [variation.daily_shift_sd]]
-    systolic_dip = (patients.systolic_dip + dip_change).clip(-0.12, 0.28)
-    diastolic_dip = (1.25 * systolic_dip + patients.diastolic_dip_extra).clip(-0.15, 0.35)
-    return Course(
-        systolic=patients.systolic * _profile(patients, night, systolic_dip) + shift,
-        diastolic=patients.diastolic * _profile(patients, night, diastolic_dip) + SHIFT_ON_DIASTOLIC * shift,
-        heart_rate=patients.heart_rate * _profile(patients, night, patients.heart_rate_dip),
-        night=night,
-    )
-
-
-def _night(patients: Patients, hour: Floats) -> Floats:
-    """Depth of night by the hour, 0 to 1: a steep fall asleep and a slightly slower waking, smooth over midnight."""
-    asleep_h = (hour - patients.sleep_at_h + 12) % 24 - 12
-    return _logistic(asleep_h / 0.5) * _logistic((patients.sleep_length_h - asleep_h) / 0.6)
-
-
-def _profile(patients: Patients, night: Floats, dip: Floats) -> Floats:
-    """Factor on the personal mean; its mean over 24 h is 1, because `night` averages to the share of the day slept."""
-    return (1 - night * dip) / (1 - patients.sleep_length_h / 24 * dip)
-
-
-def _of_the_day(seed: int, local_day: Instants) -> Floats:
-    """Two standard normal numbers per patient that change at the patient's midnight, shape (2, n)."""
-    values = np.empty((2, len(local_day)))
-    for day in np.unique(local_day).tolist():
-        here = local_day == day
-        values[:, here] = _daily_normals(seed, day, len(local_day))[:, here]
-    return values
-
-
-@lru_cache(maxsize=8)
-def _daily_normals(seed: int, day: int, count: int) -> Floats:
-    return random_stream(seed, Stream.DAY, day).standard_normal((2, count))
-
-
-def _logistic(value: Floats) -> Floats:
-    return 1 / (1 + np.exp(-value))
+def _draw_drugs(random: np.random.Generator, group: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Standard doses of each patient, 0 for those without drugs, and by how much a beta-blocker slows the heart."""
+    takes_drugs = random.random(len(group)) < np.array([GROUPS[name].on_drugs for name in group])
+    doses: Floats = random.choice(list(DOSES), len(group), p=list(DOSES.values())) * takes_drugs
+    beta_blocker = takes_drugs & (random.random(len(group)) < BETA_BLOCKER_SHARE)
+    return doses, beta_blocker.astype(np.float64) * BETA_BLOCKER_EFFECT

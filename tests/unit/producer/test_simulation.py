@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from jobs.fhir.ranges import impossible_pressure
+from producer.gaps import GAP_SHARE
 from producer.patient_profile import CORE, DAY_US, FULL, HOUR_US, Variation, draw_patients
-from producer.simulation import GAP_SHARE, Plan, Readings, Simulation
+from producer.simulation import Plan, Readings, Simulation
 
 EPOCH_US = 1_740_787_200_000_000  # 2025-03-01
 INTERVAL_US = HOUR_US // 4
@@ -45,10 +47,12 @@ def record(
     hours: int = 48,
     seed: int = 1,
     episode_factor: float = 0.0,
-    gaps: bool = False,
+    gap_share: float = 0.0,
 ) -> Record:
     people = draw_patients(patients, seed, {group: 1.0}, variation)
-    simulation = Simulation(people, Plan(seed, EPOCH_US, INTERVAL_US, episode_factor, gaps, variation))
+    simulation = Simulation(
+        people, Plan(seed, EPOCH_US, INTERVAL_US, episode_factor, gap_share, 0.0, variation=variation)
+    )
     ticks = [simulation.step() for _ in range(hours * 4)]
     systolic, diastolic, heart_rate = (
         np.stack([np.asarray(getattr(tick, name), dtype=np.float64) for tick in ticks], axis=1)
@@ -147,7 +151,7 @@ def test_every_reading_is_possible_for_a_cuff_even_in_an_episode() -> None:
 
 
 def test_failed_measurements_come_in_runs() -> None:
-    failed = ~record(gaps=True).measured
+    failed = ~record(gap_share=GAP_SHARE).measured
     assert failed.mean() == pytest.approx(GAP_SHARE, abs=0.01)
     after_a_failure = failed[:, 1:][failed[:, :-1]].mean()
     assert after_a_failure > 3 * failed.mean()
@@ -197,3 +201,12 @@ def test_the_mixture_sets_the_shares_of_the_groups() -> None:
     groups = draw_patients(2000, 1, {"referred": 3.0, "normotensive": 1.0}).group
     assert groups.count("referred") / 2000 == pytest.approx(0.75, abs=0.04)
     assert set(groups) == {"referred", "normotensive"}
+
+
+def test_accepted_readings_are_those_that_the_intake_takes() -> None:
+    readings = Simulation(draw_patients(3000, 1), Plan(1, EPOCH_US, INTERVAL_US, artefact_share=0.5)).step()
+    rows = zip(readings.measured, readings.systolic.tolist(), readings.diastolic.tolist(), strict=True)
+    taken = [bool(measured) and impossible_pressure(*pressures) is None for measured, *pressures in rows]
+    assert readings.accepted.tolist() == taken
+    assert 300 < sum(taken) < 2700
+    assert readings.heart_rate_accepted.tolist() == [20 <= rate <= 300 for rate in readings.heart_rate.tolist()]
