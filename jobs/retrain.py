@@ -25,10 +25,11 @@ from xgboost.spark import SparkXGBRegressor
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
+from ml.calibration import UNCALIBRATED
 from ml.card import headline, make_card
 from ml.features import FEATURE_NAMES
 from ml.prediction import Bundle, Predictor, booster_bytes
-from ml.registry import publish, save_bundle
+from ml.registry import current_version, publish, save_bundle
 from ml.training_data import Dataset, Design, make_dataset, split_by_patient
 
 MOST_WORKERS: Final = 4
@@ -58,13 +59,21 @@ def retrain(spark: SparkSession, settings: Settings, design: Design, now: dateti
     parts = split_by_patient(make_dataset(design), design.seed)
     natural = make_dataset(replace(design, seed=design.seed + 1, patients=NATURAL_PATIENTS, episode_factor=1.0))
     boosters = fit_all(spark, parts, design.seed)
-    predictor = Predictor(Bundle("new", {}, booster_bytes(boosters)))
+    predictor = Predictor(Bundle("new", {}, booster_bytes(boosters), UNCALIBRATED))
     card = make_card(design, {**PARAMETERS, "seed": design.seed}, parts, natural, predictor)
     for line in headline(card):
         log.info("Simulated test patients, not in crisis at t, %s", line)
     golden = parts["test"].features[:GOLDEN_ROWS]
-    version = save_bundle(settings.model_dir, boosters, card, golden_features=golden, created_at=now)
-    publish(settings.model_dir, version)
+    version = save_bundle(
+        settings.model_dir,
+        boosters,
+        UNCALIBRATED,
+        card,
+        golden_features=golden,
+        created_at=now,
+        parent=current_version(settings.model_dir),
+    )
+    publish(settings.model_dir, version, by="retrain", why="the newest model", at=now)
     log.info("Published model %s", version)
     return version
 

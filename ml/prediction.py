@@ -1,6 +1,7 @@
 """From features to coherent crisis risks with native boosters: no Spark, no files.
 
-The stream broadcasts a `Bundle` and makes one `Predictor` per worker and model version.
+Each booster's probability is calibrated, then the horizons are made coherent. The stream broadcasts a `Bundle` and
+makes one `Predictor` per worker and model version.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from conf.clinical import HORIZONS_H
+from ml.calibration import Calibrators
 from ml.features import FEATURE_NAMES
 
 THREADS: Final = {"nthread": 1}  # a booster loaded from bytes has 0 = all cores, beside every other Spark task
@@ -21,11 +23,15 @@ THREADS: Final = {"nthread": 1}  # a booster loaded from bytes has 0 = all cores
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One version of the model: its card and the native UBJ bytes of one booster per horizon in hours; picklable."""
+    """One version of the model: its card, the native UBJ bytes of one booster per horizon in hours, its calibrators.
+
+    It can be pickled.
+    """
 
     version: str
     card: dict[str, Any]
     boosters: dict[int, bytes]
+    calibrators: Calibrators
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Risks:
     """Crisis risks of n windows.
 
     `values` has shape (n, 3), one column per horizon in the order of `HORIZONS_H`, never falling from left to right.
-    `repaired` has shape (n,): the boosters, which are fitted apart, had contradicted each other in this row.
+    `repaired` has shape (n,): the horizons, which are fitted apart, had contradicted each other in this row.
     """
 
     values: NDArray[np.float64]
@@ -45,6 +51,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self.version = bundle.version
+        self._calibrators = bundle.calibrators
         self._boosters = [_load_booster(bundle.boosters[horizon_h]) for horizon_h in HORIZONS_H]
 
     def raw_risks(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -58,10 +65,10 @@ class Predictor:
         return np.stack(columns, axis=1).astype(np.float64)
 
     def risks(self, features: NDArray[np.float32]) -> Risks:
-        """Risks made coherent (1 h <= 6 h <= 24 h) by the cumulative maximum over the horizons."""
-        raw = self.raw_risks(features)
-        values = np.maximum.accumulate(raw, axis=1)
-        return Risks(values, (values != raw).any(axis=1))
+        """Calibrated risks, made coherent (1 h <= 6 h <= 24 h) by the cumulative maximum over the horizons."""
+        calibrated = self._calibrators.apply(self.raw_risks(features))
+        values = np.maximum.accumulate(calibrated, axis=1)
+        return Risks(values, (values != calibrated).any(axis=1))
 
 
 def booster_bytes(boosters: Mapping[int, xgboost.Booster]) -> dict[int, bytes]:

@@ -28,6 +28,7 @@ from jobs.queries import QUERIES
 from jobs.sinks import connect
 from jobs.stopping import StopGate
 from jobs.stream import run
+from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
 from ml.registry import publish, save_bundle
 from tests.clock import RECENTLY, at
@@ -171,8 +172,10 @@ def publish_model(model_dir: Path, seed: int = 0, created_at: Any = RECENTLY) ->
         label = (random.random(len(highest)) < 1 / (1 + np.exp(-(highest - 150 + horizon_h) / 8))).astype(np.float32)
         parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "seed": seed}
         boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, label), num_boost_round=20)
-    version = save_bundle(model_dir, boosters, {}, golden_features=features[:3], created_at=created_at)
-    publish(model_dir, version)
+    version = save_bundle(
+        model_dir, boosters, UNCALIBRATED, {}, golden_features=features[:3], created_at=created_at, parent=None
+    )
+    publish(model_dir, version, by="tests", why="a test needs a model", at=created_at)
     return version
 
 

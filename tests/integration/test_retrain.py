@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError
 from jobs.retrain import best_trees, make_regressor, time_limit, training_frame
+from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry import current_version, load_bundle
@@ -72,7 +73,7 @@ def fitted(spark: SparkSession) -> dict[int, Any]:
 @pytest.fixture(scope="module")
 def predictor(fitted: dict[int, Any]) -> Predictor:
     boosters = {horizon_h: best_trees(model.get_booster()) for horizon_h, model in fitted.items()}
-    return Predictor(Bundle("test", {}, booster_bytes(boosters)))
+    return Predictor(Bundle("test", {}, booster_bytes(boosters), UNCALIBRATED))
 
 
 def test_exported_boosters_predict_what_the_spark_models_predict(

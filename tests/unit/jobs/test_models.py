@@ -13,8 +13,8 @@ from pyspark import SparkContext
 
 from jobs.models import ServingModel
 from ml.prediction import Bundle
-from ml.registry import BundleError, publish
-from tests.unit.ml.bundles import CREATED_AT, save_small_bundle
+from ml.registry import BundleError
+from tests.unit.ml.bundles import CREATED_AT, publish_small, save_small_bundle
 
 
 class FakeBroadcast:
@@ -46,7 +46,7 @@ def context() -> FakeContext:
 
 def publish_new(model_dir: Path, day: int = 0) -> str:
     version = save_small_bundle(model_dir, seed=day + 1, created_at=CREATED_AT + timedelta(days=day))
-    publish(model_dir, version)
+    publish_small(model_dir, version)
     return version
 
 
@@ -95,7 +95,7 @@ def test_published_older_version_is_served_again(context: FakeContext, tmp_path:
     old = publish_new(tmp_path, day=0)
     new = publish_new(tmp_path, day=1)
     model = serve(context, tmp_path)
-    publish(tmp_path, old)
+    publish_small(tmp_path, old)
     assert (versions(context), model.current().value.version) == ([new], old)
 
 

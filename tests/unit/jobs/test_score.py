@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,7 +45,7 @@ def run(client: Elasticsearch, settings: Settings) -> Run:
 
     def score(*states: pa.RecordBatch, scored_at: str = "2026-09-22T00:00:00.000Z", seed: int = 1) -> Counter[str]:
         bundle = make_bundle(seed)
-        own = SimpleNamespace(value=type(bundle)(f"test-{seed}", {}, bundle.boosters))
+        own = SimpleNamespace(value=replace(bundle, version=f"test-{seed}"))
         batch = Batch(settings, own, scored_at)  # type: ignore[arg-type]
         rows = [row for one in score_partition(iter(states), batch) for row in one.column("outcome").to_pylist()]
         return Counter({name: count for name, count in add_up(rows).items() if not name.endswith("_ms")})

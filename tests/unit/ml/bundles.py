@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
 from conf.clinical import HORIZONS_H
+from ml.calibration import UNCALIBRATED, Calibrator, Calibrators
 from ml.features import FEATURE_NAMES
 from ml.prediction import Bundle, booster_bytes
-from ml.registry import save_bundle
+from ml.registry import publish, save_bundle
 
 CREATED_AT = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -40,13 +42,24 @@ def make_boosters(seed: int = 1) -> dict[int, xgboost.Booster]:
     return {horizon_h: make_booster(seed + horizon_h) for horizon_h in HORIZONS_H}
 
 
-def make_bundle(seed: int = 1) -> Bundle:
+def make_calibrators() -> Calibrators:
+    """A calibrator of each kind."""
+    steps = Calibrator("isotonic", raw=(0.1, 0.3, 0.9), calibrated=(0.05, 0.3, 0.8))
+    return Calibrators((Calibrator("sigmoid", slope=0.8, intercept=-0.5), steps, Calibrator("none")))
+
+
+def make_bundle(seed: int = 1, calibrators: Calibrators = UNCALIBRATED) -> Bundle:
     """A bundle in memory."""
-    return Bundle("test", {}, booster_bytes(make_boosters(seed)))
+    return Bundle("test", {}, booster_bytes(make_boosters(seed)), calibrators)
 
 
-def save_small_bundle(model_dir: Path, seed: int = 1, created_at: datetime = CREATED_AT) -> str:
+def save_small_bundle(model_dir: Path, seed: int = 1, created_at: datetime = CREATED_AT, **changes: Any) -> str:
     """Save a valid bundle and return its version."""
     card = {"data": "random numbers"}
-    golden = make_features(3)
-    return save_bundle(model_dir, make_boosters(seed), card, golden_features=golden, created_at=created_at)
+    more: dict[str, Any] = {"golden_features": make_features(3), "created_at": created_at, "parent": None}
+    return save_bundle(model_dir, make_boosters(seed), make_calibrators(), card, **(more | changes))
+
+
+def publish_small(model_dir: Path, version: str, at: datetime = CREATED_AT) -> None:
+    """Put a version into service."""
+    publish(model_dir, version, by="test", why="a test", at=at)

@@ -1,12 +1,44 @@
 from __future__ import annotations
 
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
+import xgboost
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ml.prediction import Predictor
-from tests.unit.ml.bundles import make_bundle, make_features
+from conf.clinical import HORIZONS_H
+from ml.features import FEATURE_NAMES
+from ml.prediction import Bundle, Predictor, booster_bytes
+from tests.unit.ml.bundles import make_bundle, make_calibrators, make_features
+
+NEWEST = [FEATURE_NAMES.index(name) for name in ("systolic_lag00", "diastolic_lag00")]
+
+
+@cache
+def monotone_predictor() -> Predictor:
+    """Boosters that may only rise with the newest pressures, and a calibrator of each kind."""
+    return _fitted(1)
+
+
+@cache
+def falling_predictor() -> Predictor:
+    """Boosters that may only fall with the newest pressures."""
+    return _fitted(-1)
+
+
+def _fitted(direction: int) -> Predictor:
+    features = make_features(300)
+    constraints = tuple(direction * (column in NEWEST) for column in range(len(FEATURE_NAMES)))
+    parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "monotone_constraints": constraints}
+    newest = np.nan_to_num(features[:, NEWEST[0]], nan=130)
+    boosters = {}
+    for horizon_h in HORIZONS_H:
+        labels = np.random.default_rng(horizon_h).random(300) < 1 / (1 + np.exp(-direction * (newest - 130) / 20))
+        boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, labels), 8)
+    return Predictor(Bundle("monotone", {}, booster_bytes(boosters), make_calibrators()))
 
 
 def test_risk_never_falls_from_a_shorter_to_a_longer_horizon() -> None:
@@ -24,6 +56,34 @@ def test_exactly_the_rows_whose_boosters_contradict_each_other_are_reported_as_r
     assert 0 < contradicting.sum() < 500
     assert (risks.repaired == contradicting).all()
     assert (risks.values[~contradicting] == predictor.raw_risks(features)[~contradicting]).all()
+
+
+def test_risks_are_calibrated_first_and_made_coherent_afterwards() -> None:
+    calibrators, features = make_calibrators(), make_features(500)
+    predictor = Predictor(make_bundle(calibrators=calibrators))
+    calibrated = calibrators.apply(predictor.raw_risks(features))
+    risks = predictor.risks(features)
+    assert (risks.values == np.maximum.accumulate(calibrated, axis=1)).all()
+    assert (risks.repaired == (np.diff(calibrated, axis=1) < 0).any(axis=1)).all()
+    assert (predictor.raw_risks(features) == Predictor(make_bundle()).raw_risks(features)).all()
+
+
+@given(st.integers(0, 2**32), st.floats(0.1, 80))
+def test_raising_the_newest_pressure_never_lowers_a_final_probability(seed: int, rise: float) -> None:
+    """Boosters that are monotone stay so through calibrators and repair, whatever kind the calibrators are."""
+    random = np.random.default_rng(seed)
+    predictor, features = monotone_predictor(), make_features(20, seed)
+    higher = features.copy()
+    higher[:, NEWEST] += rise * random.random((20, 2), dtype=np.float32)
+    change = predictor.risks(higher).values - predictor.risks(features).values
+    assert change.min() >= -1e-12
+
+
+def test_the_property_above_can_fail() -> None:
+    predictor, features = falling_predictor(), make_features(200)
+    higher = features.copy()
+    higher[:, NEWEST] += 20
+    assert (predictor.risks(higher).values - predictor.risks(features).values).min() < -0.01
 
 
 def test_a_row_scores_the_same_alone_and_among_others() -> None:

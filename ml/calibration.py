@@ -1,0 +1,177 @@
+"""Calibrators: from a booster's own probability to the share of such windows that a crisis followed.
+
+One per horizon, fitted on patients used nowhere else. Every calibrator is monotone: it never changes which of two
+windows is at the higher risk. This module needs numpy only, except for fitting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.clinical import HORIZONS_H
+from conf.errors import UserError
+
+MIN_ISOTONIC_ROWS: Final = 1_000  # below, two parameters are all that the data can carry
+MIN_ISOTONIC_EVENTS: Final = 200  # of each class
+MOST_GROUPS: Final = 100
+LOGIT_LIMIT: Final = 16.0  # a float32 probability tells no more
+
+Method = Literal["none", "sigmoid", "isotonic"]
+Floats = NDArray[np.float64]
+
+
+class CalibrationError(UserError):
+    """The calibration rows cannot tell how often a crisis follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """A monotone map of risks (0..1).
+
+    `sigmoid` is a line on the logit (`slope` >= 0). `isotonic` is piecewise linear through the points
+    (`raw`, `calibrated`), flat beyond its ends. `rows` and `events` tell how much it was fitted on.
+    """
+
+    method: Method
+    slope: float = 1.0
+    intercept: float = 0.0
+    raw: tuple[float, ...] = ()
+    calibrated: tuple[float, ...] = ()
+    rows: int = 0
+    events: int = 0
+
+    def apply(self, risk: Floats) -> Floats:
+        """The calibrated risks, of the same shape."""
+        if self.method == "none":
+            return risk
+        if self.method == "sigmoid":
+            return _expit(self.slope * logit(risk) + self.intercept)
+        return np.interp(risk, self.raw, self.calibrated)
+
+    def describe(self) -> dict[str, object]:
+        """What a model card tells: the method and how much data it rests on."""
+        told: dict[str, object] = {"method": self.method, "rows": self.rows, "events": self.events}
+        if self.method == "sigmoid":
+            return told | {"slope": self.slope, "intercept": self.intercept}
+        return told | ({"points": len(self.raw)} if self.method == "isotonic" else {})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``calibrators.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Calibrator:
+        """Read what `to_json` wrote; raise ValueError, TypeError or KeyError for anything that is no monotone map."""
+        points = {name: tuple(float(number) for number in value[name]) for name in ("raw", "calibrated")}
+        calibrator = cls(**{**value, **points})
+        if not _is_sound(calibrator):
+            raise ValueError("not a monotone map of risks")
+        return calibrator
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrators:
+    """One calibrator per horizon, in the order of `HORIZONS_H`."""
+
+    by_horizon: tuple[Calibrator, ...]
+
+    def apply(self, risks: Floats) -> Floats:
+        """Calibrate each column of risks of shape (m, 3); the columns may contradict each other afterwards."""
+        columns = zip(self.by_horizon, risks.T, strict=True)
+        return np.stack([calibrator.apply(column) for calibrator, column in columns], axis=1)
+
+    def describe(self) -> dict[str, object]:
+        """What a model card tells, by horizon."""
+        return {f"{horizon_h}h": one.describe() for horizon_h, one in zip(HORIZONS_H, self.by_horizon, strict=True)}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``calibrators.json``."""
+        return {f"{horizon_h}h": one.to_json() for horizon_h, one in zip(HORIZONS_H, self.by_horizon, strict=True)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Calibrators:
+        """Read what `to_json` wrote; raise ValueError, TypeError or KeyError otherwise."""
+        return cls(tuple(Calibrator.from_json(value[f"{horizon_h}h"]) for horizon_h in HORIZONS_H))
+
+
+UNCALIBRATED: Final = Calibrators((Calibrator("none"),) * len(HORIZONS_H))
+
+
+def fit_all(risks: Floats, targets: NDArray[np.floating[Any]]) -> Calibrators:
+    """Fit each horizon on raw risks and targets of shape (m, 3); NaN targets are left out."""
+    return Calibrators(tuple(fit(risk, target) for risk, target in zip(risks.T, targets.T, strict=True)))
+
+
+def fit(risk: Floats, target: NDArray[np.floating[Any]]) -> Calibrator:
+    """Fit on raw risks and targets (0, 1, or NaN for censored) of shape (m,).
+
+    A sigmoid where rows or events are few, isotonic where they are plenty. Risks that do not rise with the truth get a
+    flat map, which gives everybody the same risk. Raises `CalibrationError` if one of the two outcomes is lacking.
+    """
+    known = ~np.isnan(target)
+    rows, events = int(known.sum()), int(target[known].sum())
+    if not 0 < events < rows:
+        raise CalibrationError("The calibration rows lack crises or calm windows. Use more patients.")
+    plenty = rows >= MIN_ISOTONIC_ROWS and min(events, rows - events) >= MIN_ISOTONIC_EVENTS
+    fit_method = _fit_isotonic if plenty else _fit_sigmoid
+    return fit_method(risk[known].astype(np.float64), target[known].astype(np.float64))
+
+
+def logit(risk: Floats) -> Floats:
+    """Log odds, kept within what a float32 probability can tell."""
+    with np.errstate(divide="ignore"):
+        odds: Floats = np.log(risk) - np.log1p(-risk)
+    return np.clip(odds, -LOGIT_LIMIT, LOGIT_LIMIT)
+
+
+def _expit(log_odds: Floats) -> Floats:
+    probability: Floats = 1 / (1 + np.exp(-log_odds))
+    return probability
+
+
+def _fit_sigmoid(risk: Floats, target: Floats) -> Calibrator:
+    from sklearn.linear_model import LogisticRegression  # slow to import, and the stream's workers never fit
+
+    line = LogisticRegression(C=np.inf).fit(logit(risk)[:, None], target)
+    slope, intercept = float(line.coef_[0, 0]), float(line.intercept_[0])
+    if slope <= 0:
+        slope, intercept = 0.0, float(logit(target.mean(keepdims=True))[0])
+    return Calibrator("sigmoid", slope=slope, intercept=intercept, rows=len(target), events=int(target.sum()))
+
+
+def _fit_isotonic(risk: Floats, target: Floats) -> Calibrator:
+    """Isotonic regression on groups of equal size, its level stretches drawn together to their centres.
+
+    Groups, each with its mean raw risk as one further row, keep the ends from 0 and 1; the centres (Oron and Flournoy
+    2017) keep the map from making windows of different risk equal.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    groups = np.array_split(np.argsort(risk, kind="stable"), MOST_GROUPS)
+    sizes = np.array([len(group) for group in groups], dtype=np.float64)
+    centres = np.array([risk[group].mean() for group in groups])
+    shares = (np.array([target[group].sum() for group in groups]) + centres) / (sizes + 1)
+    rising = IsotonicRegression().fit(centres, shares, sample_weight=sizes).predict(centres)
+    levels, level_of = np.unique(rising, return_inverse=True)
+    raw = np.bincount(level_of, sizes * centres) / np.bincount(level_of, sizes)
+    points = tuple(raw.tolist()), tuple(levels.tolist())
+    return Calibrator("isotonic", raw=points[0], calibrated=points[1], rows=len(target), events=int(target.sum()))
+
+
+def _is_sound(calibrator: Calibrator) -> bool:
+    if calibrator.method == "none":
+        return True
+    if calibrator.method == "sigmoid":
+        return bool(calibrator.slope >= 0 and np.isfinite([calibrator.slope, calibrator.intercept]).all())
+    raw, calibrated = np.array(calibrator.raw), np.array(calibrator.calibrated)
+    return (
+        calibrator.method == "isotonic"
+        and 0 < len(raw) == len(calibrated)
+        and bool((np.diff(raw) > 0).all() and (np.diff(calibrated) >= 0).all())
+        and bool(calibrated[0] >= 0 and calibrated[-1] <= 1)
+    )

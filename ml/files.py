@@ -1,0 +1,95 @@
+"""Files of model bundles: written whole or not at all, read with a `BundleError` for any fault."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from conf.errors import UserError
+
+
+class BundleError(UserError):
+    """A bundle or the pointer to it is missing, damaged, or made for other features."""
+
+
+def damaged(path: Path, why: str) -> BundleError:
+    """The error of a file that cannot be used, in one sentence."""
+    return BundleError(f"The model file {path} is not usable: {why}. Retrain, or publish another version.")
+
+
+def sha256(content: bytes) -> str:
+    """The hash by which files are known."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(path: Path) -> bytes:
+    """The content of a file that must be there."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise damaged(path, error.strerror or "cannot be read") from error
+
+
+def to_json(value: object) -> bytes:
+    """Plain values as JSON for people and programs."""
+    return json.dumps(value, indent=1, allow_nan=False).encode()
+
+
+def parse_object(content: bytes, path: Path) -> dict[str, Any]:
+    """The JSON object in `content`, which was read from `path`."""
+    try:
+        value = json.loads(content)
+    except ValueError as error:
+        raise damaged(path, "not valid JSON") from error
+    if not isinstance(value, dict):
+        raise damaged(path, "not a JSON object")
+    return value
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files so that `folder` appears complete or not at all; an existing folder is never touched."""
+    if folder.exists():
+        raise BundleError(
+            f"The model version {folder} exists already and versions never change. Retrain for a new one."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    try:
+        for name, content in files.items():
+            _write_file(temporary / name, content)
+        temporary.chmod(0o755)
+        _fsync(temporary)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _fsync(folder.parent)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `path` anew in one atomic step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    _write_file(temporary, content)
+    temporary.replace(path)
+    _fsync(path.parent)
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _fsync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
