@@ -1,0 +1,70 @@
+"""Reading Elasticsearch as DataFrames: the only place that knows elasticsearch-spark.
+
+Its writer does not link on Spark 4, its reader does; the project writes with the official client (see `jobs.sinks`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.errors import UserError
+from conf.settings import Settings
+from jobs.sinks import connect
+
+SOURCE: Final = "org.elasticsearch.spark.sql"
+MATCH_ALL: Final[Mapping[str, Any]] = {"match_all": {}}
+DEFAULT_PORTS: Final = {"http": 9200, "https": 443}
+FIXED: Final = {
+    "es.nodes.wan.only": "true",  # the addresses that nodes tell of themselves may not be reachable
+    "es.mapping.date.rich": "false",  # dates as the text in the document, not as the JVM's local times
+    "es.scroll.size": "5000",
+}
+
+
+def read_index(
+    spark: SparkSession,
+    settings: Settings,
+    index: str,
+    fields: Sequence[str],
+    query: Mapping[str, Any] = MATCH_ALL,
+) -> DataFrame:
+    """The documents of an index or alias that meet `query` (Elasticsearch's query DSL), with these fields alone.
+
+    Dates come as text, absent values as null. Raises `UserError` if there is no such index.
+    """
+    if not connect(settings).indices.exists(index=index):
+        raise UserError(f"There is no index {index} in {settings.elasticsearch_url} yet. Let the stream run first.")
+    options = {
+        **connection_options(settings),
+        **FIXED,
+        "es.query": json.dumps({"query": query}),
+        "es.read.field.include": ",".join(fields),
+    }
+    return spark.read.format(SOURCE).options(**options).load(index)
+
+
+def connection_options(settings: Settings) -> dict[str, str]:
+    """Address and credentials as the connector names them."""
+    url = urlsplit(settings.elasticsearch_url)
+    options = {"es.nodes": str(url.hostname), "es.port": str(url.port or DEFAULT_PORTS[url.scheme])}
+    tls = {"es.net.ssl": "true"} if url.scheme == "https" else {}
+    return {**options, **tls, **_path(url), **_credentials(settings)}
+
+
+def _path(url: SplitResult) -> dict[str, str]:
+    path = url.path.strip("/")
+    return {"es.nodes.path.prefix": path} if path else {}
+
+
+def _credentials(settings: Settings) -> dict[str, str]:
+    if settings.elasticsearch_api_key:
+        return {"es.net.http.header.Authorization": f"ApiKey {settings.elasticsearch_api_key.get_secret_value()}"}
+    if not settings.elasticsearch_user:
+        return {}
+    password = settings.elasticsearch_password.get_secret_value() if settings.elasticsearch_password else ""
+    return {"es.net.http.auth.user": settings.elasticsearch_user, "es.net.http.auth.pass": password}
