@@ -231,9 +231,10 @@ class Simulation:
 def _impossible(values: Floats) -> Mask:
     """Which readings of shape (3, n) no cuff shows: pulse pressure too small or great, a value beyond its range."""
     pulse_pressure = values[0] - values[1]
-    beyond = ((values < LOWEST) | (values > HIGHEST)).any(axis=0)
-    impossible: Mask = (pulse_pressure < LEAST_PULSE_PRESSURE) | (pulse_pressure > POSSIBLE_PULSE_PRESSURE.highest)
-    return impossible | beyond
+    outside = ((values < LOWEST) | (values > HIGHEST)).any(axis=0)
+    odd_pulse = (pulse_pressure < LEAST_PULSE_PRESSURE) | (pulse_pressure > POSSIBLE_PULSE_PRESSURE.highest)
+    impossible: Mask = np.logical_or(outside, odd_pulse)
+    return impossible
 
 
 def _within(bounds: Range, values: NDArray[np.int16]) -> Mask:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from producer.patient_profile import HOUR_US, draw_patients
+from producer.patient_profile import draw_patients
 from producer.simulation import Plan, Readings, Simulation
-
-EPOCH_US = 1_740_787_200_000_000  # 2025-03-01
-INTERVAL_US = HOUR_US // 4
-HOUR_TICKS = 4
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.float64]
+from tests.unit.producer.records import EPOCH_US, INTERVAL_US, TICKS_PER_H, Floats, Mask
 
 
 def present(patients: int, ticks: int = 150, episode_factor: float = 30.0, seed: int = 2) -> Simulation:
@@ -97,8 +91,8 @@ def test_forking_leaves_the_original_as_it_would_have_been() -> None:
 def test_many_copies_of_one_fork_agree_with_single_copies_of_many_seeds() -> None:
     """A share of n copies has a standard error of sqrt(p (1 - p) / n); the difference of two may reach 4.5 of them."""
     simulation, copies = present(60), 400
-    together = risks(simulation, copies, HOUR_TICKS)
-    by_seed = np.mean([risks(simulation, 1, HOUR_TICKS, seed) for seed in range(1, copies + 1)], axis=0)
+    together = risks(simulation, copies, TICKS_PER_H)
+    by_seed = np.mean([risks(simulation, 1, TICKS_PER_H, seed) for seed in range(1, copies + 1)], axis=0)
     pooled = (together + by_seed) / 2
     allowed = 4.5 * np.sqrt(2 * pooled * (1 - pooled) / copies) + 1e-9
     assert (np.abs(together - by_seed) <= allowed).all()
@@ -109,8 +103,8 @@ def test_many_copies_of_one_fork_agree_with_single_copies_of_many_seeds() -> Non
 def test_the_risks_of_forks_are_those_of_what_really_follows(hours: int) -> None:
     """Over many patients: as many crises as the risks add up to, within 4 standard errors of such a sum."""
     simulation, copies = present(1200), 25
-    risk = risks(simulation, copies, hours * HOUR_TICKS)
-    happened = any_crisis(simulation, hours * HOUR_TICKS)
+    risk = risks(simulation, copies, hours * TICKS_PER_H)
+    happened = any_crisis(simulation, hours * TICKS_PER_H)
     standard_error = np.sqrt((risk * (1 - risk)).sum() * (1 + 1 / copies))
     assert abs(happened.sum() - risk.sum()) <= 4 * standard_error
     assert happened.sum() > 50
