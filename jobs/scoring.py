@@ -10,9 +10,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.clinical import ALERT_HORIZON_H, HORIZONS_H, alert_level
+from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, HORIZONS_H, alert_level
 from jobs.indices import instant_id, isoformat_us
 from jobs.windows import Scorable
+from ml.explanation import Reason, explain
 from ml.features import feature_matrix
 from ml.prediction import Predictor
 
@@ -21,7 +22,10 @@ HOUR_DECIMALS = 4
 
 
 class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
-    """One document of the predictions and latest indices; fields as in the index template."""
+    """One document of the predictions and latest indices; fields as in the index template.
+
+    `reasons` is given where the alert level is not the lowest one.
+    """
 
     timestamp: str = msgspec.field(name="@timestamp")
     patient_id: str
@@ -43,6 +47,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_o
     scored_at: str
     source_partition: int
     source_offset: int
+    reasons: list[Reason] | None = None
 
 
 class Scored(NamedTuple):
@@ -63,14 +68,17 @@ def score(
     scorable: Scorable, patient_ids: Sequence[str], predictor: Predictor, scored_at: str
 ) -> tuple[list[Scored], int]:
     """Score every window; `patient_ids` is indexed by `scorable.rows`. Also count repaired horizon contradictions."""
-    risks = predictor.risks(feature_matrix(scorable.windows))
+    features = feature_matrix(scorable.windows)
+    risks = predictor.risks(features)
+    risk_columns = _risk_columns(np.round(risks.values, RISK_DECIMALS))
     effective_us = scorable.windows.effective_us[:, -1].tolist()
     patients = [patient_ids[row] for row in scorable.rows.tolist()]
     columns = {
         "timestamp": [isoformat_us(instant) for instant in effective_us],
         "patient_id": patients,
-        **_risk_columns(np.round(risks.values, RISK_DECIMALS)),
+        **risk_columns,
         **_window_columns(scorable),
+        "reasons": _reasons(features, risk_columns["alert_level"], predictor),
     }
     common: dict[str, Any] = {"model_version": predictor.version, "scored_at": scored_at}
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
@@ -85,6 +93,19 @@ def _risk_columns(risks: NDArray[np.float64]) -> dict[str, list[Any]]:
     }
     levels = [alert_level(risk) for risk in by_horizon[f"critical_risk_{ALERT_HORIZON_H}h"]]
     return {**by_horizon, "alert_level": levels}
+
+
+def _reasons(
+    features: NDArray[np.float32], levels: Sequence[str], predictor: Predictor
+) -> Sequence[list[Reason] | None]:
+    """Reasons for the rows whose level is an alert; the others, nearly all, cost nothing."""
+    alerting = [row for row, level in enumerate(levels) if level != ALERT_LEVELS[0]]
+    reasons: list[list[Reason] | None] = [None] * len(levels)
+    if alerting:
+        chosen = features[alerting]
+        for row, told in zip(alerting, explain(chosen, predictor.contributions(chosen)), strict=True):
+            reasons[row] = told
+    return reasons
 
 
 def _window_columns(scorable: Scorable) -> dict[str, list[Any]]:

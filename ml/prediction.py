@@ -14,7 +14,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from conf.clinical import HORIZONS_H
+from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
 from ml.calibration import Calibrators
 from ml.features import FEATURE_NAMES
 
@@ -56,9 +56,7 @@ class Predictor:
 
     def raw_risks(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Each booster's own probability, shape (n, 3), from features of shape (n, 120) with NaN for missing."""
-        if features.ndim != 2 or features.shape[1] != len(FEATURE_NAMES):
-            raise ValueError(f"features must have shape (n, {len(FEATURE_NAMES)}), not {features.shape}")
-        rows = np.ascontiguousarray(features, dtype=np.float32)
+        rows = _checked(features)
         if len(rows) == 0:
             return np.empty((0, len(HORIZONS_H)))
         columns = [booster.inplace_predict(rows, missing=np.nan, validate_features=False) for booster in self._boosters]
@@ -70,10 +68,25 @@ class Predictor:
         values = np.maximum.accumulate(calibrated, axis=1)
         return Risks(values, (values != calibrated).any(axis=1))
 
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What each feature adds to the raw log odds of the alert horizon, shape (n, 120); see `ml.explanation`."""
+        rows = xgboost.DMatrix(_checked(features), missing=np.nan, **THREADS)
+        booster = self._boosters[HORIZONS_H.index(ALERT_HORIZON_H)]
+        told: NDArray[np.float32] = booster.predict(
+            rows, pred_contribs=True, approx_contribs=True, validate_features=False
+        )
+        return told[:, :-1]
+
 
 def booster_bytes(boosters: Mapping[int, xgboost.Booster]) -> dict[int, bytes]:
     """The native UBJ bytes of each horizon's booster."""
     return {horizon_h: bytes(boosters[horizon_h].save_raw("ubj")) for horizon_h in HORIZONS_H}
+
+
+def _checked(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    if features.ndim != 2 or features.shape[1] != len(FEATURE_NAMES):
+        raise ValueError(f"features must have shape (n, {len(FEATURE_NAMES)}), not {features.shape}")
+    return np.ascontiguousarray(features, dtype=np.float32)
 
 
 def _load_booster(raw: bytes) -> xgboost.Booster:

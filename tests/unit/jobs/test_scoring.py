@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from conf.clinical import alert_level
 from jobs.indices import instant_id
-from jobs.scoring import RISK_DECIMALS, Prediction, Scored, long_enough, score, with_lineage
+from jobs.scoring import RISK_DECIMALS, Prediction, Scored, _reasons, long_enough, score, with_lineage
 from jobs.windows import Scorable
+from ml.explanation import explain
 from ml.features import feature_matrix
 from ml.prediction import Predictor
 from tests.arrivals import MINUTE_US, START_US, Patient
@@ -103,6 +104,31 @@ def test_alert_level_is_that_of_the_stored_six_hour_risk() -> None:
         assert one.alert_level == alert_level(one.critical_risk_6h)
         levels.add(one.alert_level)
     assert len(levels) > 1
+
+
+def test_exactly_the_alerting_predictions_tell_their_reasons() -> None:
+    alerting = set()
+    for seed in range(1, 13):
+        told = as_stored(score_one(patient(30, systolic=150).window(), seed).prediction)
+        assert ("reasons" in told) == (told["alert_level"] != "LOW")
+        alerting.add("reasons" in told)
+        for reason in told.get("reasons", []):
+            assert set(reason) == {"code", "contribution", "value"}
+            assert reason["contribution"] > 0
+    assert alerting == {True, False}
+
+
+def test_reasons_are_those_of_their_own_window() -> None:
+    """Among windows of which some alert and some do not."""
+    batch = np.stack(
+        [feature_matrix(patient(30, systolic=90 + 5 * number).window().windows)[0] for number in range(20)]
+    )
+    levels = ["LOW", "HIGH", "LOW", "CRITICAL"] * 5
+    reasons = _reasons(batch, levels, predictor())
+    contributions = predictor().contributions(batch)
+    for row, level in enumerate(levels):
+        expected = None if level == "LOW" else explain(batch[[row]], contributions[[row]])[0]
+        assert reasons[row] == expected
 
 
 def test_every_window_is_told_of_its_own_patient() -> None:
