@@ -81,7 +81,7 @@ MIXTURE: Final[Mapping[str, float]] = MappingProxyType({"normotensive": 0.4, "tr
 class Variation:
     """How restless the generator is: `CORE` is the plain published spread, `FULL` adds what an ordinary day adds."""
 
-    gain: float  # on the systolic noise and where the diastolic shares it
+    gain: float  # on the systolic noise and where diastolic and heart rate share it
     scales_with_level: bool  # systolic noise grows with the patient's mean
     personal_dip_sd: float
     daily_dip_sd: float

@@ -223,7 +223,9 @@ class Simulation:
         systolic = expected.systolic + bias_systolic + calm * level * (shared + variation.gain * own_systolic)
         diastolic = expected.diastolic + bias_diastolic + calm * (0.45 * shared + slow_diastolic + own_diastolic)
         heart_calm = 1 - 0.38 * expected.night
-        heart_rate = expected.heart_rate + heart_calm * (0.43 * slow_systolic + slow_heart_rate + own_heart_rate)
+        heart_rate = expected.heart_rate + heart_calm * (
+            0.43 * variation.gain * slow_systolic + slow_heart_rate + own_heart_rate
+        )
         values: Floats = np.rint(np.stack([systolic, diastolic, heart_rate]))
         return values
 
