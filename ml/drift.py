@@ -1,0 +1,89 @@
+"""Feature drift: do the windows of these days look like those that the model was trained on?
+
+The population stability index of a feature compares shares of rows in the training's deciles, missing values being a
+bin of their own: sum of (now - then) * log(now / then). As is usual, below 0.1 nothing has moved, from 0.25 on the
+model works on other patients than it knows. Few rows give a positive index by chance, about (bins - 1) / rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.features import FEATURE_NAMES
+
+BINS: Final = 10
+PSEUDO_ROWS: Final = 0.5  # in every bin, so that an empty one is rare and not impossible
+MODERATE: Final = 0.1
+STRONG: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """Inner ends of a feature's bins, rising, and how many training rows lay in each; the last count is of NaN."""
+
+    ends: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    def count(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
+        """How many values lie in each bin; a value at an end lies above it."""
+        missing = np.isnan(values)
+        place = np.searchsorted(np.array(self.ends), values[~missing], side="right")
+        counts = np.bincount(place, minlength=len(self.ends) + 1)
+        return np.append(counts, missing.sum()).astype(np.int64)
+
+
+Reference = Mapping[str, Bins]
+
+
+def make_reference(features: NDArray[np.float32]) -> Reference:
+    """The bins of each feature from training rows of shape (m, 120)."""
+    return {name: _make_bins(values) for name, values in zip(FEATURE_NAMES, features.T, strict=True)}
+
+
+def _make_bins(values: NDArray[np.float32]) -> Bins:
+    known = values[~np.isnan(values)].astype(np.float64)
+    inner = np.linspace(0, 1, BINS + 1)[1:-1]
+    ends = np.unique(np.quantile(known, inner)) if len(known) else np.empty(0)
+    ends = ends[ends > known.min()] if len(known) else ends
+    unfilled = Bins(tuple(ends.tolist()), ())
+    return Bins(unfilled.ends, tuple(unfilled.count(values).tolist()))
+
+
+def psi(reference: Reference, features: NDArray[np.float32]) -> dict[str, float]:
+    """The population stability index of each feature in rows of shape (n, 120), n > 0."""
+    return {
+        name: _index(np.array(reference[name].counts), reference[name].count(values))
+        for name, values in zip(FEATURE_NAMES, features.T, strict=True)
+    }
+
+
+def _index(then: NDArray[np.int64], now: NDArray[np.int64]) -> float:
+    before, after = _shares(then), _shares(now)
+    return float(((after - before) * np.log(after / before)).sum())
+
+
+def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = (counts + PSEUDO_ROWS) / (counts.sum() + PSEUDO_ROWS * len(counts))
+    return shares
+
+
+def reading(index: float) -> str:
+    """What is usually read from an index: ``stable``, ``moderate`` or ``strong``."""
+    if index < MODERATE:
+        return "stable"
+    return "moderate" if index < STRONG else "strong"
+
+
+def to_json(reference: Reference) -> dict[str, Any]:
+    """Plain values for ``drift.json``."""
+    return {name: {"ends": list(bins.ends), "counts": list(bins.counts)} for name, bins in reference.items()}
+
+
+def from_json(value: Mapping[str, Any]) -> Reference:
+    """Read what `to_json` wrote; raise KeyError or TypeError otherwise."""
+    return {name: Bins(tuple(value[name]["ends"]), tuple(value[name]["counts"])) for name in FEATURE_NAMES}
