@@ -1,0 +1,133 @@
+"""Rows of training and evaluation data in files: Parquet for training, CSV for everybody else.
+
+Both hold the patient, t, the simulated group, the part and the three targets (empty: censored). The 120 features are
+one list column in Parquet and 120 named columns in CSV; a missing value is NaN there and empty here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import csv, dataset
+
+from conf.clinical import HORIZONS_H
+from conf.errors import UserError
+from ml.dataset import SPLITS, Dataset, Texts
+from ml.features import FEATURE_NAMES
+
+TARGET_NAMES: Final = tuple(f"critical_risk_{horizon_h}h" for horizon_h in HORIZONS_H)
+DESCRIPTION: Final = ("patient_id", "effective_time", "group", "split")
+CSV_COLUMNS: Final = (*DESCRIPTION, *FEATURE_NAMES, *TARGET_NAMES)
+ROWS: Final = ", ".join(  # as Spark names types
+    [
+        *("patient_id string", "effective_time timestamp", "`group` string", "split string", "features array<float>"),
+        *(f"{name} float" for name in TARGET_NAMES),
+    ]
+)
+_INSTANT: Final = pa.timestamp("us", tz="UTC")
+_CSV_TYPES: Final = {
+    **dict.fromkeys(DESCRIPTION, pa.string()),
+    "effective_time": _INSTANT,
+    **dict.fromkeys([*FEATURE_NAMES, *TARGET_NAMES], pa.float32()),
+}
+
+
+def to_arrow(data: Dataset, splits: Texts) -> pa.RecordBatch:
+    """Rows and their parts, shape (m,) -> one record batch in the columns of `ROWS`."""
+    ends = np.arange(len(data) + 1, dtype=np.int32) * np.int32(len(FEATURE_NAMES))
+    columns = {
+        "patient_id": pa.array(data.patient_id, pa.string()),
+        "effective_time": pa.array(data.newest_us, pa.timestamp("us")).cast(_INSTANT),
+        "group": pa.array(data.group, pa.string()),
+        "split": pa.array(splits, pa.string()),
+        "features": pa.ListArray.from_arrays(pa.array(ends), pa.array(data.features.ravel())),
+        **{name: pa.array(data.targets[:, column], from_pandas=True) for column, name in enumerate(TARGET_NAMES)},
+    }
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def from_arrow(rows: pa.RecordBatch | pa.Table) -> Dataset:
+    """Rows as read from Parquet or CSV -> arrays."""
+    return Dataset(
+        features=_features(rows),
+        targets=_stacked(rows, TARGET_NAMES),
+        patient_id=_texts(rows["patient_id"]),
+        newest_us=_numpy(rows["effective_time"].cast(_INSTANT).cast(pa.int64())),
+        group=_texts(rows["group"]),
+    )
+
+
+def read_parts(path: Path, limit: int | None = None, splits: Sequence[str] = SPLITS) -> dict[str, Dataset]:
+    """The rows of each part in a Parquet or CSV file (or folder of files), at most the first `limit` of each part.
+
+    Raises `UserError` if there is no such file. Only the rows that are returned are held in memory.
+    """
+    if not path.exists():
+        raise UserError(f"There are no data at {path}. Write them with ./spark-submit.sh generate --output {path}")
+    return {split: _read_part(_open(path), split, limit) for split in splits}
+
+
+def count_parts(path: Path) -> dict[str, int]:
+    """How many rows of each part a file (or folder of files) holds, parts without rows left out."""
+    counts: Counter[str] = Counter()
+    for batch in _open(path).to_batches(columns=["split"]):
+        counts.update(batch["split"].to_pylist())
+    return {split: counts[split] for split in SPLITS if counts[split]}
+
+
+def join_csv_parts(parts: Iterable[Path], target: Path) -> None:
+    """Put CSV files without header one after the other behind a header; the target appears whole or not at all."""
+    temporary = target.with_name(f".{target.name}.partial")
+    with temporary.open("wb") as joined:
+        joined.write((",".join(CSV_COLUMNS) + "\n").encode())
+        for part in parts:
+            with part.open("rb") as content:
+                shutil.copyfileobj(content, joined)
+    temporary.replace(target)
+
+
+def _open(path: Path) -> dataset.Dataset:
+    as_csv = dataset.CsvFileFormat(convert_options=csv.ConvertOptions(column_types=_CSV_TYPES))
+    return dataset.dataset(path, format=as_csv if path.suffix == ".csv" else "parquet")
+
+
+def _read_part(rows: dataset.Dataset, split: str, limit: int | None) -> Dataset:
+    scanned = rows.to_batches(filter=dataset.field("split") == split)
+    batches = list(scanned if limit is None else _first(scanned, limit))
+    return from_arrow(pa.Table.from_batches(batches, rows.schema).combine_chunks())
+
+
+def _first(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.slice(0, limit)
+        limit -= batch.num_rows
+        if limit <= 0:
+            return
+
+
+def _features(rows: pa.RecordBatch | pa.Table) -> NDArray[np.float32]:
+    if "features" not in rows.schema.names:
+        return _stacked(rows, FEATURE_NAMES)
+    lists = rows["features"]
+    flat = lists.combine_chunks().flatten() if isinstance(lists, pa.ChunkedArray) else lists.flatten()
+    return _numpy(flat).astype(np.float32, copy=False).reshape(-1, len(FEATURE_NAMES))
+
+
+def _stacked(rows: pa.RecordBatch | pa.Table, names: Sequence[str]) -> NDArray[np.float32]:
+    return np.stack([_numpy(rows[name]) for name in names], axis=1, dtype=np.float32)
+
+
+def _texts(column: Any) -> Texts:
+    return np.array(column.to_pylist(), dtype=np.str_)
+
+
+def _numpy(column: Any) -> NDArray[Any]:
+    values: NDArray[Any] = column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(False)
+    return values
