@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Prepares this machine once, then runs the demo or submits a job of jobs/ to Spark.
+# Prepares this machine once, then runs the demo or submits a job of jobs/ or ml/ to Spark.
 #
 #   ./spark-submit.sh [--yes] [demo] [--exit-after SECONDS] [--patients N] ...   the whole system on this machine
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... stream [--available-now]     the streaming job
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... retrain                      train a model and publish it
-#   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... JOB [OPTION]...              any other jobs/JOB.py
+#   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... generate [--source archive]  write training data to a file
+#   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... JOB [OPTION]...              any other jobs/JOB.py or ml/JOB.py
 #   ./spark-submit.sh [--yes] setup [--dev]                                      prepare only (--dev: with the test tools)
 #
 # --yes (or CI=true) lets it install a missing Java or Python with apt, dnf or brew. Settings: see README.md.
@@ -24,7 +25,7 @@ fail() { # MESSAGE [EXIT_CODE]
 
 usage() { sed -n '2,/^set -/p' "$0" | sed -n 's/^# \{0,1\}//p'; }
 
-jobs() { grep -l '^def main' jobs/*.py 2>/dev/null | sed 's|.*/||; s|\.py$||' | tr '\n' ' '; }
+jobs() { grep -l '^def main' jobs/*.py ml/*.py 2>/dev/null | sed 's|.*/||; s|\.py$||' | tr '\n' ' '; }
 
 java_fits() { # PATH_OF_JAVA
     local version

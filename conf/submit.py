@@ -1,4 +1,4 @@
-"""Submit a job of `jobs/` to Spark. Called by spark-submit.sh, which has prepared the machine.
+"""Submit a job of `jobs/` or `ml/` to Spark. Called by spark-submit.sh, which has prepared the machine.
 
 This process becomes the job's Python, and pyspark starts the JVM with its own spark-submit from there. The other way
 round (spark-submit starts the Python) a Ctrl-C or SIGTERM would end the JVM before the job has finished its batch.
@@ -25,6 +25,7 @@ from conf.jars import JARS_DIR
 from conf.settings import Settings, load_settings
 
 PACKAGES = ("jobs", "ml", "conf", "producer")
+JOB_PACKAGES = ("jobs", "ml")
 PACKAGED_SUFFIXES = (".py", ".json")
 PACKAGE_NAME = "blood-pressure-surveillance.zip"
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed: the same sources always give the same bytes
@@ -101,6 +102,12 @@ def submit_environment(
     return {**defaults, **inherited, **fixed}
 
 
+def job_module(root: Path, job: str) -> str:
+    """The module of a job: that of `jobs/`, else that of `ml/`."""
+    has_it = (package for package in JOB_PACKAGES if (root / package / f"{job}.py").exists())
+    return f"{next(has_it, JOB_PACKAGES[0])}.{job}"
+
+
 def package_path(settings: Settings) -> Path:
     """Where the zip for the executors is written."""
     return settings.local_dir.absolute() / PACKAGE_NAME
@@ -108,7 +115,7 @@ def package_path(settings: Settings) -> Path:
 
 def main() -> None:
     """Replace this process by the job."""
-    parser = argparse.ArgumentParser(prog="./spark-submit.sh", description="Submit a job of jobs/ to Spark.")
+    parser = argparse.ArgumentParser(prog="./spark-submit.sh", description="Submit a job of jobs/ or ml/ to Spark.")
     parser.add_argument(
         "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting, may be repeated"
     )
@@ -120,7 +127,7 @@ def main() -> None:
     conf = [*([f"spark.driver.memory={memory}"] if memory else []), *options.conf]
     if not is_local(settings.spark_master):
         write_package(root, package_path(settings))
-    command = [sys.executable, "-m", f"jobs.{options.job}", *options.arguments]
+    command = [sys.executable, "-m", job_module(root, options.job), *options.arguments]
     os.execve(command[0], command, submit_environment(os.environ, settings, root, conf))  # noqa: S606 - no shell needed
 
 

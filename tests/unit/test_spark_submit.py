@@ -57,12 +57,13 @@ def machine(tmp_path: Path) -> Machine:
     (tmp_path / "bin").mkdir()
     for name in TOOLS:
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
-    for folder in ("conf", "jobs"):
+    for folder in ("conf", "jobs", "ml"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "spark-submit.sh", tmp_path)
     (tmp_path / "conf" / "prepare.py").write_text(PREPARE_STUB)
     (tmp_path / "jobs" / "stream.py").write_text("def main() -> None: ...\n")
     (tmp_path / "jobs" / "windows.py").write_text("WINDOW = 30\n")
+    (tmp_path / "ml" / "generate.py").write_text("def main() -> None: ...\n")
     made = Machine(tmp_path)
     made.add("id", "#!/bin/sh\necho 1000\n")
     made.add("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -73,7 +74,7 @@ def test_an_unknown_job_is_refused_with_the_list_of_jobs(machine: Machine) -> No
     ended = machine.run("windows")
 
     assert ended.returncode == 2
-    assert ended.stderr == "error: Unknown job 'windows'. There are: demo setup stream \n"
+    assert ended.stderr == "error: Unknown job 'windows'. There are: demo setup stream generate \n"
 
 
 def test_the_value_of_a_spark_setting_is_not_taken_for_the_job(machine: Machine) -> None:

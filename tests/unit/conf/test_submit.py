@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conf.settings import Settings
-from conf.submit import PACKAGE_NAME, submit_arguments, submit_environment, with_retries, write_package
+from conf.submit import PACKAGE_NAME, job_module, submit_arguments, submit_environment, with_retries, write_package
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCAL = Settings()
@@ -39,6 +39,11 @@ def spark_conf(settings: Settings, conf: tuple[str, ...] = ()) -> dict[str, str]
 )
 def test_local_mode_tries_a_failed_task_again(master: str, expected: str) -> None:
     assert with_retries(master) == expected
+
+
+@pytest.mark.parametrize(("job", "module"), [("stream", "jobs.stream"), ("generate", "ml.generate"), ("no", "jobs.no")])
+def test_a_job_is_looked_for_in_both_packages(job: str, module: str) -> None:
+    assert job_module(ROOT, job) == module
 
 
 def test_pyspark_finds_the_options_in_the_environment_whatever_is_in_them() -> None:
