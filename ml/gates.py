@@ -1,0 +1,192 @@
+"""May a newly trained model go into service? The rule, decided on the evaluation of both models on the same rows.
+
+All figures are of test patients, rows not in crisis at t unless said otherwise; `xgboost` is the challenger, `champion`
+the version in service. With a champion, the challenger must be better where it matters, the Brier score at the alert
+horizon with a paired 95 % interval below 0, and no worse elsewhere. The first model of all must beat what needs no
+model. Every check tells its reason in a sentence; a figure that cannot be judged does not pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
+
+CHALLENGER: Final = "xgboost"
+CHAMPION: Final = "champion"
+SIMPLE_RIVALS: Final = ("climatology", "last_value")
+STRATUM: Final = "not_in_crisis"
+
+LEAST_EVENTS: Final = 200  # in test, per horizon, all strata
+SLOPE: Final = (0.8, 1.2)
+MOST_ICI: Final = 0.02  # of a first model
+MOST_ICI_RISE: Final = 0.01
+MOST_ALARM_RISE: Final = 0.05  # at the same recall of crises
+MOST_AUROC_LOSS: Final = 0.02  # in any subgroup
+MOST_REPAIRED: Final = 0.05  # more contradictions between the horizons point to a fault of the training
+
+HORIZONS: Final = tuple(f"{horizon_h}h" for horizon_h in HORIZONS_H)
+ALERT_HORIZON: Final = f"{ALERT_HORIZON_H}h"
+Evaluation = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition, whether it holds, and why in one sentence."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the challenger goes into service, with all checks."""
+
+    promote: bool
+    checks: tuple[Check, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why, in a line: what failed, or that nothing did."""
+        failed = [check.detail for check in self.checks if not check.passed]
+        return " ".join(failed) if failed else f"All {len(self.checks)} checks passed."
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def decide(evaluation: Evaluation, more: Sequence[Check] = ()) -> Decision:
+    """Judge the result of `ml.evaluate.evaluate`; `more` are checks on what it does not hold (as of monotony)."""
+    has_champion = CHAMPION in _cell(evaluation, ALERT_HORIZON)["models"]
+    judge = _against_champion if has_champion else _alone
+    checks = (*_always(evaluation), *judge(evaluation), *more)
+    return Decision(all(check.passed for check in checks), checks)
+
+
+def _always(evaluation: Evaluation) -> Iterator[Check]:
+    for horizon in HORIZONS:
+        events = evaluation["parts"]["test"]["all"][horizon]["events"]
+        detail = f"{horizon}: {events} windows with a crisis in test, {LEAST_EVENTS} are needed."
+        yield Check(f"events {horizon}", events >= LEAST_EVENTS, detail)
+        slope = _value(_figures(evaluation, horizon, CHALLENGER)["slope"])
+        passed = slope is not None and SLOPE[0] <= slope <= SLOPE[1]
+        detail = f"{horizon}: calibration slope {_text(slope)}, {SLOPE[0]} to {SLOPE[1]} is allowed."
+        yield Check(f"calibration slope {horizon}", passed, detail)
+    if evaluation.get("coherence"):
+        yield _repairs(evaluation["coherence"]["repaired_share"])
+
+
+def _repairs(share: float) -> Check:
+    detail = f"The horizons contradict each other in {share:.1%} of the windows, {MOST_REPAIRED:.0%} is allowed."
+    return Check("coherence", share <= MOST_REPAIRED, detail)
+
+
+def _alone(evaluation: Evaluation) -> Iterator[Check]:
+    for horizon in HORIZONS:
+        for rival in SIMPLE_RIVALS:
+            difference = _cell(evaluation, horizon)["differences"][rival]["brier"]
+            value = _value(difference)
+            detail = f"{horizon}: Brier score {_interval(difference)} against {rival}, it must be lower."
+            yield Check(f"beats {rival} {horizon}", value is not None and value < 0, detail)
+        ici = _value(_figures(evaluation, horizon, CHALLENGER)["ici"])
+        detail = f"{horizon}: ICI {_text(ici)}, {MOST_ICI} is allowed."
+        yield Check(f"calibration error {horizon}", ici is not None and ici <= MOST_ICI, detail)
+
+
+def _against_champion(evaluation: Evaluation) -> Iterator[Check]:
+    for horizon in HORIZONS:
+        yield _accuracy(evaluation, horizon)
+        yield _calibration_error(evaluation, horizon)
+    yield from _subgroups(evaluation)
+    yield from _alarms(evaluation)
+    if "external" in evaluation["parts"]:
+        yield from (_external(evaluation, horizon) for horizon in HORIZONS)
+
+
+def _accuracy(evaluation: Evaluation, horizon: str) -> Check:
+    """Better at the alert horizon, not worse at the others."""
+    difference = _cell(evaluation, horizon)["differences"][CHAMPION]
+    wanted = ("better",) if horizon == ALERT_HORIZON else ("better", "not better")
+    must = "the interval must lie below 0" if horizon == ALERT_HORIZON else "the interval must not lie above 0"
+    detail = f"{horizon}: Brier score {_interval(difference['brier'])} against the version in service, {must}."
+    return Check(f"accuracy {horizon}", difference["verdict"] in wanted and _is_known(difference["brier"]), detail)
+
+
+def _calibration_error(evaluation: Evaluation, horizon: str) -> Check:
+    ours, theirs = (_value(_figures(evaluation, horizon, name)["ici"]) for name in (CHALLENGER, CHAMPION))
+    passed = ours is not None and theirs is not None and ours - theirs <= MOST_ICI_RISE
+    detail = f"{horizon}: ICI {_text(ours)} after {_text(theirs)}, a rise of {MOST_ICI_RISE} is allowed."
+    return Check(f"calibration error {horizon}", passed, detail)
+
+
+def _subgroups(evaluation: Evaluation) -> Iterator[Check]:
+    """One check for all subgroups that can be judged; it names those that lose."""
+    losses = [
+        f"{name} at {horizon} ({_interval(auroc)})"
+        for name, by_horizon in evaluation["subgroups"].items()
+        for horizon, cell in by_horizon.items()
+        if _loses(auroc := cell["differences"].get(CHAMPION, {}).get("auroc"))
+    ]
+    told = f"loses there: {'; '.join(losses)}" if losses else "loses in none"
+    detail = f"No subgroup may lose more than {MOST_AUROC_LOSS} AUROC beyond chance; the model {told}."
+    yield Check("subgroups", not losses, detail)
+
+
+def _loses(auroc: Mapping[str, float | None] | None) -> bool:
+    if auroc is None or auroc["value"] is None or auroc["high"] is None:
+        return False
+    return auroc["value"] < -MOST_AUROC_LOSS and auroc["high"] < 0
+
+
+def _alarms(evaluation: Evaluation) -> Iterator[Check]:
+    models = (evaluation.get("alarms") or {}).get("models", {})
+    if CHALLENGER not in models or CHAMPION not in models:
+        return
+    for recall, at in models[CHALLENGER]["at_recall"].items():
+        ours = _value(at["alarms_per_patient_day"])
+        theirs = _value(models[CHAMPION]["at_recall"][recall]["alarms_per_patient_day"])
+        passed = ours is not None and theirs is not None and ours <= theirs * (1 + MOST_ALARM_RISE)
+        detail = (
+            f"{_text(ours)} alarms per patient-day after {_text(theirs)} at recall {recall}, "
+            f"{MOST_ALARM_RISE:.0%} more is allowed."
+        )
+        yield Check(f"alarms at recall {recall}", passed, detail)
+
+
+def _external(evaluation: Evaluation, horizon: str) -> Check:
+    difference = evaluation["parts"]["external"][STRATUM][horizon]["differences"][CHAMPION]
+    detail = f"{horizon}: Brier score {_interval(difference['brier'])} on external patients, it must not be worse."
+    return Check(f"external {horizon}", difference["verdict"] != "worse", detail)
+
+
+def _cell(evaluation: Evaluation, horizon: str) -> Mapping[str, Any]:
+    cell: Mapping[str, Any] = evaluation["parts"]["test"][STRATUM][horizon]
+    return cell
+
+
+def _figures(evaluation: Evaluation, horizon: str, model: str) -> Mapping[str, Any]:
+    figures: Mapping[str, Any] = _cell(evaluation, horizon)["models"][model]
+    return figures
+
+
+def _value(figure: Mapping[str, float | None]) -> float | None:
+    return figure["value"]
+
+
+def _is_known(figure: Mapping[str, float | None]) -> bool:
+    return None not in (figure["value"], figure["low"], figure["high"])
+
+
+def _text(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g}"
+
+
+def _interval(figure: Mapping[str, float | None]) -> str:
+    value, low, high = (figure[name] for name in ("value", "low", "high"))
+    if value is None:
+        return "unknown"
+    return f"{value:+.5f} ({low:+.5f} to {high:+.5f})" if low is not None and high is not None else f"{value:+.5f}"
