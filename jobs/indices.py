@@ -21,6 +21,7 @@ OBSERVATIONS: Final = "blood-pressure-observations"
 PREDICTIONS: Final = "blood-pressure-predictions"
 LATEST: Final = "blood-pressure-latest"
 REJECTED: Final = "blood-pressure-rejected"
+MODEL_MONITORING: Final = "blood-pressure-model-monitoring"
 
 TEMPLATE_DIR: Final = Path(__file__).resolve().parent.parent / "conf" / "elasticsearch"
 COMPONENT_PREFIX: Final = "component-"

@@ -56,10 +56,20 @@ def _make_bins(values: NDArray[np.float32]) -> Bins:
 
 def psi(reference: Reference, features: NDArray[np.float32]) -> dict[str, float]:
     """The population stability index of each feature in rows of shape (n, 120), n > 0."""
-    return {
-        name: _index(np.array(reference[name].counts), reference[name].count(values))
-        for name, values in zip(FEATURE_NAMES, features.T, strict=True)
-    }
+    return psi_of_counts(reference, count(reference, features))
+
+
+def count(reference: Reference, features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """How many rows lie in each bin of each feature, one feature after the other; counts of parts may be added."""
+    columns = zip(FEATURE_NAMES, features.T, strict=True)
+    return np.concatenate([reference[name].count(values) for name, values in columns])
+
+
+def psi_of_counts(reference: Reference, counts: NDArray[np.int64]) -> dict[str, float]:
+    """The population stability index of each feature from what `count` gave."""
+    then = [np.array(reference[name].counts) for name in FEATURE_NAMES]
+    now = np.split(counts, np.cumsum([len(bins) for bins in then])[:-1])
+    return {name: _index(*pair) for name, pair in zip(FEATURE_NAMES, zip(then, now, strict=True), strict=True)}
 
 
 def _index(then: NDArray[np.int64], now: NDArray[np.int64]) -> float:

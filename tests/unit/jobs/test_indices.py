@@ -17,6 +17,7 @@ from jobs.archive import COLUMNS
 from jobs.indices import (
     LATEST,
     MAX_ID_BYTES,
+    MODEL_MONITORING,
     OBSERVATIONS,
     PREDICTIONS,
     REJECTED,
@@ -29,9 +30,13 @@ from jobs.indices import (
     put_templates,
     rejected_id,
 )
+from jobs.judging import drift_documents
 from jobs.scoring import Prediction
+from ml.drift import count, make_reference
 from tests.fake_elasticsearch import FakeElasticsearch
+from tests.unit.jobs.test_judging import quality
 from tests.unit.jobs.test_observations import document, heart_rate, retraction, settle
+from tests.unit.ml.bundles import make_features
 
 
 def us(*date: int) -> int:
@@ -52,11 +57,11 @@ def templates(fake: FakeElasticsearch, client: Elasticsearch) -> FakeElasticsear
 
 
 def test_every_file_of_the_folder_becomes_a_template(templates: FakeElasticsearch) -> None:
-    assert set(templates.templates) == {OBSERVATIONS, PREDICTIONS, LATEST, REJECTED}
+    assert set(templates.templates) == {OBSERVATIONS, PREDICTIONS, LATEST, REJECTED, MODEL_MONITORING}
     assert len(templates.templates) + len(templates.components) == len(list(TEMPLATE_DIR.iterdir()))
 
 
-@pytest.mark.parametrize("name", [OBSERVATIONS, PREDICTIONS, LATEST, REJECTED])
+@pytest.mark.parametrize("name", [OBSERVATIONS, PREDICTIONS, LATEST, REJECTED, MODEL_MONITORING])
 def test_every_template_is_strict_versioned_and_covers_its_family_alone(
     templates: FakeElasticsearch, name: str
 ) -> None:
@@ -87,6 +92,13 @@ def test_every_field_of_a_prediction_is_mapped_and_nothing_else(templates: FakeE
     assert produced == set(mappings(templates, name)["properties"])
 
 
+def test_every_field_of_a_monitoring_document_is_mapped_and_nothing_else(templates: FakeElasticsearch) -> None:
+    reference = make_reference(make_features())
+    drifted = drift_documents(count(reference, make_features()), reference, "v", 1, 20_000, 0)
+    produced = {field for one in [*quality(), next(drifted)] for field in one}
+    assert produced == set(mappings(templates, MODEL_MONITORING)["properties"])
+
+
 def test_refused_templates_stop_the_job_with_the_remedy(fake: FakeElasticsearch, client: Elasticsearch) -> None:
     fake.request_faults = [403]
     with pytest.raises(TemplateError, match=r"refused the index templates .* account's rights"):
@@ -101,7 +113,7 @@ def test_templates_are_sent_unchanged_but_for_their_notes(templates: FakeElastic
     assert templates.templates[OBSERVATIONS] == written
 
 
-@pytest.mark.parametrize("name", ["observations", "predictions", "latest", "rejected"])
+@pytest.mark.parametrize("name", ["observations", "predictions", "latest", "rejected", "model-monitoring"])
 def test_indices_that_exist_already_get_every_field_of_their_template(templates: FakeElasticsearch, name: str) -> None:
     """A template only reaches new months; without this a new field would be refused by the running one."""
     (pattern,) = templates.templates[f"blood-pressure-{name}"]["index_patterns"]

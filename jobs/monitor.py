@@ -1,0 +1,204 @@
+"""Batch job: judge stored predictions by what was observed afterwards, and look for drift of the features.
+
+Submitted by ``./spark-submit.sh monitor [--days N]``. Writes to ``blood-pressure-model-monitoring``, one document per
+model version, horizon, stratum and UTC day (kind ``quality``), and one per version, feature and day (kind ``drift``).
+Ids are made of just that: the job may run as often as one likes, and a later run completes what an earlier one could
+not know yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.errors import run_main
+from conf.settings import Settings, load_settings
+from jobs.connector import read_index
+from jobs.indices import MICROSECONDS_PER_DAY, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, isoformat_us, put_templates
+from jobs.judging import (
+    RISKS,
+    TARGETS,
+    count_windows,
+    document_id,
+    documents_table,
+    drift_documents,
+    judge,
+    quality_documents,
+)
+from jobs.observations import RETRACTED_STATUS
+from jobs.sinks import Operation, connect, write
+from ml import drift
+from ml.registry import BundleError, bundle_file
+
+DAYS: Final = 3  # before today; a day's 24 h outcomes are known a day later
+DRIFT_PATIENTS: Final = 1_000  # whose windows are compared with the training's
+LOOKBACK_US: Final = 14 * MICROSECONDS_PER_DAY  # how far back such a window's readings are looked for
+DRIFT_FILE: Final = "drift.json"
+
+PREDICTION_FIELDS: Final = ("model_version", "alert_level", "systolic", "diastolic", *RISKS)
+READING_FIELDS: Final = ("systolic", "diastolic", "heart_rate")
+READINGS: Final = "array<struct<effective_us:bigint,systolic:float,diastolic:float,heart_rate:float>>"
+JUDGED: Final = (
+    "patient_id string, newest_us bigint, model_version string, alert_level string, systolic float, diastolic float, "
+    + ", ".join([*(f"{name} double" for name in RISKS), *(f"{name} float" for name in TARGETS)])
+)
+COUNTED: Final = "model_version string, day bigint, patients bigint, counts array<bigint>"
+
+log = logging.getLogger("jobs.monitor")
+
+
+def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -> int:
+    """Judge the predictions of the last `days` whole UTC days and of today; the number of documents written."""
+    now_us = round(now.timestamp() * 1_000_000)
+    since_us = (now_us // MICROSECONDS_PER_DAY - days) * MICROSECONDS_PER_DAY
+    predictions = read_predictions(spark, settings, since_us).cache()
+    bodies = [*_quality(spark, settings, predictions, since_us, now_us)]
+    bodies += _drift(spark, settings, predictions, since_us, now_us)
+    client = connect(settings)
+    put_templates(client)
+    write(client, [Operation("index", MODEL_MONITORING, id_, body) for id_, body in bodies])
+    return len(bodies)
+
+
+def read_predictions(spark: SparkSession, settings: Settings, since_us: int) -> DataFrame:
+    """The predictions of windows whose newest reading is at `since_us` or later."""
+    documents = read_index(
+        spark, settings, PREDICTIONS, ("@timestamp", "patient_id", *PREDICTION_FIELDS), _since(since_us)
+    )
+    return documents.select(
+        "patient_id",
+        _instant("newest_us"),
+        *("model_version", "alert_level"),
+        *(F.col(name).cast("float") for name in ("systolic", "diastolic")),
+        *(F.col(name).cast("double") for name in RISKS),
+    )
+
+
+def read_readings(spark: SparkSession, settings: Settings, query: Mapping[str, Any]) -> DataFrame:
+    """The observations that stand; without pressures a heart rate of its own."""
+    standing = {"bool": {"filter": [query], "must_not": [{"term": {"status": RETRACTED_STATUS}}]}}
+    documents = read_index(spark, settings, OBSERVATIONS, ("@timestamp", "patient_id", *READING_FIELDS), standing)
+    return documents.select(
+        "patient_id", _instant("effective_us"), *(F.col(name).cast("float") for name in READING_FIELDS)
+    )
+
+
+def by_patient(predictions: DataFrame, readings: DataFrame) -> DataFrame:
+    """One row per patient with predictions: both lists in order of time."""
+    told = _lists(predictions, "newest_us", "predictions")
+    known = _lists(readings, "effective_us", "observations")
+    none = F.array().cast(READINGS)
+    return told.join(known, "patient_id", "left").withColumn("observations", F.coalesce("observations", none))
+
+
+def _lists(rows: DataFrame, time_us: str, name: str) -> DataFrame:
+    others = [column for column in rows.columns if column not in ("patient_id", time_us)]
+    return rows.groupBy("patient_id").agg(F.array_sort(F.collect_list(F.struct(time_us, *others))).alias(name))
+
+
+def _instant(name: str) -> Any:
+    return F.unix_micros(F.to_timestamp("@timestamp")).alias(name)
+
+
+def _since(since_us: int) -> dict[str, Any]:
+    return {"range": {"@timestamp": {"gte": isoformat_us(since_us)}}}
+
+
+def _quality(
+    spark: SparkSession, settings: Settings, predictions: DataFrame, since_us: int, now_us: int
+) -> Iterator[tuple[str, bytes]]:
+    pressures = {"bool": {"filter": [_since(since_us), {"exists": {"field": "systolic"}}]}}
+    judged = by_patient(predictions, read_readings(spark, settings, pressures)).mapInArrow(judge, JUDGED)
+
+    def documents(rows: pa.Table) -> pa.Table:
+        return documents_table(quality_documents(rows, now_us))
+
+    day = F.floor(F.col("newest_us") / MICROSECONDS_PER_DAY)
+    written = judged.groupBy("model_version", day.alias("day")).applyInArrow(documents, "id string, body string")
+    yield from ((row.id, row.body.encode()) for row in written.toLocalIterator())
+
+
+def _drift(
+    spark: SparkSession, settings: Settings, predictions: DataFrame, since_us: int, now_us: int
+) -> Iterator[tuple[str, bytes]]:
+    references = read_references(
+        settings, [row.model_version for row in predictions.select("model_version").distinct().collect()]
+    )
+    patients = drift_patients(predictions)
+    if not references or not patients:
+        return
+    query = {"bool": {"filter": [_since(since_us - LOOKBACK_US), {"terms": {"patient_id": patients}}]}}
+    chosen = predictions.where(F.col("patient_id").isin(patients)).select("patient_id", "newest_us", "model_version")
+    rows = by_patient(chosen, read_readings(spark, settings, query))
+    counted = rows.mapInArrow(partial(count_windows, references=references), COUNTED)
+    for (version, day), (of_patients, counts) in add_counts(counted).items():
+        for document in drift_documents(counts, references[version], version, of_patients, day, now_us):
+            yield document_id(document), msgspec.json.encode(document)
+
+
+def drift_patients(predictions: DataFrame) -> list[str]:
+    """The patients who stand for all; the same ones as long as they have predictions."""
+    patients = predictions.select("patient_id").distinct().orderBy(F.xxhash64("patient_id")).limit(DRIFT_PATIENTS)
+    return [row.patient_id for row in patients.collect()]
+
+
+def read_references(settings: Settings, versions: Sequence[str]) -> dict[str, drift.Reference]:
+    """What the versions were trained on; a version without it, or no longer here, is told and left out."""
+    references = {}
+    for version in sorted(versions):
+        try:
+            stored = msgspec.json.decode(bundle_file(settings.model_dir, version, DRIFT_FILE))
+            references[version] = drift.from_json(stored)
+        except BundleError as error:
+            log.warning("no drift of %s: %s", version, error)
+    return references
+
+
+def add_counts(counted: DataFrame) -> dict[tuple[str, int], tuple[int, np.ndarray[Any, np.dtype[np.int64]]]]:
+    """Patients and counts by version and day, the parts of all tasks added up."""
+    total: dict[tuple[str, int], tuple[int, Any]] = {}
+    for row in counted.collect():
+        patients, counts = total.get((row.model_version, row.day), (0, 0))
+        total[row.model_version, row.day] = patients + row.patients, counts + np.array(row.counts, dtype=np.int64)
+    return total
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="monitor", description="Judge stored predictions by what followed.")
+    parser.add_argument("--days", type=int, default=DAYS, help=f"whole UTC days before today, default {DAYS}")
+    parser.add_argument("--verbose", action="store_true", help="show traces")
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """Entry point; return the exit code."""
+    chosen = parse_arguments()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    log.setLevel(logging.INFO)
+
+    def run() -> None:
+        settings = load_settings()
+        spark = SparkSession.builder.appName("blood-pressure-monitor").getOrCreate()
+        try:
+            written = monitor(spark, settings, chosen.days, datetime.now(UTC))
+            log.info("Wrote %d documents to %s", written, MODEL_MONITORING)
+        finally:
+            spark.stop()
+
+    return run_main(run, verbose=chosen.verbose)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
