@@ -55,7 +55,7 @@ def observations_from_archive(spark: SparkSession, settings: Settings) -> DataFr
     if not any(folder.glob("day=*/*.csv")):
         raise UserError(f"There is no archive in {folder}. Let the stream store something first, or set BP_DATA_DIR.")
     schema = ", ".join(f"`{name}` {ARCHIVE_NUMBERS.get(name, 'string')}" for name in COLUMNS)
-    lines = spark.read.csv(f"{folder}/day=*/*.csv", schema=schema, header=True, escape='"')
+    lines = spark.read.csv(str(folder), schema=schema, header=True, escape='"', pathGlobFilter="*.csv")
     # Within one partition of the topic the file of a later micro-batch, then of a later message, was written later.
     name = F.regexp_extract_all(F.col("_metadata.file_name"), F.lit(r"\d+"), F.lit(0))
     written = F.transform(name, lambda number: number.cast("bigint"))

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.errors import UserError
+from conf.settings import Settings
+from ml.dataset import BLOCK, SPLITS, Dataset, split_of
+from ml.features import MICROSECONDS_PER_HOUR
+from ml.generate import parse_arguments, run
+from ml.splits import FITTED
+from ml.storage import from_arrow, read_parts
+from tests.clock import at
+from tests.factories import heart_rate_observation, observation, payload
+from tests.integration.pipeline import Pipeline
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB_TIMEOUT_S = 120
+PATIENTS = [name for name in (f"p-{number}" for number in range(60)) if split_of(name) in ("early_stopping", "test")]
+READINGS = 110
+LATE_ROUNDS = 6
+FATES = {"late": 0.05, "resent": 0.03, "retracted": 0.03, "corrected": 0.03, "heart rate apart": 0.1}
+
+
+def generated(spark: SparkSession, output: Path, *arguments: str) -> dict[str, Dataset]:
+    """The parts that the job writes to `output` for 300 patients and 100 of the shifted generator."""
+    words = ["--patients", "300", "--external", "100", "--output", str(output), *arguments]
+    run(spark, Settings(), parse_arguments(words))
+    return read_parts(output)
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(folder.glob("part-*"))]
+
+
+def test_every_part_is_written_and_no_patient_is_on_two_sides(spark: SparkSession, tmp_path: Path) -> None:
+    parts = generated(spark, tmp_path / "rows.parquet")
+    assert set(parts) == set(SPLITS)
+    assert all(len(part) for part in parts.values())
+    assert sum(len(part) for part in parts.values()) == 400
+    patients = {split: set(part.patient_id.tolist()) for split, part in parts.items()}
+    assert {split_of(name) for name in patients.pop(BLOCK)} <= set(FITTED)
+    assert sum(map(len, patients.values())) == len(set.union(*patients.values()))
+
+
+def test_the_same_seed_gives_the_same_bytes_and_the_external_set_has_numbers_of_its_own(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    parts = generated(spark, tmp_path / "one")
+    generated(spark, tmp_path / "two")
+    other = generated(spark, tmp_path / "three", "--seed", "8")
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    for split in ("train", "external"):
+        assert not set(map(bytes, parts[split].features)) & set(map(bytes, other[split].features))
+    assert not set(map(bytes, parts["train"].features)) & set(map(bytes, parts["external"].features))
+
+
+def test_submitted_as_a_job_it_writes_one_csv_file_with_the_rows_that_parquet_has(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BP_")}
+    command = [sys.executable, "-m", "conf.submit", "generate", "--patients", "300", "--external", "100"]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "rows.csv")],
+        cwd=ROOT,
+        env=environment | {"BP_LOCAL_DIR": str(tmp_path / "local")},
+        capture_output=True,
+        text=True,
+        timeout=JOB_TIMEOUT_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Wrote 400 rows to {tmp_path / 'rows.csv'}" in done.stderr
+    assert [path.name for path in tmp_path.glob("*rows.csv*")] == ["rows.csv"]
+    expected = generated(spark, tmp_path / "rows.parquet")
+    for split, part in read_parts(tmp_path / "rows.csv").items():
+        assert_same(part, expected[split])
+
+
+def assert_same(one: Dataset, other: Dataset) -> None:
+    for field in fields(Dataset):
+        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), field.name)
+
+
+@pytest.fixture
+def stored(pipeline: Pipeline) -> Pipeline:
+    """A pipeline that has stored a day of several patients, in several micro-batches."""
+    sent = [(name, message) for _, name, message in sorted(arrivals(), key=lambda arrival: arrival[0])]
+    settings = pipeline.settings.model_copy(update={"max_offsets_per_trigger": len(sent) // 3})
+    pipeline.send_all(sent)
+    made = Pipeline(settings, pipeline.spark)
+    made.drain()
+    assert len(made.observations()) == len(PATIENTS) * READINGS
+    return made
+
+
+def arrivals() -> list[tuple[int, str, bytes]]:
+    """(round, patient, message) of readings every 15 minutes; some come late, twice, changed, or are taken back."""
+    chance = random.Random(5)  # noqa: S311 - a simulation
+    return [
+        arrival
+        for number in range(READINGS)
+        for patient in PATIENTS
+        for arrival in _arrivals_of_reading(chance, patient, number)
+    ]
+
+
+def _arrivals_of_reading(chance: random.Random, patient: str, number: int) -> list[tuple[int, str, bytes]]:
+    (fate,) = chance.choices(["", *FATES], [1 - sum(FATES.values()), *FATES.values()])
+    common: dict[str, Any] = {
+        "subject": {"reference": f"Patient/{patient}"},
+        "effectiveDateTime": at(15 * number),
+        "id": f"{patient}-{number}",
+    }
+    reading = observation(systolic=chance.randint(110, 184), heart_rate=chance.choice([None, 70]), **common)
+    sent = [(number + LATE_ROUNDS * (fate == "late"), reading)]
+    if fate == "resent":
+        sent.append((number + 1, reading))
+    if fate == "retracted":
+        sent.append((number + 30, reading | {"status": "entered-in-error"}))
+    if fate == "corrected":
+        sent.append((number + 30, observation(systolic=131, **(common | {"status": "corrected"}))))
+    if fate == "heart rate apart":
+        sent.append((number + 2, heart_rate_observation(88, **(common | {"id": f"{patient}-{number}-hr"}))))
+    return [(round_, patient, payload(resource)) for round_, resource in sent]
+
+
+def from_history(pipeline: Pipeline, source: str, output: Path) -> Dataset:
+    """All rows that the job writes from what the pipeline has stored, by patient and time."""
+    words = ["--source", source, "--min-readings", "10", "--output", str(output)]
+    run(pipeline.spark, pipeline.settings, parse_arguments(words))
+    return from_arrow(pipeline.spark.read.parquet(str(output)).orderBy("patient_id", "effective_time").toArrow())
+
+
+def test_elasticsearch_and_the_archive_give_the_same_rows(stored: Pipeline, tmp_path: Path) -> None:
+    rows = from_history(stored, "elasticsearch", tmp_path / "rows")
+    assert_same(from_history(stored, "archive", tmp_path / "archived"), rows)
+
+    standing = [one for one in stored.observations().values() if one["status"] != "entered-in-error"]
+    assert {split_of(name) for name in rows.patient_id} == {"early_stopping", "test"}
+    assert len(standing) < len(PATIENTS) * READINGS
+    times = {
+        (one["patient_id"], round(datetime.fromisoformat(one["@timestamp"]).timestamp() * 1e6)) for one in standing
+    }
+    assert {*zip(rows.patient_id.tolist(), rows.newest_us.tolist(), strict=True)} < times
+    assert np.isnan(rows.targets[rows.newest_us > rows.newest_us.max() - MICROSECONDS_PER_HOUR]).all()
+    assert 0 < np.nanmean(rows.targets[:, 1]) < 1
+
+
+@pytest.mark.parametrize("source", ["elasticsearch", "archive"])
+def test_where_nothing_is_stored_yet_one_sentence_says_so(pipeline: Pipeline, source: str, tmp_path: Path) -> None:
+    chosen = parse_arguments(["--source", source, "--output", str(tmp_path / "rows")])
+    with pytest.raises(UserError, match="stream"):
+        run(pipeline.spark, pipeline.settings, chosen)
