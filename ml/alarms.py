@@ -38,7 +38,7 @@ Rows = NDArray[np.bool_]
 
 SILENCING_MINUTES: Final = 30
 RECALLS: Final = (0.80, 0.90)
-RECALL_CURVE: Final = tuple(round(0.50 + 0.05 * step, 2) for step in range(10))
+RECALL_CURVE: Final = tuple(round(0.50 + 0.05 * step, 2) for step in range(9))
 EARLY_H: Final = {"found_over_30_min_ahead": 0.5, "found_over_2_h_ahead": 2.0}
 AHEAD_H: Final = tuple(0.25 * step for step in range(1, 25))
 JUDGED: Final = ("xgboost", "champion", "last_value", "threshold_rule")
@@ -163,7 +163,7 @@ def _judge(track: Track, risk: Floats) -> dict[str, Any]:
             level: _at(track, risk, threshold)
             for level, threshold in zip(ALERT_LEVELS[1:], ALERT_THRESHOLDS, strict=True)
         },
-        "curve": [_point(track, risk, recall, threshold) for recall, threshold in thresholds.items()],
+        "curve": [_point(track, risk, threshold) for threshold in sorted(set(thresholds.values()), reverse=True)],
     }
 
 
@@ -183,11 +183,16 @@ def _at(track: Track, risk: Floats, threshold: float) -> dict[str, Any]:
     }
 
 
-def _point(track: Track, risk: Floats, recall: float, threshold: float) -> dict[str, float | None]:
+def _point(track: Track, risk: Floats, threshold: float) -> dict[str, float | None]:
     """One threshold of the curve, without intervals."""
+
+    def value(values: Floats) -> float | None:
+        return plain(values[0]) if np.isfinite(values[0]) else None
+
     flagged = track.may_flag & (risk >= threshold)
     figures = _alarm_figures(track, sounded(track.patient, track.time_us, flagged))
-    return {"recall": recall, **{name: interval(values[:1])["value"] for name, values in figures.items()}}
+    recall = plain((lead_hours(track, flagged) > 0).mean())
+    return {"recall": recall, **{name: value(values) for name, values in figures.items()}}
 
 
 def _shares(track: Track, leads: Floats, hours: Sequence[float]) -> list[Floats]:

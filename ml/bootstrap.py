@@ -64,7 +64,7 @@ def anchored(statistic: Floats, exact: float) -> Floats:
 
 
 def gap_closed(
-    target: NDArray[np.float32],
+    target: NDArray[np.float32] | Floats,
     base: Floats,
     model: Floats,
     oracle: Floats,
@@ -86,7 +86,7 @@ def gap_closed(
         return interval(won / possible)
 
 
-def squared_error(target: NDArray[np.float32], risk: Floats) -> Floats:
+def squared_error(target: NDArray[np.float32] | Floats, risk: Floats) -> Floats:
     """The Brier loss of each row."""
     return np.asarray(np.square(risk - target), dtype=np.float64)
 

@@ -1,0 +1,132 @@
+"""The report of an evaluation: one HTML file that needs nothing else, and the model card in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import jinja2
+
+from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
+from ml import plots, tables
+from ml.drawing import to_picture
+from ml.quality import OURS
+from ml.strata import HEADLINE
+from ml.tables import to_markdown
+from ml.verdicts import SIMULATED, doubts, merits
+from ml.wording import HORIZON_ORDER, STRATUM_NAMES, horizon_name, number, percent, with_interval
+
+Evaluation = Mapping[str, Any]
+Card = Mapping[str, Any]
+
+_ENVIRONMENT: Final = jinja2.Environment(
+    loader=jinja2.PackageLoader("ml", "templates"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+)
+
+
+def render_report(card: Card, evaluation: Evaluation) -> str:
+    """HTML for a clinician and a statistician: what was judged, doubts first, then figures, plots and tables.
+
+    `card` is what `ml.card.make_card` gives, with `version` where the model has one; it may lack anything.
+    """
+    found = evaluation["parts"]["test"]
+    calm = found[HEADLINE]
+    return _ENVIRONMENT.get_template("report.html").render(
+        card=card,
+        evaluation=evaluation,
+        simulated=evaluation["source"] == SIMULATED,
+        crisis={"systolic": CRISIS_SYSTOLIC, "diastolic": CRISIS_DIASTOLIC},
+        doubts=doubts(evaluation),
+        merits=merits(evaluation),
+        tiles=[_tile(horizon, calm[horizon]) for horizon in HORIZON_ORDER],
+        quality=[tables.quality(calm[horizon], horizon) for horizon in HORIZON_ORDER],
+        strata=[_stratum(name, found[name]) for name in STRATUM_NAMES if name != HEADLINE],
+        mandated=tables.mandated(calm),
+        calibration=tables.calibration(calm),
+        gaps=tables.gaps(evaluation["gap_closed"]) if evaluation["gap_closed"] else None,
+        parts=tables.parts(evaluation["parts"]),
+        alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
+        subgroups=tables.subgroups(evaluation["subgroups"]),
+        about=_about(card),
+        pictures={name: to_picture(figure) for name, figure in _figures(evaluation).items()},
+    )
+
+
+def _figures(evaluation: Evaluation) -> dict[str, Any]:
+    calm = evaluation["parts"]["test"][HEADLINE]
+    figures = {
+        "differences": plots.differences(calm),
+        "calibration": plots.calibration(calm),
+        "decisions": plots.decisions(calm),
+        "distributions": plots.distributions(calm),
+        "scatter": plots.scatter(evaluation["scatter"]),
+        "parts": plots.parts(evaluation["parts"]),
+        "subgroups": plots.subgroups(evaluation["subgroups"], HORIZON_ORDER[0]),
+    }
+    return figures | ({"alarms": plots.alarms(evaluation["alarms"])} if _has_alarms(evaluation) else {})
+
+
+def _has_alarms(evaluation: Evaluation) -> bool:
+    return bool(evaluation["alarms"] and evaluation["alarms"]["models"])
+
+
+def _tile(horizon: str, found: Mapping[str, Any]) -> dict[str, str]:
+    ours = found["models"][OURS]
+    return {
+        "horizon": horizon_name(horizon),
+        "auroc": with_interval(ours["auroc"]),
+        "skill": with_interval(ours["brier_skill"], 2) if "brier_skill" in ours else "",
+        "ici": number(ours["ici"]["value"]),
+        "prevalence": percent(found["prevalence"]),
+    }
+
+
+def _stratum(name: str, found: Mapping[str, Any]) -> tuple[str, Sequence[tables.Table]]:
+    return STRATUM_NAMES[name], [tables.quality(found[horizon], horizon) for horizon in HORIZON_ORDER]
+
+
+def _about(card: Card) -> list[tables.Table]:
+    """Where the model comes from, as far as the card tells."""
+    titles = {
+        "target": "What is predicted",
+        "data": "Data",
+        "features": "Features",
+        "parameters": "Training",
+        "calibration": "Calibrators",
+    }
+    shown = [tables.plain_values(title, card[name]) for name, title in titles.items() if card.get(name)]
+    return [*([tables.data_rows(card["rows"])] if card.get("rows") else []), *shown]
+
+
+def render_card(card: Card, evaluation: Evaluation) -> str:
+    """The model card in Markdown."""
+    calm = evaluation["parts"]["test"][HEADLINE]
+    sections = {
+        "Purpose": f"{card['purpose']}\n\n{card['not_for']}\n\n**{card['warning']}**",
+        "In short": "\n".join(f"- {sentence}" for sentence in evaluation["verdicts"]),
+        "Data and training": "\n".join(to_markdown(table) for table in _about(card)),
+        "Quality on unseen patients, windows not in crisis at t": "\n".join(
+            to_markdown(table)
+            for table in (
+                *(tables.quality(calm[horizon], horizon) for horizon in HORIZON_ORDER),
+                tables.mandated(calm),
+                tables.calibration(calm),
+            )
+        ),
+        "Oracle": to_markdown(tables.gaps(evaluation["gap_closed"])) if evaluation["gap_closed"] else "Not asked.",
+        "Alarms": to_markdown(tables.alarms(evaluation["alarms"])) if _has_alarms(evaluation) else "Not judged.",
+        "Other parts of the data": to_markdown(tables.parts(evaluation["parts"])),
+        "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),
+        "Coherence of the horizons": _coherence(evaluation["coherence"]),
+        "Known failures": "\n".join(f"- {sentence}" for sentence in card["known_failures"]),
+        "Approval": str(card["approval"]),
+    }
+    title = f"# Model card {card.get('version', '')}".rstrip()
+    return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
+
+
+def _coherence(found: Mapping[str, float] | None) -> str:
+    if found is None:
+        return "Not judged."
+    share, size = percent(found["repaired_share"]), number(found["mean_repair"], 4)
+    return f"The horizons contradicted each other in {share} of the windows and were raised by {size} on average there."
