@@ -88,7 +88,7 @@ def encode_observation(
         category=_CATEGORY,
         code=_PANEL,
         subject=_Reference(f"Patient/{patient_id}"),
-        effectiveDateTime=_local_time(effective_us, utc_offset_minutes),
+        effectiveDateTime=local_time(effective_us, utc_offset_minutes),
         device=_Reference(f"Device/cuff-{patient_id}"),
         component=components,
     )
@@ -99,6 +99,12 @@ def _component(code: msgspec.Raw, millimetres: int) -> _Component:
     return _Component(code, _Quantity(millimetres, "mmHg", UCUM, "mm[Hg]"))
 
 
-def _local_time(effective_us: int, utc_offset_minutes: int) -> str:
+def local_time(effective_us: int, utc_offset_minutes: int) -> str:
+    """A FHIR dateTime of full precision by the clock of a zone so many minutes east of Greenwich."""
     zone = timezone(timedelta(minutes=utc_offset_minutes))
     return (EPOCH + timedelta(microseconds=effective_us)).astimezone(zone).isoformat()
+
+
+def utc_time(effective_us: int) -> str:
+    """A FHIR dateTime or instant in UTC, with ``Z``."""
+    return local_time(effective_us, 0).replace("+00:00", "Z")

@@ -43,6 +43,7 @@ class Stream(IntEnum):
     EPISODES = 4
     ARTEFACTS = 5
     FORK = 6
+    MESSAGES = 7
 
 
 def random_stream(seed: int, stream: Stream, number: int) -> np.random.Generator:

@@ -12,13 +12,18 @@ POSITION_FILE: Final = "producer.json"
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """What makes two runs the same stream; any difference means other patients or another topic."""
+    """What makes two runs the same stream; any difference means other patients, other messages or another topic.
+
+    `forms` and `faults` are shares by name.
+    """
 
     seed: int
     patients: int
     interval_us: int
     episode_factor: float
     topic: str
+    forms: dict[str, float] = {}
+    faults: dict[str, float] = {}
 
 
 class Position(msgspec.Struct, frozen=True):

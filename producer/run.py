@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from conf.errors import UserError
-from producer.feed import Feed, SimulatedClock
-from producer.fhir import encode_observation
-from producer.patient_profile import MINUTE_US, Patients, draw_patients
+from producer.feed import SimulatedClock
+from producer.messages import Message
+from producer.outbox import open_outbox
+from producer.pacing import Pacer
 from producer.position import Identity, Position, load_position, store_position
 from producer.sender import Sender
-from producer.simulation import Plan, Readings, Simulation
+from producer.tally import Tally
 
 REPORT_EVERY_S: Final = 5.0
 PAUSE_S: Final = 0.1
 LAST_FLUSH_S: Final = 5.0
+PACED_SLICE_S: Final = 0.5  # as much is sent at a stretch, so that a stop request is met soon
 SECOND_US: Final = 1_000_000
 
 log = logging.getLogger(__name__)
@@ -59,16 +61,17 @@ def choose_start(
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line, with durations in microseconds."""
+    """The command line, with durations in microseconds; `rate` in messages per second, None: as they become due."""
 
     identity: Identity
     history_us: int
     speed: float
     limit_s: float | None
+    rate: float | None = None
 
 
 class Run:
-    """The producer at work. `wall_us` tells the time; setting `stop` ends the run after the batch at hand."""
+    """The producer at work. `wall_us` tells the time; setting `stop` ends the run after the messages at hand."""
 
     def __init__(
         self, options: Options, sender: Sender, local_dir: Path, wall_us: Callable[[], int], stop: threading.Event
@@ -80,49 +83,72 @@ class Run:
         self._wall_us, self._stop = wall_us, stop
         self._epoch_us = start.epoch_us
         self._clock = SimulatedClock(start.clock_start_us, now_us, options.speed)
-        self._patients = draw_patients(identity.patients, identity.seed)
-        plan = Plan(identity.seed, start.epoch_us, identity.interval_us, identity.episode_factor)
-        self._feed = Feed(Simulation(self._patients, plan), start.sent_before_us)
-        self._keys = [patient_id(identity.seed, index) for index in range(identity.patients)]
+        self._outbox = open_outbox(identity, start.epoch_us, start.sent_before_us)
+        self._tally = Tally()
         self._began_s = self._reported_s = time.monotonic()
+        self._pacer = Pacer(options.rate, self._began_s) if options.rate else None
         self._reported_sent = 0
         self._caught_up_s: float | None = None
 
     def loop(self) -> None:
-        """Send what is due until stopped or, with a limit, that many seconds after the history has been sent."""
+        """Send what is due until stopped or the limit is reached."""
         while not self._stop.is_set() and not self._limit_reached():
             now_us = self._clock.now_us(self._wall_us())
-            readings = self._feed.next(now_us)
-            if readings is not None:
-                self._send(readings)
-            if self._feed.sent_before_us >= now_us:
-                self._caught_up_s = self._caught_up_s or time.monotonic()
+            messages = self._outbox.next(self._until_us(now_us))
+            if messages:
+                self._send(messages)
+            if self._outbox.sent_before_us >= now_us:
+                self._note_caught_up()
                 self._stop.wait(PAUSE_S)
             if time.monotonic() - self._reported_s >= REPORT_EVERY_S:
                 self._report()
 
-    def finish(self) -> None:
-        """Flush, store the position, say what was done; a `UserError` when something was not acknowledged."""
+    def finish(self) -> dict[str, Any]:
+        """Flush, store the position and return what was sent; a `UserError` when something was not acknowledged."""
         deadline_s = time.monotonic() + LAST_FLUSH_S
         self._save(give_up=lambda: time.monotonic() > deadline_s)
         failed = self._sender.close()
         rate = self._sender.acknowledged / max(time.monotonic() - self._began_s, 1e-9)
-        log.info("%d readings sent, %d failed, %.0f readings/s", self._sender.acknowledged, failed, rate)
+        log.info("%d messages sent, %d failed, %.0f messages/s", self._sender.acknowledged, failed, rate)
         if failed:
             raise UserError(
-                f"{failed} of {self._sender.sent} readings were not acknowledged by Kafka. "
+                f"{failed} of {self._sender.sent} messages were not acknowledged by Kafka. "
                 "Check the broker; the next start sends again from the last stored position."
             )
+        return {**self._tally.report(), "pace": self._pace()}
 
-    def _send(self, readings: Readings) -> None:
-        for key, value in encode_readings(readings, self._patients, self._keys):
-            self._sender.send(key, value)
-        if self._sender.is_full:
-            self._sender.flush(give_up=self._stop.is_set)
+    def _until_us(self, now_us: int) -> int:
+        """Up to which instant messages may be taken: all that is due, or a slice of it at a set rate."""
+        if self._pacer is None or self._caught_up_s is not None:
+            return now_us
+        identity = self._options.identity
+        slice_us = int(self._pacer.rate * PACED_SLICE_S * identity.interval_us / identity.patients)
+        return min(now_us, self._outbox.sent_before_us + max(slice_us, 1))
+
+    def _send(self, messages: list[Message]) -> None:
+        for message in messages:
+            if self._pacer is not None and self._caught_up_s is None:
+                self._await_turn(self._pacer)
+            self._sender.send(message.key, message.value)
+            if self._sender.is_full:
+                self._sender.flush(give_up=self._stop.is_set)
+        self._tally.add(messages)
+
+    def _await_turn(self, pacer: Pacer) -> None:
+        if wait_s := pacer.wait_s(time.monotonic()):
+            self._stop.wait(wait_s)
+        pacer.sent += 1
+
+    def _note_caught_up(self) -> None:
+        if self._caught_up_s is not None:
+            return
+        self._caught_up_s = time.monotonic()
+        if self._pacer is not None:
+            log.info("The history is used up: no rate is held from here on. A longer --history lasts longer.")
 
     def _save(self, give_up: Callable[[], bool]) -> None:
         """Store the position once everything before it is acknowledged; after a failure the older one stays."""
-        sent_before_us = self._feed.sent_before_us
+        sent_before_us = self._outbox.sent_before_us
         if self._sender.flush(give_up) and self._sender.failed == 0:
             store_position(self._local_dir, Position(self._options.identity, self._epoch_us, sent_before_us))
 
@@ -130,29 +156,25 @@ class Run:
         self._save(give_up=self._stop.is_set)
         now_s, sent = time.monotonic(), self._sender.sent
         rate = (sent - self._reported_sent) / (now_s - self._reported_s)
-        behind_s = (self._wall_us() - self._feed.sent_before_us) // SECOND_US
+        behind_s = (self._wall_us() - self._outbox.sent_before_us) // SECOND_US
         where = f"{behind_s / 3600:.1f} h behind" if behind_s >= REPORT_EVERY_S else "live"
-        log.info("%s (%s), %d sent, %.0f readings/s", _utc(self._feed.sent_before_us), where, sent, rate)
+        log.info("%s (%s), %d sent, %.0f messages/s", _utc(self._outbox.sent_before_us), where, sent, rate)
+        if self._pacer is not None and self._caught_up_s is None:
+            log.info("%.2f s behind the rate asked for", self._pacer.behind_s(now_s))
         self._reported_s, self._reported_sent = now_s, sent
 
+    def _pace(self) -> dict[str, float] | None:
+        """How the rate was held: what was asked for, what was reached, and how far behind the sender fell at most."""
+        if self._pacer is None:
+            return None
+        ended_s = self._caught_up_s or time.monotonic()
+        reached = self._pacer.sent / max(ended_s - self._began_s, 1e-9)
+        return {"asked": self._pacer.rate, "reached": reached, "most_behind_s": self._pacer.most_behind_s}
+
     def _limit_reached(self) -> bool:
-        limit_s, caught_up_s = self._options.limit_s, self._caught_up_s
-        return limit_s is not None and caught_up_s is not None and time.monotonic() - caught_up_s >= limit_s
-
-
-def encode_readings(readings: Readings, patients: Patients, keys: list[str]) -> Iterator[tuple[bytes, bytes]]:
-    """Kafka keys (patient ids) and Observations of readings, in their order."""
-    offsets = (patients.utc_offset_us[readings.patient] // MINUTE_US).tolist()
-    columns = (readings.effective_us, readings.systolic, readings.diastolic, readings.heart_rate)
-    rows = zip(readings.patient.tolist(), offsets, *(column.tolist() for column in columns), strict=True)
-    for patient, offset, us, systolic, diastolic, heart_rate in rows:
-        key = keys[patient]
-        yield key.encode(), encode_observation(key, us, offset, systolic, diastolic, heart_rate)
-
-
-def patient_id(seed: int, index: int) -> str:
-    """The FHIR id of a simulated patient; the seed is part of it, because another seed means other people."""
-    return f"sim{seed}-{index:05d}"
+        limit_s = self._options.limit_s
+        begin_s = self._caught_up_s if self._pacer is None else self._began_s
+        return limit_s is not None and begin_s is not None and time.monotonic() - begin_s >= limit_s
 
 
 def _utc(instant_us: int) -> str:

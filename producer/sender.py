@@ -39,7 +39,7 @@ class Sender:
         self._producer = _connect(settings)
         _require_topic(self._producer, settings.kafka_topic)
 
-    def send(self, key: bytes, value: bytes) -> None:
+    def send(self, key: bytes, value: bytes | None) -> None:
         """Hand one message over; its outcome is counted later."""
         future = self._producer.send(self._topic, key=key, value=value)
         future.add_callback(self._count_success)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,12 +15,11 @@ from kafka import KafkaConsumer, TopicPartition
 
 from embedded.kafka_broker import create_topic
 from embedded.services import Addresses, Options, start, stop
-from jobs.fhir.message import parse_message
-from jobs.fhir.readings import IntakeRules
+from jobs.fhir.effective_time import parse_instant
 from producer.feed import Feed
+from producer.outbox import patient_id
 from producer.patient_profile import draw_patients
 from producer.position import load_position
-from producer.run import patient_id
 from producer.simulation import Plan, Simulation
 
 pytestmark = pytest.mark.integration
@@ -28,7 +28,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENTS = 12
 TIMEOUT_S = 60
 LIVE_READINGS_S = 2  # enough for a dozen readings to become due while nobody takes them
-ARGUMENTS = ("--patients", str(PATIENTS), "--interval", "1m", "--history", "3h", "--seed", "4")
+ARGUMENTS = (
+    *("--patients", str(PATIENTS), "--interval", "1m", "--history", "3h", "--seed", "4"),
+    *("--forms", "components=1"),  # one message a reading
+)
 
 Reading = tuple[str, int, float]
 
@@ -58,7 +61,7 @@ class Station:
         return process.returncode, log
 
     def received(self) -> list[Reading]:
-        """(patient, time, systolic) of every message, in the order of the partitions; each must be acceptable."""
+        """(patient, time, shown systolic) of every message, in the order of the partitions; each can be read."""
         readings = []
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, consumer_timeout_ms=10_000)
         partitions = [TopicPartition(self.topic, number) for number in consumer.partitions_for_topic(self.topic)]
@@ -66,11 +69,10 @@ class Station:
         consumer.seek_to_beginning(*partitions)
         expected = sum(consumer.end_offsets(partitions).values())
         for record in consumer:
-            parsed = parse_message(record.value, record.timestamp * 1000, IntakeRules())
-            [reading] = parsed.readings
-            assert record.key.decode() == reading.patient_id
-            assert reading.effective_us <= record.timestamp * 1000
-            readings.append((reading.patient_id, reading.effective_us, reading.systolic or 0.0))
+            reading = shown_by(record.value)
+            assert record.key.decode() == reading[0]
+            assert reading[1] <= record.timestamp * 1000
+            readings.append(reading)
             if len(readings) == expected:
                 break
         consumer.close()
@@ -88,6 +90,14 @@ class Station:
         return readings
 
 
+def shown_by(payload: bytes) -> Reading:
+    """Patient, time and systolic of a plain message, an artefact's impossible values too."""
+    observation = json.loads(payload)
+    time_us = parse_instant(observation["effectiveDateTime"]).us
+    systolic = observation["component"][0]["valueQuantity"]["value"]
+    return observation["subject"]["reference"].removeprefix("Patient/"), time_us, float(systolic)
+
+
 @pytest.fixture
 def station(services: Addresses, tmp_path: Path) -> Station:
     assert services.kafka_bootstrap_servers is not None
@@ -96,7 +106,7 @@ def station(services: Addresses, tmp_path: Path) -> Station:
     return made
 
 
-def test_history_arrives_complete_and_once_as_messages_the_intake_accepts(station: Station) -> None:
+def test_history_arrives_complete_and_once(station: Station) -> None:
     code, log = station.run("--limit-seconds", "0")
     assert code == 0, log
     received = station.received()
@@ -157,6 +167,30 @@ def test_a_broker_that_dies_loses_no_reading(tmp_path: Path) -> None:
         assert set(station.received()) == set(station.expected())
     finally:
         stop(options.local_dir)
+
+
+def test_a_second_producer_on_one_directory_is_refused_in_one_sentence(station: Station) -> None:
+    with station.start("--speed", "2") as first:
+        assert first.stderr is not None
+        assert "Starting afresh" in first.stderr.readline()
+        code, log = station.run("--limit-seconds", "0")
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(TIMEOUT_S) == 0
+    assert code == 1
+    assert log.startswith(f"error: A producer already runs on {station.local_dir} (process {first.pid}).")
+    assert log.count("\n") == 1
+
+
+def test_a_set_rate_is_held_as_an_open_loop_and_reported(station: Station, tmp_path: Path) -> None:
+    """60 s of history a second at this rate: it lasts for the whole of the run."""
+    code, log = station.run(
+        "--rate", "200", "--history", "12h", "--limit-seconds", "5", "--report", str(tmp_path / "r")
+    )
+    assert code == 0, log
+    report = json.loads((tmp_path / "r").read_text())
+    assert report["sent"]["messages"] == len(station.received())
+    assert report["pace"]["asked"] == 200
+    assert report["pace"]["reached"] == pytest.approx(200, rel=0.1)
 
 
 def test_a_missing_topic_is_named_in_one_sentence(services: Addresses, tmp_path: Path) -> None:

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
 import pytest
 
-from producer.patient_profile import HOUR_US, draw_patients
+from producer.patient_profile import HOUR_US
 from producer.position import Identity, Position
-from producer.run import Start, choose_start, encode_readings, patient_id
-from producer.simulation import Plan, Simulation
+from producer.run import Start, choose_start
 
 NOW_US = 1_740_787_200_000_000
 DAY_US = 24 * HOUR_US
-IDENTITY = Identity(seed=1, patients=10, interval_us=HOUR_US // 4, episode_factor=1.0, topic="t")
+IDENTITY = Identity(seed=1, patients=10, interval_us=HOUR_US // 4, episode_factor=1.0, topic="t", forms={"units": 0.1})
 
 
 def start(stored: Position | None = None, now_us: int = NOW_US, history_us: int = DAY_US, speed: float = 1.0) -> Start:
@@ -48,7 +46,10 @@ def test_after_a_long_absence_only_the_history_is_caught_up_and_the_log_says_so(
     assert "exceeds --history" in reason
 
 
-@pytest.mark.parametrize("change", [{"seed": 2}, {"patients": 11}, {"interval_us": 1}, {"topic": "other"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 2}, {"patients": 11}, {"interval_us": 1}, {"topic": "other"}, {"forms": {}}, {"faults": {"late": 0.1}}],
+)
 def test_other_arguments_start_afresh_and_the_log_says_why(change: dict[str, Any]) -> None:
     begin, reason = choose_start(IDENTITY, stored_at(NOW_US - HOUR_US, **change), NOW_US, DAY_US, 1.0)
     assert begin == start()
@@ -57,13 +58,3 @@ def test_other_arguments_start_afresh_and_the_log_says_why(change: dict[str, Any
 
 def test_a_position_ahead_of_the_wall_clock_does_not_make_the_clock_run_ahead() -> None:
     assert start(stored_at(NOW_US + HOUR_US)).clock_start_us == NOW_US
-
-
-def test_messages_are_keyed_by_the_patient_they_speak_of() -> None:
-    patients = draw_patients(10, 1)
-    readings = Simulation(patients, Plan(1, NOW_US, HOUR_US // 4)).step()
-    keys = [patient_id(1, index) for index in range(10)]
-    messages = list(encode_readings(readings, patients, keys))
-    assert [key.decode() for key, _ in messages] == keys
-    for key, value in messages:
-        assert json.loads(value)["subject"]["reference"] == f"Patient/{key.decode()}"

@@ -1,0 +1,148 @@
+"""Messages that the intake must refuse, each with the one reason that it must give.
+
+Each builder spoils a valid panel of a reading. `OTHER_OBSERVATION` is not at fault, but not about blood pressure: it is
+ignored and counted, and leaves no document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from jobs.fhir.reasons import Reason
+from producer.fhir import local_time, utc_time
+from producer.patient_profile import DAY_US
+from producer.resources import DIASTOLIC, SYSTOLIC, Json, Shown, concept, panel, pressure, quantity
+
+IN_FUTURE_US: Final = 1000 * DAY_US  # however late the message is sent
+LONG_US: Final = DAY_US // 24
+
+_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+
+class Malformed(NamedTuple):
+    """A way to spoil a reading, and what it is refused for; None: ignored."""
+
+    payload: Callable[[Shown], bytes | None]
+    reason: Reason | None
+
+
+def _with(**elements: Any) -> Callable[[Shown], bytes]:
+    """A panel with other elements; one of None is left out."""
+    return lambda shown: _encode({key: value for key, value in panel(shown, **elements).items() if value is not None})
+
+
+def _with_systolic(**changes: Any) -> Callable[[Shown], bytes]:
+    """A panel whose systolic component has other elements; one of None is left out."""
+
+    def payload(shown: Shown) -> bytes:
+        spoilt = panel(shown)
+        first = spoilt["component"][0] | changes
+        spoilt["component"][0] = {key: value for key, value in first.items() if value is not None}
+        return _encode(spoilt)
+
+    return payload
+
+
+def _with_quantity(**changes: Any) -> Callable[[Shown], bytes]:
+    """A panel whose systolic quantity has other elements; one of None is left out."""
+
+    def payload(shown: Shown) -> bytes:
+        changed = quantity(shown.systolic) | changes
+        return _with_systolic(valueQuantity={key: value for key, value in changed.items() if value is not None})(shown)
+
+    return payload
+
+
+def _with_pressures(choose: Callable[[Shown], list[Json]]) -> Callable[[Shown], bytes]:
+    return lambda shown: _encode(panel(shown, component=choose(shown)))
+
+
+def _at(spell: Callable[[Shown], Json]) -> Callable[[Shown], bytes]:
+    """A panel whose time is spelt otherwise."""
+    return lambda shown: _with(**{"effectiveDateTime": None, **spell(shown)})(shown)
+
+
+def _hour_long(shown: Shown) -> Json:
+    return {"start": utc_time(shown.effective_us - LONG_US), "end": utc_time(shown.effective_us)}
+
+
+def _twice_systolic(shown: Shown) -> list[Json]:
+    return [*panel(shown)["component"], pressure(SYSTOLIC, shown.systolic + 9)]
+
+
+def _with_bare_nan(shown: Shown) -> bytes:
+    return _encode(panel(shown)).replace(b'"value":%d' % shown.systolic, b'"value":NaN', 1)
+
+
+def _local(shown: Shown) -> str:
+    return local_time(shown.effective_us, shown.utc_offset_minutes)
+
+
+MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
+    {
+        "truncated": Malformed(lambda shown: _encode(panel(shown))[:-20], Reason.MALFORMED_JSON),
+        "empty": Malformed(lambda _: b"", Reason.MALFORMED_JSON),
+        "null": Malformed(lambda _: None, Reason.MALFORMED_JSON),
+        "not_a_number": Malformed(_with_bare_nan, Reason.MALFORMED_JSON),
+        "array": Malformed(lambda shown: _encode([panel(shown)]), Reason.NOT_AN_OBJECT),
+        "other_resource": Malformed(_with(resourceType="MedicationStatement"), Reason.UNSUPPORTED_RESOURCE_TYPE),
+        "other_observation": Malformed(_with(code=concept("59408-5"), component=None), None),
+        "no_status": Malformed(_with(status=None), Reason.STATUS_MISSING),
+        "cancelled": Malformed(_with(status="cancelled"), Reason.STATUS_CANCELLED),
+        "registered": Malformed(_with(status="registered"), Reason.STATUS_NO_RESULT),
+        "unheard_of_status": Malformed(_with(status="appended"), Reason.STATUS_UNRECOGNISED),
+        "average": Malformed(_with(code=concept("96607-7")), Reason.NOT_A_SINGLE_READING),
+        "hour_long": Malformed(_at(lambda shown: {"effectivePeriod": _hour_long(shown)}), Reason.NOT_A_SINGLE_READING),
+        "no_subject": Malformed(_with(subject=None), Reason.SUBJECT_MISSING),
+        "group": Malformed(_with(subject={"reference": "Group/ward-3"}), Reason.SUBJECT_NOT_A_PATIENT),
+        "conditional_subject": Malformed(
+            _with(subject={"reference": "Patient?identifier=x"}), Reason.SUBJECT_UNRESOLVED
+        ),
+        "two_times": Malformed(_with(effectiveInstant="2026-01-01T00:00:00Z"), Reason.TIME_AMBIGUOUS),
+        "no_time": Malformed(_with(effectiveDateTime=None), Reason.TIME_MISSING),
+        "a_day": Malformed(_at(lambda shown: {"effectiveDateTime": _local(shown)[:10]}), Reason.TIME_TOO_COARSE),
+        "no_zone": Malformed(_at(lambda shown: {"effectiveDateTime": _local(shown)[:19]}), Reason.TIME_NO_ZONE),
+        "no_such_day": Malformed(_with(effectiveDateTime="2026-02-30T08:00:00Z"), Reason.TIME_UNPARSEABLE),
+        "in_future": Malformed(
+            _at(lambda shown: {"effectiveDateTime": utc_time(shown.effective_us + IN_FUTURE_US)}), Reason.TIME_IN_FUTURE
+        ),
+        "two_systolics": Malformed(
+            _with_pressures(_twice_systolic),
+            Reason.COMPONENT_DUPLICATED,
+        ),
+        "a_rate_as_pressure": Malformed(_with_quantity(unit="/min", code="/min"), Reason.UNIT_MISMATCH),
+        "no_systolic": Malformed(
+            _with_pressures(lambda shown: [pressure(DIASTOLIC, shown.diastolic)]), Reason.SYSTOLIC_MISSING
+        ),
+        "no_diastolic": Malformed(
+            _with_pressures(lambda shown: [pressure(SYSTOLIC, shown.systolic)]), Reason.DIASTOLIC_MISSING
+        ),
+        "failed": Malformed(
+            _with_systolic(valueQuantity=None, dataAbsentReason=concept("error", "http://example.org/absent")),
+            Reason.COMPONENT_ABSENT,
+        ),
+        "text_value": Malformed(_with_systolic(valueQuantity=None, valueString="high"), Reason.VALUE_NOT_A_QUANTITY),
+        "comparator": Malformed(_with_quantity(comparator=">="), Reason.VALUE_HAS_COMPARATOR),
+        "quoted_number": Malformed(_with_quantity(value="142"), Reason.VALUE_NOT_NUMERIC),
+        "no_unit": Malformed(_with_quantity(unit=None, code=None), Reason.UNIT_MISSING),
+        "centimetres_of_water": Malformed(_with_quantity(unit="cmH2O", code="cm[H2O]"), Reason.UNIT_UNSUPPORTED),
+        "impossible_systolic": Malformed(_with_quantity(value=999), Reason.SYSTOLIC_OUT_OF_RANGE),
+        "impossible_diastolic": Malformed(
+            _with_pressures(lambda _: [pressure(SYSTOLIC, 290), pressure(DIASTOLIC, 250)]),
+            Reason.DIASTOLIC_OUT_OF_RANGE,
+        ),
+        "exchanged": Malformed(
+            _with_pressures(lambda _: [pressure(SYSTOLIC, 80), pressure(DIASTOLIC, 130)]),
+            Reason.SYSTOLIC_NOT_ABOVE_DIASTOLIC,
+        ),
+        "no_pulse": Malformed(
+            _with_pressures(lambda _: [pressure(SYSTOLIC, 122), pressure(DIASTOLIC, 120)]),
+            Reason.PULSE_PRESSURE_OUT_OF_RANGE,
+        ),
+    }
+)
+KINDS: Final = tuple(MALFORMED)
