@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -40,20 +40,18 @@ STYLE: Final[dict[Any, Any]] = {
 }
 
 
-def to_picture(figure: Figure) -> str:
-    """The figure as an SVG data address for an image element; the same figure always gives the same text."""
+def to_picture(draw: Callable[..., Figure], *values: Any) -> str:
+    """What `draw` makes of `values`, as an SVG data address for an image element; always the same text for the same."""
     content = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(content, format="svg", metadata={"Date": None})
+        draw(*values).savefig(content, format="svg", metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
 def panels(rows: int, columns: int, height_in: float, **options: Any) -> tuple[Figure, Sequence[Axes]]:
     """An empty figure of the report's width, and its axes row by row."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH_IN, height_in))
-        axes = figure.subplots(rows, columns, squeeze=False, **options)
-    return figure, list(axes.ravel())
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **options).ravel())
 
 
 def whisker(

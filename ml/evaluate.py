@@ -28,14 +28,15 @@ from ml.registry import current_version, load_bundle
 from ml.report import render_report
 from ml.storage import read_parts
 from ml.strata import HEADLINE, strata
-from ml.verdicts import SIMULATED, verdicts
+from ml.verdicts import ORACLE, SIMULATED, verdicts
+
+__all__ = ["ORACLE", "TEST", "TRACK", "UNREPAIRED", "bundle_risks", "evaluate", "evaluate_version"]
 
 Floats = NDArray[np.float64]
 Risks = Mapping[str, Floats]  # model -> (m, 3)
 
 TEST: Final = "test"
 TRACK: Final = "track"
-ORACLE: Final = "oracle"  # part: rows of unseen patients for which the oracle was asked; model: its risks
 UNREPAIRED: Final = "xgboost_unrepaired"  # the model's risks, calibrated, before they are made coherent
 RECORDED: Final = "patients on record"
 SCATTERED: Final = ("xgboost", "random_forest", ORACLE)

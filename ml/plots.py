@@ -17,7 +17,7 @@ from matplotlib.ticker import PercentFormatter
 from ml.drawing import COLOURS, GREY, MARKERS, VERDICT_STYLE, as_percent, line, panels, whisker
 from ml.quality import OURS
 from ml.strata import HEADLINE
-from ml.verdicts import rivals
+from ml.verdicts import ORACLE, rivals
 from ml.wording import HORIZON_ORDER, PART_NAMES, horizon_name, model_name, number, ordered
 
 Found = Mapping[str, Any]  # {horizon: what `evaluate_part` found in one stratum}
@@ -26,7 +26,7 @@ IN_DECISION: Final = ("xgboost", "champion", "last_value", "threshold_rule")
 IN_CALIBRATION: Final = ("xgboost_uncalibrated", "xgboost")
 LARGEST_DECISION_THRESHOLD: Final = 0.6
 LINEAR_TO: Final = 2.0  # of the axis of Brier differences, logarithmic beyond: close rivals and distant ones fit
-DIFFERENCE_TICKS: Final = (-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20)
+DIFFERENCE_TICKS: Final = (-100, -30, -10, -3, -1, 0, 1, 3, 10, 30)
 
 
 def differences(found: Found) -> Figure:
@@ -103,14 +103,14 @@ def distributions(found: Found) -> Figure:
 
 def scatter(points: Mapping[str, Any]) -> Figure:
     """Risks of single windows, a row per model: against the oracle where there is one, else against the outcome."""
-    models = [name for name in ordered(points[HORIZON_ORDER[0]]["models"]) if name != "oracle"]
+    models = [name for name in ordered(points[HORIZON_ORDER[0]]["models"]) if name != ORACLE]
     figure, axes = panels(len(models), 3, 3.3 * len(models), sharex=True, sharey=True)
     places = [(name, horizon) for name in models for horizon in HORIZON_ORDER]
     for axis, (name, horizon) in zip(axes, places, strict=True):
         _scatter_of(axis, points[horizon], name)
         axis.set(title=f"{model_name(name)}, {horizon_name(horizon)}", xlim=(0, 1), ylim=(-0.03, 1.03))
         as_percent(axis)
-    truth = "oracle's risk" if "oracle" in points[HORIZON_ORDER[0]]["models"] else "outcome (0 or 100 %, scattered)"
+    truth = "oracle's risk" if ORACLE in points[HORIZON_ORDER[0]]["models"] else "outcome (0 or 100 %, scattered)"
     for axis in axes[::3]:
         axis.set_ylabel(truth)
     for axis in axes[-3:]:
@@ -140,8 +140,9 @@ def alarms(found: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def subgroups(found: Mapping[str, Any], horizon: str) -> Figure:
-    """AUROC, ICI and the mean risk beside the observed rate, by subgroup, at one horizon."""
+def subgroups(found: Mapping[str, Any]) -> Figure:
+    """AUROC, ICI and the mean risk beside the observed rate, by subgroup, at the alert horizon."""
+    horizon = HORIZON_ORDER[0]
     names = list(found)[::-1]
     figure, axes = panels(1, 3, 0.9 + 0.3 * len(names), sharey=True)
     for place, name in enumerate(names):
@@ -159,7 +160,7 @@ def subgroups(found: Mapping[str, Any], horizon: str) -> Figure:
 
 def parts(found: Mapping[str, Any]) -> Figure:
     """AUROC, Brier skill and ICI on each part of the data, windows not in crisis, a marker per horizon."""
-    names = [name for name in PART_NAMES if name in found and name != "oracle"][::-1]
+    names = [name for name in PART_NAMES if name in found and name != ORACLE][::-1]
     figure, axes = panels(1, 3, 1.2 + 0.55 * len(names), sharey=True)
     styles = zip(HORIZON_ORDER, ("#0072B2", "#E69F00", "#009E73"), ("o", "s", "^"), (0.2, 0.0, -0.2), strict=True)
     for horizon, colour, marker, shift in styles:
@@ -196,7 +197,7 @@ def _largest_point(curves: Mapping[str, Any]) -> float:
 def _scatter_of(axis: Axes, points: Mapping[str, Any], name: str) -> None:
     outcome = np.array([np.nan if value is None else value for value in points["outcome"]], dtype=np.float64)
     risk = np.array(points["models"][name])
-    oracle = points["models"].get("oracle")
+    oracle = points["models"].get(ORACLE)
     jitter = np.random.default_rng(0).uniform(-0.03, 0.03, len(risk))
     truth = outcome + jitter if oracle is None else np.array(oracle)
     axis.plot([0, 1], [0, 1], color="black", linewidth=1)

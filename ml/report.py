@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import jinja2
+from matplotlib.figure import Figure
 
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from ml import plots, tables
@@ -48,22 +49,24 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         subgroups=tables.subgroups(evaluation["subgroups"]),
         about=_about(card),
-        pictures={name: to_picture(figure) for name, figure in _figures(evaluation).items()},
+        pictures=_pictures(evaluation),
     )
 
 
-def _figures(evaluation: Evaluation) -> dict[str, Any]:
+def _pictures(evaluation: Evaluation) -> dict[str, str]:
     calm = evaluation["parts"]["test"][HEADLINE]
-    figures = {
-        "differences": plots.differences(calm),
-        "calibration": plots.calibration(calm),
-        "decisions": plots.decisions(calm),
-        "distributions": plots.distributions(calm),
-        "scatter": plots.scatter(evaluation["scatter"]),
-        "parts": plots.parts(evaluation["parts"]),
-        "subgroups": plots.subgroups(evaluation["subgroups"], HORIZON_ORDER[0]),
+    drawings: dict[str, tuple[Callable[..., Figure], Any]] = {
+        "differences": (plots.differences, calm),
+        "calibration": (plots.calibration, calm),
+        "decisions": (plots.decisions, calm),
+        "distributions": (plots.distributions, calm),
+        "scatter": (plots.scatter, evaluation["scatter"]),
+        "parts": (plots.parts, evaluation["parts"]),
+        "subgroups": (plots.subgroups, evaluation["subgroups"]),
     }
-    return figures | ({"alarms": plots.alarms(evaluation["alarms"])} if _has_alarms(evaluation) else {})
+    if _has_alarms(evaluation):
+        drawings["alarms"] = (plots.alarms, evaluation["alarms"])
+    return {name: to_picture(draw, values) for name, (draw, values) in drawings.items()}
 
 
 def _has_alarms(evaluation: Evaluation) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ml.quality import OURS
 from ml.strata import HEADLINE
+from ml.verdicts import ORACLE, RELATIVES
 from ml.wording import (
     FIGURE_NAMES,
     HORIZON_ORDER,
@@ -22,11 +23,13 @@ from ml.wording import (
     with_interval,
 )
 
-QUALITY: Final = ("auroc", "auprc", "brier", "brier_skill", "ici", "slope")
+QUALITY: Final = ("auroc", "auprc", "brier", "brier_skill", "ici")
+ON_OTHER_DATA: Final = ("auroc", "brier_skill", "ici", "slope")
 MANDATED: Final = ("mae", "rmse", "r2")
 CALIBRATION: Final = ("ici", "e50", "e90", "slope", "intercept", "mean_risk")
 FOUR_DIGITS: Final = ("brier", "ici", "e50", "e90", "mean_risk")
 BEFORE_AND_AFTER: Final = ("xgboost", "xgboost_uncalibrated", "random_forest")
+IN_MANDATED: Final = ("xgboost", "random_forest", "logistic_regression", "last_value", "climatology")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def make_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], o
 def quality(found: Mapping[str, Any], horizon: str) -> Table:
     """All models at one horizon, with the paired difference to ours."""
     names = ordered(found["models"])
-    head = ["Model", *(FIGURE_NAMES[name] for name in QUALITY), "XGBoost minus it, Brier in thousandths", "XGBoost is"]
+    head = ["Model", *(FIGURE_NAMES[name] for name in QUALITY), "Brier difference, thousandths", "XGBoost is"]
     rows = [
         [model_name(name), *_figures(found["models"][name], QUALITY), *_comparison(found["differences"].get(name))]
         for name in names
@@ -85,8 +88,8 @@ def by_horizon(found: Mapping[str, Any], models: Sequence[str], figures: Sequenc
 
 
 def mandated(found: Mapping[str, Any]) -> Table:
-    """MAE, RMSE and R² of every model."""
-    return by_horizon(found, ordered(found[HORIZON_ORDER[0]]["models"]), MANDATED, "Errors against the outcome 0 or 1")
+    """MAE, RMSE and R² of the trained models and of the simplest."""
+    return by_horizon(found, IN_MANDATED, MANDATED, "Errors against the outcome 0 or 1")
 
 
 def calibration(found: Mapping[str, Any]) -> Table:
@@ -99,12 +102,12 @@ def gaps(found: Mapping[str, Any]) -> Table:
     rows = [
         [
             f"{horizon_name(horizon)}, from {model_name(base)}",
-            percent_interval(closed["expected"]),
-            percent_interval(closed["observed"]),
+            percent_interval(found[HEADLINE][horizon][base]["expected"]),
+            percent_interval(found[HEADLINE][horizon][base]["observed"]),
         ]
         for horizon in HORIZON_ORDER
-        for base, closed in found[HEADLINE][horizon].items()
-        if not base.startswith(OURS)
+        for base in ordered(found[HEADLINE][horizon])
+        if base not in RELATIVES
     ]
     return make_table("Share of the gap to the oracle that is closed", ["From", "Expected", "From outcomes"], rows)
 
@@ -117,22 +120,20 @@ def parts(found: Mapping[str, Any]) -> Table:
             horizon_name(horizon),
             f"{judged['rows']:,}",
             f"{judged['events']:,}",
-            *_figures(judged["models"][OURS], QUALITY),
+            *_figures(judged["models"][OURS], ON_OTHER_DATA),
             _not_beaten(judged["differences"]),
         ]
         for part in PART_NAMES
-        if part in found
+        if part in found and part != ORACLE
         for horizon, judged in ((horizon, found[part][HEADLINE][horizon]) for horizon in HORIZON_ORDER)
     ]
-    head = ["Part", "Horizon", "Windows", "Events", *(FIGURE_NAMES[name] for name in QUALITY), "Not better than"]
+    head = ["Part", "Horizon", "Windows", "Events", *(FIGURE_NAMES[name] for name in ON_OTHER_DATA), "Not better than"]
     return make_table("XGBoost on other data, windows not in crisis at t", head, rows)
 
 
 def _not_beaten(differences: Mapping[str, Any]) -> str:
-    names = [
-        name for name in ordered(differences) if differences[name]["verdict"] != "better" and not name.startswith(OURS)
-    ]
-    return ", ".join(model_name(name) for name in names if name != "oracle") or "none"
+    rivals = [name for name in ordered(differences) if name not in (*RELATIVES, ORACLE)]
+    return ", ".join(model_name(name) for name in rivals if differences[name]["verdict"] != "better") or "none"
 
 
 def alarms(found: Mapping[str, Any]) -> Table:

@@ -31,16 +31,16 @@ FIGURE_NAMES: Final = {
     "auprc": "AUPRC",
     "brier": "Brier",
     "brier_skill": "Brier skill",
-    "log_loss": "log loss",
+    "log_loss": "Log loss",
     "ici": "ICI",
     "e50": "E50",
     "e90": "E90",
-    "slope": "slope",
-    "intercept": "intercept",
+    "slope": "Slope",
+    "intercept": "Intercept",
     "mae": "MAE",
     "rmse": "RMSE",
     "r2": "R²",
-    "mean_risk": "mean risk",
+    "mean_risk": "Mean risk",
 }
 HORIZON_ORDER: Final = ("6h", "24h", "1h")  # the alert horizon first
 NONE: Final = "\N{EN DASH}"
