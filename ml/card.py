@@ -56,15 +56,15 @@ IN_CARD: Final = ("auroc", "auprc", "brier", "brier_skill", "ici", "slope", "mae
 def make_card(
     *,
     data: Mapping[str, Any],
-    rows: Mapping[str, Any],
+    rows: Mapping[str, Dataset],
     parameters: Mapping[str, Any],
     evaluation: Mapping[str, Any],
     calibration: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Plain values about a trained model.
 
-    `data` tells how the data were made or collected, `rows` is what `count_rows` gives, `parameters` are those of
-    training with seeds, `evaluation` is what `ml.evaluate.evaluate` gives, `calibration` describes the calibrators.
+    `data` tells how the data were made or collected, `rows` are the parts, to be counted, `parameters`
+    those of training with seeds, `evaluation` is what `ml.evaluate.evaluate` gives, `calibration` describes the calibrators.
     """
     return {
         "purpose": PURPOSE,
@@ -73,7 +73,7 @@ def make_card(
         "target": _target(),
         "features": _features(),
         "data": dict(data),
-        "rows": dict(rows),
+        "rows": {name: _count(part) for name, part in rows.items() if len(part)},
         "parameters": dict(parameters),
         "calibration": dict(calibration),
         "verdicts": evaluation["verdicts"],
@@ -87,12 +87,8 @@ def make_card(
     }
 
 
-def count_rows(parts: Mapping[str, Dataset]) -> dict[str, Any]:
-    """Rows, patients, events and censored share by horizon of each part that has rows."""
-    return {name: _count(part) for name, part in parts.items() if len(part)}
-
-
 def _count(part: Dataset) -> dict[str, Any]:
+    """Rows, patients, events and censored share by horizon."""
     events, censored = np.nansum(part.targets, axis=0), np.isnan(part.targets).mean(axis=0)
     horizons = [f"{horizon_h}h" for horizon_h in HORIZONS_H]
     return {

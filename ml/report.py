@@ -49,6 +49,7 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         subgroups=tables.subgroups(evaluation["subgroups"]),
         about=_about(card),
+        checks=tables.checks(card["decision"]) if card.get("decision") else None,
         pictures=_pictures(evaluation),
     )
 
@@ -122,7 +123,9 @@ def render_card(card: Card, evaluation: Evaluation) -> str:
         "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),
         "Coherence of the horizons": _coherence(evaluation["coherence"]),
         "Known failures": "\n".join(f"- {sentence}" for sentence in card["known_failures"]),
-        "Approval": str(card["approval"]),
+        "Approval": "\n\n".join(
+            [*([to_markdown(tables.checks(card["decision"]))] if card.get("decision") else []), str(card["approval"])]
+        ),
     }
     title = f"# Model card {card.get('version', '')}".rstrip()
     return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"

@@ -201,6 +201,16 @@ def data_rows(rows: Mapping[str, Any]) -> Table:
     return make_table("Rows of each part", head, body)
 
 
+def checks(decision: Mapping[str, Any]) -> Table:
+    """The rule by which a model goes into service, check by check (`ml.gates.Decision.to_json`)."""
+    rows = [
+        [check["name"].replace("_", " "), "passed" if check["passed"] else "failed", check["detail"]]
+        for check in decision["checks"]
+    ]
+    answer = "it may go into service" if decision["promote"] else "the version in service stays"
+    return make_table(f"The rule of promotion: {answer}", ["Check", "Result", "Why"], rows)
+
+
 def plain_values(title: str, values: Mapping[str, Any]) -> Table:
     """Names and values, as of parameters."""
     rows = [[name.replace("_", " "), _text(value)] for name, value in values.items()]
