@@ -160,7 +160,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {f"BP_{name.upper()}": str(value) for name, value in values.items()}
 
 
-def publish_model(model_dir: Path, seed: int = 0, created_at: Any = RECENTLY) -> str:
+def publish_model(model_dir: Path, seed: int = 0, created_at: Any = RECENTLY, **more: Any) -> str:
     """Publish a small model that is trained on noise but rises with the higher of the two newest systolic pressures."""
     random = np.random.default_rng(seed)
     features = random.normal(130, 20, (2_000, len(FEATURE_NAMES))).astype(np.float32)
@@ -173,7 +173,7 @@ def publish_model(model_dir: Path, seed: int = 0, created_at: Any = RECENTLY) ->
         parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "seed": seed}
         boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, label), num_boost_round=20)
     version = save_bundle(
-        model_dir, boosters, UNCALIBRATED, {}, golden_features=features[:3], created_at=created_at, parent=None
+        model_dir, boosters, UNCALIBRATED, {}, golden_features=features[:3], created_at=created_at, parent=None, **more
     )
     publish(model_dir, version, by="tests", why="a test needs a model", at=created_at)
     return version

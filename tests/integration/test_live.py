@@ -1,4 +1,4 @@
-"""The stream while it runs: models are swapped under it, Elasticsearch goes away, and it stops when it is told to."""
+"""The stream while it runs: Elasticsearch goes away, and it stops when it is told to. Models: see test_models_live."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jobs.stream import run
 from tests.clock import RECENTLY, at
 from tests.factories import observation, payload
 from tests.integration.conftest import ELASTICSEARCH_HEAP
-from tests.integration.pipeline import Pipeline, publish_model
+from tests.integration.pipeline import Pipeline
 
 pytestmark = pytest.mark.integration
 
@@ -72,27 +72,6 @@ def newest(pipeline: Pipeline) -> str:
 
 def minute_text(minute: float) -> str:
     return (RECENTLY + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def test_published_model_is_in_service_from_the_next_micro_batch_and_a_damaged_one_never(pipeline: Pipeline) -> None:
-    first = next(path.name for path in pipeline.settings.model_dir.iterdir() if path.is_dir())
-    with running(pipeline):
-        # 1. the first model scores
-        send(pipeline, 0, 15, 30)
-        wait_until(lambda: newest(pipeline) == minute_text(30))
-        # 2. another one is published and scores what comes next
-        second = publish_model(pipeline.settings.model_dir, seed=5)
-        send(pipeline, 45)
-        wait_until(lambda: newest(pipeline) == minute_text(45))
-        # 3. a third one is damaged after its publication: the second goes on
-        third = publish_model(pipeline.settings.model_dir, seed=6)
-        (pipeline.settings.model_dir / third / "h1.ubj").write_bytes(b"damaged")
-        send(pipeline, 60)
-        wait_until(lambda: newest(pipeline) == minute_text(60))
-    versions = {document["@timestamp"]: document["model_version"] for document in pipeline.predictions().values()}
-    assert versions[minute_text(30)] == first
-    assert versions[minute_text(45)] == second
-    assert versions[minute_text(60)] == second
 
 
 def test_nothing_is_lost_while_elasticsearch_is_away(

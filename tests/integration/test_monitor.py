@@ -1,0 +1,184 @@
+"""The monitor on documents that the stream wrote finds what a plain computation on the same documents finds."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.errors import UserError
+from embedded.services import Addresses
+from jobs.indices import MODEL_MONITORING
+from jobs.monitor import monitor
+from jobs.sinks import connect
+from ml import drift
+from ml.features import FEATURE_NAMES
+from tests.clock import RECENTLY
+from tests.factories import observation, payload
+from tests.integration.pipeline import Document, Pipeline, build_settings, delete_documents, publish_model
+
+pytestmark = pytest.mark.integration
+
+PATIENTS = 8
+STEPS = 72  # of half an hour: the 24 h outcome of the first ones is known, that of the last ones is not
+STEPS_A_BATCH = 8
+NOW = (RECENTLY + timedelta(days=1)).replace(hour=23)
+GAPS_H = {1: 0.5, 6: 2.0, 24: 8.0}
+
+
+def when(step: int) -> str:
+    return (RECENTLY + timedelta(minutes=30 * step)).isoformat()
+
+
+def sent(seed: int) -> Iterator[tuple[str, bytes]]:
+    """Readings of all patients in order of time, some of which are retracted or corrected at the end."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation
+    for step in range(STEPS):
+        for patient in range(PATIENTS):
+            systolic = chance.gauss(135 + 5 * patient, 12) + (30 if chance.random() < 0.1 else 0)
+            yield reading(patient, step, systolic=round(systolic))
+    yield reading(7, 40, status="entered-in-error")
+    yield reading(0, 20, status="corrected", systolic=195)
+
+
+def reading(patient: int, step: int, **changes: Any) -> tuple[str, bytes]:
+    subject = {"reference": f"Patient/p-{patient}"}
+    common = {"subject": subject, "effectiveDateTime": when(step), "id": f"bp-{patient}-{step}"}
+    return f"p-{patient}", payload(observation(diastolic=80, **(common | changes)))
+
+
+def drift_reference() -> bytes:
+    random_rows = np.random.default_rng(1).normal(150, 15, (500, len(FEATURE_NAMES))).astype(np.float32)
+    return json.dumps(drift.to_json(drift.make_reference(random_rows))).encode()
+
+
+@pytest.fixture(scope="module")
+def judged(services: Addresses, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A stream that has run in small micro-batches, by two models, and has been judged."""
+    settings = build_settings(services, tmp_path_factory.mktemp("monitor"))
+    settings = settings.model_copy(update={"max_offsets_per_trigger": PATIENTS * STEPS_A_BATCH})
+    publish_model(settings.model_dir, files={"drift.json": drift_reference()})
+    delete_documents(connect(settings))
+    pipeline = Pipeline(settings, spark)
+    messages = list(sent(seed=11))
+    half = len(messages) // 2
+    pipeline.send_all(messages[:half], partition=0)
+    pipeline.drain()
+    publish_model(settings.model_dir, seed=5)
+    pipeline.send_all(messages[half:], partition=0)
+    pipeline.drain()
+    monitor(spark, settings, days=3, now=NOW)
+    return pipeline
+
+
+def monitoring(pipeline: Pipeline) -> dict[str, Document]:
+    pipeline.client.indices.refresh(index=MODEL_MONITORING)
+    found = pipeline.client.search(index=MODEL_MONITORING, size=10_000)
+    return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
+
+
+def moment(document: Document) -> datetime:
+    return datetime.fromisoformat(document["@timestamp"])
+
+
+def outcome(prediction: Document, observations: list[Document], horizon_h: int) -> bool | None:
+    """The rule of the targets, word for word."""
+    mine = sorted(moment(one) for one in observations if one["patient_id"] == prediction["patient_id"])
+    begin = moment(prediction)
+    end = begin + timedelta(hours=horizon_h)
+    if mine[-1] < end:
+        return None
+    if any(
+        begin < moment(one) <= end and (one["systolic"] >= 180 or one["diastolic"] >= 120)
+        for one in observations
+        if one["patient_id"] == prediction["patient_id"]
+    ):
+        return True
+    marks = [begin, *(instant for instant in mine if begin < instant <= end), end]
+    longest = max(later - earlier for earlier, later in pairwise(marks))
+    return False if longest <= timedelta(hours=GAPS_H[horizon_h]) else None
+
+
+def expected(pipeline: Pipeline) -> dict[str, tuple[list[float], list[bool]]]:
+    """Risks and outcomes by what a document is about."""
+    observations = [one for one in pipeline.observations().values() if one["status"] != "entered-in-error"]
+    groups: dict[str, tuple[list[float], list[bool]]] = defaultdict(lambda: ([], []))
+    for prediction in pipeline.predictions().values():
+        for horizon_h in GAPS_H:
+            followed = outcome(prediction, observations, horizon_h)
+            if followed is None:
+                continue
+            crisis = prediction["systolic"] >= 180 or prediction["diastolic"] >= 120
+            for stratum in ("all", "in_crisis" if crisis else "not_in_crisis"):
+                day = prediction["@timestamp"][:10]
+                risks, outcomes = groups[f"{prediction['model_version']}|{horizon_h}h|{stratum}|{day}"]
+                risks.append(prediction[f"critical_risk_{horizon_h}h"])
+                outcomes.append(followed)
+    return dict(groups)
+
+
+def area(risks: list[float], outcomes: list[bool]) -> float:
+    """AUROC, -1 where it does not exist."""
+    high = [risk for risk, followed in zip(risks, outcomes, strict=True) if followed]
+    low = [risk for risk, followed in zip(risks, outcomes, strict=True) if not followed]
+    pairs = [(one > other) + (one == other) / 2 for one in high for other in low]
+    return float(np.mean(pairs)) if pairs else -1.0
+
+
+def test_live_figures_are_those_of_a_plain_computation(judged: Pipeline) -> None:
+    found = {id_: one for id_, one in monitoring(judged).items() if one["kind"] == "quality"}
+    plain = expected(judged)
+    assert set(found) == set(plain)
+    for id_, (risks, outcomes) in plain.items():
+        told = found[id_]
+        assert (told["rows"], told["events"]) == (len(risks), sum(outcomes))
+        assert told["brier"] == pytest.approx(np.mean(np.square(np.subtract(risks, outcomes))), rel=1e-4)
+        assert told["mean_risk"] == pytest.approx(np.mean(risks), rel=1e-4)
+        assert (-1 if told["auroc"] is None else told["auroc"]) == pytest.approx(area(risks, outcomes), rel=1e-4)
+        assert sum(told["level_events"].values()) == sum(outcomes)
+    versions = {one["model_version"] for one in found.values()}
+    assert len(versions) == 2
+    assert sum(one["events"] for one in found.values()) > 20
+
+
+def test_drift_is_told_for_the_version_that_knows_its_training_data(judged: Pipeline) -> None:
+    told = [one for one in monitoring(judged).values() if one["kind"] == "drift"]
+    first = min(one["model_version"] for one in judged.predictions().values())
+    mine = [one for one in judged.predictions().values() if one["model_version"] == first]
+    assert {one["model_version"] for one in told} == {first}
+    for day in {one["@timestamp"][:10] for one in mine}:
+        of_day = {one["feature"]: one for one in told if one["@timestamp"][:10] == day}
+        assert set(of_day) == set(FEATURE_NAMES)
+        assert {one["rows"] for one in of_day.values()} == {sum(one["@timestamp"][:10] == day for one in mine)}
+        assert of_day["hours_before_newest_lag00"]["drift"] == "strong"
+
+
+def test_repetition_changes_nothing_but_the_time_of_judging(judged: Pipeline, spark: SparkSession) -> None:
+    def without_time() -> dict[str, Document]:
+        return {id_: {**one, "judged_at": ""} for id_, one in monitoring(judged).items()}
+
+    before = without_time()
+    monitor(spark, judged.settings, days=3, now=NOW + timedelta(seconds=5))
+    assert without_time() == before
+
+
+def test_days_before_the_asked_ones_are_left_alone(judged: Pipeline, spark: SparkSession) -> None:
+    judged.client.indices.delete(index=MODEL_MONITORING, ignore_unavailable=True)
+    monitor(spark, judged.settings, days=0, now=NOW)
+    assert {one["@timestamp"][:10] for one in monitoring(judged).values()} <= {f"{NOW:%Y-%m-%d}"}
+
+
+def test_nothing_to_judge_is_said_in_one_sentence(services: Addresses, spark: SparkSession, tmp_path: Path) -> None:
+    settings = build_settings(services, tmp_path)
+    delete_documents(connect(settings))
+    with pytest.raises(UserError, match="no index blood-pressure-predictions"):
+        monitor(spark, settings, days=3, now=NOW)
