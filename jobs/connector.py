@@ -18,7 +18,7 @@ from jobs.sinks import connect
 
 SOURCE: Final = "org.elasticsearch.spark.sql"
 MATCH_ALL: Final[Mapping[str, Any]] = {"match_all": {}}
-DEFAULT_PORTS: Final = {"http": 9200, "https": 443}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}  # as the official client has them
 FIXED: Final = {
     "es.nodes.wan.only": "true",  # the addresses that nodes tell of themselves may not be reachable
     "es.mapping.date.rich": "false",  # dates as the text in the document, not as the JVM's local times

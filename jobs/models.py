@@ -7,45 +7,49 @@ from pathlib import Path
 
 from pyspark import Broadcast, SparkContext
 
+from ml.pointer import Promotion, read_pointer
 from ml.prediction import Bundle
-from ml.registry import BundleError, current_version, load_bundle
+from ml.registry import BundleError, load_bundle
 
 log = logging.getLogger(__name__)
 
 
 class ServingModel:
-    """Follows ``models/current.json``; a bundle that cannot be used is refused and the one in service stays."""
+    """Follows ``models/current.json``; a bundle that cannot be used is refused and the one in service stays.
+
+    A refused version is not tried again until it is published again.
+    """
 
     def __init__(self, context: SparkContext, model_dir: Path) -> None:
         self._context = context
         self._model_dir = model_dir
-        self._refused: str | None = None
-        self._broadcast = self._load(self._published())
+        self._refused: Promotion | None = None
+        self._broadcast = self._load(self._published().version)
 
     def current(self) -> Broadcast[Bundle]:
         """The bundle for the micro-batch that starts now."""
         try:
-            version = self._published()
-            if version not in (self._broadcast.value.version, self._refused):
-                self._swap(version)
+            promotion = self._published()
+            if promotion.version != self._broadcast.value.version and promotion != self._refused:
+                self._swap(promotion)
         except BundleError as error:
             self._refuse(str(error))
         return self._broadcast
 
-    def _published(self) -> str:
-        version = current_version(self._model_dir)
-        if version is None:
+    def _published(self) -> Promotion:
+        promotion = read_pointer(self._model_dir)
+        if promotion is None:
             raise BundleError(f"There is no model in {self._model_dir}. Train one first: ./spark-submit.sh retrain.")
-        return version
+        return promotion
 
-    def _swap(self, version: str) -> None:
+    def _swap(self, promotion: Promotion) -> None:
         try:
-            successor = self._load(version)
+            successor = self._load(promotion.version)
         except BundleError:
-            self._refused = version
+            self._refused = promotion
             raise
         self._broadcast.unpersist()
-        log.info("model %s replaces %s", version, self._broadcast.value.version)
+        log.info("model %s replaces %s", promotion.version, self._broadcast.value.version)
         self._broadcast, self._refused = successor, None
 
     def _load(self, version: str) -> Broadcast[Bundle]:

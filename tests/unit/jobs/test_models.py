@@ -131,6 +131,22 @@ def test_good_model_after_a_refused_one_is_accepted(context: FakeContext, tmp_pa
     assert [one.unpersisted for one in context.broadcasts] == [True, False]
 
 
+def test_refused_model_is_tried_again_once_it_is_mended_and_published_again(
+    context: FakeContext, tmp_path: Path
+) -> None:
+    publish_new(tmp_path, day=0)
+    model = serve(context, tmp_path)
+    bad = publish_new(tmp_path, day=1)
+    booster = tmp_path / bad / "h24.ubj"
+    content = booster.read_bytes()
+    booster.unlink()
+    model.current()
+    booster.write_bytes(content)
+    assert model.current().value.version != bad
+    publish_small(tmp_path, bad, at=CREATED_AT + timedelta(days=2))
+    assert model.current().value.version == bad
+
+
 @pytest.mark.parametrize("change", ["removed", "cut"])
 def test_pointer_that_is_lost_while_the_stream_runs_changes_nothing(
     context: FakeContext, tmp_path: Path, change: str
