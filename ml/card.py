@@ -63,8 +63,8 @@ def make_card(
 ) -> dict[str, Any]:
     """Plain values about a trained model.
 
-    `data` tells how the data were made or collected, `rows` are the parts, to be counted, `parameters`
-    those of training with seeds, `evaluation` is what `ml.evaluate.evaluate` gives, `calibration` describes the calibrators.
+    `data` tells how the data were made or collected, `rows` are the parts, to be counted, `parameters` those of
+    training with seeds. `evaluation` is what `ml.evaluate.evaluate` gives, `calibration` describes the calibrators.
     """
     return {
         "purpose": PURPOSE,
