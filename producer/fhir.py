@@ -99,12 +99,12 @@ def _component(code: msgspec.Raw, millimetres: int) -> _Component:
     return _Component(code, _Quantity(millimetres, "mmHg", UCUM, "mm[Hg]"))
 
 
-def local_time(effective_us: int, utc_offset_minutes: int) -> str:
-    """A FHIR dateTime of full precision by the clock of a zone so many minutes east of Greenwich."""
+def local_time(effective_us: int, utc_offset_minutes: int, precision: str = "auto") -> str:
+    """A FHIR dateTime by the clock of a zone so many minutes east of Greenwich; `precision` as in `isoformat`."""
     zone = timezone(timedelta(minutes=utc_offset_minutes))
-    return (EPOCH + timedelta(microseconds=effective_us)).astimezone(zone).isoformat()
+    return (EPOCH + timedelta(microseconds=effective_us)).astimezone(zone).isoformat(timespec=precision)
 
 
-def utc_time(effective_us: int) -> str:
+def utc_time(effective_us: int, precision: str = "auto") -> str:
     """A FHIR dateTime or instant in UTC, with ``Z``."""
-    return local_time(effective_us, 0).replace("+00:00", "Z")
+    return local_time(effective_us, 0, precision).replace("+00:00", "Z")

@@ -126,11 +126,11 @@ def order(shown: Shown, variant: int) -> list[Part]:
 
 
 def times(shown: Shown, variant: int) -> list[Part]:
-    """The instant in other spellings: UTC, milliseconds, odd zones, an instant, a short period that ends at it."""
+    """The instant in other spellings: UTC, fractions of a second, odd zones, a short period that ends at it."""
     us = shown.effective_us
     spellings: Sequence[Json] = (
         {"effectiveDateTime": utc_time(us)},
-        {"effectiveDateTime": utc_time(us).replace("Z", ".000Z")},
+        {"effectiveDateTime": utc_time(us, "microseconds")},
         {"effectiveDateTime": local_time(us, 345)},
         {"effectiveDateTime": local_time(us, -570)},
         {"effectiveDateTime": None, "effectiveInstant": utc_time(us)},

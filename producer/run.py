@@ -18,13 +18,13 @@ from producer.outbox import open_outbox
 from producer.pacing import Pacer
 from producer.position import Identity, Position, load_position, store_position
 from producer.sender import Sender
+from producer.simulation import SECOND_US
 from producer.tally import Tally
 
 REPORT_EVERY_S: Final = 5.0
 PAUSE_S: Final = 0.1
 LAST_FLUSH_S: Final = 5.0
 PACED_SLICE_S: Final = 0.5  # as much is sent at a stretch, so that a stop request is met soon
-SECOND_US: Final = 1_000_000
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def choose_start(
     and is sent at once. What became due while the producer was away is sent too, but not beyond that reach.
     """
     clock_start_us = now_us - history_us if speed > 1 else now_us
-    oldest_us = clock_start_us - history_us
+    oldest_us = (clock_start_us - history_us) // SECOND_US * SECOND_US
     if stored is None or stored.identity != identity:
         reason = "no stored position" if stored is None else "the stored position belongs to other arguments"
         return Start(oldest_us, oldest_us, clock_start_us), f"Starting afresh at {_utc(oldest_us)}: {reason}."

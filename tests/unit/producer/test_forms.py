@@ -38,6 +38,12 @@ def test_the_intake_reads_the_same_patient_instant_and_pressures_in_every_form(f
     assert {reading.effective_us for reading in rest} <= {EFFECTIVE_US}
 
 
+@pytest.mark.parametrize("variant", SPELLINGS)
+def test_an_instant_with_a_fraction_of_a_second_is_spelt_exactly(variant: int) -> None:
+    shown = SHOWN._replace(effective_us=EFFECTIVE_US - 123_456)
+    assert [reading.effective_us for reading in readings_of("times", variant, shown)] == [shown.effective_us]
+
+
 @pytest.mark.parametrize("pressures", [(50, 20), (300, 120), (117, 53), (220, 200)])
 def test_kilopascals_come_back_as_the_same_millimetres(pressures: tuple[int, int]) -> None:
     shown = SHOWN._replace(systolic=pressures[0], diastolic=pressures[1])

@@ -26,6 +26,10 @@ def test_a_first_run_sends_the_history_and_lives_from_now() -> None:
     assert start() == Start(NOW_US - DAY_US, NOW_US - DAY_US, NOW_US)
 
 
+def test_the_first_tick_is_at_a_whole_second_as_cuffs_tell_them() -> None:
+    assert start(now_us=NOW_US + 123_456).epoch_us == NOW_US - DAY_US
+
+
 def test_a_fast_first_run_begins_its_clock_one_history_ago_with_another_history_before_it() -> None:
     assert start(speed=60) == Start(NOW_US - 2 * DAY_US, NOW_US - 2 * DAY_US, NOW_US - DAY_US)
 
