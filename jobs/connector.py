@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -25,6 +26,11 @@ FIXED: Final = {
     "es.scroll.size": "5000",
 }
 
+REDACTION: Final = "spark.sql.redaction.string.regex"  # plans, which Spark shows and logs, hold all options
+SECRETS: Final = r"(?i)es\.net\.http\.(auth\.pass|header\.Authorization) -> .*?(?=, es\.|\),org\.)"
+TRUST_STORE: Final = "elasticsearch-ca.p12"
+TRUST_STORE_WORD: Final = "changeit"  # Java wants one; certificates of authorities are no secret
+
 
 def read_index(
     spark: SparkSession,
@@ -39,8 +45,10 @@ def read_index(
     """
     if not connect(settings).indices.exists(index=index):
         raise UserError(f"There is no index {index} in {settings.elasticsearch_url} yet. Let the stream run first.")
+    spark.conf.set(REDACTION, SECRETS)
     options = {
         **connection_options(settings),
+        **_trust(spark, settings),
         **FIXED,
         "es.query": json.dumps({"query": query}),
         "es.read.field.include": ",".join(fields),
@@ -54,6 +62,33 @@ def connection_options(settings: Settings) -> dict[str, str]:
     options = {"es.nodes": str(url.hostname), "es.port": str(url.port or DEFAULT_PORTS[url.scheme])}
     tls = {"es.net.ssl": "true"} if url.scheme == "https" else {}
     return {**options, **tls, **_path(url), **_credentials(settings)}
+
+
+def _trust(spark: SparkSession, settings: Settings) -> dict[str, str]:
+    """The trust store that Java needs, made from the certificates in `BP_ELASTICSEARCH_CA`."""
+    if settings.elasticsearch_ca is None:
+        return {}
+    store = settings.local_dir / TRUST_STORE
+    write_trust_store(spark, settings.elasticsearch_ca, store)
+    return {"es.net.ssl.truststore.location": store.as_uri(), "es.net.ssl.truststore.pass": TRUST_STORE_WORD}
+
+
+def write_trust_store(spark: SparkSession, certificates: Path, store: Path) -> None:
+    """Write the certificates of a PEM file as a PKCS #12 trust store."""
+    context: Any = spark.sparkContext
+    java = context._jvm.java
+    word = context._gateway.new_array(context._jvm.char, len(TRUST_STORE_WORD))
+    for place, letter in enumerate(TRUST_STORE_WORD):
+        word[place] = letter
+    trusted = java.security.KeyStore.getInstance("PKCS12")
+    trusted.load(None, None)
+    pem = java.io.ByteArrayInputStream(certificates.read_bytes())
+    for number, one in enumerate(java.security.cert.CertificateFactory.getInstance("X.509").generateCertificates(pem)):
+        trusted.setCertificateEntry(f"authority-{number}", one)
+    store.parent.mkdir(parents=True, exist_ok=True)
+    file = java.io.FileOutputStream(str(store))
+    trusted.store(file, word)
+    file.close()
 
 
 def _path(url: SplitResult) -> dict[str, str]:
