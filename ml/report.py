@@ -90,7 +90,7 @@ def _stratum(name: str, found: Mapping[str, Any]) -> tuple[str, Sequence[tables.
 
 
 def _about(card: Card) -> list[tables.Table]:
-    """Where the model comes from, as far as the card tells."""
+    """Where the model comes from, as far as the card tells in the way of `ml.card`."""
     titles = {
         "target": "What is predicted",
         "data": "Data",
@@ -98,7 +98,9 @@ def _about(card: Card) -> list[tables.Table]:
         "parameters": "Training",
         "calibration": "Calibrators",
     }
-    shown = [tables.plain_values(title, card[name]) for name, title in titles.items() if card.get(name)]
+    shown = [
+        tables.plain_values(title, card[name]) for name, title in titles.items() if isinstance(card.get(name), Mapping)
+    ]
     return [*([tables.data_rows(card["rows"])] if card.get("rows") else []), *shown]
 
 
