@@ -55,7 +55,7 @@ def shortcomings(horizon: str, found: Horizon, where: str = "") -> Iterator[str]
     if ici is not None and ici > CALIBRATED_ICI:
         yield f"{when} its risks are off by {number(ici)} on average (ICI), more than the {CALIBRATED_ICI} aimed at."
     if slope is not None and not SLOPES[0] <= slope <= SLOPES[1]:
-        said = "too extreme" if slope < 1 else "too timid"
+        said = "too timid" if slope > 1 else "too extreme" if slope > 0 else "the wrong way round"
         yield f"{when} its risks are {said}: the calibration slope is {with_interval(ours['slope'], 2)}."
     if found["events"] < FEW_EVENTS:
         yield f"{when} only {found['events']} of {found['rows']:,} windows had a crisis: the figures are uncertain."

@@ -56,6 +56,12 @@ def test_bad_calibration_is_a_doubt() -> None:
     ]
 
 
+@pytest.mark.parametrize(("slope", "said"), [(-0.5, "the wrong way round"), (0.79, "too extreme"), (1.21, "too timid")])
+def test_a_slope_far_from_one_is_named(slope: float, said: str) -> None:
+    (doubt,) = doubts(evaluation(figures={"slope": {"value": slope, "low": slope, "high": slope}}))
+    assert f"its risks are {said}" in doubt
+
+
 def test_few_events_are_a_doubt() -> None:
     (doubt,) = doubts(evaluation("1h", events=12, rows=9000))
     assert doubt == "At 1 h only 12 of 9,000 windows had a crisis: the figures are uncertain."
