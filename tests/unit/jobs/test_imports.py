@@ -19,6 +19,7 @@ MODULES = (
     "jobs.indices",
     "jobs.ingest",
     "jobs.observations",
+    "jobs.replay",
     "jobs.windows",
     "ml.features",
 )

@@ -5,7 +5,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-MODULES = ("ml.card", "ml.metrics", "ml.prediction", "ml.registry", "ml.training_data", "producer.run")
+MODULES = (
+    "ml.card",
+    "ml.labels",
+    "ml.metrics",
+    "ml.prediction",
+    "ml.registry",
+    "ml.simulated",
+    "ml.storage",
+    "producer.run",
+)
 
 
 def test_models_and_simulator_work_where_there_is_no_spark() -> None:
