@@ -65,6 +65,7 @@ def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -
     predictions = read_predictions(spark, settings, since_us).cache()
     bodies = [*_quality(spark, settings, predictions, since_us, now_us)]
     bodies += _drift(spark, settings, predictions, since_us, now_us)
+    predictions.unpersist()
     client = connect(settings)
     put_templates(client)
     write(client, [Operation("index", MODEL_MONITORING, id_, body) for id_, body in bodies])
