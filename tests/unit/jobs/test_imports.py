@@ -18,6 +18,7 @@ MODULES = (
     "jobs.fhir.message",
     "jobs.indices",
     "jobs.ingest",
+    "jobs.judging",
     "jobs.observations",
     "jobs.replay",
     "jobs.windows",

@@ -7,6 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = (
     "ml.card",
+    "ml.drift",
+    "ml.explanation",
+    "ml.gates",
     "ml.labels",
     "ml.metrics",
     "ml.prediction",
