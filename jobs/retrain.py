@@ -1,178 +1,129 @@
-"""Batch job: train one booster per horizon on simulated patients, then save and publish a new model bundle.
+"""Batch job: train a challenger, judge it and the model in service on the same patients, promote only the better.
 
-Submitted by ``./spark-submit.sh retrain``. Each fit is a barrier stage: it needs all its task slots at once, so this
-runs as an application of its own, never inside the stream.
+Submitted by ``./spark-submit.sh retrain``. The steps: collect rows, search parameters, fit, calibrate, judge beside
+baselines and champion, save the bundle with its report, and decide by the rule of `ml.gates`. ``--promote VERSION`` and
+``--rollback`` only move the pointer.
 """
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import logging
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from pathlib import Path
+from typing import Final, get_args
 
-import numpy as np
-import pyarrow as pa
-import xgboost
-from pyspark.sql import DataFrame, SparkSession
-from xgboost.spark import SparkXGBRegressor
+from pyspark.sql import SparkSession
 
-from conf.clinical import HORIZONS_H
-from conf.errors import UserError, run_main
+from conf.errors import run_main
 from conf.settings import Settings, load_settings
-from ml.calibration import UNCALIBRATED
-from ml.card import headline, make_card
-from ml.features import FEATURE_NAMES
-from ml.prediction import Bundle, Predictor, booster_bytes
-from ml.registry import current_version, publish, save_bundle
-from ml.training_data import Dataset, Design, make_dataset, split_by_patient
+from jobs.challenger import champion_of, judge, save, train
+from jobs.collecting import Collection, Source, collect, require_both_outcomes
+from jobs.rivals import FOREST_ROWS, Rivalry
+from ml.gates import Decision, decide
+from ml.monotone import check_monotone
+from ml.prediction import Predictor
+from ml.registry import publish, rollback
+from ml.simulated import Design
+from ml.storage import read_parts
 
-MOST_WORKERS: Final = 4
-FIT_TIMEOUT_S: Final = 600.0
-GOLDEN_ROWS: Final = 5
-NATURAL_PATIENTS: Final = 1000
-RISING: Final = ("systolic_lag00", "diastolic_lag00")  # a higher newest pressure never lowers a risk
-PARAMETERS: Final[Mapping[str, Any]] = {
-    "objective": "reg:logistic",
-    "eval_metric": "logloss",
-    "n_estimators": 400,
-    "early_stopping_rounds": 20,
-    "learning_rate": 0.08,
-    "max_depth": 4,
-    "min_child_weight": 5,
-    "subsample": 0.8,
-    "colsample_bytree": 0.5,
-    "monotone_constraints": "(" + ",".join(str(int(name in RISING)) for name in FEATURE_NAMES) + ")",
-}
+PATIENTS: Final = 40_000
+QUICK_PATIENTS: Final = 8_000
+WINDOWS_PER_PATIENT: Final = 16
+PATIENTS_PER_SHIFTED: Final = 10
+PATIENTS_PER_ASKED: Final = 15  # the oracle takes about 0.1 s of a core per patient
+MOST_ROWS: Final = 200_000  # of each part, in the memory of the driver; the fits read all training rows on the workers
+CHECKED_ROWS: Final = 20_000
 
 log = logging.getLogger("jobs.retrain")
 
 
-def retrain(spark: SparkSession, settings: Settings, design: Design, now: datetime) -> str:
-    """Train, save and publish; the version's name."""
-    log.info("Simulating %d patients", design.patients)
-    parts = split_by_patient(make_dataset(design), design.seed)
-    natural = make_dataset(replace(design, seed=design.seed + 1, patients=NATURAL_PATIENTS, episode_factor=1.0))
-    boosters = fit_all(spark, parts, design.seed)
-    predictor = Predictor(Bundle("new", {}, booster_bytes(boosters), UNCALIBRATED))
-    card = make_card(design, {**PARAMETERS, "seed": design.seed}, parts, natural, predictor)
-    for line in headline(card):
-        log.info("Simulated test patients, not in crisis at t, %s", line)
-    golden = parts["test"].features[:GOLDEN_ROWS]
-    version = save_bundle(
-        settings.model_dir,
-        boosters,
-        UNCALIBRATED,
-        card,
-        golden_features=golden,
-        created_at=now,
-        parent=current_version(settings.model_dir),
+def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace, now: datetime) -> Decision:
+    """Train, judge and save a challenger, and publish it if the rule allows; the decision."""
+    collection = make_collection(chosen, settings)
+    champion = champion_of(settings.model_dir)
+    log.info("Collecting rows: %s", chosen.data or collection.source)
+    data = chosen.data or collect(spark, settings, collection)
+    parts = read_parts(data, MOST_ROWS)
+    require_both_outcomes(parts)
+    rows = spark.read.parquet(str(data))
+    challenger = train(spark, rows, parts, chosen.seed, quick=chosen.quick)
+    evaluation = judge(spark, rows, parts, challenger, champion, make_rivalry(chosen, collection))
+    for sentence in evaluation["verdicts"]:
+        log.info(sentence)
+    checked = parts["test"].features[:CHECKED_ROWS]
+    decision = decide(evaluation, [check_monotone(Predictor(challenger.bundle), checked)])
+    version = save(settings.model_dir, challenger, rows, parts, evaluation, decision, collection.describe(), now)
+    conclude(settings.model_dir, version, decision, chosen.by, now)
+    return decision
+
+
+def make_collection(chosen: argparse.Namespace, settings: Settings) -> Collection:
+    """Where the rows come from."""
+    patients = chosen.patients or (QUICK_PATIENTS if chosen.quick else PATIENTS)
+    design = Design(
+        patients=patients,
+        seed=chosen.seed,
+        windows_per_patient=WINDOWS_PER_PATIENT,
+        min_readings=settings.min_readings,
     )
-    publish(settings.model_dir, version, by="retrain", why="the newest model", at=now)
-    log.info("Published model %s", version)
-    return version
+    shifted = replace(design, patients=-(-patients // PATIENTS_PER_SHIFTED), shifted=True)
+    return Collection(chosen.source, design, shifted)
 
 
-def fit_all(spark: SparkSession, parts: Mapping[str, Dataset], seed: int) -> dict[int, xgboost.Booster]:
-    """One booster per horizon in hours, each cut at its best number of trees."""
-    _require_both_classes(parts)
-    rows = training_frame(spark, parts["train"], parts["validation"]).cache()
-    log.info("Training on %d rows, validating on %d", len(parts["train"].features), len(parts["validation"].features))
-    return {horizon_h: _fit(spark, rows, horizon_h, seed) for horizon_h in HORIZONS_H}
-
-
-def training_frame(spark: SparkSession, train: Dataset, validation: Dataset) -> DataFrame:
-    """Rows of `features` (array of 120 floats, NaN for missing), `is_validation` and one target column per horizon."""
-    features = np.concatenate([train.features, validation.features])
-    targets = np.concatenate([train.targets, validation.targets])
-    offsets = pa.array(np.arange(len(features) + 1, dtype=np.int32) * np.int32(len(FEATURE_NAMES)))
-    columns = {
-        "features": pa.ListArray.from_arrays(offsets, pa.array(features.ravel())),
-        "is_validation": pa.array(np.arange(len(features)) >= len(train.features)),
-        **{_target(horizon_h): pa.array(targets[:, column]) for column, horizon_h in enumerate(HORIZONS_H)},
-    }
-    return spark.createDataFrame(pa.table(columns))
-
-
-def make_regressor(spark: SparkSession, horizon_h: int, seed: int) -> SparkXGBRegressor:
-    """The estimator of one horizon, with no more workers than this application has slots for."""
-    return SparkXGBRegressor(
-        features_col="features",
-        label_col=_target(horizon_h),
-        validation_indicator_col="is_validation",
-        missing=float("nan"),
-        num_workers=_workers(spark),
-        force_repartition=True,
-        repartition_random_shuffle=True,
-        seed=seed,
-        verbose=False,
-        **PARAMETERS,
+def make_rivalry(chosen: argparse.Namespace, collection: Collection) -> Rivalry:
+    """How thoroughly the challenger is compared; a quick training is compared with the baselines only."""
+    if chosen.quick:
+        return Rivalry(chosen.seed, forest_rows=0)
+    fresh = replace(
+        collection.design,
+        patients=max(1, collection.design.patients // PATIENTS_PER_ASKED),
+        seed=chosen.seed + 1,
+        windows_per_patient=1,
+        track_h=0,
     )
+    simulated = collection.source == "simulated" and chosen.data is None
+    return Rivalry(chosen.seed, chosen.forest_rows, fresh if simulated else None)
 
 
-def _fit(spark: SparkSession, rows: DataFrame, horizon_h: int, seed: int) -> xgboost.Booster:
-    with time_limit(spark, FIT_TIMEOUT_S):
-        booster = best_trees(make_regressor(spark, horizon_h, seed).fit(rows).get_booster())
-    log.info("Horizon %d h: %d trees", horizon_h, booster.num_boosted_rounds())
-    return booster
+def conclude(model_dir: Path, version: str, decision: Decision, by: str, now: datetime) -> None:
+    """Put the version into service, or tell why not."""
+    for check in decision.checks:
+        log.info("%s: %s", "passed" if check.passed else "FAILED", check.detail)
+    if decision.promote:
+        publish(model_dir, version, by=by, why=decision.reason, at=now)
+        log.info("Published model %s. Report: %s", version, model_dir / version / "report.html")
+    else:
+        log.warning("Model %s is kept but not published: %s", version, decision.reason)
 
 
-def best_trees(booster: xgboost.Booster) -> xgboost.Booster:
-    """The booster without the trees grown after the best one, which `inplace_predict` would use and Spark does not."""
-    return booster[: booster.best_iteration + 1]
-
-
-def _workers(spark: SparkSession) -> int:
-    context = spark.sparkContext
-    slots = int(context.defaultParallelism) // int(context.getConf().get("spark.task.cpus", "1"))
-    return max(1, min(MOST_WORKERS, slots))
-
-
-@contextmanager
-def time_limit(spark: SparkSession, seconds: float) -> Iterator[None]:
-    """Cancel the jobs after `seconds`: a barrier stage without enough free slots would wait for ever."""
-    expired = threading.Event()
-
-    def cancel() -> None:
-        expired.set()
-        spark.sparkContext.cancelAllJobs()
-
-    timer = threading.Timer(seconds, cancel)
-    timer.start()
-    try:
-        yield
-    except Exception as error:
-        if expired.is_set():
-            raise UserError(
-                f"Training gave up after {seconds:.0f} s, most likely because {_workers(spark)} task slots were never "
-                "free at once. Give the job its own cores, or fewer patients."
-            ) from error
-        raise
-    finally:
-        timer.cancel()
-
-
-def _require_both_classes(parts: Mapping[str, Dataset]) -> None:
-    for name, part in parts.items():
-        if len(part.targets) == 0 or not ((part.targets.min(axis=0) == 0) & (part.targets.max(axis=0) == 1)).all():
-            raise UserError(f"The {name} data lack crises or calm windows for some horizon. Use more --patients.")
-
-
-def _target(horizon_h: int) -> str:
-    return f"crisis_{horizon_h}h"
+def move_pointer(model_dir: Path, chosen: argparse.Namespace, now: datetime) -> None:
+    """Put a named or the previous version into service."""
+    if chosen.rollback:
+        version = rollback(model_dir, by=chosen.by, why="rollback asked for", at=now)
+    else:
+        version = chosen.promote
+        publish(model_dir, version, by=chosen.by, why="promotion asked for", at=now)
+    log.info("In service now: %s", version)
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    design = Design()
-    parser = argparse.ArgumentParser(prog="retrain", description="Train and publish a model on simulated patients.")
-    parser.add_argument("--patients", type=int, default=design.patients, help=f"default {design.patients}")
-    parser.add_argument("--seed", type=int, default=design.seed, help=f"default {design.seed}")
+    parser = argparse.ArgumentParser(prog="retrain", description="Train a model; publish it if it is better.")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--promote", metavar="VERSION", help="only put this version into service")
+    action.add_argument("--rollback", action="store_true", help="only put the version before into service again")
+    action.add_argument("--quick", action="store_true", help="fewer patients, no search, no forest, no oracle")
+    parser.add_argument("--source", choices=get_args(Source), default="simulated", help="where rows come from")
+    parser.add_argument("--data", type=Path, help="Parquet rows of ./spark-submit.sh generate, instead of collecting")
+    parser.add_argument("--patients", type=int, help=f"simulated patients, {PATIENTS}, or {QUICK_PATIENTS} if quick")
+    parser.add_argument("--seed", type=int, default=Design().seed, help="another seed, other patients (%(default)s)")
+    parser.add_argument("--forest-rows", type=int, default=FOREST_ROWS, help="for the random forest (%(default)s)")
+    parser.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")
     parser.add_argument("--verbose", action="store_true", help="show traces")
     return parser.parse_args(arguments)
 
@@ -180,16 +131,18 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main() -> None:
     """Entry point."""
     chosen = parse_arguments()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    log.setLevel(logging.INFO)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("jobs").setLevel(logging.INFO)
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
 
     def run() -> None:
-        settings = load_settings()
-        design = Design(patients=chosen.patients, seed=chosen.seed, min_readings=settings.min_readings)
+        settings, now = load_settings(), datetime.now(UTC)
+        if chosen.promote or chosen.rollback:
+            move_pointer(settings.model_dir, chosen, now)
+            return
         spark = SparkSession.builder.appName("blood-pressure-retrain").getOrCreate()
         try:
-            retrain(spark, settings, design, datetime.now(UTC))
+            retrain(spark, settings, chosen, now)
         finally:
             spark.stop()
 

@@ -9,98 +9,172 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyarrow import parquet
+from pyspark.sql import DataFrame, SparkSession
 
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError
-from jobs.retrain import best_trees, make_regressor, time_limit, training_frame
+from jobs.training import TARGETS, best_trees, fit_forests, forest_risks, regressor, time_limit
 from ml.calibration import UNCALIBRATED
-from ml.features import FEATURE_NAMES
 from ml.prediction import Bundle, Predictor, booster_bytes
-from ml.registry import current_version, load_bundle
-from ml.training_data import Dataset, Design, make_dataset, split_by_patient
+from ml.registry import bundle_file, current_version, load_bundle, versions
+from ml.simulated import Design, chunks, simulate_rows
+from ml.storage import from_arrow, to_arrow
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENTS = 400
 SEED = 7
-JOB_TIMEOUT_S = 240
+ENOUGH = Design(patients=5_000, seed=SEED)  # for the 200 crises within 1 h that the rule asks for
+JOB_TIMEOUT_S = 280
+FITTED = ["train", "early_stopping"]
 
 
 @cache
-def parts() -> dict[str, Dataset]:
-    return split_by_patient(make_dataset(Design(patients=PATIENTS, seed=SEED)), SEED)
+def rows_of(design: Design) -> pa.Table:
+    return pa.Table.from_batches([to_arrow(*simulate_rows(design, chunk)) for chunk in range(chunks(design))])
 
 
-def retrain(model_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def with_shuffled_labels(rows: pa.Table) -> pa.Table:
+    """The rows that a model learns from get the outcomes of other rows; the rows that judge it stay as they are."""
+    order = np.arange(rows.num_rows)
+    learnt_from = np.flatnonzero(np.isin(rows["split"].to_numpy(), FITTED))
+    order[learnt_from] = np.random.default_rng(SEED).permutation(learnt_from)
+    for name in TARGETS.values():
+        rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].take(order))
+    return rows
+
+
+def write(rows: pa.Table, path: Path) -> Path:
+    parquet.write_table(rows, path)
+    return path
+
+
+def retrain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BP_")}
-    environment |= {"BP_MODEL_DIR": str(model_dir), "BP_LOCAL_DIR": str(model_dir / "local")}
+    folders = {"BP_MODEL_DIR": folder / "models", "BP_LOCAL_DIR": folder / "local", "BP_DATA_DIR": folder / "data"}
+    environment |= {name: str(path) for name, path in folders.items()}
     command = [sys.executable, "-m", "conf.submit", "retrain", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=JOB_TIMEOUT_S)
 
 
-def test_the_job_publishes_a_bundle_that_beats_the_last_value_and_says_it_is_simulated(tmp_path: Path) -> None:
-    done = retrain(tmp_path, "--patients", str(PATIENTS), "--seed", str(SEED))
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a first model was trained and published."""
+    folder = tmp_path_factory.mktemp("retrain")
+    done = retrain(folder, "--quick", "--data", str(write(rows_of(ENOUGH), folder / "rows.parquet")))
     assert done.returncode == 0, done.stderr
-    version = current_version(tmp_path)
+    assert f"Published model {current_version(folder / 'models')}" in done.stderr
+    return folder
+
+
+def published(folder: Path) -> str:
+    version = current_version(folder / "models")
     assert version is not None
-    assert f"Published model {version}" in done.stderr
-    bundle = load_bundle(tmp_path, version)
+    return version
+
+
+def test_the_first_model_is_published_when_it_beats_the_simple_rivals_and_says_it_is_simulated(first: Path) -> None:
+    bundle = load_bundle(first / "models", published(first))
     assert "SIMULATED" in bundle.card["warning"]
-    assert "SIMULATED" in bundle.card["data"]["source"]
-    models = bundle.card["metrics"]["test"]["by_stratum"]["all"]["24h"]
-    assert models["xgboost"]["brier"] < models["last_value"]["brier"] < models["climatology"]["brier"]
-    assert models["xgboost"]["auroc"] > 0.8
+    assert bundle.card["decision"]["promote"] is True
+    report = bundle_file(first / "models", published(first), "report.html").decode()
+    assert "simulated patients" in report
+    assert "http" not in report.replace("http://www.w3.org", "")  # needs no network
+    for name in ("card.md", "metrics.json", "drift.json"):
+        assert bundle_file(first / "models", published(first), name)
 
 
-def test_too_few_patients_are_refused_in_one_sentence_and_nothing_is_published(tmp_path: Path) -> None:
-    done = retrain(tmp_path, "--patients", "6")
+def test_a_challenger_trained_on_shuffled_labels_is_kept_out_of_service_and_told_why(first: Path) -> None:
+    before = published(first)
+    shuffled = write(with_shuffled_labels(rows_of(ENOUGH)), first / "shuffled.parquet")
+    done = retrain(first, "--quick", "--data", str(shuffled))
+    assert done.returncode == 0, done.stderr
+    assert published(first) == before
+    (challenger,) = set(versions(first / "models")) - {before}
+    assert f"Model {challenger} is kept but not published" in done.stderr
+    card = load_bundle(first / "models", challenger).card
+    failed = {check["name"] for check in card["decision"]["checks"] if not check["passed"]}
+    assert {"accuracy 6h"} <= failed
+
+
+def test_a_named_version_is_promoted_and_rolled_back_without_training(first: Path) -> None:
+    before = published(first)
+    (other,) = set(versions(first / "models")) - {before}
+    assert retrain(first, "--promote", other, "--by", "Dr Martin").returncode == 0
+    assert published(first) == other
+    assert retrain(first, "--rollback").returncode == 0
+    assert published(first) == before
+    assert "Dr Martin" in (first / "models" / "promotions.jsonl").read_text()
+
+
+def test_a_full_retraining_asks_forest_and_oracle_and_keeps_a_model_judged_on_too_few_crises(tmp_path: Path) -> None:
+    done = retrain(tmp_path, "--patients", "400", "--forest-rows", "1500")
+    assert done.returncode == 0, done.stderr
+    assert current_version(tmp_path / "models") is None
+    assert "are needed" in done.stderr  # 200 crises in test
+    (version,) = versions(tmp_path / "models")
+    card = load_bundle(tmp_path / "models", version).card
+    assert len(card["parameters"]["search"]) > 1
+    test = card["metrics"]["test"]["24h"] if "test" in card["metrics"] else card["metrics"]["24h"]
+    assert {"random_forest", "xgboost_with_summaries", "last_value"} <= set(test["differences"])
+    assert b"oracle" in bundle_file(tmp_path / "models", version, "metrics.json")
+
+
+def test_too_few_patients_are_refused_in_one_sentence_and_nothing_is_saved(tmp_path: Path) -> None:
+    done = retrain(tmp_path, "--quick", "--patients", "6")
     assert done.returncode == 1
     assert "error: The" in done.stderr
-    assert "Use more --patients." in done.stderr
-    assert current_version(tmp_path) is None
+    assert "Use more patients." in done.stderr
+    assert versions(tmp_path / "models") == []
+
+
+@cache
+def small() -> pa.Table:
+    return rows_of(Design(patients=400, seed=SEED))
 
 
 @pytest.fixture(scope="module")
-def fitted(spark: SparkSession) -> dict[int, Any]:
-    """A Spark model per horizon."""
-    rows = training_frame(spark, parts()["train"], parts()["validation"]).cache()
-    return {horizon_h: make_regressor(spark, horizon_h, SEED).fit(rows) for horizon_h in HORIZONS_H}
+def known(spark: SparkSession) -> DataFrame:
+    """Rows of a few patients whose outcome over 6 h is known."""
+    return spark.createDataFrame(small()).where(f"{TARGETS[6]} is not null").cache()
 
 
 @pytest.fixture(scope="module")
-def predictor(fitted: dict[int, Any]) -> Predictor:
-    boosters = {horizon_h: best_trees(model.get_booster()) for horizon_h, model in fitted.items()}
-    return Predictor(Bundle("test", {}, booster_bytes(boosters), UNCALIBRATED))
+def fitted(spark: SparkSession, known: DataFrame) -> Any:
+    """A Spark model for 6 h that stops early."""
+    rows = known.where("split in ('train', 'early_stopping')").selectExpr("*", "split = 'early_stopping' as validation")
+    early = {"n_estimators": 60, "early_stopping_rounds": 5, "validation_indicator_col": "validation"}
+    return regressor(spark, TARGETS[6], SEED, early).fit(rows)
 
 
-def test_exported_boosters_predict_what_the_spark_models_predict(
-    spark: SparkSession, fitted: dict[int, Any], predictor: Predictor
-) -> None:
+def test_the_exported_booster_predicts_what_the_spark_model_predicts(known: DataFrame, fitted: Any) -> None:
     """`transform` is the reference; the stream scores with the exported boosters."""
-    test = parts()["test"]
-    rows = training_frame(spark, test, test.where(np.zeros(len(test.features), dtype=np.bool_)))
-    reference = [model.transform(rows).select("prediction").toPandas()["prediction"] for model in fitted.values()]
-    raw = predictor.raw_risks(test.features)
-    np.testing.assert_allclose(raw, np.stack(reference, axis=1), rtol=0, atol=1e-6)
-
-
-def test_a_higher_newest_pressure_never_lowers_a_risk(predictor: Predictor) -> None:
-    before = parts()["test"].features
-    for name in ("systolic_lag00", "diastolic_lag00"):
-        higher = before.copy()
-        higher[:, FEATURE_NAMES.index(name)] += 25
-        change = predictor.risks(higher).values - predictor.risks(before).values
-        assert change.min() >= 0
-        assert change.max() > 0.01
+    scored = fitted.transform(known.where("split = 'test'")).toArrow()
+    boosters = dict.fromkeys(HORIZONS_H, best_trees(fitted.get_booster()))
+    raw = Predictor(Bundle("test", {}, booster_bytes(boosters), UNCALIBRATED)).raw_risks(from_arrow(scored).features)
+    np.testing.assert_allclose(raw[:, 0], scored["prediction"].to_numpy(), rtol=0, atol=1e-6)
 
 
 def test_missing_values_reach_spark_as_nan_and_not_as_null(spark: SparkSession) -> None:
-    data = parts()["validation"]
-    back = training_frame(spark, data, data).where("is_validation").select("features").toPandas()
-    np.testing.assert_array_equal(np.stack(back["features"].tolist()), data.features)
+    there = from_arrow(small())
+    back = from_arrow(spark.createDataFrame(small()).toArrow().combine_chunks())
+    assert np.isnan(there.features).any()
+    np.testing.assert_array_equal(np.sort(back.features, axis=0), np.sort(there.features, axis=0))
+
+
+def test_the_forest_takes_missing_values_and_scores_every_row(known: DataFrame) -> None:
+    rows = from_arrow(small())
+    medians = np.nanmedian(rows.features, axis=0)
+    forests = fit_forests(known.where("split = 'train'"), medians, SEED)
+    test = known.where("split = 'test'")
+    scored = forest_risks(forests, test, medians).toPandas()
+    assert len(scored) == test.count()
+    risks = scored[["forest_1h", "forest_6h", "forest_24h"]].to_numpy()
+    assert ((risks >= 0) & (risks <= 1)).all()
+    assert (np.diff(risks.mean(axis=0)) > 0).all()
 
 
 def test_a_fit_that_never_gets_its_slots_is_given_up_with_advice(spark: SparkSession) -> None:
@@ -108,3 +182,14 @@ def test_a_fit_that_never_gets_its_slots_is_given_up_with_advice(spark: SparkSes
     with pytest.raises(UserError, match="Give the job its own cores"), time_limit(spark, 1.0):
         spark.range(10**13).selectExpr("sum(hash(id))").collect()
     assert time.monotonic() - begun_s < 60
+
+
+def test_a_corrupted_bundle_is_not_promoted(first: Path) -> None:
+    before = published(first)
+    (other,) = set(versions(first / "models")) - {before}
+    booster = first / "models" / other / "h6.ubj"
+    booster.write_bytes(booster.read_bytes()[:-1] + b"x")
+    done = retrain(first, "--promote", other)
+    assert done.returncode == 1
+    assert "its hash is not the one in the manifest" in done.stderr
+    assert published(first) == before
