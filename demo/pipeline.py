@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from conf.errors import UserError
 from conf.settings import Settings
 from demo.display import step
 from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_figures
@@ -74,7 +75,7 @@ def bring_up(demo: Demo) -> None:
     with step(demo.console, "Kafka and Elasticsearch") as report:
         demo.settings = start_services(demo.settings, _ports(demo), PARTITIONS, report)
     if current_version(demo.settings.model_dir) is None:
-        with step(demo.console, "First model (simulated patients, about a minute)") as report:
+        with step(demo.console, "First model (simulated patients, a minute or two)") as report:
             _train(demo, report)
     demo.metrics_file.unlink(missing_ok=True)  # the figures of an earlier run
     demo.start("stream", SUBMIT, "stream")
@@ -93,7 +94,7 @@ def _ports(demo: Demo) -> dict[NodeName, int]:
 
 
 def _train(demo: Demo, report: Callable[[str], None]) -> None:
-    child = demo.start("retrain", SUBMIT, "retrain")
+    child = demo.start("retrain", SUBMIT, "retrain", "--quick")
     began_s = time.monotonic()
     while child.process.poll() is None:
         report(f"training, {time.monotonic() - began_s:.0f} s")
@@ -101,6 +102,8 @@ def _train(demo: Demo, report: Callable[[str], None]) -> None:
     if child.process.returncode != 0:
         raise early_end(child)
     demo.children.remove(child)
+    if current_version(demo.settings.model_dir) is None:
+        raise UserError(f"The first model did not pass its checks, see {demo.log_dir / 'retrain.log'}. Train another.")
 
 
 def watch(demo: Demo, ends_after_s: float | None) -> Iterator[tuple[Figures, float]]:

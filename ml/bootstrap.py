@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse  # type: ignore[import-untyped]
+from scipy import sparse
 
 Floats = NDArray[np.float64]
 Weights = NDArray[np.float32]  # shape (patients, 1 + replicates)

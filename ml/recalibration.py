@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit  # type: ignore[import-untyped]
+from scipy.special import expit, logit
 
 Floats = NDArray[np.float64]
 
