@@ -9,10 +9,10 @@ import argparse
 import logging
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -27,6 +27,13 @@ from ml.storage import CSV_COLUMNS, ROWS, count_parts, join_csv_parts, to_arrow
 
 DEFAULT_OUTPUT: Final = "ml_training_data.parquet"
 BATCH_ROWS: Final = 10_000  # between Python and JVM
+CSV_FORMAT: Final[Mapping[str, Any]] = {  # texts as they are, quotes doubled
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "escape": '"',
+    "ignoreLeadingWhiteSpace": False,
+    "ignoreTrailingWhiteSpace": False,
+}
+TRACK_H: Final = 24
 SOURCES: Final = ("simulated", "elasticsearch", "archive")
 
 log = logging.getLogger("ml.generate")
@@ -53,7 +60,7 @@ def write_rows(rows: DataFrame, output: Path) -> None:
         return
     folder = output.with_name(f".{output.name}.parts")
     try:
-        _flat(rows).write.mode("overwrite").csv(str(folder), timestampFormat="yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX")
+        _flat(rows).write.mode("overwrite").csv(str(folder), **CSV_FORMAT)
         join_csv_parts(sorted(folder.glob("part-*.csv")), output)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -85,11 +92,20 @@ def _rows(spark: SparkSession, settings: Settings, chosen: argparse.Namespace) -
         seed=chosen.seed,
         windows_per_patient=chosen.windows_per_patient,
         min_readings=chosen.min_readings,
-        track_h=chosen.track_hours,
+        track_h=TRACK_H if chosen.track else 0,
     )
     if not chosen.external:
         return generate(spark, design)
     return generate(spark, design).union(generate(spark, replace(design, patients=chosen.external, shifted=True)))
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if (number := int(text)) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return number
+
+    return whole
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -97,15 +113,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     design = Design()
     parser = argparse.ArgumentParser(prog="generate", description="Write training data, by default SIMULATED patients.")
     parser.add_argument("--source", choices=SOURCES, default="simulated", help="simulated, or what has been stored")
-    parser.add_argument(
-        "--output", type=Path, help=f"default {DEFAULT_OUTPUT} in BP_DATA_DIR; a name in .csv gives CSV"
-    )
-    parser.add_argument("--min-readings", type=int, default=WINDOW_LENGTH, help=f"default {WINDOW_LENGTH}")
-    parser.add_argument("--patients", type=int, default=design.patients, help=f"default {design.patients}")
-    parser.add_argument("--windows-per-patient", type=int, default=1, help="default 1")
-    parser.add_argument("--external", type=int, default=1_000, help="patients of the shifted generator, default 1000")
-    parser.add_argument("--track-hours", type=int, default=0, help="see ml.simulated.Design, default 0")
-    parser.add_argument("--seed", type=int, default=design.seed, help=f"default {design.seed}")
+    parser.add_argument("--output", type=Path, help=f"default {DEFAULT_OUTPUT} in BP_DATA_DIR; name it .csv for CSV")
+    parser.add_argument("--min-readings", type=_at_least(1), default=WINDOW_LENGTH, help=f"default {WINDOW_LENGTH}")
+    parser.add_argument("--patients", type=_at_least(1), default=design.patients, help=f"default {design.patients}")
+    parser.add_argument("--windows-per-patient", type=_at_least(1), default=1, help="rows of each, default 1")
+    parser.add_argument("--external", type=_at_least(0), default=1_000, help="shifted patients beside, default 1000")
+    parser.add_argument("--track", action="store_true", help="a row for every reading of a day of the part 'track'")
+    parser.add_argument("--seed", type=_at_least(0), default=design.seed, help=f"default {design.seed}")
     parser.add_argument("--verbose", action="store_true", help="show traces")
     return parser.parse_args(arguments)
 

@@ -4,12 +4,13 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
@@ -17,9 +18,10 @@ from conf.errors import UserError
 from conf.settings import Settings
 from ml.dataset import BLOCK, SPLITS, Dataset, split_of
 from ml.features import MICROSECONDS_PER_HOUR
-from ml.generate import parse_arguments, run
+from ml.generate import parse_arguments, run, write_rows
+from ml.simulated import Design, simulate_rows
 from ml.splits import FITTED
-from ml.storage import from_arrow, read_parts
+from ml.storage import from_arrow, read_parts, to_arrow
 from tests.clock import at
 from tests.factories import heart_rate_observation, observation, payload
 from tests.integration.pipeline import Pipeline
@@ -86,6 +88,14 @@ def test_submitted_as_a_job_it_writes_one_csv_file_with_the_rows_that_parquet_ha
     expected = generated(spark, tmp_path / "rows.parquet")
     for split, part in read_parts(tmp_path / "rows.csv").items():
         assert_same(part, expected[split])
+
+
+def test_odd_patient_ids_come_back_from_csv_as_they_were(spark: SparkSession, tmp_path: Path) -> None:
+    data, splits = simulate_rows(Design(patients=4, windows_per_patient=1, track_h=0), 0)
+    odd = replace(data, patient_id=np.array(['a "quoted", one', " spaces ", "back\\\\slash", "unité|7"]))
+    write_rows(spark.createDataFrame(pa.Table.from_batches([to_arrow(odd, splits)])), tmp_path / "odd.csv")
+    names = [name for part in read_parts(tmp_path / "odd.csv").values() for name in part.patient_id.tolist()]
+    assert sorted(names) == sorted(odd.patient_id.tolist())
 
 
 def assert_same(one: Dataset, other: Dataset) -> None:
