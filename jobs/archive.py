@@ -2,7 +2,7 @@
 
 Each micro-batch writes its own files (``day=2026-11-24/batch-00000012-0.csv``), whole or not at all. A repeated
 micro-batch first removes the files of its number, so that nothing stays twice. A later line of the same patient and
-instant (a correction, a joined heart rate) replaces an earlier one: order them by source_partition and source_offset.
+instant (a correction, a joined heart rate) replaces an earlier one: order them by micro-batch and place in the file.
 """
 
 from __future__ import annotations
