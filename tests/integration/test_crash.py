@@ -19,7 +19,7 @@ from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from jobs.queries import INGEST, SCORE
 from jobs.sinks import connect
 from tests.integration.job import PROC, Job, Outcome, in_folder
-from tests.integration.mixed import PATIENTS, ROUNDS, Mixture, mixture
+from tests.integration.mixed import PATIENTS, Mixture, mixture
 from tests.integration.pipeline import build_settings, delete_documents, publish_model
 
 pytestmark = [
@@ -100,13 +100,14 @@ def files_of(job: Job) -> dict[Path, bytes]:
 
 
 def test_undisturbed_run_puts_every_message_where_it_belongs(undisturbed: Outcome, sent: Mixture) -> None:
-    documents = undisturbed.documents
-    assert len(documents[OBSERVATIONS]) == PATIENTS * ROUNDS
+    documents, expected = undisturbed.documents, sent.expected
+    assert len(documents[OBSERVATIONS]) == expected["observations"]
     assert len(documents[LATEST]) == PATIENTS
-    assert Counter(document["reason"] for document in documents[REJECTED].values()) == sent.reasons
+    reasons = Counter(document["reason"] for document in documents[REJECTED].values())
+    assert reasons == expected["rejected_by_reason"]
     statuses = Counter(document["status"] for document in documents[OBSERVATIONS].values())
-    assert statuses["entered-in-error"] == sent.fates["retracted"] + sent.fates["retracted by id"]
-    assert statuses["corrected"] == sent.fates["corrected"]
+    assert statuses["entered-in-error"] == expected["retracted"]
+    assert statuses["corrected"] == expected["corrected"]
     assert len(documents[PREDICTIONS]) > 5 * PATIENTS  # scored in many micro-batches
 
 
