@@ -18,6 +18,7 @@ from tests.integration.test_live import running, wait_until
 pytestmark = pytest.mark.integration
 
 PATIENTS = 6
+LEAST_STEPS, MOST_STEPS = 20, 140  # of a quarter of an hour each: none may lie in the future
 FIRST_SCORED = 2  # step at which a patient has the least number of readings
 
 
@@ -47,6 +48,12 @@ def send_and_wait(pipeline: Pipeline, step: int) -> None:
 def scored(pipeline: Pipeline, step: int) -> bool:
     instants = [document["@timestamp"] for document in pipeline.latest().values()]
     return instants == [instant_text(step)] * PATIENTS
+
+
+def counted(pipeline: Pipeline) -> int:
+    """How many predictions the micro-batches that have ended say they have made."""
+    totals = pipeline.metrics()["queries"]["score"]["totals"]
+    return int(totals.get("predictions", 0))
 
 
 def instant_text(step: int) -> str:
@@ -95,29 +102,33 @@ def test_promotion_rollback_and_refusal_each_show_in_the_next_micro_batch_and_no
         # 5. the second comes back by name
         publish(models, second, by="ada", why="the alarms were right", at=RECENTLY)
         send_and_wait(pipeline, 7)
+        wait_until(lambda: counted(pipeline) >= 6 * PATIENTS)
     versions = version_of_step(pipeline)
     assert versions == {2: first, 3: second, 4: second, 5: second, 6: first, 7: second}
     assert [one.version for one in read_journal(models)] == [first, second, third, second, first, second]
-    totals = pipeline.metrics()["queries"]["score"]["totals"]
-    assert totals["predictions"] == len(pipeline.predictions()) == 6 * PATIENTS
+    assert counted(pipeline) == len(pipeline.predictions()) == 6 * PATIENTS
 
 
 def test_every_micro_batch_has_one_model_however_fast_the_pointer_moves(pipeline: Pipeline) -> None:
     """Messages flow without waiting while two versions take turns; the time of scoring names the micro-batch."""
     models = pipeline.settings.model_dir
-    first = str(current_version(models))
-    second = publish_model(models, seed=5)
-    steps = 30
+    turns = (str(current_version(models)), publish_model(models, seed=5))
+    sent = 0
     with running(pipeline):
-        for step in range(steps):
-            send(pipeline, step)
-            publish(models, (first, second)[step % 2], by="test", why="it is their turn", at=RECENTLY)
-        wait_until(lambda: scored(pipeline, steps - 1))
+        while sent < LEAST_STEPS or models_at_work(pipeline) != set(turns):
+            assert sent < MOST_STEPS
+            publish(models, turns[sent // 3 % 2], by="test", why="it is their turn", at=RECENTLY)
+            send(pipeline, sent)
+            sent += 1
+        wait_until(lambda: scored(pipeline, sent - 1))
+        wait_until(lambda: counted(pipeline) >= len(pipeline.predictions()))
     by_batch: dict[str, set[str]] = defaultdict(set)
     for document in pipeline.predictions().values():
         by_batch[document["scored_at"]].add(document["model_version"])
     assert {len(versions) for versions in by_batch.values()} == {1}
-    assert set().union(*by_batch.values()) == {first, second}
-    totals = pipeline.metrics()["queries"]["score"]["totals"]
-    assert totals["predictions"] == len(pipeline.predictions())
-    assert len(pipeline.observations()) == steps * PATIENTS
+    assert counted(pipeline) == len(pipeline.predictions())
+    assert len(pipeline.observations()) == sent * PATIENTS
+
+
+def models_at_work(pipeline: Pipeline) -> set[str]:
+    return {document["model_version"] for document in pipeline.predictions().values()}
