@@ -22,8 +22,7 @@ from jobs.fhir.ranges import (
 from producer.artefacts import ARTEFACT_SHARE, Artefact, Kinds, Values, draw_kinds, show
 from producer.course import Course, DailyDraws, course, depth_of_night, local_days
 from producer.episodes import EpisodeCalendar
-from producer.gaps import GAP_SHARE as GAP_SHARE
-from producer.gaps import Mask, advance_gaps
+from producer.gaps import GAP_SHARE, Mask, advance_gaps
 from producer.patient_profile import FULL, HOUR_US, Floats, Instants, Patients, Stream, Variation, random_stream
 
 # Systolic, diastolic and heart rate have one slow (first-order) term each. The white terms of one reading are: common
