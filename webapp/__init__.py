@@ -1,0 +1,1 @@
+"""The ward's site: a thin Flask application over Elasticsearch."""
