@@ -56,9 +56,9 @@ def test_the_example_file_changes_nothing_as_it_stands(tmp_path: Path) -> None:
 def test_every_dependency_has_a_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    named = set(re.findall(r"`([a-z-]+)`", section("Dependencies")))
+    named = set(re.findall(r"`([a-z0-9.-]+)`", section("Dependencies")))
 
-    assert {re.split(r"[^a-z-]", line)[0] for line in declared} <= named
+    assert {re.split(r"[^a-z0-9.-]", line)[0] for line in declared} <= named
 
 
 def test_folders_files_and_links_exist() -> None:
