@@ -22,7 +22,7 @@ from jobs.indices import MICROSECONDS_PER_DAY, isoformat_us
 from jobs.windows import build_windows
 from ml import drift
 from ml.features import FEATURE_NAMES, MICROSECONDS_PER_HOUR, feature_matrix
-from ml.labels import FOLLOW_UP_H, crisis_targets, is_crisis
+from ml.labels import is_crisis, targets_on_record
 from ml.live import live_figures
 
 RISKS: Final = tuple(f"critical_risk_{horizon_h}h" for horizon_h in HORIZONS_H)
@@ -49,7 +49,7 @@ def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         newest_us = predictions["newest_us"].to_numpy()
         readings = [observations[name].to_numpy() for name in ("effective_us", "systolic", "diastolic")]
         targets = [
-            outcomes(newest_us[of_patient], *(one[known] for one in readings))
+            targets_on_record(newest_us[of_patient], *(one[known] for one in readings))
             for of_patient, known in zip(_slices(places), _slices(ends), strict=True)
         ]
         columns = dict(zip(TARGETS, np.concatenate(targets).T, strict=True))
@@ -69,20 +69,6 @@ def flatten(lists: pa.ListArray) -> tuple[dict[str, pa.Array], Rows]:
 
 def _slices(ends: Rows) -> list[slice]:
     return [slice(first, end) for first, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
-
-
-def outcomes(
-    newest_us: Instants, effective_us: Instants, systolic: NDArray[Any], diastolic: NDArray[Any]
-) -> NDArray[np.float32]:
-    """Targets (m, 3) of a patient's predictions at `newest_us` (m,) from all readings (k,), in order of time."""
-    if len(effective_us) == 0:
-        return np.full((len(newest_us), len(HORIZONS_H)), np.nan, dtype=np.float32)
-    until_us = newest_us + FOLLOW_UP_H * MICROSECONDS_PER_HOUR
-    first, end = (np.searchsorted(effective_us, instants_us, side="right") for instants_us in (newest_us, until_us))
-    after = first[:, None] + np.arange(max(1, int((end - first).max(initial=0))))
-    reading, measured = after.clip(max=len(effective_us) - 1), after < end[:, None]
-    end_us = int(effective_us[-1])
-    return crisis_targets(newest_us, effective_us[reading], systolic[reading], diastolic[reading], measured, end_us)
 
 
 def quality_documents(judged: pa.Table, now_us: int) -> Iterator[dict[str, Any]]:

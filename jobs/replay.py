@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from jobs.entries import ENTRY, STATE_LENGTH, Entries, Kind
 from jobs.windows import build_windows
 from ml.dataset import Dataset, split_of
-from ml.features import MICROSECONDS_PER_HOUR, feature_matrix
-from ml.labels import FOLLOW_UP_H, crisis_targets
+from ml.features import feature_matrix
+from ml.labels import targets_on_record
 from ml.splits import are_purged, parts_of
 from ml.storage import to_arrow
 
@@ -112,12 +112,4 @@ def _known_at(offset: NDArray[np.int64], newest: Places) -> list[Places]:
 def _targets(entries: Entries, newest_us: NDArray[np.int64]) -> NDArray[np.float32]:
     """Targets from all pressures that are stored; a patient's record ends with its last one."""
     pressures = entries[entries["kind"] == Kind.PRESSURE]
-    times_us = pressures["effective_us"]
-    until_us = newest_us + FOLLOW_UP_H * MICROSECONDS_PER_HOUR
-    first, end = (np.searchsorted(times_us, instants_us, side="right") for instants_us in (newest_us, until_us))
-    after = first[:, None] + np.arange(max(1, (end - first).max(initial=0)))
-    readings = pressures[after.clip(max=len(pressures) - 1)]
-    measured = after < end[:, None]
-    return crisis_targets(
-        newest_us, readings["effective_us"], readings["systolic"], readings["diastolic"], measured, int(times_us[-1])
-    )
+    return targets_on_record(newest_us, pressures["effective_us"], pressures["systolic"], pressures["diastolic"])

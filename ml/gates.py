@@ -147,14 +147,21 @@ def _alarms(evaluation: Evaluation) -> Iterator[Check]:
     if CHALLENGER not in models or CHAMPION not in models:
         return
     for recall, at in models[CHALLENGER]["at_recall"].items():
-        ours = _value(at["alarms_per_patient_day"])
+        ours = at["alarms_per_patient_day"]
         theirs = _value(models[CHAMPION]["at_recall"][recall]["alarms_per_patient_day"])
-        passed = ours is not None and theirs is not None and ours <= theirs * (1 + MOST_ALARM_RISE)
         detail = (
-            f"{_text(ours)} alarms per patient-day after {_text(theirs)} at recall {recall}, "
-            f"{MOST_ALARM_RISE:.0%} more is allowed."
+            f"{_interval(ours)} alarms per patient-day after {_text(theirs)} at recall {recall}; "
+            f"{MOST_ALARM_RISE:.0%} more is allowed, and what may be chance."
         )
-        yield Check(f"alarms at recall {recall}", passed, detail)
+        yield Check(f"alarms at recall {recall}", not _rises(ours, theirs), detail)
+
+
+def _rises(ours: Mapping[str, float | None], theirs: float | None) -> bool:
+    """More alarms than allowed, and more even at the lower end of the interval: a few crises set the threshold."""
+    value, low = ours["value"], ours["low"]
+    if value is None or theirs is None:
+        return True
+    return value > theirs * (1 + MOST_ALARM_RISE) and (low is None or low > theirs)
 
 
 def _external(evaluation: Evaluation, horizon: str) -> Check:

@@ -76,3 +76,20 @@ def _longest_unwatched(newest_us: Instants, effective_us: Instants, measured: Fl
     watched_us = np.maximum.accumulate(marks_us, axis=1)
     longest_us: Instants = np.diff(watched_us, prepend=begin_us, append=end_us).max(axis=1)
     return longest_us
+
+
+def targets_on_record(
+    newest_us: Instants, effective_us: Instants, systolic: NDArray[Any], diastolic: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Targets (m, 3) at the instants `newest_us` (m,) of one patient from all stored readings (k,), in order of time.
+
+    The record ends with the last reading; what it does not reach is censored.
+    """
+    if len(effective_us) == 0:
+        return np.full((len(newest_us), len(HORIZONS_H)), np.nan, dtype=np.float32)
+    until_us = newest_us + FOLLOW_UP_H * MICROSECONDS_PER_HOUR
+    first, end = (np.searchsorted(effective_us, instants_us, side="right") for instants_us in (newest_us, until_us))
+    after = first[:, None] + np.arange(max(1, int((end - first).max(initial=0))))
+    reading, measured = after.clip(max=len(effective_us) - 1), after < end[:, None]
+    end_us = int(effective_us[-1])
+    return crisis_targets(newest_us, effective_us[reading], systolic[reading], diastolic[reading], measured, end_us)

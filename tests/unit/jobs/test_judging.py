@@ -17,7 +17,6 @@ from jobs.judging import (
     documents_table,
     drift_documents,
     judge,
-    outcomes,
     quality_documents,
     windows_at,
 )
@@ -109,12 +108,6 @@ def test_every_patient_is_judged_by_their_own_readings() -> None:
 
 def test_no_patients_give_no_rows() -> None:
     assert judged(patients(a=([prediction(0)], readings())).slice(0, 0)).num_rows == 0
-
-
-def test_outcomes_of_predictions_after_the_last_reading_are_unknown() -> None:
-    times = np.array([DAY_US], dtype=np.int64)
-    pressures = np.array([190.0]), np.array([80.0])
-    assert np.isnan(outcomes(times + MINUTE_US, times, *pressures)).all()
 
 
 def quality(now_us: int = LATER_US) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from conf.clinical import HORIZONS_H
 from ml.features import MICROSECONDS_PER_HOUR
-from ml.labels import GREATEST_GAP_H, crisis_targets, is_crisis
+from ml.labels import GREATEST_GAP_H, crisis_targets, is_crisis, targets_on_record
 
 T_US = 1_740_787_200_000_000
 FAR_US = T_US + 1000 * MICROSECONDS_PER_HOUR
@@ -139,3 +139,9 @@ def test_many_readings_at_once_give_what_the_definition_gives(readings: list[Tim
     end_us = np.array([hour_us(end / 60)])
     made = crisis_targets(np.array([T_US]), effective_us, pressures[..., 0], pressures[..., 1], measured, end_us)
     np.testing.assert_array_equal(made[0], naive(readings, end))
+
+
+def test_instants_after_the_last_reading_on_record_and_records_without_readings_have_no_targets() -> None:
+    times = np.array([T_US], dtype=np.int64)
+    assert np.isnan(targets_on_record(times + MICROSECONDS_PER_HOUR, times, np.array([190.0]), np.array([80.0]))).all()
+    assert np.isnan(targets_on_record(times, times[:0], np.empty(0), np.empty(0))).all()
