@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from zoneinfo import available_timezones
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -19,6 +20,7 @@ from conf.errors import UserError
 
 PREFIX = "BP_"
 TEST_PREFIX = "BP_TEST_"  # read by the tests only
+SECRETS = ("kafka_password", "elasticsearch_password", "elasticsearch_api_key", "secret_key", "password_pepper")
 SECRET_FILE_MARK = "@"  # noqa: S105 - not a secret, the sign that one is in a file
 
 
@@ -61,15 +63,31 @@ class Settings(BaseModel):
     model_dir: Path = Path("models")
     checkpoint_dir: Path = Path(".local/checkpoints")
 
+    web_host: str = "127.0.0.1"
     web_port: int = Field(5000, ge=0, le=65535)
+    trusted_hosts: str = Field("127.0.0.1,localhost", pattern=r"^[A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*$")
+    proxy_hops: int = Field(0, ge=0, le=9)
+    insecure_demo: bool = False
     secret_key: SecretStr | None = None
+    password_pepper: SecretStr | None = None
     language: Literal["fr", "en"] = "fr"
+    time_zone: str = "Europe/Paris"
+    expected_interval_minutes: int = Field(15, ge=1, le=1440)
+    cors_origins: str | None = Field(None, pattern=r"^https?://[^\s,/]+(,https?://[^\s,/]+)*$")
+    kibana_url: str | None = Field(None, pattern=r"^https?://[^\s]+$")
 
-    @field_validator("kafka_password", "elasticsearch_password", "elasticsearch_api_key", "secret_key", mode="before")
+    @field_validator(*SECRETS, mode="before")
     @classmethod
     def _read_secret_file(cls, value: object) -> object:
         if isinstance(value, str) and value.startswith(SECRET_FILE_MARK):
             return Path(value.removeprefix(SECRET_FILE_MARK)).read_text(encoding="utf-8").strip()
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _know_time_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not the name of a time zone, such as Europe/Paris")
         return value
 
     @field_validator("local_dir", "data_dir", "model_dir", "checkpoint_dir")

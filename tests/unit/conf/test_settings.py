@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from conf.settings import Settings, SettingsError, load_settings
+from conf.settings import SECRETS, Settings, SettingsError, load_settings
 
 
 def load(tmp_path: Path, file: str = "", **environment: str) -> Settings:
@@ -75,6 +75,9 @@ def test_names_of_others_and_of_tests_are_left_alone(tmp_path: Path) -> None:
         ("BP_WEB_PORT", "65536"),
         ("BP_LANGUAGE", "de"),
         ("BP_PATIENT_KEY", "name"),
+        ("BP_TIME_ZONE", "Paris"),
+        ("BP_TRUSTED_HOSTS", "a b"),
+        ("BP_CORS_ORIGINS", "*"),
     ],
 )
 def test_value_that_cannot_be_used_is_told_with_its_setting(tmp_path: Path, name: str, value: str) -> None:
@@ -87,7 +90,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     assert "BP_LANGUAGE: " in message
 
 
-@pytest.mark.parametrize("name", ["kafka_password", "elasticsearch_password", "elasticsearch_api_key", "secret_key"])
+@pytest.mark.parametrize("name", SECRETS)
 def test_secret_can_be_kept_in_a_file(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret").write_text("hush\n", encoding="utf-8")
     secret = getattr(load(tmp_path, **{f"BP_{name.upper()}": f"@{tmp_path / 'secret'}"}), name)
