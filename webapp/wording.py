@@ -1,0 +1,97 @@
+"""Reasons of a prediction in words, in the reader's language: which measure, which part of the window, what number.
+
+A reason says what raises the *model's* 6 h risk (see `ml.explanation`), not what makes the patient ill; its weight is
+named in three steps, since log odds before calibration are no number for the bedside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from babel.numbers import format_decimal
+
+from ml.explanation import RECENT_H, Code
+from ml.features import WINDOW_LENGTH
+
+Translate = Callable[[str], str]
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a text for the catalogue that is translated only where it is used."""
+    return text
+
+
+WHOLE: Final = "0"
+TENTHS: Final = "0.0"
+
+# text and number format of each code; {recent} is the number of hours before the newest reading that count as recent
+TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    Code.SYSTOLIC_NEWEST: (gettext_noop("systolic pressure of the newest reading ({value} mmHg)"), WHOLE),
+    Code.SYSTOLIC_RECENT: (gettext_noop("systolic pressure in the {recent} h before it (mean {value} mmHg)"), WHOLE),
+    Code.SYSTOLIC_EARLIER: (gettext_noop("systolic pressure earlier in the window (mean {value} mmHg)"), WHOLE),
+    Code.DIASTOLIC_NEWEST: (gettext_noop("diastolic pressure of the newest reading ({value} mmHg)"), WHOLE),
+    Code.DIASTOLIC_RECENT: (gettext_noop("diastolic pressure in the {recent} h before it (mean {value} mmHg)"), WHOLE),
+    Code.DIASTOLIC_EARLIER: (gettext_noop("diastolic pressure earlier in the window (mean {value} mmHg)"), WHOLE),
+    Code.HEART_RATE_NEWEST: (gettext_noop("heart rate of the newest reading ({value}/min)"), WHOLE),
+    Code.HEART_RATE_RECENT: (gettext_noop("heart rate in the {recent} h before it (mean {value}/min)"), WHOLE),
+    Code.HEART_RATE_EARLIER: (gettext_noop("heart rate earlier in the window (mean {value}/min)"), WHOLE),
+    Code.READING_TIMES: (gettext_noop("times of the readings (window of {value} h)"), TENTHS),
+    Code.READINGS_MISSING: (gettext_noop("window not full ({value} of {window} readings are lacking)"), WHOLE),
+    Code.HEART_RATE_MISSING: (gettext_noop("readings without heart rate ({value})"), WHOLE),
+}
+UNKNOWN_TEXT: Final = gettext_noop("{code} ({value})")
+
+# lower end in log odds (odds times 2.7 and times 1.5), and the word
+STRENGTHS: Final = (
+    (1.0, gettext_noop("weighs heavily")),
+    (0.4, gettext_noop("weighs clearly")),
+    (float("-inf"), gettext_noop("weighs a little")),
+)
+SUMMARY_TEXT: Final = gettext_noop("What raises the 6 h risk most: {reason}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonInWords:
+    """A reason as people read it: the text, how much it weighs, and its share of the strongest one's weight (0..1)."""
+
+    text: str
+    strength: str
+    share: float
+
+
+def reasons_in_words(
+    reasons: Iterable[Mapping[str, Any]] | None, translate: Translate, language: str
+) -> list[ReasonInWords]:
+    """The stored reasons of a prediction in words, strongest first; none if the prediction has none."""
+    ordered = sorted(reasons or (), key=lambda reason: -reason["contribution"])
+    return [
+        ReasonInWords(
+            text=reason_text(reason, translate, language),
+            strength=translate(strength(reason["contribution"])),
+            share=reason["contribution"] / ordered[0]["contribution"],
+        )
+        for reason in ordered
+    ]
+
+
+def reason_text(reason: Mapping[str, Any], translate: Translate, language: str) -> str:
+    """One reason in words; a code that this version does not know is shown as it is."""
+    text, number_format = TEXTS.get(reason["code"], (UNKNOWN_TEXT, TENTHS))
+    return translate(text).format(
+        code=reason["code"],
+        value=format_decimal(reason["value"], number_format, locale=language),
+        recent=format_decimal(RECENT_H, "0.#", locale=language),
+        window=WINDOW_LENGTH,
+    )
+
+
+def strength(contribution: float) -> str:
+    """The word, in English, for a contribution in log odds."""
+    return next(word for least, word in STRENGTHS if contribution >= least)
+
+
+def summary(reasons: Sequence[ReasonInWords], translate: Translate) -> str | None:
+    """One sentence from the strongest reason; None without reasons."""
+    return translate(SUMMARY_TEXT).format(reason=reasons[0].text) if reasons else None
