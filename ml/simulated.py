@@ -24,7 +24,7 @@ from producer.simulation import Readings, Simulation
 
 EPOCH_US: Final = 1_735_689_600_000_000  # 2025-01-01; any day would do, the simulator knows no seasons
 CHUNK_PATIENTS: Final = 1_000
-BLOCK_H: Final = 12  # the last hours of usable time, held out for patients that are otherwise trained on
+BLOCK_H: Final = 24  # the last day of usable time (a whole one: risks follow the clock), held out
 TRACK: Final = "track"
 
 Flags = NDArray[np.bool_]
@@ -43,7 +43,7 @@ class Design:
     seed: int = 7
     windows_per_patient: int = 12
     min_readings: int = 10
-    record_h: int = 96
+    record_h: int = 144
     track_h: int = 24
     episode_factor: float = 10.0  # natural episodes are too rare to learn from a few days of a few thousand patients
     shifted: bool = False
