@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from conf.errors import UserError
+from conf.settings import Settings
+from jobs.collecting import Collection, require_both_outcomes
+from jobs.retrain import (
+    PATIENTS,
+    QUICK_PATIENTS,
+    conclude,
+    make_collection,
+    make_rivalry,
+    move_pointer,
+    parse_arguments,
+)
+from ml.dataset import Dataset
+from ml.gates import Check, Decision
+from ml.registry import current_version
+from ml.simulated import Design, simulate_rows
+from tests.unit.ml.bundles import publish_small, save_small_bundle
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def collection_of(*arguments: str, min_readings: int = 10) -> Collection:
+    return make_collection(parse_arguments(arguments), Settings(min_readings=min_readings))
+
+
+def test_training_and_serving_ask_for_the_same_number_of_readings() -> None:
+    made = collection_of(min_readings=17)
+    assert made.design.min_readings == made.shifted.min_readings == 17
+
+
+def test_a_quick_training_has_fewer_patients_unless_told_otherwise() -> None:
+    assert collection_of().design.patients == PATIENTS
+    assert collection_of("--quick").design.patients == QUICK_PATIENTS
+    assert collection_of("--quick", "--patients", "50").design.patients == 50
+
+
+def test_the_oracle_is_asked_about_patients_that_nobody_has_trained_on() -> None:
+    arguments = parse_arguments(["--seed", "3"])
+    oracle = make_rivalry(arguments, make_collection(arguments, Settings())).oracle
+    assert oracle is not None
+    assert oracle.seed != 3
+    assert oracle.windows_per_patient == 1
+
+
+@pytest.mark.parametrize("options", [["--quick"], ["--source", "archive"], ["--data", "rows.parquet"]])
+def test_no_oracle_is_asked_in_haste_nor_about_real_patients(options: list[str]) -> None:
+    arguments = parse_arguments(options)
+    assert make_rivalry(arguments, make_collection(arguments, Settings())).oracle is None
+
+
+def test_what_fails_a_check_is_not_put_into_service_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = save_small_bundle(tmp_path)
+    conclude(tmp_path, version, Decision(False, (Check("coherence", False, "They contradict."),)), "Ada", NOW)
+    assert current_version(tmp_path) is None
+    assert f"Model {version} is kept but not published: They contradict." in caplog.text
+
+
+def test_what_passes_every_check_is_in_service(tmp_path: Path) -> None:
+    version = save_small_bundle(tmp_path)
+    conclude(tmp_path, version, Decision(True, (Check("coherence", True, "They agree."),)), "Ada", NOW)
+    assert current_version(tmp_path) == version
+
+
+def test_promotion_and_rollback_by_hand_need_no_training(tmp_path: Path) -> None:
+    first, second = save_small_bundle(tmp_path), save_small_bundle(tmp_path, seed=2)
+    publish_small(tmp_path, first)
+    move_pointer(tmp_path, parse_arguments(["--promote", second, "--by", "Ada"]), NOW)
+    assert current_version(tmp_path) == second
+    move_pointer(tmp_path, parse_arguments(["--rollback"]), NOW)
+    assert current_version(tmp_path) == first
+
+
+def test_only_one_thing_is_done_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["--rollback", "--promote", "v1"])
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_data_without_any_crisis_are_refused_by_the_name_of_the_part() -> None:
+    rows, _ = simulate_rows(Design(patients=20, seed=1, windows_per_patient=2, track_h=0), 0)
+    calm = Dataset(rows.features, rows.targets * 0, rows.patient_id, rows.newest_us, rows.group)
+    with pytest.raises(UserError, match="The train data lack crises"):
+        require_both_outcomes(dict.fromkeys(("train", "early_stopping", "calibration", "test"), calm))
