@@ -1,0 +1,1 @@
+"""FHIR R4 read endpoints: the stored documents as Patient, Observation, RiskAssessment and AuditEvent."""
