@@ -1,0 +1,33 @@
+"""How old a reading may be: fresh, stale, from the future, or none at all. Pure; the time is passed in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+STALE_INTERVALS: Final = 2  # a reading is stale when a second one is overdue
+CLOCK_TOLERANCE: Final = timedelta(minutes=2)  # clocks of devices and servers differ
+
+
+class Freshness(StrEnum):
+    """What can be said of a reading's age."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    FUTURE = "future"  # a technical fault: the device's clock is wrong
+    NONE = "none"
+
+
+def stale_after(expected_interval: timedelta) -> timedelta:
+    """The age beyond which a reading is stale."""
+    return STALE_INTERVALS * expected_interval
+
+
+def freshness(measured_at: datetime | None, now: datetime, expected_interval: timedelta) -> Freshness:
+    """Judge the age of a patient's newest reading."""
+    if measured_at is None:
+        return Freshness.NONE
+    if measured_at - now > CLOCK_TOLERANCE:
+        return Freshness.FUTURE
+    return Freshness.STALE if now - measured_at > stale_after(expected_interval) else Freshness.FRESH

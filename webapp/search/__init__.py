@@ -1,0 +1,5 @@
+"""The only place that builds Elasticsearch queries: small functions over a `client.Search`, plain values in and out.
+
+User text reaches a query only as the value of a ``term``, ``terms`` or ``prefix`` on a keyword; names of fields, sorts
+and indices are constants. Documents come back as they are stored. Whatever goes wrong is a `client.SearchUnavailable`.
+"""
