@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -86,9 +86,10 @@ class Settings(BaseModel):
     @field_validator("time_zone")
     @classmethod
     def _know_time_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is not the name of a time zone, such as Europe/Paris")
-        return value
+        try:
+            return ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, OSError) as error:
+            raise ValueError(f"{value!r} is not the name of a time zone, such as Europe/Paris") from error
 
     @field_validator("local_dir", "data_dir", "model_dir", "checkpoint_dir")
     @classmethod

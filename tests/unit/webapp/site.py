@@ -1,0 +1,130 @@
+"""A site for tests: its own store, a clock that stands still, a fake search, and signed-in clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from conf.settings import Settings
+from webapp import create_app
+from webapp.security import sessions, tokens
+from webapp.services import EXTENSION, Services
+from webapp.store import users
+
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+PASSWORD = "quatre lampes bleues dorment"
+HOST = "https://localhost"
+NO_LIMIT = 10**9
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+PAGE = {"Accept": "text/html"}
+
+
+def settings(tmp_path: Path, **changes: Any) -> Settings:
+    """Valid settings with files of their own and an address where no Elasticsearch is."""
+    given = {
+        "local_dir": tmp_path,
+        "elasticsearch_url": "http://127.0.0.1:9",
+        "secret_key": "s" * 48,
+        "password_pepper": "p" * 48,
+    }
+    return Settings(**{**given, **changes})
+
+
+@dataclass
+class Clock:
+    """The time; moved by hand."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass
+class Site:
+    """An application with what tests need of it."""
+
+    app: Flask
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def services(self) -> Services:
+        found = self.app.extensions[EXTENSION]
+        assert isinstance(found, Services)
+        return found
+
+    def add_user(
+        self, name: str = "anne", role: str = "clinician", *, one_time: bool = False, **changes: Any
+    ) -> users.User:
+        """A user with `PASSWORD`; an administrator's second factor counts as set up."""
+        store = self.services.store
+        ends = self.clock.now + timedelta(days=1) if one_time else None
+        record = self.services.passwords.make_record(PASSWORD)
+        given = {"language": "en", "password": record, "secret_expires_at": ends, **changes}
+        users.add(store, name=name, role=role, now=self.clock.now, **given)
+        user = users.find(store, name)
+        assert user
+        if role == "admin":
+            users.begin_totp(store, user.id, "0" * 32)
+            users.use_totp_step(store, user.id, 1)
+        return users.find_by_id(store, user.id) or user
+
+    def client(self, user: users.User | None = None, ip: str = "127.0.0.1") -> Browser:
+        """A browser, signed in as `user`."""
+        browser = Browser(self.app.test_client(), ip)
+        if user:
+            session_id = sessions.begin(self.services.store, user, ip=ip, agent="test", now=self.clock.now)
+            browser.client.set_cookie(sessions.SECURE_COOKIE, session_id, domain="localhost", secure=True)
+        return browser
+
+    def signed_in(self, role: str = "clinician", name: str | None = None, **changes: Any) -> Browser:
+        """A browser signed in as a new user of that role."""
+        return self.client(self.add_user(name or f"some-{role}", role, **changes))
+
+    def token(
+        self, role: str = "service", scopes: tuple[str, ...] | None = None, name: str = "robot"
+    ) -> dict[str, str]:
+        """The header of a new token of a new user."""
+        user = self.add_user(name, role)
+        wanted = tokens.allowed_scopes(role) if scopes is None else scopes
+        text = tokens.create(
+            self.services.store, user, name="test", scopes=wanted, lifetime=timedelta(days=1), now=self.clock.now
+        )
+        return {"Authorization": f"Bearer {text}"}
+
+
+@dataclass
+class Browser:
+    """A test client that speaks as a browser on the site's own pages does."""
+
+    client: FlaskClient
+    ip: str
+
+    def get(self, path: str, *, page: bool = True, **more: Any) -> TestResponse:
+        """Navigate (or, `page=False`, ask as a script does)."""
+        return self.send("GET", path, headers={**(PAGE if page else {}), **more.pop("headers", {})}, **more)
+
+    def post(self, path: str, data: Any = None, **more: Any) -> TestResponse:
+        """Send a form from a page of the site."""
+        return self.send("POST", path, data=data, headers={**SAME_ORIGIN, **PAGE, **more.pop("headers", {})}, **more)
+
+    def send(self, method: str, path: str, **more: Any) -> TestResponse:
+        """Send anything, as it is."""
+        return self.client.open(path, method=method, base_url=HOST, environ_overrides={"REMOTE_ADDR": self.ip}, **more)
+
+
+def make_site(tmp_path: Path, search: Any = None, **changes: Any) -> Site:
+    """A site without request limits and with quick passwords."""
+    clock = Clock()
+    app = create_app(settings(tmp_path, **changes), search=search or object(), clock=clock, bcrypt_cost=4)
+    app.config.update(READS_PER_MINUTE=NO_LIMIT, EXPORTS_PER_MINUTE=NO_LIMIT)
+    return Site(app, clock)

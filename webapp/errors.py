@@ -1,0 +1,66 @@
+"""Answers to errors: a page for people, a problem document (RFC 9457) for programs."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Final, cast
+
+from flask import Flask, Response, g, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from webapp.i18n import N_
+from webapp.security.access import API_PATHS
+
+log = logging.getLogger(__name__)
+
+TEXTS: Final = {
+    400: N_("The request cannot be read."),
+    401: N_("Sign in first."),
+    403: N_("This page is not open to you."),
+    404: N_("There is no such page."),
+    405: N_("This page does not answer to that."),
+    413: N_("Too much was sent at once."),
+    422: N_("Something in the request is not valid."),
+    429: N_("Too many requests. Wait a moment."),
+    500: N_("Something went wrong. It has been noted."),
+    503: N_("Elasticsearch does not answer. Data cannot be shown now."),
+}
+
+
+def install(app: Flask) -> None:
+    """Answer HTTP errors, and anything unexpected with 500 and a line in the log."""
+    app.register_error_handler(HTTPException, answer_error)
+    app.register_error_handler(Exception, answer_unexpected)
+
+
+def answer_error(error: HTTPException) -> Response:
+    """The answer to an HTTP error."""
+    if error.response is not None:
+        return cast(Response, error.response)
+    status = error.code or 500
+    response = _problem(error, status) if request.path.startswith(API_PATHS) else _page(status)
+    response.status_code = status
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    if status == HTTPStatus.UNAUTHORIZED and request.path.startswith(API_PATHS):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def answer_unexpected(error: Exception) -> Response:
+    """The answer to a fault of ours; its trace goes to the log alone."""
+    log.error("request %s failed", g.get("request_id"), exc_info=error)
+    return answer_error(InternalServerError())
+
+
+def _page(status: int) -> Response:
+    return Response(render_template("error.html", status=status, text=TEXTS.get(status, TEXTS[500])))
+
+
+def _problem(error: HTTPException, status: int) -> Response:
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": error.description}
+    response = jsonify(body)
+    response.mimetype = "application/problem+json"
+    return response

@@ -1,0 +1,116 @@
+"""The application factory: settings in, Flask application out.
+
+Each package of `BLUEPRINTS` holds one ``blueprint``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+from flask import Flask, request
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from conf.errors import UserError
+from conf.settings import Settings
+from jobs.sinks import connect
+from webapp import errors, i18n, navigation
+from webapp.security import access, throttle
+from webapp.security.audit import AuditTrail
+from webapp.security.headers import add_headers
+from webapp.security.passwords import BCRYPT_COST, Passwords
+from webapp.security.roles import find_unmarked, public
+from webapp.services import EXTENSION, Services
+from webapp.store import Store
+from webapp.store.database import STORE_FILE
+
+BLUEPRINTS: Final = ("auth", "account", "admin", "help", "board", "predictions", "stats", "system", "patients", "api")
+MAX_BODY_BYTES: Final = 64 * 1024
+MIN_SECRET_BYTES: Final = 32
+SEARCH_TIMEOUT_S: Final = 10.0
+
+
+class SiteError(UserError):
+    """The site cannot start as it is set up."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    search: Any = None,
+    store: Store | None = None,
+    clock: Callable[[], datetime] | None = None,
+    bcrypt_cost: int = BCRYPT_COST,
+) -> Flask:
+    """Make the site; raises `SiteError` without secrets, or when a view says nothing of who may see it."""
+    secret_key, pepper = (_require_secret(settings, name) for name in ("secret_key", "password_pepper"))
+    app = Flask("webapp")
+    app.config.update(
+        SECRET_KEY=secret_key,
+        TRUSTED_HOSTS=settings.trusted_hosts.split(","),
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        READS_PER_MINUTE=throttle.READS_PER_MINUTE,
+        EXPORTS_PER_MINUTE=throttle.EXPORTS_PER_MINUTE,
+    )
+    app.extensions[EXTENSION] = Services(
+        settings=settings,
+        search=search or _open_search(settings),
+        store=store or Store(settings.local_dir / STORE_FILE),
+        clock=clock or (lambda: datetime.now(UTC)),
+        audit=AuditTrail(),
+        passwords=Passwords(pepper, bcrypt_cost),
+    )
+    _wire(app, settings)
+    return app
+
+
+def _wire(app: Flask, settings: Settings) -> None:
+    for part in (i18n, navigation, errors, access):
+        part.install(app)
+    app.after_request(lambda response: add_headers(response, request))
+    for name in BLUEPRINTS:
+        if find_spec(f"webapp.{name}") and hasattr(import_module(f"webapp.{name}"), "blueprint"):
+            app.register_blueprint(import_module(f"webapp.{name}").blueprint)
+    public(app.view_functions["static"])
+    unmarked = find_unmarked(app)
+    if unmarked:
+        raise SiteError(
+            f"These views say nothing of who may see them: {', '.join(unmarked)}. Add @requires or @public."
+        )
+    if settings.cors_origins:
+        _allow_origins(app, settings.cors_origins.split(","))
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def _allow_origins(app: Flask, origins: list[str]) -> None:
+    CORS(
+        app,
+        resources={r"/api/*": {"origins": origins}},
+        methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+        supports_credentials=False,
+    )
+
+
+def _open_search(settings: Settings) -> Any:
+    if not find_spec("webapp.search"):
+        return None
+    return import_module("webapp.search.client").Search(connect(settings), SEARCH_TIMEOUT_S)
+
+
+def _require_secret(settings: Settings, name: str) -> bytes:
+    secret = getattr(settings, name)
+    value = secret.get_secret_value().encode() if secret else b""
+    if len(value) < MIN_SECRET_BYTES:
+        raise SiteError(
+            f"BP_{name.upper()} must hold at least {MIN_SECRET_BYTES} bytes; "
+            'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+    return value

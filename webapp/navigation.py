@@ -1,0 +1,66 @@
+"""The site's menu: each entry for those who may open it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Flask, request
+
+from webapp.i18n import N_
+from webapp.security.current import principal_or_none
+from webapp.security.roles import Permission
+from webapp.services import services
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One link of the menu; the title is a message id."""
+
+    path: str
+    title: str
+    permission: Permission
+
+
+MENU: Final = (
+    Entry("/", N_("Board"), Permission.BOARD),
+    Entry("/patients", N_("Patients"), Permission.PATIENT),
+    Entry("/predictions", N_("Predictions"), Permission.PREDICTIONS),
+    Entry("/stats", N_("Statistics"), Permission.STATISTICS),
+    Entry("/admin/system", N_("System"), Permission.SYSTEM),
+    Entry("/admin", N_("Administration"), Permission.ADMIN),
+    Entry("/aide", N_("Help"), Permission.SIGNED_IN),
+)
+
+
+def install(app: Flask) -> None:
+    """Give the templates ``menu``, ``is_current``, ``principal`` and what the page's frame shows."""
+    app.context_processor(_frame)
+
+
+def home_path() -> str:
+    """Where the current user starts: the first entry of the menu that is open to him."""
+    known = principal_or_none()
+    return next((entry.path for entry in MENU if known and known.allows(entry.permission)), "/login")
+
+
+def is_current(path: str) -> bool:
+    """Whether the current page is the one of this entry, or below it and of no longer entry."""
+    matching = [entry.path for entry in MENU if _covers(entry.path, request.path)]
+    return path == max(matching, key=len, default="")
+
+
+def _covers(path: str, page: str) -> bool:
+    return page == path or (path != "/" and page.startswith(path + "/"))
+
+
+def _frame() -> dict[str, Any]:
+    known = principal_or_none()
+    settings = services().settings
+    return {
+        "menu": [entry for entry in MENU if known and known.allows(entry.permission)],
+        "is_current": is_current,
+        "principal": known,
+        "kibana_url": settings.kibana_url if known else None,
+        "is_insecure": settings.insecure_demo and not request.is_secure,
+    }

@@ -1,0 +1,151 @@
+"""What every request passes before its view: transport, who asks, forgery, rights, rate."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
+
+from webapp.security import sessions, throttle, tokens
+from webapp.security.current import Principal, principal_or_none
+from webapp.security.guard import is_forged
+from webapp.security.roles import is_poll, required_permission
+from webapp.services import Services, services
+from webapp.store.users import User
+
+API_PATHS: Final = ("/api/", "/openapi.json")  # only here a token is looked at
+BEARER: Final = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
+UNFINISHED_ALLOWED: Final = frozenset({"account.password", "account.totp", "auth.logout", "auth.language", "static"})
+
+
+def install(app: Flask) -> None:
+    """Put the checks before every request of `app`."""
+    app.before_request(check_request)
+
+
+def check_request() -> Any:
+    """Let the request through (None), answer it with a redirection, or raise an HTTP error."""
+    g.request_id = uuid.uuid4().hex
+    _refuse_open_transport(services())
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or _is_preflight():
+        return None  # no such page, or the question which methods there are
+    if request.endpoint == "static":
+        return None
+    g.principal = _find_principal(services(), poll=is_poll(view))
+    known = principal_or_none()
+    if not (known and known.is_token) and is_forged(request):
+        raise Forbidden("The request did not come from a page of this site.")
+    return _authorise(view, known)
+
+
+def client_ip() -> str:
+    """The address that the request came from."""
+    return request.remote_addr or ""
+
+
+def _refuse_open_transport(site: Services) -> None:
+    if not (request.is_secure or site.settings.insecure_demo or _is_loopback(client_ip())):
+        raise Forbidden("This site answers beyond its own machine over HTTPS only.")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_preflight() -> bool:
+    return request.method == "OPTIONS" and getattr(request.url_rule, "provide_automatic_options", False) is True
+
+
+def _find_principal(site: Services, *, poll: bool) -> Principal | None:
+    if request.path.startswith(API_PATHS) and "Authorization" in request.headers:
+        return _by_token(site)
+    session_id = request.cookies.get(sessions.cookie_name(request), "")
+    if not session_id:
+        return None
+    found = sessions.find(site.store, session_id, ip=client_ip(), now=site.clock(), is_poll=poll)
+    if found is None:
+        return None
+    session, user = found
+    g.unfinished = unfinished_step(user)
+    return Principal(user.name, user.role, user.language, session.hash)
+
+
+def _by_token(site: Services) -> Principal:
+    """The token's principal; a faulty one is refused, and cookies are not looked at beside it."""
+    match = BEARER.fullmatch(request.headers["Authorization"].strip())
+    found = tokens.find(site.store, match[1], site.clock()) if match else None
+    if found is None:
+        raise Unauthorized("The token is unknown, ended, or not given as 'Authorization: Bearer'.")
+    token, user = found
+    return Principal(user.name, user.role, user.language, sessions.digest(token.id), token.scopes, is_token=True)
+
+
+def unfinished_step(user: User) -> str | None:
+    """The endpoint of what a user must do before anything else: another password, for an admin a second factor."""
+    if user.must_change:
+        return "account.password"
+    return "account.totp" if user.role == "admin" and not user.has_totp else None
+
+
+def _authorise(view: Callable[..., Any], known: Principal | None) -> Response | None:
+    permission = required_permission(view)
+    if permission is None:
+        return None
+    if known is None:
+        return _ask_to_sign_in()
+    step = g.get("unfinished")
+    if step and request.endpoint not in UNFINISHED_ALLOWED:
+        if wants_page():
+            return _to_response(redirect(url_for(step)))
+        raise Forbidden("The account is not set up yet; sign in with a browser first.")
+    if not known.allows(permission):
+        services().audit.record("denied", outcome="denied")
+        raise Forbidden("Your role does not allow this.")
+    _limit_rate(view, known)
+    return None
+
+
+def _ask_to_sign_in() -> Response:
+    if wants_page():
+        target = request.full_path.rstrip("?")
+        return _to_response(redirect(url_for("auth.login", next=target)))
+    raise Unauthorized("Sign in first.")
+
+
+def _to_response(answer: Any) -> Response:
+    return current_app.make_response(answer)
+
+
+def wants_page() -> bool:
+    """Whether a browser navigates (it then names HTML among what it accepts), rather than a script asking."""
+    is_api = request.path.startswith(API_PATHS)
+    return request.method in ("GET", "HEAD") and not is_api and "text/html" in request.headers.get("Accept", "")
+
+
+def _limit_rate(view: Callable[..., Any], known: Principal) -> None:
+    """Count per token or user; a poll per browser, because many screens may share one user."""
+    own = known.is_token or is_poll(view)
+    key = known.session_hash if own else known.user_name
+    refuse_above(f"read:{is_poll(view)}:{key}", current_app.config["READS_PER_MINUTE"])
+
+
+def limit_exports() -> None:
+    """Count an export of the current user; raise 429 beyond the limit. For the views that export."""
+    known = principal_or_none() or abort(401)
+    refuse_above(f"export:{known.user_name}", current_app.config["EXPORTS_PER_MINUTE"])
+
+
+def refuse_above(key: str, limit: int) -> None:
+    """Count one request under `key` and raise 429 with Retry-After when it is beyond `limit` per minute."""
+    wait_s = throttle.count_request(services().store, key, limit, services().clock())
+    if wait_s:
+        raise TooManyRequests("Too many requests in this minute.", retry_after=wait_s)

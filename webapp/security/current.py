@@ -1,0 +1,47 @@
+"""Who asks: the principal of the current request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import g
+
+from webapp.security.roles import ROLES, Permission
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A known user, by browser session or by API token."""
+
+    user_name: str
+    role: str
+    language: str
+    session_hash: str  # SHA-256 of the session id, or of the token
+    scopes: frozenset[str] = frozenset()
+    is_token: bool = False
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """All that this principal may do: the role's rights, for a token only those among its scopes."""
+        granted = ROLES.get(self.role, frozenset())
+        if not self.is_token:
+            return granted
+        return frozenset(one for one in granted if one in self.scopes or one == Permission.SIGNED_IN)
+
+    def allows(self, permission: Permission) -> bool:
+        """Whether this principal holds `permission`."""
+        return permission in self.permissions
+
+
+def principal() -> Principal:
+    """The principal of this request; raises LookupError on a public page that nobody is signed in to."""
+    known = principal_or_none()
+    if known is None:
+        raise LookupError("nobody is signed in")
+    return known
+
+
+def principal_or_none() -> Principal | None:
+    """The principal of this request, None when nobody is signed in."""
+    found = g.get("principal")
+    return found if isinstance(found, Principal) else None

@@ -1,0 +1,142 @@
+"""Browser sessions: rows in the store that can be ended at any moment, and the cookie that names one.
+
+The cookie holds 256 random bits; the store keeps only their SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from flask import Request, Response
+
+from webapp.store import Store
+from webapp.store.users import User, find_by_id
+
+SECURE_COOKIE: Final = "__Host-bp"
+LOOPBACK_COOKIE: Final = "bp"  # plain HTTP: browsers refuse the prefix __Host- without Secure
+ID_BYTES: Final = 32
+AGENT_LENGTH: Final = 200
+NOTE_EVERY: Final = timedelta(minutes=1)
+
+IDLE: Final = timedelta(minutes=30)
+ADMIN_IDLE: Final = timedelta(minutes=15)
+ABSOLUTE: Final = timedelta(hours=12)
+KIOSK_ABSOLUTE: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One signed-in browser."""
+
+    hash: str
+    user_id: int
+    user_name: str
+    role: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    ip: str
+    agent: str
+    previous_login_at: datetime | None
+
+
+def digest(secret: str) -> str:
+    """What is stored of a session id or token."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def cookie_name(request: Request) -> str:
+    """The cookie's name on this connection."""
+    return SECURE_COOKIE if request.is_secure else LOOPBACK_COOKIE
+
+
+def begin(store: Store, user: User, *, ip: str, agent: str, now: datetime) -> str:
+    """Start a session and return its id, for the cookie."""
+    session_id = secrets.token_urlsafe(ID_BYTES)
+    lifetime = KIOSK_ABSOLUTE if user.role == "kiosk" else ABSOLUTE
+    previous = user.last_login_at.timestamp() if user.last_login_at else None
+    times = (now.timestamp(), now.timestamp(), (now + lifetime).timestamp())
+    store.run(
+        "INSERT INTO sessions (hash, user_id, created_at, seen_at, expires_at, ip, agent, previous_login_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (digest(session_id), user.id, *times, ip, agent[:AGENT_LENGTH], previous),
+    )
+    return session_id
+
+
+def find(store: Store, session_id: str, *, ip: str, now: datetime, is_poll: bool) -> tuple[Session, User] | None:
+    """The session of that id and its user while both are valid; anything but a poll keeps it alive."""
+    session = _read(store, digest(session_id))
+    user = find_by_id(store, session.user_id) if session else None
+    if session is None or user is None or user.disabled:
+        return None
+    if not _is_valid(session, ip, now):
+        end(store, session.hash)
+        return None
+    if not is_poll and now - session.seen_at >= NOTE_EVERY:
+        store.run("UPDATE sessions SET seen_at = ? WHERE hash = ?", (now.timestamp(), session.hash))
+    return session, user
+
+
+def end(store: Store, session_hash: str, user_name: str | None = None) -> bool:
+    """End one session, if it is one of `user_name` when that is given; False when there is none."""
+    return store.run(_DELETE, {"hash": session_hash, "owner": user_name}) == 1
+
+
+def list_sessions(store: Store, now: datetime, user_name: str | None = None) -> list[Session]:
+    """Valid sessions, newest first; of one user when a name is given."""
+    rows = store.rows(_LIST, {"owner": user_name})
+    return [one for one in map(_to_session, rows) if _is_valid(one, one.ip, now)]
+
+
+def remove_expired(store: Store, now: datetime) -> None:
+    """Forget the sessions that are over."""
+    store.run("DELETE FROM sessions WHERE expires_at <= ?", (now.timestamp(),))
+
+
+def set_cookie(response: Response, request: Request, session_id: str) -> None:
+    """Hand the session to the browser: for this host and path alone, out of reach of scripts, until it is closed."""
+    response.set_cookie(
+        cookie_name(request), session_id, secure=request.is_secure, httponly=True, samesite="Lax", path="/"
+    )
+
+
+def delete_cookie(response: Response, request: Request) -> None:
+    """Take the session from the browser."""
+    response.delete_cookie(cookie_name(request), secure=request.is_secure, httponly=True, samesite="Lax", path="/")
+
+
+def _is_valid(session: Session, ip: str, now: datetime) -> bool:
+    if now >= session.expires_at:
+        return False
+    if session.role == "kiosk":
+        return ip == session.ip
+    return now - session.seen_at < (ADMIN_IDLE if session.role == "admin" else IDLE)
+
+
+_SELECT: Final = "SELECT s.*, u.name AS user_name, u.role AS role FROM sessions s JOIN users u ON u.id = s.user_id"
+
+
+_LIST: Final = _SELECT + " WHERE :owner IS NULL OR u.name = :owner ORDER BY s.created_at DESC"
+_DELETE: Final = """
+DELETE FROM sessions
+WHERE hash = :hash AND (:owner IS NULL OR user_id = (SELECT id FROM users WHERE name = :owner))
+"""
+
+
+def _read(store: Store, session_hash: str) -> Session | None:
+    row = store.row(_SELECT + " WHERE s.hash = ?", (session_hash,))
+    return None if row is None else _to_session(row)
+
+
+def _to_session(row: sqlite3.Row) -> Session:
+    times = {name: datetime.fromtimestamp(row[name], UTC) for name in ("created_at", "seen_at", "expires_at")}
+    previous = row["previous_login_at"]
+    return Session(
+        **{**dict(row), **times, "previous_login_at": datetime.fromtimestamp(previous, UTC) if previous else None}
+    )

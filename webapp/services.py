@@ -1,0 +1,36 @@
+"""What the views work with, hung on the application by the factory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from flask import current_app
+
+from conf.settings import Settings
+from webapp.security.passwords import Passwords
+from webapp.store import Store
+
+if TYPE_CHECKING:
+    from webapp.security.audit import AuditTrail
+
+EXTENSION: Final = "bp"
+
+
+@dataclass(frozen=True)
+class Services:
+    """Settings, Elasticsearch (`webapp.search.client.Search`), users' store, clock (aware UTC), audit, passwords."""
+
+    settings: Settings
+    search: Any
+    store: Store
+    clock: Callable[[], datetime]
+    audit: AuditTrail
+    passwords: Passwords
+
+
+def services() -> Services:
+    """The services of the current application."""
+    return cast(Services, current_app.extensions[EXTENSION])
