@@ -16,40 +16,35 @@ from ml.explanation import RECENT_H, Code
 from ml.features import WINDOW_LENGTH
 
 Translate = Callable[[str], str]
-
-
-def gettext_noop(text: str) -> str:
-    """Mark a text for the catalogue that is translated only where it is used."""
-    return text
-
+N_: Final = str  # marks a text for the catalogue; it is translated where it is used
 
 WHOLE: Final = "0"
 TENTHS: Final = "0.0"
 
-# text and number format of each code; {recent} is the number of hours before the newest reading that count as recent
+# text and number format of each code; `recent` is the number of hours before the newest reading that count as recent
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
-    Code.SYSTOLIC_NEWEST: (gettext_noop("systolic pressure of the newest reading ({value} mmHg)"), WHOLE),
-    Code.SYSTOLIC_RECENT: (gettext_noop("systolic pressure in the {recent} h before it (mean {value} mmHg)"), WHOLE),
-    Code.SYSTOLIC_EARLIER: (gettext_noop("systolic pressure earlier in the window (mean {value} mmHg)"), WHOLE),
-    Code.DIASTOLIC_NEWEST: (gettext_noop("diastolic pressure of the newest reading ({value} mmHg)"), WHOLE),
-    Code.DIASTOLIC_RECENT: (gettext_noop("diastolic pressure in the {recent} h before it (mean {value} mmHg)"), WHOLE),
-    Code.DIASTOLIC_EARLIER: (gettext_noop("diastolic pressure earlier in the window (mean {value} mmHg)"), WHOLE),
-    Code.HEART_RATE_NEWEST: (gettext_noop("heart rate of the newest reading ({value}/min)"), WHOLE),
-    Code.HEART_RATE_RECENT: (gettext_noop("heart rate in the {recent} h before it (mean {value}/min)"), WHOLE),
-    Code.HEART_RATE_EARLIER: (gettext_noop("heart rate earlier in the window (mean {value}/min)"), WHOLE),
-    Code.READING_TIMES: (gettext_noop("times of the readings (window of {value} h)"), TENTHS),
-    Code.READINGS_MISSING: (gettext_noop("window not full ({value} of {window} readings are lacking)"), WHOLE),
-    Code.HEART_RATE_MISSING: (gettext_noop("readings without heart rate ({value})"), WHOLE),
+    Code.SYSTOLIC_NEWEST: (N_("systolic pressure of the newest reading (%(value)s mmHg)"), WHOLE),
+    Code.SYSTOLIC_RECENT: (N_("systolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), WHOLE),
+    Code.SYSTOLIC_EARLIER: (N_("systolic pressure earlier in the window (mean %(value)s mmHg)"), WHOLE),
+    Code.DIASTOLIC_NEWEST: (N_("diastolic pressure of the newest reading (%(value)s mmHg)"), WHOLE),
+    Code.DIASTOLIC_RECENT: (N_("diastolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), WHOLE),
+    Code.DIASTOLIC_EARLIER: (N_("diastolic pressure earlier in the window (mean %(value)s mmHg)"), WHOLE),
+    Code.HEART_RATE_NEWEST: (N_("heart rate of the newest reading (%(value)s/min)"), WHOLE),
+    Code.HEART_RATE_RECENT: (N_("heart rate in the %(recent)s h before it (mean %(value)s/min)"), WHOLE),
+    Code.HEART_RATE_EARLIER: (N_("heart rate earlier in the window (mean %(value)s/min)"), WHOLE),
+    Code.READING_TIMES: (N_("times of the readings (window of %(value)s h)"), TENTHS),
+    Code.READINGS_MISSING: (N_("window not full (%(value)s of %(window)s readings are lacking)"), WHOLE),
+    Code.HEART_RATE_MISSING: (N_("readings without heart rate (%(value)s)"), WHOLE),
 }
-UNKNOWN_TEXT: Final = gettext_noop("{code} ({value})")
+UNKNOWN_TEXT: Final = N_("%(code)s (%(value)s)")
 
 # lower end in log odds (odds times 2.7 and times 1.5), and the word
 STRENGTHS: Final = (
-    (1.0, gettext_noop("weighs heavily")),
-    (0.4, gettext_noop("weighs clearly")),
-    (float("-inf"), gettext_noop("weighs a little")),
+    (1.0, N_("weighs heavily")),
+    (0.4, N_("weighs clearly")),
+    (float("-inf"), N_("weighs a little")),
 )
-SUMMARY_TEXT: Final = gettext_noop("What raises the 6 h risk most: {reason}.")
+SUMMARY_TEXT: Final = N_("What raises the 6 h risk most: %(reason)s.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +74,12 @@ def reasons_in_words(
 def reason_text(reason: Mapping[str, Any], translate: Translate, language: str) -> str:
     """One reason in words; a code that this version does not know is shown as it is."""
     text, number_format = TEXTS.get(reason["code"], (UNKNOWN_TEXT, TENTHS))
-    return translate(text).format(
-        code=reason["code"],
-        value=format_decimal(reason["value"], number_format, locale=language),
-        recent=format_decimal(RECENT_H, "0.#", locale=language),
-        window=WINDOW_LENGTH,
-    )
+    return translate(text) % {
+        "code": reason["code"],
+        "value": format_decimal(reason["value"], number_format, locale=language),
+        "recent": format_decimal(RECENT_H, "0.#", locale=language),
+        "window": WINDOW_LENGTH,
+    }
 
 
 def strength(contribution: float) -> str:
@@ -94,4 +89,4 @@ def strength(contribution: float) -> str:
 
 def summary(reasons: Sequence[ReasonInWords], translate: Translate) -> str | None:
     """One sentence from the strongest reason; None without reasons."""
-    return translate(SUMMARY_TEXT).format(reason=reasons[0].text) if reasons else None
+    return translate(SUMMARY_TEXT) % {"reason": reasons[0].text} if reasons else None
