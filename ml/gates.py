@@ -77,11 +77,11 @@ def _always(evaluation: Evaluation) -> Iterator[Check]:
         detail = f"{horizon}: calibration slope {_text(slope)}, {SLOPE[0]} to {SLOPE[1]} is allowed."
         yield Check(f"calibration slope {horizon}", passed, detail)
     if evaluation.get("coherence"):
-        yield _repairs(evaluation["coherence"]["repaired_share"])
+        yield _repairs(evaluation["coherence"]["noticeable_share"])
 
 
 def _repairs(share: float) -> Check:
-    detail = f"The horizons contradict each other in {share:.1%} of the windows, {MOST_REPAIRED:.0%} is allowed."
+    detail = f"The horizons noticeably contradict each other in {share:.1%} of windows, {MOST_REPAIRED:.0%} is allowed."
     return Check("coherence", share <= MOST_REPAIRED, detail)
 
 

@@ -137,4 +137,8 @@ def _coherence(found: Mapping[str, float] | None) -> str:
     if found is None:
         return "Not judged."
     share, size = percent(found["repaired_share"]), number(found["mean_repair"], 4)
-    return f"The horizons contradicted each other in {share} of the windows and were raised by {size} on average there."
+    noticeable = percent(found["noticeable_share"])
+    return (
+        f"The horizons contradicted each other in {share} of the windows and were raised by {size} on average there; "
+        f"noticeably, by half a percent point or more, in {noticeable}."
+    )

@@ -27,7 +27,9 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 7
-ENOUGH = Design(patients=5_000, seed=SEED)  # for the 200 crises within 1 h that the rule asks for
+ENOUGH = Design(
+    patients=5_000, seed=SEED, windows_per_patient=16
+)  # for the 200 crises within 1 h that the rule asks for
 JOB_TIMEOUT_S = 280
 FITTED = ["train", "early_stopping"]
 

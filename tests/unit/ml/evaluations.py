@@ -55,7 +55,8 @@ def make_parts() -> tuple[dict[str, Dataset], dict[str, dict[str, Floats]]]:
     risks = {name: make_risks(outcomes) for name, (_, outcomes) in made.items()}
     risks["oracle"]["oracle"] = three(made["oracle"][1].true)
     risks["test"]["xgboost_unrepaired"] = risks["test"]["xgboost"].copy()
-    risks["test"]["xgboost_unrepaired"][:300, 2] -= 0.001
+    risks["test"]["xgboost_unrepaired"][:200, 2] -= 0.001
+    risks["test"]["xgboost_unrepaired"][200:300, 2] -= 0.01
     track = make_track()
     risk = np.random.default_rng(1).random((len(track), 3))
     parts["track"], risks["track"] = track, {"xgboost": risk, "champion": risk, "last_value": 1 - risk}

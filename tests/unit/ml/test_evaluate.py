@@ -53,7 +53,8 @@ def test_the_expected_gap_is_tighter_than_the_observed_one_and_agrees_with_it() 
 
 
 def test_repairs_are_counted_and_the_unrepaired_risks_are_no_rival() -> None:
-    assert full_evaluation()["coherence"] == {"repaired_share": 0.1, "mean_repair": pytest.approx(0.001)}
+    repairs = {"repaired_share": 0.1, "noticeable_share": pytest.approx(1 / 30), "mean_repair": pytest.approx(0.004)}
+    assert full_evaluation()["coherence"] == repairs
     assert "xgboost_unrepaired" not in full_evaluation()["parts"]["test"]["all"]["6h"]["models"]
 
 

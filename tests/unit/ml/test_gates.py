@@ -39,7 +39,7 @@ def good(champion: bool = True) -> Evaluation:
         "parts": {name: copy.deepcopy(part) for name in ("test", "external")},
         "subgroups": {"group: sick": copy.deepcopy(stratum)},
         "alarms": {"models": {name: {"at_recall": copy.deepcopy(burden)} for name in ("xgboost", *rivals)}},
-        "coherence": {"repaired_share": 0.01, "mean_repair": 0.001},
+        "coherence": {"noticeable_share": 0.01, "mean_repair": 0.001},
     }
 
 
@@ -71,7 +71,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], Any]] = {
         figure(1.06, 1.01, 1.11),
     ),
     "external 1h": (("parts", "external", "not_in_crisis", "1h", "differences", "champion"), WORSE),
-    "coherence": (("coherence", "repaired_share"), 0.06),
+    "coherence": (("coherence", "noticeable_share"), 0.06),
 }
 
 
