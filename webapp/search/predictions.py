@@ -32,6 +32,7 @@ HISTORY_FIELDS: Final = [
     "model_version",
     "systolic",
     "diastolic",
+    "scored_at",
 ]
 OLDEST_FIRST: Final[list[Any]] = [{"@timestamp": "asc"}, {"patient_id": "asc"}]
 NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}, {"patient_id": "asc"}]

@@ -1,0 +1,179 @@
+"""Alerts of patients out of the store: what was found, what was answered, and how an answer is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from webapp import alerts
+from webapp.alerts import Answer, Episode, Finding, Kind, State
+from webapp.clinical import is_crisis, level_rank
+from webapp.freshness import stale_after
+from webapp.search import alert_events, latest, observations, predictions
+from webapp.search.alert_events import Appended
+from webapp.search.client import Search
+
+Document = Mapping[str, Any]
+
+HISTORY: Final = timedelta(hours=72)  # a latched alert expires after it
+ACKNOWLEDGED: Final = "acknowledged"
+FEEDBACK: Final = "feedback"
+MOST_COLLISIONS: Final = 10
+
+
+class NoOpenAlert(LookupError):  # noqa: N818 - an answer to a question, not a fault
+    """The alert that somebody answers is over, or never was."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who answers."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What somebody answers: why, with which note, and for how long the alert keeps silent."""
+
+    reason: alerts.Reason
+    note: str
+    pause: timedelta
+
+
+def history_since(now: datetime) -> datetime:
+    """From when on findings are read; it moves once a day only, so that an alert keeps its start and its id."""
+    return (now - HISTORY).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def fold_patient(
+    history: Sequence[Document],
+    events: Iterable[Document],
+    now: datetime,
+    expected_interval: timedelta,
+    newest_reading: Document | None = None,
+) -> list[Episode]:
+    """All episodes of one patient from predictions (oldest first), events, and a reading that may not be scored yet."""
+    answers = {kind: [_answer(event) for event in events if _answers(event, kind)] for kind in Kind}
+    predicted = [Finding(known_at(one), level_rank(one["alert_level"])) for one in history]
+    measured = _measured(history, newest_reading)
+    worst = [Finding(one.at, max(one.rank, other.rank)) for one, other in zip(predicted, measured, strict=False)]
+    found = {
+        Kind.PREDICTED: predicted,
+        Kind.MEASURED: measured,
+        Kind.TECHNICAL: alerts.silences([*worst, *measured[len(worst) :]], stale_after(expected_interval), now),
+    }
+    return [episode for kind in Kind for episode in alerts.fold(kind, found[kind], answers[kind], now)]
+
+
+def known_at(document: Document) -> datetime:
+    """When a reading was taken; a time in the future is replaced by when it was scored or stored."""
+    noted = document.get("scored_at") or document.get("ingested_at") or document["@timestamp"]
+    return min(datetime.fromisoformat(document["@timestamp"]), datetime.fromisoformat(noted))
+
+
+def _measured(history: Sequence[Document], newest_reading: Document | None) -> list[Finding]:
+    """One finding for each prediction's newest reading, and one for a reading after all of them."""
+    unscored = newest_reading and (not history or newest_reading["@timestamp"] > history[-1]["@timestamp"])
+    readings = [*history, newest_reading] if unscored and newest_reading else history
+    return [Finding(known_at(one), _crisis_rank(one)) for one in readings]
+
+
+def _crisis_rank(reading: Document) -> int:
+    return alerts.CRITICAL_RANK if is_crisis(reading.get("systolic"), reading.get("diastolic")) else 0
+
+
+def _answers(event: Document, kind: Kind) -> bool:
+    return bool(event["event"] == ACKNOWLEDGED and event["kind"] == kind)
+
+
+def _answer(event: Document) -> Answer:
+    at, until = (datetime.fromisoformat(event[name]) for name in ("@timestamp", "until"))
+    return Answer(at, until, event["by"], event["reason"], event.get("note", ""))
+
+
+def patient_episodes(search: Search, patient_id: str, now: datetime, expected_interval: timedelta) -> list[Episode]:
+    """The episodes of a patient's last three days, oldest first by kind."""
+    since = history_since(now)
+    history = predictions.histories(search, [patient_id], since)[patient_id]
+    events = alert_events.of_patients(search, [patient_id], since)
+    newest = observations.newest(search, [patient_id], since).get(patient_id)
+    return fold_patient(history, events, now, expected_interval, newest)
+
+
+def open_episode(episodes: Iterable[Episode], kind: Kind) -> Episode:
+    """The open episode of a kind; raise `NoOpenAlert`."""
+    for episode in episodes:
+        if episode.kind is kind and episode.is_open:
+            return episode
+    raise NoOpenAlert(kind)
+
+
+def acknowledge(
+    search: Search,
+    patient_id: str,
+    kind: Kind,
+    given: Acknowledgement,
+    person: Person,
+    now: datetime,
+    expected_interval: timedelta,
+) -> Appended:
+    """Answer the open alert of a patient; `Appended.winner` is whose answer stands. Raise `NoOpenAlert`."""
+    episode = open_episode(patient_episodes(search, patient_id, now, expected_interval), kind)
+    event = _event(search, patient_id, episode, ACKNOWLEDGED, person, now) | {
+        "reason": given.reason,
+        "note": given.note,
+        "until": (now + given.pause).isoformat(),
+    }
+    if episode.state is not State.ACKNOWLEDGED:
+        since = episode.changed_at if episode.state is State.REMINDED else episode.raised_at
+        return _append(search, event | {"answered_after_s": round((now - since).total_seconds(), 1)})
+    earlier = [one for one in alert_events.of_patients(search, [patient_id], history_since(now)) if _answers(one, kind)]
+    return Appended(False, earlier[-1])
+
+
+def give_feedback(search: Search, alert_id: str, useful: bool, person: Person, now: datetime) -> Appended:
+    """Say of an alert, open or over, whether it was useful; raise ValueError for what is no alert id."""
+    patient_id, kind, started_at = alerts.read_alert_id(alert_id)
+    event = _base(patient_id, kind, started_at, person, now) | {"event": FEEDBACK, "useful": useful}
+    return _append(search, event)
+
+
+def _event(
+    search: Search, patient_id: str, episode: Episode, name: str, person: Person, now: datetime
+) -> dict[str, Any]:
+    """An event with what the person saw: level, risk, pressures and model."""
+    seen = latest.patient(search, patient_id) or {}
+    shown = {
+        "seen_level": episode.level,
+        "seen_risk_6h": seen.get("critical_risk_6h"),
+        "seen_systolic": seen.get("systolic"),
+        "seen_diastolic": seen.get("diastolic"),
+        "model_version": seen.get("model_version"),
+    }
+    return _base(patient_id, episode.kind, episode.started_at, person, now) | {"event": name, **shown}
+
+
+def _base(patient_id: str, kind: Kind, started_at: datetime, person: Person, now: datetime) -> dict[str, Any]:
+    return {
+        "@timestamp": now.isoformat(),
+        "alert_id": alerts.alert_id(patient_id, kind, started_at),
+        "patient_id": patient_id,
+        "kind": kind,
+        "started_at": started_at.isoformat(),
+        "by": person.name,
+        "role": person.role,
+    }
+
+
+def _append(search: Search, event: dict[str, Any]) -> Appended:
+    """Store an event under the next number; only an acknowledgement gives way to another acknowledgement."""
+    number = len(alert_events.of_alert(search, event["alert_id"])) + 1
+    for taken in range(MOST_COLLISIONS):
+        result = alert_events.append(search, event | {"number": number + taken})
+        if result.stored or event["event"] == result.winner.get("event") == ACKNOWLEDGED:
+            return result
+    return result
