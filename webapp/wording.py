@@ -14,9 +14,10 @@ from babel.numbers import format_decimal
 
 from ml.explanation import RECENT_H, Code
 from ml.features import WINDOW_LENGTH
+from webapp.i18n import N_
 
 Translate = Callable[[str], str]
-N_: Final = str  # marks a text for the catalogue; it is translated where it is used
+
 
 WHOLE: Final = "0"
 TENTHS: Final = "0.0"
