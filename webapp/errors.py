@@ -7,10 +7,12 @@ from http import HTTPStatus
 from typing import Final, cast
 
 from flask import Flask, Response, g, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from webapp.i18n import N_
+from webapp.search.client import SearchUnavailable
 from webapp.security.access import API_PATHS
+from webapp.security.audit import AuditUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ def install(app: Flask) -> None:
     """Answer HTTP errors, and anything unexpected with 500 and a line in the log."""
     app.register_error_handler(HTTPException, answer_error)
     app.register_error_handler(Exception, answer_unexpected)
+    for kind in (SearchUnavailable, AuditUnavailable):
+        app.register_error_handler(kind, answer_unavailable)
 
 
 def answer_error(error: HTTPException) -> Response:
@@ -47,6 +51,12 @@ def answer_error(error: HTTPException) -> Response:
     if status == HTTPStatus.UNAUTHORIZED and request.path.startswith(API_PATHS):
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def answer_unavailable(error: Exception) -> Response:
+    """The answer while Elasticsearch is away."""
+    log.warning("request %s: %s", g.get("request_id"), error)
+    return answer_error(ServiceUnavailable(str(error)))
 
 
 def answer_unexpected(error: Exception) -> Response:

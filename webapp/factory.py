@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Final
 
 from flask import Flask, request
 from flask_cors import CORS
@@ -19,7 +19,8 @@ from conf.errors import UserError
 from conf.settings import Settings
 from jobs.sinks import connect
 from webapp import errors, i18n, navigation
-from webapp.security import access, throttle
+from webapp.search.client import Search
+from webapp.security import access, audit, throttle
 from webapp.security.audit import AuditTrail
 from webapp.security.headers import add_headers
 from webapp.security.passwords import BCRYPT_COST, Passwords
@@ -31,7 +32,6 @@ from webapp.store.database import STORE_FILE
 BLUEPRINTS: Final = ("auth", "account", "admin", "help", "board", "predictions", "stats", "system", "patients", "api")
 MAX_BODY_BYTES: Final = 64 * 1024
 MIN_SECRET_BYTES: Final = 32
-SEARCH_TIMEOUT_S: Final = 10.0
 
 
 class SiteError(UserError):
@@ -41,7 +41,7 @@ class SiteError(UserError):
 def create_app(
     settings: Settings,
     *,
-    search: Any = None,
+    search: Search | None = None,
     store: Store | None = None,
     clock: Callable[[], datetime] | None = None,
     bcrypt_cost: int = BCRYPT_COST,
@@ -59,10 +59,10 @@ def create_app(
     )
     app.extensions[EXTENSION] = Services(
         settings=settings,
-        search=search or _open_search(settings),
+        search=search or Search(connect(settings)),
         store=store or Store(settings.local_dir / STORE_FILE),
-        clock=clock or (lambda: datetime.now(UTC)),
-        audit=AuditTrail(),
+        clock=clock or now_utc,
+        audit=AuditTrail(connect(settings), settings.local_dir / audit.FOLDER, clock or now_utc),
         passwords=Passwords(pepper, bcrypt_cost),
     )
     _wire(app, settings)
@@ -99,10 +99,9 @@ def _allow_origins(app: Flask, origins: list[str]) -> None:
     )
 
 
-def _open_search(settings: Settings) -> Any:
-    if not find_spec("webapp.search"):
-        return None
-    return import_module("webapp.search.client").Search(connect(settings), SEARCH_TIMEOUT_S)
+def now_utc() -> datetime:
+    """The clock of a site that is not under test."""
+    return datetime.now(UTC)
 
 
 def _require_secret(settings: Settings, name: str) -> bytes:

@@ -20,21 +20,23 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from flask import Flask, g, has_request_context, request
 
+from webapp.percent import whole_percent
 from webapp.security.current import principal_or_none
 from webapp.services import services
 
 LANGUAGES: Final = {"fr": "Français", "en": "English"}
 SOURCE_LANGUAGE: Final = "en"
 FOLDER: Final = Path(__file__).parent / "translations"
+NO_VALUE: Final = "\N{EN DASH}"
 PATTERNS: Final = {"fr": "d MMM HH:mm", "en": "d MMM HH:mm"}
 LONG_PATTERNS: Final = {"fr": "d MMMM y 'à' HH:mm:ss", "en": "d MMMM y, HH:mm:ss"}
 
 
 def install(app: Flask) -> None:
-    """Give the templates ``_``, ``ngettext``, the filters ``when``, ``when_long``, ``age`` and the language."""
+    """Give the templates ``_``, ``ngettext``, the language, and the filters ``when when_long age percent``."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(_plain, _plain_plural, newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.filters.update(when=when, when_long=when_long, age=age)
+    app.jinja_env.filters.update(when=when, when_long=when_long, age=age, percent=percent)
     app.context_processor(lambda: {"language": language(), "languages": LANGUAGES})
 
 
@@ -79,7 +81,7 @@ def age(value: datetime | str | None) -> str:
     """How long ago a time was, in the largest fitting unit; a dash for none."""
     moment = _to_datetime(value)
     if moment is None:
-        return "\N{EN DASH}"
+        return NO_VALUE
     elapsed_s = int((services().clock() - moment).total_seconds())
     if elapsed_s < 0:
         return gettext("in the future")
@@ -90,6 +92,11 @@ def age(value: datetime | str | None) -> str:
     if elapsed_s < 172_800:
         return gettext("%(number)s h ago", number=elapsed_s // 3600)
     return gettext("%(number)s days ago", number=elapsed_s // 86_400)
+
+
+def percent(risk: float | None) -> str:
+    """A risk (0..1) as whole percentage, cut off; a dash for none."""
+    return NO_VALUE if risk is None else f"{whole_percent(risk)}\N{NO-BREAK SPACE}%"
 
 
 @cache
@@ -125,7 +132,7 @@ def _plain_plural(singular: str, plural: str, number: int) -> str:
 def _format(value: datetime | str | None, patterns: dict[str, str]) -> str:
     moment = _to_datetime(value)
     if moment is None:
-        return "\N{EN DASH}"
+        return NO_VALUE
     zone: Any = ZoneInfo(services().settings.time_zone)
     return format_datetime(moment, patterns[language()], tzinfo=zone, locale=language())
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from flask import current_app
 
 from conf.settings import Settings
+from webapp.search.client import Search
 from webapp.security.passwords import Passwords
 from webapp.store import Store
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it asks for the services itself
     from webapp.security.audit import AuditTrail
 
 EXTENSION: Final = "bp"
@@ -21,10 +22,10 @@ EXTENSION: Final = "bp"
 
 @dataclass(frozen=True)
 class Services:
-    """Settings, Elasticsearch (`webapp.search.client.Search`), users' store, clock (aware UTC), audit, passwords."""
+    """Settings, Elasticsearch, users' store, clock (aware UTC), audit, passwords."""
 
     settings: Settings
-    search: Any
+    search: Search
     store: Store
     clock: Callable[[], datetime]
     audit: AuditTrail

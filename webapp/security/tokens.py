@@ -108,8 +108,14 @@ def _check(user: User, name: str, scopes: frozenset[str], lifetime: timedelta) -
 _SELECT: Final = "SELECT t.*, u.name AS user_name FROM tokens t JOIN users u ON u.id = t.user_id"
 
 
+_LIST: Final = _SELECT + " WHERE :owner IS NULL OR u.name = :owner ORDER BY t.created_at DESC, t.id"
+_DELETE: Final = """
+DELETE FROM tokens
+WHERE id = :id AND (:owner IS NULL OR user_id = (SELECT id FROM users WHERE name = :owner))
+"""
+
+
 def _to_token(row: sqlite3.Row) -> Token:
     times = {name: datetime.fromtimestamp(row[name], UTC) for name in ("created_at", "expires_at")}
-    return Token(
-        **{**dict(row), **times, "used_at": to_time(row["used_at"]), "scopes": frozenset(row["scopes"].split())}
-    )
+    parts = {"used_at": to_time(row["used_at"]), "scopes": frozenset(row["scopes"].split())}
+    return Token(**{**dict(row), **times, **parts})

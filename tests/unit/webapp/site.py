@@ -125,6 +125,6 @@ class Browser:
 def make_site(tmp_path: Path, search: Any = None, **changes: Any) -> Site:
     """A site without request limits and with quick passwords."""
     clock = Clock()
-    app = create_app(settings(tmp_path, **changes), search=search or object(), clock=clock, bcrypt_cost=4)
+    app = create_app(settings(tmp_path, **changes), search=search, clock=clock, bcrypt_cost=4)
     app.config.update(READS_PER_MINUTE=NO_LIMIT, EXPORTS_PER_MINUTE=NO_LIMIT)
     return Site(app, clock)
