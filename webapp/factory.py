@@ -6,9 +6,9 @@ Each package of `BLUEPRINTS` holds one ``blueprint``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Final
 
 from flask import Flask, request
@@ -18,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from conf.errors import UserError
 from conf.settings import Settings
 from jobs.sinks import connect
-from webapp import errors, i18n, navigation
+from webapp import errors, i18n, logs, navigation
 from webapp.search.client import Search
 from webapp.security import access, audit, throttle
 from webapp.security.audit import AuditTrail
@@ -47,7 +47,7 @@ def create_app(
     bcrypt_cost: int = BCRYPT_COST,
 ) -> Flask:
     """Make the site; raises `SiteError` without secrets, or when a view says nothing of who may see it."""
-    secret_key, pepper = (_require_secret(settings, name) for name in ("secret_key", "password_pepper"))
+    secret_key, pepper = (require_secret(settings, name) for name in ("secret_key", "password_pepper"))
     app = Flask("webapp")
     app.config.update(
         SECRET_KEY=secret_key,
@@ -70,11 +70,11 @@ def create_app(
 
 
 def _wire(app: Flask, settings: Settings) -> None:
-    for part in (i18n, navigation, errors, access):
+    for part in (logs, i18n, navigation, errors, access):
         part.install(app)
     app.after_request(lambda response: add_headers(response, request))
     for name in BLUEPRINTS:
-        if find_spec(f"webapp.{name}") and hasattr(import_module(f"webapp.{name}"), "blueprint"):
+        with suppress(ImportError, AttributeError):  # some are not written yet
             app.register_blueprint(import_module(f"webapp.{name}").blueprint)
     public(app.view_functions["static"])
     unmarked = find_unmarked(app)
@@ -104,7 +104,8 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
-def _require_secret(settings: Settings, name: str) -> bytes:
+def require_secret(settings: Settings, name: str) -> bytes:
+    """The bytes of a secret setting; raises `SiteError` when it is absent or short."""
     secret = getattr(settings, name)
     value = secret.get_secret_value().encode() if secret else b""
     if len(value) < MIN_SECRET_BYTES:

@@ -1,4 +1,4 @@
-"""The user's own account."""
+"""The user's own account: password, sessions, second factor, tokens, preferences."""
 
 from __future__ import annotations
 

@@ -2,29 +2,169 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from datetime import timedelta
 
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.forms import FormError, choice, read_days, unwrap
+from webapp.i18n import LANGUAGES, N_
+from webapp.security import passwords, sessions, throttle, tokens
+from webapp.security import totp as one_time_codes
+from webapp.security.access import client_ip
+from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
+from webapp.services import services
+from webapp.store import users
+from webapp.store.users import User
 
 blueprint = Blueprint("account", __name__, url_prefix="/compte")
+
+DONE = {
+    "password": N_("The password is changed; other sessions are ended."),
+    "totp": N_("The authenticator is set up."),
+    "session": N_("The session is ended."),
+    "token": N_("The token is revoked."),
+    "preferences": N_("Your choices are kept."),
+}
+PASSWORD_FAULTS = {
+    "too_short": N_("A password needs at least 15 characters."),
+    "too_long": N_("A password has at most 128 characters."),
+    "too_plain": N_("This password repeats too few different characters."),
+    "known_words": N_("This password is made of well-known words or of your name."),
+    "unequal": N_("The two new passwords differ."),
+    "same": N_("The new password is the old one."),
+    "wrong": N_("The present password is not right."),
+}
 
 
 @blueprint.get("")
 @requires(Permission.ACCOUNT)
-def overview() -> str:
+def overview() -> Response:
     """Everything about the account."""
-    return render_template("account.html")
+    return _overview()
 
 
-@blueprint.get("/mot-de-passe")
+@blueprint.route("/mot-de-passe", methods=["GET", "POST"])
 @requires(Permission.ACCOUNT)
-def password() -> str:
-    """Another password."""
-    return render_template("account.html")
+def password() -> Response:
+    """Another password; asks for the present one."""
+    if request.method == "GET":
+        return make_response(render_template("account/password.html"))
+    fault = _change_password(me(), request.form.get("present", ""), request.form.get("new", ""))
+    if fault:
+        text = PASSWORD_FAULTS[fault]
+        return make_response(render_template("account/password.html", fault=text), 422)
+    return redirect(url_for(".overview", done="password"))
 
 
-@blueprint.get("/totp")
+@blueprint.route("/totp", methods=["GET", "POST"])
 @requires(Permission.ACCOUNT)
-def totp() -> str:
-    """The second factor."""
-    return render_template("account.html")
+def totp() -> Response:
+    """Set up the second factor: show the secret, take a first code."""
+    site, user = services(), me()
+    if user.has_totp:
+        return redirect(url_for(".overview"))
+    if user.totp_nonce is None:
+        users.begin_totp(site.store, user.id, one_time_codes.new_nonce())
+        user = me()
+    code = request.form.get("code", "")
+    is_wrong = request.method == "POST" and not one_time_codes.use_code(site, user, code, site.clock())
+    if request.method == "POST" and not is_wrong:
+        site.audit.record("totp")
+        return redirect(url_for(".overview", done="totp"))
+    secret = one_time_codes.secret_of(site.passwords, user.totp_nonce or "")
+    address = one_time_codes.address_of(secret, user.name)
+    page = render_template("account/totp.html", secret=secret, address=address, is_wrong=is_wrong)
+    return make_response(page, 422 if is_wrong else 200)
+
+
+@blueprint.post("/preferences")
+@requires(Permission.ACCOUNT)
+def preferences() -> Response:
+    """Language, sound, keyboard shortcuts."""
+    chosen = choice(request.form, "language", tuple(LANGUAGES))
+    users.set_preferences(
+        services().store, me().id, language=chosen, sound="sound" in request.form, shortcuts="shortcuts" in request.form
+    )
+    return redirect(url_for(".overview", done="preferences"))
+
+
+@blueprint.post("/sessions")
+@requires(Permission.ACCOUNT)
+def end_session() -> Response:
+    """End one of the own sessions."""
+    if not sessions.end(services().store, request.form.get("hash", ""), principal().user_name):
+        abort(404)
+    return redirect(url_for(".overview", done="session"))
+
+
+@blueprint.post("/tokens")
+@requires(Permission.ACCOUNT)
+def create_token() -> Response:
+    """Make a token and show it, this once."""
+    site = services()
+    try:
+        text = tokens.create(
+            site.store,
+            me(),
+            name=request.form.get("name", ""),
+            scopes=request.form.getlist("scope"),
+            lifetime=timedelta(days=read_days(request.form)),
+            now=site.clock(),
+        )
+    except (tokens.TokenError, FormError):
+        return make_response(_overview(token_fault=True), 422)
+    site.audit.record("token")
+    return _overview(new_token=text)
+
+
+@blueprint.post("/tokens/revoke")
+@requires(Permission.ACCOUNT)
+def revoke_token() -> Response:
+    """Revoke one of the own tokens."""
+    if not tokens.revoke(services().store, request.form.get("id", ""), principal().user_name):
+        abort(404)
+    return redirect(url_for(".overview", done="token"))
+
+
+def me() -> User:
+    """The current user's row."""
+    return unwrap(users.find(services().store, principal().user_name))
+
+
+def _overview(*, new_token: str | None = None, token_fault: bool = False) -> Response:
+    site, user = services(), me()
+    own = sessions.list_sessions(site.store, site.clock(), user.name)
+    page = render_template(
+        "account/overview.html",
+        user=user,
+        sessions=own,
+        last_login_at=next((one.previous_login_at for one in own if one.hash == principal().session_hash), None),
+        tokens=tokens.list_tokens(site.store, user.name),
+        scopes=tokens.allowed_scopes(user.role),
+        done=DONE.get(request.args.get("done", "")),
+        new_token=new_token,
+        token_fault=token_fault,
+    )
+    return make_response(page)
+
+
+def _change_password(user: User, present: str, new: str) -> str | None:
+    """Change it, or name what is wrong; wrong present passwords slow down as at sign-in."""
+    site = services()
+    keys = throttle.login_keys(user.name, client_ip())
+    if throttle.begin_attempt(site.store, keys, site.clock()):
+        abort(429)
+    if not site.passwords.verify(present, user.password):
+        return "wrong"
+    throttle.forget(site.store, keys)
+    fault = passwords.find_fault(new, user.name)
+    if fault or new != request.form.get("again", ""):
+        return fault or "unequal"
+    if site.passwords.verify(new, user.password):
+        return "same"
+    record = site.passwords.make_record(new)
+    users.set_password(site.store, user.id, record, secret_expires_at=None, keep_session=principal().session_hash)
+    site.audit.record("password")
+    return None

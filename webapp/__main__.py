@@ -1,0 +1,96 @@
+"""``python -m webapp``: the site under gunicorn, two workers of eight threads."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+
+from conf.errors import UserError, run_main
+from conf.settings import Settings, load_settings
+from webapp.factory import create_app
+from webapp.logs import configure_logs
+from webapp.services import EXTENSION
+
+WORKERS: Final = 2
+THREADS: Final = 8
+TIMEOUT_S: Final = 30
+STOPPING_S: Final = 5
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn with options of our own; each worker makes its application after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set the options."""
+        for name, value in options(self._settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Make the worker's application and let its audit ship."""
+        app = create_app(self._settings)
+        app.extensions[EXTENSION].audit.start()
+        return app
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """Gunicorn's options."""
+    return {
+        "bind": f"{settings.web_host}:{settings.web_port}",
+        "worker_class": "gthread",
+        "workers": WORKERS,
+        "threads": THREADS,
+        "timeout": TIMEOUT_S,
+        "graceful_timeout": STOPPING_S,
+        "limit_request_line": 4094,
+        "forwarded_allow_ips": "",  # ProxyFix alone believes forwarded headers, of the set number of proxies
+        "worker_exit": _end_worker,
+        "proc_name": "blood-pressure-site",
+        "loglevel": "warning",
+    }
+
+
+def serve(settings: Settings) -> None:
+    """Run the site until it is stopped; raises `UserError` when it cannot start as it is set up."""
+    _refuse_open_http(settings)
+    create_app(settings)  # a fault of the set-up ends here, with one sentence, and not in each worker
+    print(f"The site listens on http://{settings.web_host}:{settings.web_port}/", flush=True)
+    Server(settings).run()
+
+
+def _refuse_open_http(settings: Settings) -> None:
+    host = settings.web_host
+    is_own = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    if not (is_own or settings.proxy_hops or settings.insecure_demo):
+        raise UserError(
+            f"BP_WEB_HOST={host} would serve plain HTTP beyond this machine. Put a proxy with TLS in front and set "
+            "BP_PROXY_HOPS, or set BP_INSECURE_DEMO=true for a trial without real data."
+        )
+
+
+def _end_worker(_server: Any, worker: Any) -> None:
+    app = getattr(worker, "wsgi", None)
+    if isinstance(app, Flask):
+        app.extensions[EXTENSION].audit.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m webapp", description="The ward's site.")
+    parser.add_argument("--verbose", action="store_true", help="show the trace of an error")
+    given = parser.parse_args(arguments)
+    configure_logs()
+    return run_main(lambda: serve(load_settings()), verbose=given.verbose)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

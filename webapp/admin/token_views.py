@@ -1,0 +1,71 @@
+"""The API tokens of all users; those of services are made here, because a service does not sign in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.forms import FormError, read_days, unwrap
+from webapp.security import tokens
+from webapp.security.roles import Permission, requires
+from webapp.services import services
+from webapp.store import users
+
+
+def add_to(blueprint: Blueprint) -> None:
+    """Route the views of this module."""
+    blueprint.add_url_rule("/tokens", "tokens", list_tokens)
+    blueprint.add_url_rule("/tokens", "create_token", create_token, methods=["POST"])
+    blueprint.add_url_rule("/tokens/revoke", "revoke_token", revoke_token, methods=["POST"])
+
+
+@requires(Permission.ADMIN)
+def list_tokens() -> Response:
+    """All tokens."""
+    return _page()
+
+
+@requires(Permission.ADMIN)
+def create_token() -> Response:
+    """Make a token for a service and show it, this once."""
+    site = services()
+    owner = unwrap(users.find(site.store, request.form.get("user_name", "")))
+    if owner.role != "service":
+        abort(422)
+    try:
+        text = tokens.create(
+            site.store,
+            owner,
+            name=request.form.get("name", ""),
+            scopes=request.form.getlist("scope"),
+            lifetime=timedelta(days=read_days(request.form)),
+            now=site.clock(),
+        )
+    except (tokens.TokenError, FormError):
+        return _page(has_fault=True, status=422)
+    site.audit.record("token")
+    return _page(new_token=text)
+
+
+@requires(Permission.ADMIN)
+def revoke_token() -> Response:
+    """Revoke any token."""
+    if not tokens.revoke(services().store, request.form.get("id", "")):
+        abort(404)
+    services().audit.record("token_revoked")
+    return redirect(url_for(".tokens"))
+
+
+def _page(*, new_token: str | None = None, has_fault: bool = False, status: int = 200) -> Response:
+    store = services().store
+    page = render_template(
+        "admin/tokens.html",
+        tokens=tokens.list_tokens(store),
+        service_users=[user for user in users.list_all(store) if user.role == "service"],
+        scopes=tokens.allowed_scopes("service"),
+        new_token=new_token,
+        has_fault=has_fault,
+    )
+    return make_response(page, status)

@@ -1,0 +1,138 @@
+"""The users: new ones, roles, one-time passwords, shutting accounts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.forms import choice, unwrap
+from webapp.i18n import LANGUAGES, N_
+from webapp.security import throttle
+from webapp.security.current import principal
+from webapp.security.passwords import one_time_secret
+from webapp.security.roles import ROLES, Permission, requires
+from webapp.services import services
+from webapp.store import users
+from webapp.store.users import User
+
+SECRET_LIFETIME: Final = timedelta(hours=72)
+DONE: Final = {
+    "role": N_("The role is changed and the user's sessions are ended."),
+    "disabled": N_("The account is shut and its sessions are ended."),
+    "enabled": N_("The account is open again."),
+    "totp": N_("The authenticator is removed and the user's sessions are ended."),
+}
+FAULTS: Final = {
+    "name": N_("This user name is taken or not usable: 2 to 64 of a-z, 0-9, dot, dash, underscore."),
+    "self": N_("You cannot take your own rights away. Ask another administrator."),
+}
+
+
+def add_to(blueprint: Blueprint) -> None:
+    """Route the views of this module."""
+    blueprint.add_url_rule("/users", "users", list_users)
+    blueprint.add_url_rule("/users", "add_user", add_user, methods=["POST"])
+    blueprint.add_url_rule("/users/<int:user_id>", "change_user", change_user, methods=["POST"])
+
+
+@requires(Permission.ADMIN)
+def list_users() -> Response:
+    """All users and what can be done with them."""
+    return _page()
+
+
+@requires(Permission.ADMIN)
+def add_user() -> Response:
+    """Add a user and show the one-time password, this once."""
+    site = services()
+    name = request.form.get("name", "").strip().lower()
+    role = choice(request.form, "role", tuple(ROLES))
+    language = choice(request.form, "language", tuple(LANGUAGES))
+    try:
+        secret = create_user(name, role, language)
+    except users.UserNameError:
+        return _page(fault="name", status=422)
+    site.audit.record("user_added")
+    return _page(secret=secret, secret_of=name)
+
+
+def create_user(name: str, role: str, language: str) -> str | None:
+    """Add a user; returns the one-time password, None for a service, which has tokens only."""
+    site, now = services(), services().clock()
+    secret = None if role == "service" else one_time_secret()
+    record = site.passwords.make_record(secret) if secret else None
+    ends_at = now + SECRET_LIFETIME if secret else None
+    users.add(site.store, name=name, role=role, language=language, password=record, secret_expires_at=ends_at, now=now)
+    return secret
+
+
+@requires(Permission.ADMIN)
+def change_user(user_id: int) -> Response:
+    """Do what the pressed button says."""
+    user = unwrap(users.find_by_id(services().store, user_id))
+    action = choice(request.form, "action", tuple(ACTIONS))
+    if user.name == principal().user_name:
+        return _page(fault="self", status=422)
+    answer = ACTIONS[action](user)
+    services().audit.record(f"user_{action}")
+    return answer
+
+
+def _set_role(user: User) -> Response:
+    users.set_role(services().store, user.id, choice(request.form, "role", tuple(ROLES)))
+    return redirect(url_for(".users", done="role"))
+
+
+def _disable(user: User) -> Response:
+    users.set_disabled(services().store, user.id, True)
+    return redirect(url_for(".users", done="disabled"))
+
+
+def _enable(user: User) -> Response:
+    users.set_disabled(services().store, user.id, False)
+    return redirect(url_for(".users", done="enabled"))
+
+
+def _remove_totp(user: User) -> Response:
+    users.remove_totp(services().store, user.id)
+    return redirect(url_for(".users", done="totp"))
+
+
+def _reset_password(user: User) -> Response:
+    site, secret = services(), one_time_secret()
+    ends_at = site.clock() + SECRET_LIFETIME
+    users.set_password(site.store, user.id, site.passwords.make_record(secret), secret_expires_at=ends_at)
+    return _page(secret=secret, secret_of=user.name)
+
+
+ACTIONS: Final = {
+    "role": _set_role,
+    "disable": _disable,
+    "enable": _enable,
+    "remove_totp": _remove_totp,
+    "reset_password": _reset_password,
+}
+
+
+def _page(
+    *, secret: str | None = None, secret_of: str | None = None, fault: str | None = None, status: int = 200
+) -> Response:
+    store = services().store
+    everyone = users.list_all(store)
+    page = render_template(
+        "admin/users.html",
+        users=everyone,
+        roles=tuple(ROLES),
+        fails={user.name: throttle.fails_of(store, user.name) for user in everyone},
+        notice_above=throttle.NOTICE_ABOVE,
+        conspicuous=throttle.count_conspicuous(store),
+        lifetime_h=SECRET_LIFETIME // timedelta(hours=1),
+        secret=secret,
+        secret_of=secret_of,
+        fault=FAULTS.get(fault or ""),
+        done=DONE.get(request.args.get("done", "")),
+    )
+    return make_response(page, status)
