@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from webapp.alerts import Reason
 from webapp.api.cursors import MAX_LENGTH
 from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
@@ -30,7 +31,6 @@ Category = Literal["low", "normal", "elevated", "stage_1", "stage_2", "severe"]
 Interval = Literal["raw", "1m", "15m", "1h"]
 AlertStatus = Literal["open", "acked", "resolved"]
 Scope = Literal["read:observations", "read:predictions", "read:alerts", "write:ack"]
-AckReason = Literal["seen", "patient_called", "treatment_changed", "false_positive", "other"]
 
 
 def parse_instant(value: object) -> datetime:
@@ -140,7 +140,7 @@ class AlertsQuery(LevelFilter):
 class Acknowledgement(Input):
     """Says that somebody takes care of an alert."""
 
-    reason: AckReason = Field(description="What is being done.")
+    reason: Reason = Field(description="What is being done.")
     note: str | None = Field(None, max_length=280, description="A short note; no names.")
     until: Instant | None = Field(None, description="Silent until then, 15 to 60 minutes ahead; 30 by default.")
 

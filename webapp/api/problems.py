@@ -99,10 +99,14 @@ def respond(error: ApiError) -> Response:
     """The response of an error to the current request."""
     body = build_problem(error, request.path).model_dump_json()
     response = Response(body, error.status, content_type=MEDIA_TYPE)
-    if error.status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    response.headers.extend(error.headers)
+    response.headers.extend(headers_of(error))
     return response
+
+
+def headers_of(error: ApiError) -> dict[str, str]:
+    """The headers that belong to the error's status, and its own."""
+    by_status = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}
+    return by_status.get(error.status, {}) | error.headers
 
 
 def invalid(error: ValidationError, where: str) -> ApiError:

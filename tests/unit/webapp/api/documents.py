@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from conf.clinical import alert_level
@@ -12,7 +13,8 @@ from jobs.observations import observation_document
 
 Json = dict[str, Any]
 
-NEWEST_US = 1_772_352_000_000_000  # 2026-03-01T08:00:00Z
+NEWEST = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+NEWEST_US = round(NEWEST.timestamp()) * 1_000_000
 
 
 def reading(patient_id: str = "P-0412", minutes: int = 0, **values: Any) -> Json:

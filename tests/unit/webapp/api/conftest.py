@@ -1,0 +1,33 @@
+"""The site with a ward in memory: three patients, an hour of readings and predictions each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.unit.webapp.api.documents import NEWEST, prediction, reading
+from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.unit.webapp.site import Site, make_site
+
+RISKS = {"P-0001": 0.72, "P-0002": 0.45, "P-0003": 0.0213}
+MINUTES = (-45, -30, -15, 0)
+
+
+@pytest.fixture
+def search() -> FakeSearch:
+    ward = FakeSearch()
+    for patient_id, risk in RISKS.items():
+        ward.put(OBSERVATIONS, *(reading(patient_id, minutes) for minutes in MINUTES))
+        ward.put(PREDICTIONS, *(prediction(patient_id, risk, minutes) for minutes in MINUTES))
+        ward.put(LATEST, prediction(patient_id, risk))
+    return ward
+
+
+@pytest.fixture
+def site(tmp_path: Path, search: FakeSearch) -> Site:
+    made = make_site(tmp_path, search=search)
+    made.clock.now = NEWEST
+    made.clock.pass_by(minutes=2)
+    return made

@@ -1,0 +1,122 @@
+"""Elasticsearch in memory behind the site's own `Search`: filters, sorts and pages documents; aggregates nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from elasticsearch import ConnectionTimeout, Elasticsearch
+
+from webapp.search.client import Search, SearchUnavailable
+
+Json = dict[str, Any]
+
+
+class FakeClient:
+    """Answers pings."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+
+    def options(self, **_: object) -> FakeClient:
+        return self
+
+    def ping(self) -> bool:
+        if self.is_away:
+            raise ConnectionTimeout("the fake is away")
+        return True
+
+
+class FakeSearch(Search):
+    """Documents by index or alias; `asked` are the searches so far; while `is_away`, everything is unavailable."""
+
+    def __init__(self) -> None:
+        self.fake = FakeClient()
+        super().__init__(cast(Elasticsearch, self.fake))
+        object.__setattr__(self, "documents", defaultdict(list))
+        object.__setattr__(self, "asked", [])
+
+    documents: dict[str, list[Json]]
+    asked: list[Json]
+
+    def put(self, index: str, *documents: Json) -> None:
+        self.documents[index] += documents
+
+    def ask(self, index: str, body: Mapping[str, Any]) -> Json:
+        self._note(index, body)
+        found = [one for one in self.documents[index] if matches(one, body.get("query", {"match_all": {}}))]
+        hits = _page(found, body)
+        return {"hits": {"total": {"value": len(found)}, "hits": hits}}
+
+    def ask_all(self, index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Json]:
+        return [self.ask(index, body) for body in bodies]
+
+    def get(self, index: str, id_: str) -> Json | None:
+        self._note(index, {"id": id_})
+        return next((one for one in self.documents[index] if one.get("patient_id") == id_), None)
+
+    def _note(self, index: str, body: Mapping[str, Any]) -> None:
+        self.asked.append(json.loads(json.dumps({"index": index, **body}, default=str)))
+        if self.fake.is_away:
+            raise SearchUnavailable("The fake is away. Bring it back.")
+
+
+def _page(found: list[Json], body: Mapping[str, Any]) -> list[Json]:
+    orders = [next(iter(one.items())) for one in body.get("sort", [])]
+    for name, direction in reversed(orders):
+        found = sorted(found, key=lambda one, name=name: _value(one, name), reverse=direction == "desc")  # type: ignore[misc]
+    placed = [(one, [_value(one, name) for name, _ in orders]) for one in found]
+    if "search_after" in body:
+        known = [position for _, position in placed]
+        placed = placed[known.index(list(body["search_after"])) + 1 :]
+    return [{"_source": one, "sort": position} for one, position in placed[: body.get("size", 10)]]
+
+
+def _value(document: Json, name: str) -> Any:
+    if name == "_score":
+        return 0
+    return _instant(document[name]) if name == "@timestamp" else document[name]
+
+
+def _instant(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def matches(document: Json, query: Mapping[str, Any]) -> bool:
+    """Whether a document matches one of the kinds of query that the site builds."""
+    ((kind, inner),) = query.items()
+    if kind == "match_all":
+        return True
+    if kind == "constant_score":
+        return matches(document, inner["filter"])
+    if kind == "bool":
+        return _matches_bool(document, inner)
+    if kind == "exists":
+        return document.get(inner["field"]) is not None
+    ((field, wanted),) = inner.items()
+    value = document.get(field)
+    if kind == "term":
+        return bool(value == wanted["value"])
+    if kind == "terms":
+        return value in wanted
+    if kind == "prefix":
+        return str(value).startswith(wanted["value"])
+    return _within(value, wanted)
+
+
+def _matches_bool(document: Json, inner: Mapping[str, Any]) -> bool:
+    wanted = all(matches(document, one) for one in inner.get("filter", ()))
+    unwanted = any(matches(document, one) for one in inner.get("must_not", ()))
+    choices = inner.get("should", ()) if inner.get("minimum_should_match") else ()
+    return wanted and not unwanted and (not choices or any(matches(document, one) for one in choices))
+
+
+def _within(value: Any, bounds: Mapping[str, Any]) -> bool:
+    if value is None:
+        return False
+    compared = {name: _instant(bound) if isinstance(bound, str) else bound for name, bound in bounds.items()}
+    number = _instant(value) if isinstance(value, str) else value
+    return number >= compared.get("gte", number) and ("lt" not in compared or number < compared["lt"])

@@ -1,0 +1,44 @@
+"""From a page of documents to a page of the API: cursors in and out, bound to who asks and to the whole query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import current_app, request
+
+from webapp.api.cursors import CursorError, Cursors
+from webapp.api.operations import Answer
+from webapp.api.parameters import Input, canonical
+from webapp.api.problems import invalid_parameter
+from webapp.search.client import Page as Found
+from webapp.security.current import principal
+
+
+def position(query: Input, name: str = "cursor") -> list[Any] | None:
+    """Where the page begins, None for the first one; a cursor that is not ours raises the 422 of parameter `name`."""
+    given = getattr(query, "cursor", None)
+    if given is None:
+        return None
+    try:
+        return _cursors(query).open(given)
+    except CursorError as error:
+        raise invalid_parameter(name, "not a cursor of this query") from error
+
+
+def next_cursor(query: Input, found: Found) -> str | None:
+    """The cursor of the page after `found`, None after the last one."""
+    return _cursors(query).make(found.after) if found.after else None
+
+
+def paged(model: Any, items: Sequence[Mapping[str, Any]], query: Input, found: Found) -> Answer:
+    """A page of `model` with its link to the next one."""
+    cursor = next_cursor(query, found)
+    body = model.model_validate({"items": items, "next_cursor": cursor})
+    return Answer(body, next_query={"cursor": cursor} if cursor else None)
+
+
+def _cursors(query: Input) -> Cursors:
+    secret: bytes = current_app.config["SECRET_KEY"]
+    scope = {"path": request.path, "query": canonical(query)}
+    return Cursors(secret, principal().user_name, request.endpoint or "", scope)

@@ -1,0 +1,149 @@
+"""Patients and what is stored of each: newest state, readings, predictions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from webapp.api.models import Patient, PatientPage, PredictionPage, ReadingPage
+from webapp.api.operations import Answer
+from webapp.api.paging import paged, position
+from webapp.api.parameters import (
+    PATIENT_ID,
+    ObservationsOfPatientQuery,
+    PatientsQuery,
+    PredictionsOfPatientQuery,
+    Range,
+)
+from webapp.api.problems import ApiError, invalid_parameter
+from webapp.api.routes import operation
+from webapp.clinical import instant, is_crisis
+from webapp.freshness import freshness
+from webapp.search import latest, observations, predictions
+from webapp.security.audit import record
+from webapp.security.roles import Permission
+from webapp.services import services
+
+MOST_INTERVALS: Final = 10_000
+INTERVALS: Final = {"1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "1h": timedelta(hours=1)}
+is_patient_id = re.compile(PATIENT_ID.strip("^$")).fullmatch
+
+
+def with_state(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A newest prediction with what the site concludes from its reading and its age."""
+    site = services()
+    interval = timedelta(minutes=site.settings.expected_interval_minutes)
+    return {
+        **document,
+        "measured_crisis": is_crisis(document["systolic"], document["diastolic"]),
+        "freshness": freshness(instant(document["@timestamp"]), site.clock(), interval),
+    }
+
+
+def check_patient_id(patient_id: str) -> None:
+    """Refuse what cannot be the id of a patient as if there were none; raises the 404."""
+    if not is_patient_id(patient_id):
+        raise ApiError(404)
+
+
+def span_of(query: Range) -> tuple[Any, Any]:
+    """First and last instant of a query; raises the 422."""
+    try:
+        return query.resolve(services().clock())
+    except ValueError as error:
+        raise invalid_parameter("from", str(error)) from error
+
+
+@operation(
+    "GET",
+    "/api/v1/patients",
+    tag="patients",
+    summary="Patients, the newest reading first",
+    permission=Permission.API_READ_PREDICTIONS,
+    query=PatientsQuery,
+    answer=PatientPage,
+    problems=(503,),
+)
+def list_patients(query: PatientsQuery) -> Answer:
+    """One page of patients with their newest prediction."""
+    found = latest.page(services().search, level=query.level, prefix=query.q, limit=query.limit, after=position(query))
+    record("list", patient_ids=[document["patient_id"] for document in found.documents])
+    return paged(PatientPage, [with_state(document) for document in found.documents], query, found)
+
+
+@operation(
+    "GET",
+    "/api/v1/patients/<patient_id>",
+    tag="patients",
+    summary="One patient's newest reading and prediction",
+    permission=Permission.API_READ_PREDICTIONS,
+    answer=Patient,
+    problems=(404, 503),
+)
+def get_patient(patient_id: str) -> Patient:
+    """The newest state of a patient."""
+    check_patient_id(patient_id)
+    document = latest.patient(services().search, patient_id)
+    if document is None:
+        raise ApiError(404)
+    record("view", patient_ids=[patient_id])
+    return Patient.model_validate(with_state(document))
+
+
+@operation(
+    "GET",
+    "/api/v1/patients/<patient_id>/observations",
+    tag="patients",
+    summary="One patient's readings, the newest first",
+    description="With an interval other than raw: lowest, mean and highest of each interval, in time's order, in one "
+    "page. Readings that were entered in error are listed with their status, and left out of intervals.",
+    permission=Permission.API_READ_OBSERVATIONS,
+    query=ObservationsOfPatientQuery,
+    answer=ReadingPage,
+    problems=(404, 503),
+)
+def list_observations_of_patient(patient_id: str, query: ObservationsOfPatientQuery) -> Answer:
+    """Readings of a patient, single or by interval."""
+    check_patient_id(patient_id)
+    start, end = span_of(query)
+    search = services().search
+    if query.interval != "raw":
+        if (end - start) / INTERVALS[query.interval] > MOST_INTERVALS:
+            raise invalid_parameter("interval", f"more than {MOST_INTERVALS} intervals; choose a longer one")
+        items = observations.buckets_of_patient(search, patient_id, start, end, query.interval)
+        record("view", patient_ids=[patient_id])
+        return Answer(ReadingPage.model_validate({"items": items}))
+    found = observations.of_patient(
+        search, patient_id, start=start, end=end, limit=query.limit, after=position(query), newest_first=True
+    )
+    record("view", patient_ids=[patient_id])
+    return paged(ReadingPage, found.documents, query, found)
+
+
+@operation(
+    "GET",
+    "/api/v1/patients/<patient_id>/predictions",
+    tag="patients",
+    summary="One patient's predictions, the newest first",
+    permission=Permission.API_READ_PREDICTIONS,
+    query=PredictionsOfPatientQuery,
+    answer=PredictionPage,
+    problems=(404, 503),
+)
+def list_predictions_of_patient(patient_id: str, query: PredictionsOfPatientQuery) -> Answer:
+    """Predictions of a patient."""
+    check_patient_id(patient_id)
+    start, end = span_of(query)
+    found = predictions.of_patient(
+        services().search,
+        patient_id,
+        start=start,
+        end=end,
+        limit=query.limit,
+        after=position(query),
+        newest_first=True,
+    )
+    record("view", patient_ids=[patient_id])
+    return paged(PredictionPage, found.documents, query, found)

@@ -1,0 +1,102 @@
+"""Figures over all patients."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Final
+
+from webapp.api.parameters import Range
+from webapp.api.patients import span_of
+from webapp.api.routes import operation
+from webapp.api.statistics_models import Burden, FreshnessReport, LevelHistory, Summary
+from webapp.freshness import stale_after
+from webapp.search import alert_events, latest, statistics
+from webapp.security.roles import Permission
+from webapp.services import services
+
+LATER_EDGES: Final = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+
+
+class SpanQuery(Range):
+    """The span that a figure is about."""
+
+
+@operation(
+    "GET",
+    "/api/v1/stats/summary",
+    tag="statistics",
+    summary="Patients by level, readings by category",
+    permission=Permission.STATISTICS,
+    query=SpanQuery,
+    answer=Summary,
+    problems=(503,),
+)
+def get_summary(query: SpanQuery) -> Summary:
+    """The ward in figures."""
+    start, end = span_of(query)
+    search = services().search
+    readings = statistics.categories(search, start, end)
+    return Summary.model_validate(
+        {"from_": start, "to": end, "patients": latest.count_levels(search), "readings": readings}
+    )
+
+
+@operation(
+    "GET",
+    "/api/v1/stats/levels",
+    tag="statistics",
+    summary="Predictions by level, hour by hour",
+    permission=Permission.STATISTICS,
+    query=SpanQuery,
+    answer=LevelHistory,
+    problems=(503,),
+)
+def get_levels(query: SpanQuery) -> LevelHistory:
+    """Levels over time."""
+    start, end = span_of(query)
+    items = statistics.levels_over_time(services().search, start, end)
+    return LevelHistory.model_validate({"from_": start, "to": end, "items": items})
+
+
+@operation(
+    "GET",
+    "/api/v1/stats/freshness",
+    tag="statistics",
+    summary="How old the newest readings of the patients are",
+    permission=Permission.STATISTICS,
+    answer=FreshnessReport,
+    problems=(503,),
+)
+def get_freshness() -> FreshnessReport:
+    """Patients by the age of their newest reading; the first group is fresh."""
+    site = services()
+    fresh = stale_after(timedelta(minutes=site.settings.expected_interval_minutes))
+    edges = sorted({fresh, *(edge for edge in LATER_EDGES if edge > fresh)})
+    now = site.clock()
+    counts = statistics.freshness(site.search, [now - edge for edge in edges], now)
+    ages = [0, *(int(edge.total_seconds() // 60) for edge in edges), None]
+    groups = zip(pairwise(ages), counts, strict=True)
+    items = [{"above_minutes": low, "below_minutes": high, "patients": count} for (low, high), count in groups]
+    return FreshnessReport.model_validate({"items": items})
+
+
+@operation(
+    "GET",
+    "/api/v1/stats/alarm-burden",
+    tag="statistics",
+    summary="What the alarms asked of people",
+    permission=Permission.STATISTICS,
+    query=SpanQuery,
+    answer=Burden,
+    problems=(503,),
+)
+def get_alarm_burden(query: SpanQuery) -> Burden:
+    """Predictions and patients by level, and the answers to alerts."""
+    start, end = span_of(query)
+    search = services().search
+    answers = alert_events.usefulness(search, start, end)
+    burden = statistics.alarm_burden(search, start, end)
+    return Burden.model_validate(
+        {**burden, **answers, "from_": start, "to": end, "seconds_to_answer": answers["seconds"]}
+    )
