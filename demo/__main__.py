@@ -15,6 +15,7 @@ from rich.console import Console
 
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
+from demo import site
 from demo.display import show
 from demo.figures import Figures
 from demo.lock import only_demo
@@ -69,7 +70,12 @@ def _watch(demo: Demo) -> None:
 
 
 def _places(demo: Demo) -> dict[str, str]:
-    return {"Elasticsearch": demo.settings.elasticsearch_url, "Kafka": _kafka(demo.settings), "Logs": str(demo.log_dir)}
+    return {
+        "Site": site.address(demo.settings),
+        "Elasticsearch": demo.settings.elasticsearch_url,
+        "Kafka": _kafka(demo.settings),
+        "Logs": str(demo.log_dir),
+    }
 
 
 def _kafka(settings: Settings) -> str:
@@ -102,7 +108,9 @@ def _positive(text: str) -> float:
 
 _positive.__name__ = "positive number"  # argparse shows it: "invalid positive number value: '0'"
 
-DESCRIPTION = "Simulated patients, Kafka, the streaming job and Elasticsearch on this machine, with a live summary."
+DESCRIPTION = "Simulated patients, Kafka, the stream, Elasticsearch and the site on this machine, with a live summary."
+    "Simulated patients, Kafka, the streaming job, Elasticsearch and the site on this machine, with a live summary."
+)
 OPTIONS: tuple[tuple[str, Callable[[str], object], object, str], ...] = (
     ("exit-after", _positive, None, "end by itself this many seconds after the stream was started"),
     ("patients", int, 200, "number of simulated patients (%(default)s)"),
@@ -112,6 +120,7 @@ OPTIONS: tuple[tuple[str, Callable[[str], object], object, str], ...] = (
     ("seed", int, 1, "another seed gives other patients (%(default)s)"),
     ("kafka-port", int, None, "port of the embedded Kafka, 0 = any free one (from BP_KAFKA_BOOTSTRAP_SERVERS)"),
     ("elasticsearch-port", int, None, "the same for Elasticsearch (from BP_ELASTICSEARCH_URL)"),
+    ("web-port", int, None, "the same for the site (from BP_WEB_PORT)"),
     ("json", Path, None, "write the last figures to this file"),
 )
 

@@ -8,14 +8,17 @@ import sys
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 
 from conf.errors import UserError
 from conf.settings import Settings
+from demo import site
 from demo.display import step
 from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_figures
 from demo.lock import note_part
@@ -57,23 +60,29 @@ class Demo:
         """What the stream tells of itself."""
         return self.settings.local_dir / METRICS_FILE
 
-    def start(self, name: str, *command: str) -> Child:
-        """Start one part with the addresses of the running services."""
-        environment = {
+    def start(self, name: str, *command: str, environment: Mapping[str, str] = MappingProxyType({})) -> Child:
+        """Start one part with the addresses of the running services, and what it alone must be told."""
+        told = {
             **os.environ,
             "BP_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
             "BP_ELASTICSEARCH_URL": self.settings.elasticsearch_url,
+            **environment,
         }
-        child = start_child(name, command, self.log_dir, environment, self.lock_fd)
+        child = start_child(name, command, self.log_dir, told, self.lock_fd)
         self.children.append(child)
         note_part(self.lock_fd, child.process.pid)
         return child
 
 
 def bring_up(demo: Demo) -> None:
-    """Services, first model, stream, producer: each step visible, each only when it is needed."""
+    """Services, site, first model, stream, producer: each step visible, each only when it is needed."""
+    demo.settings = site.choose_address(demo.settings, demo.options.web_port)
     with step(demo.console, "Kafka and Elasticsearch") as report:
         demo.settings = start_services(demo.settings, _ports(demo), PARTITIONS, report)
+    with step(demo.console, "Site"):
+        passwords = _start_site(demo)
+    for line in site.greeting(demo.settings, passwords):
+        demo.console.print(line, markup=False)
     if current_version(demo.settings.model_dir) is None:
         with step(demo.console, "First model (simulated patients, a minute or two)") as report:
             _train(demo, report)
@@ -82,6 +91,16 @@ def bring_up(demo: Demo) -> None:
     options = demo.options
     arguments = [f"--{name}={getattr(options, name)}" for name in ("patients", "interval", "speed", "history", "seed")]
     demo.start("producer", sys.executable, "-m", "producer", *arguments)
+
+
+def _start_site(demo: Demo) -> Mapping[str, str]:
+    """Start the site; returns the passwords of users that were made for it."""
+    settings, environment = site.with_secrets(demo.settings)
+    passwords = site.add_first_users(settings, datetime.now(UTC))
+    port = settings.web_port
+    child = demo.start("site", sys.executable, "-m", "webapp", environment={**environment, "BP_WEB_PORT": str(port)})
+    site.wait_until_ready(child, port)
+    return passwords
 
 
 def _ports(demo: Demo) -> dict[NodeName, int]:

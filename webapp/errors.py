@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Final, cast
 
 from flask import Flask, Response, g, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
 
 from webapp.i18n import N_
 from webapp.search.client import SearchUnavailable
@@ -43,7 +43,7 @@ def answer_error(error: HTTPException) -> Response:
     if error.response is not None:
         return cast(Response, error.response)
     status = error.code or 500
-    response = _problem(error, status) if request.path.startswith(API_PATHS) else _page(status)
+    response = _problem(error, status) if request.path.startswith(API_PATHS) else _page(error, status)
     response.status_code = status
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
@@ -65,7 +65,9 @@ def answer_unexpected(error: Exception) -> Response:
     return answer_error(InternalServerError())
 
 
-def _page(status: int) -> Response:
+def _page(error: HTTPException, status: int) -> Response:
+    if isinstance(error, SecurityError):  # the host's name is not ours, so no address of a page can be made
+        return Response("Bad Request", mimetype="text/plain")
     return Response(render_template("error.html", status=status, text=TEXTS.get(status, TEXTS[500])))
 
 

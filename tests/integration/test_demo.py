@@ -37,7 +37,7 @@ class Home:
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start the demo; its output can be read line by line."""
-        ports = ("--kafka-port", "0", "--elasticsearch-port", "0")
+        ports = ("--kafka-port", "0", "--elasticsearch-port", "0", "--web-port", "0")
         return subprocess.Popen(
             [str(ROOT / "spark-submit.sh"), "demo", *ports, "--patients", str(PATIENTS), *options],
             env={**os.environ, **{f"BP_{name.upper()}_DIR": str(self.root / name) for name in FOLDERS}},
