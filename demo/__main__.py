@@ -109,8 +109,6 @@ def _positive(text: str) -> float:
 _positive.__name__ = "positive number"  # argparse shows it: "invalid positive number value: '0'"
 
 DESCRIPTION = "Simulated patients, Kafka, the stream, Elasticsearch and the site on this machine, with a live summary."
-    "Simulated patients, Kafka, the streaming job, Elasticsearch and the site on this machine, with a live summary."
-)
 OPTIONS: tuple[tuple[str, Callable[[str], object], object, str], ...] = (
     ("exit-after", _positive, None, "end by itself this many seconds after the stream was started"),
     ("patients", int, 200, "number of simulated patients (%(default)s)"),
