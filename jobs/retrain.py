@@ -33,6 +33,7 @@ from ml.storage import read_parts
 
 PATIENTS: Final = 40_000
 QUICK_PATIENTS: Final = 8_000
+QUICK_REPLICATES: Final = 200
 WINDOWS_PER_PATIENT: Final = 16
 PATIENTS_PER_SHIFTED: Final = 10
 PATIENTS_PER_ASKED: Final = 15  # the oracle takes about 0.1 s of a core per patient
@@ -78,7 +79,7 @@ def make_collection(chosen: argparse.Namespace, settings: Settings) -> Collectio
 def make_rivalry(chosen: argparse.Namespace, collection: Collection) -> Rivalry:
     """How thoroughly the challenger is compared; a quick training is compared with the baselines only."""
     if chosen.quick:
-        return Rivalry(chosen.seed, forest_rows=0)
+        return Rivalry(chosen.seed, forest_rows=0, replicates=QUICK_REPLICATES)
     fresh = replace(
         collection.design,
         patients=max(1, collection.design.patients // PATIENTS_PER_ASKED),

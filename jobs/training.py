@@ -50,7 +50,7 @@ FIXED: Final[Parameters] = {
 FINAL: Final[Parameters] = {"n_estimators": 1500, "early_stopping_rounds": 25, "learning_rate": 0.05}
 SEARCH: Final[Parameters] = {"n_estimators": 150, "learning_rate": 0.1}
 CANDIDATES: Final[tuple[dict[str, Any], ...]] = tuple(
-    {"max_depth": depth, "min_child_weight": least} for depth, least in ((3, 20), (4, 20), (6, 20), (6, 100))
+    {"max_depth": depth, "min_child_weight": least} for depth, least in ((3, 20), (4, 20), (6, 100))
 )
 FOREST: Final[Parameters] = {
     **{"numTrees": 60, "maxDepth": 12, "minInstancesPerNode": 20, "featureSubsetStrategy": "onethird"},
