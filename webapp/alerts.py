@@ -114,16 +114,23 @@ class Episode:
 
 def fold(kind: Kind, findings: Iterable[Finding], answers: Iterable[Answer], now: datetime) -> list[Episode]:
     """All episodes of one patient and kind, oldest first, as they stand at `now`; only the last one can be open."""
+    return settle(fold_items(kind, findings, (one for one in answers if one.at <= now)), now)
+
+
+def fold_items(kind: Kind, findings: Iterable[Finding], answers: Iterable[Answer]) -> list[Episode]:
+    """The episodes as they stand at the moment of the last finding or answer."""
     items: list[Item] = sorted([*findings, *answers], key=_order)
     ended: list[Episode] = []
     current: Episode | None = None
     for item in items:
-        if item.at > now and isinstance(item, Answer):
-            continue
         current = _drop_ended(_pass_time(current, item.at), ended)
         current = _drop_ended(_take(kind, current, item), ended)
-    current = _drop_ended(_pass_time(current, now), ended)
     return [*ended, current] if current else ended
+
+
+def settle(episodes: Sequence[Episode], now: datetime) -> list[Episode]:
+    """What time alone has made of episodes since they were folded."""
+    return [_pass_time(one, now) or one for one in episodes]
 
 
 def _order(item: Item) -> tuple[Any, ...]:
@@ -181,8 +188,8 @@ def _acknowledge(episode: Episode, answer: Answer) -> Episode:
 
 def _pass_time(episode: Episode | None, at: datetime) -> Episode | None:
     """What the mere passing of time until `at` does."""
-    if episode is None:
-        return None
+    if episode is None or not episode.is_open:
+        return episode
     if episode.state is State.RAISED:
         return _escalate(episode, at)
     if episode.state is State.ACKNOWLEDGED:

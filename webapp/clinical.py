@@ -21,6 +21,7 @@ class Urgency(StrEnum):
 
     CRITICAL = "CRITICAL"
     HIGH = "HIGH"
+    UNSEEN = "UNSEEN"  # a critical alert that went away before anybody acknowledged it
     STALE = "STALE"
     MEDIUM = "MEDIUM"
     LOW = "LOW"

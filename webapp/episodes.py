@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
+from typing import Any, Final, NamedTuple
 
 from webapp import alerts
 from webapp.alerts import Answer, Episode, Finding, Kind, State
@@ -21,6 +22,7 @@ HISTORY: Final = timedelta(hours=72)  # a latched alert expires after it
 ACKNOWLEDGED: Final = "acknowledged"
 FEEDBACK: Final = "feedback"
 MOST_COLLISIONS: Final = 10
+NOTHING: Final = Finding(datetime.min.replace(tzinfo=UTC), 0)
 
 
 class NoOpenAlert(LookupError):  # noqa: N818 - an answer to a question, not a fault
@@ -49,24 +51,44 @@ def history_since(now: datetime) -> datetime:
     return (now - HISTORY).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def fold_patient(
-    history: Sequence[Document],
-    events: Iterable[Document],
-    now: datetime,
-    expected_interval: timedelta,
-    newest_reading: Document | None = None,
-) -> list[Episode]:
-    """All episodes of one patient from predictions (oldest first), events, and a reading that may not be scored yet."""
-    answers = {kind: [_answer(event) for event in events if _answers(event, kind)] for kind in Kind}
+class Findings(NamedTuple):
+    """What was found about one patient, oldest first."""
+
+    predicted: list[Finding]
+    measured: list[Finding]
+    worst: list[Finding]  # the higher rank of both
+
+
+def find(history: Sequence[Document], newest_reading: Document | None = None) -> Findings:
+    """Findings of predictions (oldest first), and of a reading after them that is not scored yet."""
     predicted = [Finding(known_at(one), level_rank(one["alert_level"])) for one in history]
     measured = _measured(history, newest_reading)
-    worst = [Finding(one.at, max(one.rank, other.rank)) for one, other in zip(predicted, measured, strict=False)]
-    found = {
-        Kind.PREDICTED: predicted,
-        Kind.MEASURED: measured,
-        Kind.TECHNICAL: alerts.silences([*worst, *measured[len(worst) :]], stale_after(expected_interval), now),
+    both = zip_longest(predicted, measured, fillvalue=NOTHING)
+    return Findings(predicted, measured, [Finding(one.at, max(one.rank, other.rank)) for other, one in both])
+
+
+def fold_findings(
+    findings: Findings, events: Sequence[Document], now: datetime, expected_interval: timedelta
+) -> list[Episode]:
+    """All episodes of one patient, by kind."""
+    return [
+        episode
+        for kind, found in _by_kind(findings, now, expected_interval).items()
+        for episode in alerts.fold(kind, found, answers_of(events, kind), now)
+    ]
+
+
+def _by_kind(findings: Findings, now: datetime, expected_interval: timedelta) -> dict[Kind, list[Finding]]:
+    return {
+        Kind.PREDICTED: findings.predicted,
+        Kind.MEASURED: findings.measured,
+        Kind.TECHNICAL: alerts.silences(findings.worst, stale_after(expected_interval), now),
     }
-    return [episode for kind in Kind for episode in alerts.fold(kind, found[kind], answers[kind], now)]
+
+
+def answers_of(events: Iterable[Document], kind: Kind) -> list[Answer]:
+    """The acknowledgements of a kind among a patient's events."""
+    return [_answer(event) for event in events if _answers(event, kind)]
 
 
 def known_at(document: Document) -> datetime:
@@ -101,7 +123,7 @@ def patient_episodes(search: Search, patient_id: str, now: datetime, expected_in
     history = predictions.histories(search, [patient_id], since)[patient_id]
     events = alert_events.of_patients(search, [patient_id], since)
     newest = observations.newest(search, [patient_id], since).get(patient_id)
-    return fold_patient(history, events, now, expected_interval, newest)
+    return fold_findings(find(history, newest), events, now, expected_interval)
 
 
 def open_episode(episodes: Iterable[Episode], kind: Kind) -> Episode:
@@ -123,16 +145,40 @@ def acknowledge(
 ) -> Appended:
     """Answer the open alert of a patient; `Appended.winner` is whose answer stands. Raise `NoOpenAlert`."""
     episode = open_episode(patient_episodes(search, patient_id, now, expected_interval), kind)
+    return _acknowledge(search, patient_id, episode, given, person, now)
+
+
+def acknowledge_all(
+    search: Search,
+    patient_id: str,
+    given: Acknowledgement,
+    person: Person,
+    now: datetime,
+    expected_interval: timedelta,
+) -> list[Appended]:
+    """Answer all open alerts of a patient, those first that wait for it. Raise `NoOpenAlert`."""
+    episodes = [one for one in patient_episodes(search, patient_id, now, expected_interval) if one.is_open]
+    if not episodes:
+        raise NoOpenAlert(patient_id)
+    waiting = [one for one in episodes if one.is_unanswered]
+    return [_acknowledge(search, patient_id, one, given, person, now) for one in waiting or episodes]
+
+
+def _acknowledge(
+    search: Search, patient_id: str, episode: Episode, given: Acknowledgement, person: Person, now: datetime
+) -> Appended:
+    if episode.state is State.ACKNOWLEDGED:
+        since = history_since(now)
+        earlier = alert_events.of_patients(search, [patient_id], since)
+        return Appended(False, [one for one in earlier if _answers(one, episode.kind)][-1])
+    waited_since = episode.changed_at if episode.state is State.REMINDED else episode.raised_at
     event = _event(search, patient_id, episode, ACKNOWLEDGED, person, now) | {
         "reason": given.reason,
         "note": given.note,
         "until": (now + given.pause).isoformat(),
+        "answered_after_s": round((now - waited_since).total_seconds(), 1),
     }
-    if episode.state is not State.ACKNOWLEDGED:
-        since = episode.changed_at if episode.state is State.REMINDED else episode.raised_at
-        return _append(search, event | {"answered_after_s": round((now - since).total_seconds(), 1)})
-    earlier = [one for one in alert_events.of_patients(search, [patient_id], history_since(now)) if _answers(one, kind)]
-    return Appended(False, earlier[-1])
+    return _append(search, event)
 
 
 def give_feedback(search: Search, alert_id: str, useful: bool, person: Person, now: datetime) -> Appended:

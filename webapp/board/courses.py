@@ -1,0 +1,120 @@
+"""What the last three days say of each patient on the board, kept until a newer prediction comes.
+
+Reading and folding a history is the expensive part of a board, and a patient's history changes every quarter of an
+hour only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from webapp import alerts
+from webapp.alerts import Episode, Kind
+from webapp.episodes import Document, Findings, answers_of, find, history_since
+from webapp.freshness import stale_after
+from webapp.search import predictions
+from webapp.search.client import Search
+from webapp.trend import trend
+
+MOST_PATIENTS: Final = 2_000
+RISK_LINE: Final = timedelta(hours=24)
+LINE_WIDTH: Final = 64
+LINE_HEIGHT: Final = 16
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Course:
+    """One patient's last days: findings, the slope of the systolic pressure (mmHg per 30 min), a line of 6 h risks."""
+
+    findings: Findings
+    slope: float | None
+    risk_line: str  # an SVG path in a box of `LINE_WIDTH` x `LINE_HEIGHT`
+
+
+class Courses:
+    """The courses of patients that were asked for lately."""
+
+    def __init__(self, expected_interval: timedelta) -> None:
+        self._interval = expected_interval
+        self._courses: OrderedDict[str, tuple[Key, Course]] = OrderedDict()
+        self._folded: OrderedDict[str, tuple[Key, list[Episode]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, search: Search, rows: Mapping[str, tuple[Document | None, Document | None]], now: datetime) -> None:
+        """Make sure that the course of each patient is known; `rows`: newest prediction and unscored reading by id."""
+        since = history_since(now)
+        with self._lock:
+            changed = {id_ for id_, row in rows.items() if not self._is_known(id_, _key(since, *row))}
+        scored = {id_ for id_ in changed if rows[id_][0] is not None}
+        histories = predictions.histories(search, scored, since) if scored else {}
+        for id_ in sorted(changed):
+            history, reading = histories.get(id_, []), rows[id_][1]
+            self._keep(self._courses, id_, (_key(since, *rows[id_]), self._course(history, reading)))
+
+    def course(self, patient_id: str) -> Course:
+        """The course of a patient that was just read."""
+        with self._lock:
+            return self._courses[patient_id][1]
+
+    def episodes(self, patient_id: str, events: Sequence[Document], now: datetime) -> list[Episode]:
+        """All episodes of a patient that was just read, by kind, as they stand now."""
+        with self._lock:
+            key, course = self._courses[patient_id]
+            known = self._folded.get(patient_id)
+        worst = course.findings.worst
+        is_silent = bool(worst) and now - worst[-1].at > stale_after(self._interval)
+        folded_key = (key, is_silent, tuple((event["alert_id"], event["number"]) for event in events))
+        if known is None or known[0] != folded_key:
+            known = (folded_key, self._fold(course.findings, events, now))
+            self._keep(self._folded, patient_id, known)
+        return alerts.settle(known[1], now)
+
+    def _fold(self, findings: Findings, events: Sequence[Document], now: datetime) -> list[Episode]:
+        lost = alerts.silences(findings.worst, stale_after(self._interval), now)
+        found = {Kind.PREDICTED: findings.predicted, Kind.MEASURED: findings.measured, Kind.TECHNICAL: lost}
+        return [episode for kind in Kind for episode in alerts.fold_items(kind, found[kind], answers_of(events, kind))]
+
+    def _is_known(self, patient_id: str, key: Key) -> bool:
+        known = self._courses.get(patient_id)
+        if known:
+            self._courses.move_to_end(patient_id)
+        return known is not None and known[0] == key
+
+    def _course(self, history: Sequence[Document], reading: Document | None) -> Course:
+        readings = [*history, reading] if reading else history
+        pressures = [
+            (datetime.fromisoformat(one["@timestamp"]), one["systolic"]) for one in readings if one.get("systolic")
+        ]
+        newest = max((at for at, _ in pressures), default=None)
+        slope = None if newest is None else trend(pressures, newest, self._interval)
+        return Course(find(history, reading), slope, risk_line(history))
+
+    def _keep(self, store: OrderedDict[str, Any], patient_id: str, value: Any) -> None:
+        with self._lock:
+            store[patient_id] = value
+            store.move_to_end(patient_id)
+            while len(store) > MOST_PATIENTS:
+                store.popitem(last=False)
+
+
+def _key(since: datetime, prediction: Document | None, reading: Document | None) -> Key:
+    scored = prediction and tuple(prediction.get(name) for name in ("@timestamp", "scored_at", "source_offset"))
+    return since, scored, reading and (reading["@timestamp"], reading.get("ingested_at"))
+
+
+def risk_line(history: Sequence[Document]) -> str:
+    """The 6 h risks of the last 24 h before the newest prediction as an SVG path; empty for fewer than two."""
+    times = [datetime.fromisoformat(one["@timestamp"]) for one in history]
+    points = [
+        (LINE_WIDTH * (1 - (times[-1] - at) / RISK_LINE), LINE_HEIGHT * (1 - one["critical_risk_6h"]))
+        for at, one in zip(times, history, strict=True)
+        if times[-1] - at <= RISK_LINE
+    ]
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) if len(points) > 1 else ""

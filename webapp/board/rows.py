@@ -1,0 +1,147 @@
+"""The board's content, pure: a row for each patient, in sections of fixed order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from webapp.alerts import Episode, Kind, State, alert_id
+from webapp.clinical import Urgency, instant, is_crisis, urgency
+from webapp.freshness import Freshness, freshness
+
+Document = Mapping[str, Any]
+
+KIND_ORDER: Final = (Kind.MEASURED, Kind.PREDICTED, Kind.TECHNICAL)
+BELOW_UNSEEN: Final = frozenset({Urgency.STALE, Urgency.MEDIUM, Urgency.LOW, Urgency.WAITING})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One patient: what was measured, what is predicted, and the open alerts, worst first."""
+
+    patient_id: str
+    urgency: Urgency
+    reading: Document  # the newest one: `@timestamp`, pressures, heart rate
+    freshness: Freshness
+    is_crisis: bool
+    prediction: Document | None
+    slope: float | None = None  # mmHg per 30 min, None while withheld
+    risk_line: str = ""
+    episodes: tuple[Episode, ...] = ()
+    readings: int | None = None  # so far, of a patient who waits for a prediction
+
+    @property
+    def measured_at(self) -> datetime:
+        """When the newest reading was taken."""
+        return datetime.fromisoformat(self.reading["@timestamp"])
+
+    @property
+    def alert(self) -> Episode | None:
+        """The alert to show, of several open ones."""
+        return self.episodes[0] if self.episodes else None
+
+    @property
+    def alert_id(self) -> str:
+        """The id of the alert to show, empty for none."""
+        return alert_id(self.patient_id, self.alert.kind, self.alert.started_at) if self.alert else ""
+
+    @property
+    def level(self) -> str | None:
+        """The level of the prediction."""
+        return self.prediction["alert_level"] if self.prediction else None
+
+    @property
+    def risk_6h(self) -> float:
+        """What rows of a section are ordered by."""
+        return self.prediction["critical_risk_6h"] if self.prediction else 0.0
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rows shown of one urgency, and how many patients it has in all."""
+
+    urgency: Urgency
+    rows: tuple[Row, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Ward:
+    """All sections in their order, and when the newest prediction was made (ISO 8601)."""
+
+    sections: tuple[Section, ...]
+    newest_at: str | None
+    fingerprint: str
+
+    def __getitem__(self, section: str) -> Section:
+        """The section of an urgency."""
+        return next(one for one in self.sections if one.urgency == section)
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows shown."""
+        return [row for section in self.sections for row in section.rows]
+
+    @property
+    def unanswered(self) -> int:
+        """How many patients shown have an alert that nobody has acknowledged."""
+        return sum(any(one.is_unanswered for one in row.episodes) for row in self.rows)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no patient at all."""
+        return not any(section.total or section.rows for section in self.sections)
+
+
+def make_row(
+    patient_id: str,
+    prediction: Document | None,
+    unscored: Document | None,
+    now: datetime,
+    expected_interval: timedelta,
+    readings: int | None = None,
+) -> Row:
+    """A patient's row without the past; `unscored`: a reading newer than the prediction's, if there is one."""
+    reading = unscored or prediction or {}
+    measured_at = instant(reading["@timestamp"]) or now
+    crisis = is_crisis(reading.get("systolic"), reading.get("diastolic"))
+    state = freshness(measured_at, now, expected_interval)
+    level = prediction["alert_level"] if prediction else None
+    place = urgency(level, crisis=crisis, state=state, age=now - measured_at)
+    return Row(patient_id, place, reading, state, crisis, prediction, readings=readings)
+
+
+def open_episodes(episodes: Iterable[Episode]) -> tuple[Episode, ...]:
+    """The open ones: unanswered before acknowledged, then the higher level, then measured before predicted."""
+    return tuple(sorted((one for one in episodes if one.is_open), key=_worst_first))
+
+
+def _worst_first(episode: Episode) -> tuple[bool, int, int]:
+    return not episode.is_unanswered, -episode.rank, KIND_ORDER.index(episode.kind)
+
+
+def place_unseen(row: Row) -> Urgency:
+    """Where a row belongs once its alerts are known."""
+    latched = any(one.state is State.LATCHED for one in row.episodes)
+    return Urgency.UNSEEN if latched and row.urgency in BELOW_UNSEEN else row.urgency
+
+
+def arrange(rows: Iterable[Row], totals: Mapping[Urgency, int], newest_at: str | None) -> Ward:
+    """Put rows into their sections: measured crises first, then by risk, then the alert that has waited longest."""
+    of: dict[Urgency, list[Row]] = {place: [] for place in Urgency}
+    for row in rows:
+        of[row.urgency].append(row)
+    sections = tuple(
+        Section(place, tuple(sorted(found, key=_first)), max(totals.get(place, 0), len(found)))
+        for place, found in of.items()
+    )
+    digest = hashlib.blake2b(repr(sections).encode(), digest_size=16).hexdigest()
+    return Ward(sections, newest_at, digest)
+
+
+def _first(row: Row) -> tuple[bool, float, float, str]:
+    waiting_since = row.alert.raised_at.timestamp() if row.alert and row.alert.is_unanswered else float("inf")
+    return not row.is_crisis, -row.risk_6h, waiting_since, row.patient_id

@@ -1,0 +1,203 @@
+"""The board's pages: the live list, its rows for polling screens, the wall, and the acknowledgement of alerts."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from flask import Blueprint, Response, abort, current_app, jsonify, make_response, render_template, request
+
+from webapp import alerts, i18n
+from webapp.board.rows import Ward
+from webapp.board.ward import Board, View
+from webapp.clinical import Urgency
+from webapp.episodes import Acknowledgement, NoOpenAlert, Person, acknowledge_all
+from webapp.freshness import stale_after
+from webapp.security.current import principal
+from webapp.security.roles import Permission, requires
+from webapp.services import services
+from webapp.shared import Shared
+
+blueprint = Blueprint("board", __name__)
+
+EXTENSION: Final = "bp_board"
+TILES: Final = 24
+SHOWN_ID_END: Final = 4  # characters of an id that a wall shows
+MOST_NOTE: Final = 280
+PAUSES_MIN: Final = (15, 30, 60)
+RENDERED_FOR: Final = timedelta(minutes=2)
+SMALLEST_GZIP: Final = 1_000
+
+Rendered = tuple[bytes, bytes]
+
+
+class Screens:
+    """The board and the rows rendered last; one per application."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.rendered: Shared[Rendered] = Shared(RENDERED_FOR)
+
+
+def screens() -> Screens:
+    """The screens of the current application."""
+    site = services()
+    found = current_app.extensions.get(EXTENSION)
+    if found is None:
+        interval = timedelta(minutes=site.settings.expected_interval_minutes)
+        found = current_app.extensions.setdefault(EXTENSION, Screens(Board(site.search, interval)))
+    return cast(Screens, found)
+
+
+@blueprint.get("/")
+@requires(Permission.BOARD)
+def index() -> str:
+    """The board, or the wall for a kiosk."""
+    now, view = services().clock(), asked_view()
+    ward = screens().board.ward(view, now)
+    note_seen(ward)
+    template = "wall.html" if is_wall() else "board.html"
+    return render_template(template, **page_values(ward, view, now))
+
+
+@blueprint.get("/board/rows")
+@requires(Permission.BOARD, is_poll=True)
+def rows() -> Response:
+    """What a screen shows, for a script that asks again and again; 304 while nothing has changed."""
+    now, view = services().clock(), asked_view()
+    ward = screens().board.ward(view, now)
+    tag = etag(ward, view, now)
+    if request.if_none_match.contains(tag):
+        response = Response(status=304)
+    else:
+        note_seen(ward)
+        plain, packed = screens().rendered.get(tag, now, lambda: render(ward, view, now))
+        response = packed_response(plain, packed)
+    response.set_etag(tag)
+    response.headers["X-Newest"] = ward.newest_at or ""
+    return response
+
+
+def render(ward: Ward, view: View, now: datetime) -> Rendered:
+    """The rows as bytes, plain and compressed."""
+    template = "wall_tiles.html" if is_wall() else "board_rows.html"
+    plain = render_template(template, **page_values(ward, view, now)).encode()
+    return plain, gzip.compress(plain, compresslevel=5)
+
+
+def packed_response(plain: bytes, packed: bytes) -> Response:
+    """HTML, compressed for a browser that takes it; there is no secret in it that its size could tell."""
+    fits = request.accept_encodings["gzip"] > 0 and len(plain) >= SMALLEST_GZIP
+    response = make_response(packed if fits else plain)
+    response.mimetype = "text/html"
+    response.headers["Vary"] = "Accept-Encoding"
+    if fits:
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def etag(ward: Ward, view: View, now: datetime) -> str:
+    """What decides a screen's content: the ward, the minute (ages), the reader's rights and language, the filter."""
+    known = principal()
+    parts = (ward.fingerprint, int(now.timestamp()) // 60, known.role, known.language, view, is_wall())
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
+    """What the templates of board and wall need."""
+    interval = timedelta(minutes=services().settings.expected_interval_minutes)
+    return {
+        "ward": ward,
+        "view": view,
+        "now": now,
+        "tiles": [row for row in ward.rows if row.urgency is not Urgency.LOW][:TILES],
+        "minutes": lambda at: int((now - at).total_seconds() // 60),
+        "short": short_id,
+        "may_acknowledge": principal().allows(Permission.ACKNOWLEDGE),
+        "may_open": principal().allows(Permission.PATIENT),
+        "stale_s": int(stale_after(interval).total_seconds()),
+        "stale_min": int(stale_after(interval).total_seconds() // 60),
+        "reasons": list(alerts.Reason),
+        "pauses": PAUSES_MIN,
+        "min_readings": services().settings.min_readings,
+    }
+
+
+def short_id(patient_id: str) -> str:
+    """An id as passers-by may read it."""
+    return "\N{HORIZONTAL ELLIPSIS}" + patient_id[-SHOWN_ID_END:]
+
+
+def is_wall() -> bool:
+    """Whether this screen hangs on a wall: asked for, and always for a kiosk."""
+    return principal().role == "kiosk" or request.args.get("kiosk") == "1"
+
+
+def asked_view() -> View:
+    """The view in the address; what it does not know is left out."""
+    level = request.args.get("level", "")
+    return View(Urgency(level) if level in list(Urgency) else None, request.args.get("low") == "1")
+
+
+def note_seen(ward: Ward) -> None:
+    """Note in the audit whom this screen shows."""
+    services().audit.record("list", patient_ids=[row.patient_id for row in ward.rows])
+
+
+@blueprint.get("/acknowledge")
+@requires(Permission.ACKNOWLEDGE)
+def acknowledge_form() -> str:
+    """The form for one patient, for browsers without scripts and for links."""
+    patient_id = request.args.get("patient_id", "")
+    values = {"reasons": list(alerts.Reason), "pauses": PAUSES_MIN, "patient_id": patient_id}
+    return render_template("acknowledge.html", **values)
+
+
+@blueprint.post("/acknowledge")
+@requires(Permission.ACKNOWLEDGE)
+def acknowledge() -> Response:
+    """Acknowledge all open alerts of a patient; tell whose answer stands."""
+    site, known = services(), principal()
+    patient_id, given = _read_form()
+    interval = timedelta(minutes=site.settings.expected_interval_minutes)
+    person = Person(known.user_name, known.role)
+    try:
+        results = acknowledge_all(site.search, patient_id, given, person, site.clock(), interval)
+    except NoOpenAlert:
+        return _answer(patient_id, None, 404)
+    screens().board.forget()
+    services().audit.record("ack", patient_ids=[patient_id])
+    winner = next((one.winner for one in results if not one.stored), None)
+    return _answer(patient_id, winner, 200 if any(one.stored for one in results) else 409)
+
+
+def _read_form() -> tuple[str, Acknowledgement]:
+    form = request.form
+    reason, note, pause = (form.get(name, "") for name in ("reason", "note", "pause"))
+    is_valid = reason in list(alerts.Reason) and len(note) <= MOST_NOTE and pause in map(str, PAUSES_MIN)
+    if not is_valid or not form.get("patient_id"):
+        abort(422)
+    return form["patient_id"], Acknowledgement(alerts.Reason(reason), note, timedelta(minutes=int(pause)))
+
+
+def _answer(patient_id: str, winner: dict[str, Any] | None, status: int) -> Response:
+    """What became of an acknowledgement: a sentence for the script, a page for everybody else."""
+    text = _sentence(winner, status)
+    if request.headers.get("Accept") == "application/json":
+        response = jsonify({"text": text, "stored": status == 200})
+    else:
+        response = make_response(render_template("acknowledged.html", text=text, patient_id=patient_id))
+    response.status_code = status
+    return response
+
+
+def _sentence(winner: dict[str, Any] | None, status: int) -> str:
+    if status == 404:
+        return i18n.gettext("There is no open alert of this patient any more.")
+    if status == 200 or winner is None:
+        return i18n.gettext("Acknowledged.")
+    return i18n.gettext(
+        "Already acknowledged by %(name)s, %(age)s.", name=winner["by"], age=i18n.age(winner["@timestamp"])
+    )

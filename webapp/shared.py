@@ -1,0 +1,68 @@
+"""Answers shared by all who ask for the same within a moment: one works, the others wait for it or take the last one.
+
+Per process. A failure is not kept: everybody who waited for it asks again for himself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+MOST_KEYS: Final = 64
+
+
+@dataclass(frozen=True)
+class _Entry(Generic[T]):
+    value: T
+    loaded_at: datetime
+
+
+class Shared(Generic[T]):
+    """Values by key that live for `lifetime`; for `grace` more they still serve while somebody else renews them."""
+
+    def __init__(self, lifetime: timedelta, grace: timedelta = timedelta(0), most: int = MOST_KEYS) -> None:
+        self._lifetime, self._grace, self._most = lifetime, grace, most
+        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, key: Hashable, now: datetime, load: Callable[[], T]) -> T:
+        """The value of `key`, at most `lifetime` (and `grace`) old."""
+        known, lock = self._known(key), self._lock(key)
+        if known and now - known.loaded_at < self._lifetime:
+            return known.value
+        may_wait = known is None or now - known.loaded_at >= self._lifetime + self._grace
+        if not lock.acquire(blocking=may_wait):
+            assert known is not None  # noqa: S101 - for the type checker: without a value one waits
+            return known.value
+        try:
+            return self._renew(key, now, load)
+        finally:
+            lock.release()
+
+    def _renew(self, key: Hashable, now: datetime, load: Callable[[], T]) -> T:
+        known = self._known(key)
+        if known and known.loaded_at >= now - self._lifetime and known.loaded_at <= now:
+            return known.value  # somebody else was quicker
+        entry = _Entry(load(), now)
+        with self._guard:
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._most:
+                oldest, _ = self._entries.popitem(last=False)
+                self._locks.pop(oldest, None)
+        return entry.value
+
+    def _known(self, key: Hashable) -> _Entry[T] | None:
+        with self._guard:
+            return self._entries.get(key)
+
+    def _lock(self, key: Hashable) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(key, threading.Lock())
