@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from webapp.api import account, documentation, health, lists, patients, statistics
+from webapp.api import account, alert_views, board, documentation, health, lists, patients, reports, statistics
 from webapp.api.fhir import views
 from webapp.api.routes import blueprint
 
-__all__ = ["account", "blueprint", "documentation", "health", "lists", "patients", "statistics", "views"]
+__all__ = [
+    "account",
+    "alert_views",
+    "blueprint",
+    "board",
+    "documentation",
+    "health",
+    "lists",
+    "patients",
+    "reports",
+    "statistics",
+    "views",
+]

@@ -19,9 +19,10 @@ def tag(*parts: bytes) -> str:
 
 
 def make_conditional(response: Response) -> Response:
-    """Tag a 200 answer to GET or HEAD by its body and media type; answer 304 if the client has it already."""
+    """Tag a 200 answer to GET or HEAD, unless it is, by its body and media type; 304 if the client has it already."""
     if response.status_code != 200 or request.method not in ("GET", "HEAD"):
         return response
-    response.set_etag(tag(response.content_type.encode(), response.get_data()))
+    if response.get_etag()[0] is None:
+        response.set_etag(tag(response.content_type.encode(), response.get_data()))
     response.make_conditional(request)
     return response

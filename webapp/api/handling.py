@@ -43,8 +43,10 @@ def to_api_error(error: Exception) -> ApiError:
     """Any exception as an `ApiError`."""
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, SearchUnavailable | AuditUnavailable):
+    if isinstance(error, SearchUnavailable):
         return ApiError(503)
+    if isinstance(error, AuditUnavailable):
+        return ApiError(503, "Exports wait until the access audit can be written again.")
     if isinstance(error, HTTPException) and error.code and error.code in problems.TITLES:
         kept = {name: value for name, value in error.get_headers() if name in KEPT_HEADERS}
         return ApiError(error.code, error.description if error.code in OWN_WORDS else None, headers=kept)

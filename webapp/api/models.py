@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from webapp.api.parameters import AlertStatus, Category, Level
+from webapp.api.parameters import Category, Level
 
 
 def write_instant(instant: datetime) -> str:
@@ -114,16 +114,6 @@ class Patient(Prediction):
     )
 
 
-class WaitingPatient(Output):
-    """A patient with too few readings for a prediction."""
-
-    patient_id: str = Field(description="Pseudonymous id of the patient.")
-    readings: int = Field(description="Readings so far.")
-    timestamp: When = Field(
-        validation_alias=AliasChoices("@timestamp", "timestamp"), description="When the newest one was taken."
-    )
-
-
 class Counts(Output):
     """Patients at each alert level."""
 
@@ -131,15 +121,6 @@ class Counts(Output):
     HIGH: int = 0
     MEDIUM: int = 0
     LOW: int = 0
-
-
-class Board(Output):
-    """The live board: the most urgent patients first, at most 1000 of them."""
-
-    counts: Counts = Field(description="All patients at each level, shown or not.")
-    total: int = Field(description="Patients that match.")
-    patients: list[Patient] = Field(description="Most urgent first: CRITICAL before HIGH, then the higher risk.")
-    waiting: list[WaitingPatient] = Field(description="Patients with too few readings for a prediction.")
 
 
 class Page(Output):
@@ -170,37 +151,3 @@ class PredictionPage(Page):
     """Predictions, newest first."""
 
     items: list[Prediction]
-
-
-class AlertEvent(Output):
-    """What a person said about an alert."""
-
-    timestamp: When = Field(validation_alias=AliasChoices("@timestamp", "timestamp"), description="When.")
-    kind: str = Field(description="What was done.")
-    user_name: str = Field(description="By whom.")
-    reason: str | None = Field(None, description="Why.")
-    note: str | None = Field(None, description="A short note.")
-    until: When | None = Field(None, description="Silent until then.")
-    useful: bool | None = Field(None, description="Whether the alert was useful.")
-
-
-class Alert(Output):
-    """One episode of one patient: raised, taken care of, over."""
-
-    alert_id: str = Field(description="Id made of patient, kind and beginning.")
-    patient_id: str = Field(description="Pseudonymous id of the patient.")
-    kind: Literal["predicted", "measured", "technical"] = Field(description="What it is about.")
-    state: str = Field(description="Where in its life it is.")
-    status: AlertStatus = Field(description="The same, as this list filters it.")
-    level: Level = Field(description="Its level now.")
-    peak: Level = Field(description="The highest level it had.")
-    started_at: When = Field(description="When it began.")
-    escalated: bool = Field(description="Whether its time for action passed without an acknowledgement.")
-    until: When | None = Field(None, description="Silent until then.")
-    model_version: str | None = Field(None, description="The model that predicted.")
-
-
-class AlertList(Output):
-    """Alerts, the most urgent first."""
-
-    items: list[Alert]

@@ -21,7 +21,12 @@ BEARER: Final = "bearer"
 SESSION: Final = "session"
 
 PATH_PARAMETERS: Final[Mapping[str, Json]] = {
-    "patient_id": {"description": "Pseudonymous id of the patient.", "pattern": PATIENT_ID, "examples": ["P-0412"]},
+    "patient_id": {
+        "description": "Pseudonymous id; one with other characters than letters, digits, . _ - in base64url behind ~.",
+        "pattern": PATIENT_ID,
+        "maxLength": 2_800,
+        "examples": ["P-0412"],
+    },
     "alert_id": {"description": "Id of the alert.", "minLength": 1, "maxLength": 200},
     "token_id": {"description": "Id of the token.", "minLength": 1, "maxLength": 64},
 }

@@ -33,7 +33,7 @@ class Answer:
     body: BaseModel | bytes
     next_query: Mapping[str, Any] | None = None
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    etag: str | None = None  # where something cheaper than the body tells whether it has changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,8 @@ def present(operation: Operation, result: BaseModel | Answer) -> Response:
     answer = result if isinstance(result, Answer) else Answer(result)
     content = answer.body if isinstance(answer.body, bytes) else _json(answer.body)
     response = Response(content, answer.status or operation.status, content_type=operation.media_type)
-    response.headers.extend(dict(answer.headers))
+    if answer.etag is not None:
+        response.set_etag(answer.etag)
     if answer.next_query is not None:
         response.headers["Link"] = f'<{next_url(answer.next_query)}>; rel="next"'
     return make_conditional(response)

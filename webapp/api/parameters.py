@@ -15,6 +15,7 @@ from webapp.alerts import Reason
 from webapp.api.cursors import MAX_LENGTH
 from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
+from webapp.clinical import Urgency
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100
@@ -22,7 +23,7 @@ MAX_RANGE: Final = timedelta(days=92)
 DEFAULT_RANGE: Final = timedelta(hours=24)
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # far from the ends of the calendar, where a day more or less overflows
 
-PATIENT_ID: Final = r"^[A-Za-z0-9._-]{1,64}$"
+PATIENT_ID: Final = r"^~?[A-Za-z0-9._-]+$"  # as `webapp.patients.urls` spells it in addresses
 PREFIX: Final = r"^[A-Za-z0-9._-]{2,64}$"
 _is_instant = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)").fullmatch
 
@@ -134,14 +135,26 @@ class PredictionsQuery(LevelFilter, Range, Paged):
 class AlertsQuery(LevelFilter):
     """Filters of the alerts."""
 
-    status: AlertStatus | None = Field(None, description="Where in its life an alert is.")
+    status: AlertStatus | None = Field(
+        None,
+        description="Where in its life an alert is; open and acked by default. resolved lists those of patients who "
+        "were critical, were answered or are on the board, of the last three days.",
+    )
+
+
+class BoardQuery(Input):
+    """Which part of the board."""
+
+    level: Urgency | None = Field(
+        None, description="One section only; by default all of them, that of LOW with its total alone."
+    )
 
 
 class Acknowledgement(Input):
     """Says that somebody takes care of an alert."""
 
     reason: Reason = Field(description="What is being done.")
-    note: str | None = Field(None, max_length=280, description="A short note; no names.")
+    note: str = Field("", max_length=280, description="A short note; no names.")
     until: Instant | None = Field(None, description="Silent until then, 15 to 60 minutes ahead; 30 by default.")
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
+
+from werkzeug.routing import Map
+from werkzeug.routing import ValidationError as RoutingError
 
 from webapp.api.models import Patient, PatientPage, PredictionPage, ReadingPage
 from webapp.api.operations import Answer
 from webapp.api.paging import paged, position
 from webapp.api.parameters import (
-    PATIENT_ID,
     ObservationsOfPatientQuery,
     PatientsQuery,
     PredictionsOfPatientQuery,
@@ -21,6 +22,7 @@ from webapp.api.problems import ApiError, invalid_parameter
 from webapp.api.routes import operation
 from webapp.clinical import instant, is_crisis
 from webapp.freshness import freshness
+from webapp.patients.urls import PatientId
 from webapp.search import latest, observations, predictions
 from webapp.security.audit import record
 from webapp.security.roles import Permission
@@ -28,7 +30,7 @@ from webapp.services import services
 
 MOST_INTERVALS: Final = 10_000
 INTERVALS: Final = {"1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "1h": timedelta(hours=1)}
-is_patient_id = re.compile(PATIENT_ID.strip("^$")).fullmatch
+_addresses = PatientId(Map())
 
 
 def with_state(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,10 +44,12 @@ def with_state(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_patient_id(patient_id: str) -> None:
-    """Refuse what cannot be the id of a patient as if there were none; raises the 404."""
-    if not is_patient_id(patient_id):
-        raise ApiError(404)
+def read_patient_id(address: str) -> str:
+    """The patient's id from how addresses spell it; what cannot be one is a patient who is not there (404)."""
+    try:
+        return _addresses.to_python(address)
+    except RoutingError as error:
+        raise ApiError(404) from error
 
 
 def span_of(query: Range) -> tuple[Any, Any]:
@@ -84,7 +88,7 @@ def list_patients(query: PatientsQuery) -> Answer:
 )
 def get_patient(patient_id: str) -> Patient:
     """The newest state of a patient."""
-    check_patient_id(patient_id)
+    patient_id = read_patient_id(patient_id)
     document = latest.patient(services().search, patient_id)
     if document is None:
         raise ApiError(404)
@@ -106,7 +110,7 @@ def get_patient(patient_id: str) -> Patient:
 )
 def list_observations_of_patient(patient_id: str, query: ObservationsOfPatientQuery) -> Answer:
     """Readings of a patient, single or by interval."""
-    check_patient_id(patient_id)
+    patient_id = read_patient_id(patient_id)
     start, end = span_of(query)
     search = services().search
     if query.interval != "raw":
@@ -134,7 +138,7 @@ def list_observations_of_patient(patient_id: str, query: ObservationsOfPatientQu
 )
 def list_predictions_of_patient(patient_id: str, query: PredictionsOfPatientQuery) -> Answer:
     """Predictions of a patient."""
-    check_patient_id(patient_id)
+    patient_id = read_patient_id(patient_id)
     start, end = span_of(query)
     found = predictions.of_patient(
         services().search,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from flask import request
 
+from webapp.api.fhir.audit_events import audit_event
 from webapp.api.fhir.basics import MEDIA_TYPE, Json, fhir_id, patient_identifier
 from webapp.api.fhir.bundles import searchset
 from webapp.api.fhir.capability import capability_statement
@@ -18,11 +19,11 @@ from webapp.api.fhir.risks import risk_assessment
 from webapp.api.handling import FHIR_PREFIX
 from webapp.api.operations import Answer, next_url
 from webapp.api.paging import next_cursor, position
-from webapp.api.parameters import MAX_RANGE, FhirSearch
-from webapp.api.patients import check_patient_id, is_patient_id
+from webapp.api.parameters import MAX_RANGE, FhirAuditSearch, FhirSearch
+from webapp.api.patients import read_patient_id
 from webapp.api.problems import ApiError, invalid_parameter
 from webapp.api.routes import operation
-from webapp.search import latest, observations, predictions
+from webapp.search import audit_events, latest, observations, predictions
 from webapp.security.audit import record
 from webapp.security.roles import Permission
 from webapp.services import services
@@ -48,7 +49,7 @@ def fhir_metadata() -> Answer:
 )
 def fhir_patient(patient_id: str) -> Answer:
     """A Patient: an identifier, and nothing else is known of it."""
-    check_patient_id(patient_id)
+    patient_id = read_patient_id(patient_id)
     if latest.patient(services().search, patient_id) is None:
         raise ApiError(404)
     record("view", patient_ids=[patient_id])
@@ -107,15 +108,40 @@ def fhir_risk_assessments(query: FhirSearch) -> Answer:
     return bundle_of(list(map(risk_assessment, found.documents)), next_cursor(query, found))
 
 
+@operation(
+    "GET",
+    f"{FHIR_PREFIX}AuditEvent",
+    summary="Who saw which patient, the newest access first",
+    permission=Permission.AUDIT,
+    query=FhirAuditSearch,
+    problems=(503,),
+    **FHIR,
+)
+def fhir_audit_events(query: FhirAuditSearch) -> Answer:
+    """A searchset of AuditEvents."""
+    start, end = span_of(query.date)
+    found = audit_events.find(
+        services().search,
+        patient_id=None if query.patient is None else patient_of(query.patient, None),
+        start=start,
+        end=end,
+        limit=query.count,
+        after=position(query, CURSOR),
+    )
+    record("audit_search")
+    return bundle_of(list(map(audit_event, found.documents)), next_cursor(query, found))
+
+
 def patient_of(patient: str | None, subject: str | None) -> str:
     """The patient id that a search names; raises the 422."""
     named = {text.removeprefix("Patient/") for text in (patient, subject) if text is not None}
     if len(named) != 1:
         raise invalid_parameter("patient", "name one patient, by `patient` or `subject`")
     (patient_id,) = named
-    if not is_patient_id(patient_id):
-        raise invalid_parameter("patient", "not the id of a patient")
-    return patient_id
+    try:
+        return read_patient_id(patient_id)
+    except ApiError as error:
+        raise invalid_parameter("patient", "not the id of a patient") from error
 
 
 def span_of(dates: list[str]) -> Span:

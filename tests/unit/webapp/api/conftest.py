@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.fake_elasticsearch import running
 from tests.unit.webapp.api.documents import NEWEST, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import Site, make_site
@@ -31,3 +33,13 @@ def site(tmp_path: Path, search: FakeSearch) -> Site:
     made.clock.now = NEWEST
     made.clock.pass_by(minutes=2)
     return made
+
+
+@pytest.fixture
+def audited(tmp_path: Path, search: FakeSearch) -> Iterator[Site]:
+    """The same ward where the access audit can be written, as exports need."""
+    with running() as server:
+        made = make_site(tmp_path, search=search, elasticsearch_url=server.url)
+        made.clock.now = NEWEST
+        made.clock.pass_by(minutes=2)
+        yield made

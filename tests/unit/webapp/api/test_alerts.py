@@ -1,0 +1,126 @@
+"""The board and the alerts as JSON; who answers first stands."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.unit.webapp.api.documents import prediction, reading
+from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site
+
+
+def board(browser: Browser, query: str = "") -> dict[str, Any]:
+    sections = browser.get(f"/api/v1/board{query}", page=False).get_json()["sections"]
+    return {section["level"]: section for section in sections}
+
+
+def alerts(browser: Browser, query: str = "") -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = browser.get(f"/api/v1/alerts{query}", page=False).get_json()["items"]
+    return items
+
+
+def answer(browser: Browser, alert_id: str, verb: str = "ack", **body: Any) -> Any:
+    return browser.send("POST", f"/api/v1/alerts/{alert_id}/{verb}", json=body, headers=SAME_ORIGIN)
+
+
+def test_the_board_has_its_sections_in_order_with_alerts(site: Site) -> None:
+    sections = board(site.signed_in())
+    assert list(sections)[:2] == ["CRITICAL", "HIGH"]
+    row = sections["CRITICAL"]["patients"][0]
+    assert (row["patient_id"], row["prediction"]["alert_level"]) == ("P-0001", "CRITICAL")
+    assert row["alerts"][0]["kind"] == "predicted"
+    assert sections["LOW"] == {"level": "LOW", "total": 1, "patients": []}
+
+
+def test_a_measured_crisis_is_critical_whatever_is_predicted(site: Site, search: FakeSearch) -> None:
+    crisis: dict[str, Any] = {"systolic": 186.0, "diastolic": 101.0}
+    search.put(OBSERVATIONS, reading("P-0004", **crisis))
+    search.put(PREDICTIONS, prediction("P-0004", 0.01, **crisis))
+    search.put(LATEST, prediction("P-0004", 0.01, **crisis))
+    first = board(site.signed_in())["CRITICAL"]["patients"][0]
+    assert (first["patient_id"], first["measured_crisis"]) == ("P-0004", True)
+    assert first["prediction"]["alert_level"] == "LOW"
+
+
+def test_one_section_of_the_board_can_be_asked_for(site: Site) -> None:
+    patients = board(site.signed_in(), "?level=LOW")["LOW"]["patients"]
+    assert [row["patient_id"] for row in patients] == ["P-0003"]
+
+
+def test_an_unchanged_board_is_not_sent_again(site: Site) -> None:
+    browser = site.signed_in()
+    first = browser.get("/api/v1/board", page=False)
+    site.clock.pass_by(seconds=5)
+    again = browser.get("/api/v1/board", page=False, headers={"If-None-Match": first.headers["ETag"]})
+    other = browser.get("/api/v1/board?level=LOW", page=False, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data, other.status_code) == (304, b"", 200)
+
+
+def test_polling_the_board_does_not_keep_a_session_alive(site: Site) -> None:
+    browser = site.signed_in()
+    for _ in range(4):
+        site.clock.pass_by(minutes=10)
+        status = browser.get("/api/v1/board", page=False).status_code
+    assert status == 401
+
+
+def test_alerts_are_listed_and_filtered(site: Site) -> None:
+    browser = site.signed_in()
+    assert [one["patient_id"] for one in alerts(browser)] == ["P-0001", "P-0002"]
+    assert [one["patient_id"] for one in alerts(browser, "?level=HIGH")] == ["P-0002"]
+    assert alerts(browser, "?status=acked") == []
+    assert alerts(browser, "?status=resolved") == []
+
+
+def test_an_alert_is_found_by_its_id_and_no_other(site: Site) -> None:
+    browser = site.signed_in()
+    alert_id = alerts(browser)[0]["alert_id"]
+    found = browser.get(f"/api/v1/alerts/{alert_id}", page=False)
+    assert (found.get_json()["alert_id"], found.get_json()["events"]) == (alert_id, [])
+    for other in ("predicted-0-P-0001", "x", "predicted-99999999999999999-P-0001", "a-b-c"):
+        assert browser.get(f"/api/v1/alerts/{other}", page=False).status_code == 404
+
+
+@pytest.mark.parametrize("minutes", [-1, 0, 14, 61, 100_000])
+def test_an_alert_is_silenced_for_fifteen_to_sixty_minutes(site: Site, minutes: int) -> None:
+    browser = site.signed_in()
+    until = (site.clock.now + timedelta(minutes=minutes)).isoformat()
+    response = answer(browser, alerts(browser)[0]["alert_id"], reason="seen", until=until)
+    assert response.status_code == 422
+    assert response.get_json(force=True)["errors"][0]["location"] == "body.until"
+
+
+@pytest.mark.parametrize(
+    ("body", "location"),
+    [
+        ({}, "body.reason"),
+        ({"reason": "bored"}, "body.reason"),
+        ({"reason": "seen", "note": "x" * 281}, "body.note"),
+        ({"reason": "seen", "until": "soon"}, "body.until"),
+        ({"reason": "seen", "by": "somebody-else"}, "body.by"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_refused_by_field(site: Site, body: Any, location: str) -> None:
+    browser = site.signed_in()
+    response = answer(browser, alerts(browser)[0]["alert_id"], **body)
+    assert response.status_code == 422
+    assert response.get_json(force=True)["errors"][0]["location"] == location
+
+
+def test_feedback_is_yes_or_no(site: Site) -> None:
+    browser = site.signed_in()
+    alert_id = alerts(browser)[0]["alert_id"]
+    assert answer(browser, alert_id, "feedback", useful="true").status_code == 422
+    assert answer(browser, alert_id, "feedback").status_code == 422
+
+
+def test_only_who_may_write_answers_alerts(site: Site) -> None:
+    alert_id = alerts(site.signed_in("viewer", name="vera"))[0]["alert_id"]
+    assert answer(site.signed_in("viewer", name="victor"), alert_id, reason="seen").status_code == 403
+    reader = site.token(scopes=("read:alerts",))
+    asked = site.client().send("POST", f"/api/v1/alerts/{alert_id}/ack", json={"reason": "seen"}, headers=reader)
+    assert asked.status_code == 403

@@ -1,0 +1,217 @@
+"""Alerts: the list, one of them, its acknowledgement, and whether it was useful."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from conf.clinical import ALERT_LEVELS
+from webapp import alerts, episodes
+from webapp.alerts import Episode, Kind, State
+from webapp.api.alert_models import AlertDetail, AlertList
+from webapp.api.parameters import Acknowledgement, AlertsQuery, AlertStatus, Feedback
+from webapp.api.problems import ApiError, Fault
+from webapp.api.routes import operation
+from webapp.board.views import screens
+from webapp.board.ward import View
+from webapp.search import alert_events, observations, predictions
+from webapp.security.audit import record
+from webapp.security.current import principal
+from webapp.security.roles import Permission
+from webapp.services import services
+
+USUAL_PAUSE: Final = timedelta(minutes=30)
+Found = tuple[str, Episode]
+
+
+@operation(
+    "GET",
+    "/api/v1/alerts",
+    tag="alerts",
+    summary="Alerts, unanswered ones first",
+    permission=Permission.API_READ_ALERTS,
+    query=AlertsQuery,
+    answer=AlertList,
+    problems=(503,),
+)
+def list_alerts(query: AlertsQuery) -> AlertList:
+    """Alerts that match."""
+    found = _resolved() if query.status == "resolved" else _on_board()
+    kept = [one for one in found if _is_meant(one[1], query)]
+    record("list", patient_ids={patient_id for patient_id, _ in kept})
+    return AlertList.model_validate({"items": [describe(*one) for one in sorted(kept, key=_urgent_first)]})
+
+
+@operation(
+    "GET",
+    "/api/v1/alerts/<alert_id>",
+    tag="alerts",
+    summary="One alert with what was said about it",
+    permission=Permission.API_READ_ALERTS,
+    answer=AlertDetail,
+    problems=(404, 503),
+)
+def get_alert(alert_id: str) -> AlertDetail:
+    """An alert of the last three days."""
+    patient_id, episode = _find(alert_id)
+    record("view", patient_ids=[patient_id])
+    return _detail(patient_id, episode)
+
+
+@operation(
+    "POST",
+    "/api/v1/alerts/<alert_id>/ack",
+    tag="alerts",
+    summary="Acknowledge an open alert; the first answer stands, a later one is told whose it is",
+    permission=Permission.API_WRITE_ACK,
+    body=Acknowledgement,
+    answer=AlertDetail,
+    problems=(400, 404, 409, 415, 503),
+)
+def acknowledge_alert(alert_id: str, body: Acknowledgement) -> AlertDetail:
+    """Acknowledge, and answer with the alert as it stands then."""
+    site = services()
+    patient_id, episode = _find(alert_id)
+    given = episodes.Acknowledgement(body.reason, body.note, _pause(body.until, site.clock()))
+    try:
+        result = episodes.acknowledge(
+            site.search, patient_id, _open(episode).kind, given, _person(), site.clock(), _interval()
+        )
+    except episodes.NoOpenAlert as error:
+        raise ApiError(409, "The alert is over.") from error
+    if not result.stored:
+        winner = result.winner
+        raise ApiError(409, f"Already acknowledged by {winner.get('by')} at {winner.get('@timestamp')}.")
+    screens().board.forget()
+    record("ack", patient_ids=[patient_id])
+    return _detail(*_find(alert_id))
+
+
+@operation(
+    "POST",
+    "/api/v1/alerts/<alert_id>/feedback",
+    tag="alerts",
+    summary="Say whether an alert was useful",
+    permission=Permission.API_WRITE_ACK,
+    body=Feedback,
+    answer=AlertDetail,
+    problems=(400, 404, 409, 415, 503),
+)
+def give_feedback(alert_id: str, body: Feedback) -> AlertDetail:
+    """Note it, and answer with the alert."""
+    site = services()
+    patient_id, episode = _find(alert_id)
+    if not episodes.give_feedback(site.search, alert_id, body.useful, _person(), site.clock()).stored:
+        raise ApiError(409, "Others answered at the same time. Try again.")
+    record("feedback", patient_ids=[patient_id])
+    return _detail(patient_id, episode)
+
+
+def describe(patient_id: str, episode: Episode) -> dict[str, Any]:
+    """An episode as the API shows it."""
+    answer = episode.answer
+    technical = episode.kind is Kind.TECHNICAL
+    return {
+        "alert_id": alerts.alert_id(patient_id, episode.kind, episode.started_at),
+        "patient_id": patient_id,
+        "kind": episode.kind,
+        "state": episode.state,
+        "status": status_of(episode),
+        "level": episode.level,
+        "peak": episode.level if technical else ALERT_LEVELS[episode.peak],
+        "started_at": episode.started_at,
+        "raised_at": episode.raised_at,
+        "changed_at": episode.changed_at,
+        "escalated": episode.escalated,
+        "acknowledged_by": answer and answer.by,
+        "reason": answer and answer.reason,
+        "note": answer and answer.note,
+        "until": answer and answer.until,
+    }
+
+
+def status_of(episode: Episode) -> AlertStatus:
+    """The word of the filter for an episode's state."""
+    if episode.is_open:
+        return "acked" if episode.state is State.ACKNOWLEDGED else "open"
+    return "resolved"
+
+
+def _is_meant(episode: Episode, query: AlertsQuery) -> bool:
+    return query.status in (None, status_of(episode)) and query.level in (None, episode.level)
+
+
+def _urgent_first(found: Found) -> tuple[bool, int, datetime]:
+    episode = found[1]
+    return not episode.is_unanswered, -(episode.rank or episode.peak), episode.started_at
+
+
+def _on_board() -> Iterator[Found]:
+    ward = screens().board.ward(View(), services().clock())
+    return ((row.patient_id, episode) for row in ward.rows for episode in row.episodes)
+
+
+def _resolved() -> list[Found]:
+    """Ended alerts of those who were critical, were answered, or are on the board now."""
+    search, now = services().search, services().clock()
+    since = episodes.history_since(now)
+    answered = {event["patient_id"] for event in alert_events.recent(search, since)}
+    ids = {*answered, *predictions.were_critical(search, since), *(patient_id for patient_id, _ in _on_board())}
+    return [one for one in _episodes(ids, since, now) if not one[1].is_open]
+
+
+def _episodes(patient_ids: Iterable[str], since: datetime, now: datetime) -> Iterator[Found]:
+    ids, search = sorted(patient_ids), services().search
+    histories = predictions.histories(search, ids, since)
+    newest = observations.newest(search, ids, since)
+    events = defaultdict(list)
+    for event in alert_events.of_patients(search, ids, since):
+        events[event["patient_id"]].append(event)
+    for id_ in ids:
+        findings = episodes.find(histories.get(id_, []), newest.get(id_))
+        for episode in episodes.fold_findings(findings, events[id_], now, _interval()):
+            yield id_, episode
+
+
+def _find(alert_id: str) -> Found:
+    """The patient and the episode of an id; raises the 404."""
+    try:
+        patient_id, _, _ = alerts.read_alert_id(alert_id)
+    except (ValueError, OverflowError) as error:
+        raise ApiError(404) from error
+    for episode in episodes.patient_episodes(services().search, patient_id, services().clock(), _interval()):
+        if alerts.alert_id(patient_id, episode.kind, episode.started_at) == alert_id:
+            return patient_id, episode
+    raise ApiError(404)
+
+
+def _open(episode: Episode) -> Episode:
+    if not episode.is_open:
+        raise ApiError(409, "The alert is over.")
+    return episode
+
+
+def _detail(patient_id: str, episode: Episode) -> AlertDetail:
+    shown = describe(patient_id, episode)
+    events = alert_events.of_alert(services().search, shown["alert_id"])
+    return AlertDetail.model_validate({**shown, "events": events})
+
+
+def _pause(until: datetime | None, now: datetime) -> timedelta:
+    pause = until - now if until else USUAL_PAUSE
+    if not alerts.SHORTEST_PAUSE <= pause <= alerts.LONGEST_PAUSE:
+        shortest, longest = (int(one.total_seconds() // 60) for one in (alerts.SHORTEST_PAUSE, alerts.LONGEST_PAUSE))
+        message = f"must be {shortest} to {longest} minutes ahead"
+        raise ApiError(422, faults=[Fault(location="body.until", message=message)])
+    return pause
+
+
+def _person() -> episodes.Person:
+    known = principal()
+    return episodes.Person(known.user_name, known.role)
+
+
+def _interval() -> timedelta:
+    return timedelta(minutes=services().settings.expected_interval_minutes)

@@ -1,0 +1,79 @@
+"""A patient's report: the summary as JSON, the readings as CSV. Both are exports: limited, and noted in the audit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from webapp import report
+from webapp.api.operations import Answer
+from webapp.api.parameters import Range
+from webapp.api.patients import read_patient_id, span_of
+from webapp.api.problems import ApiError
+from webapp.api.report_models import PatientReport
+from webapp.api.routes import operation
+from webapp.patients.csv_files import csv_text, utc_text
+from webapp.patients.loading import expected_interval, load_readings, zone
+from webapp.readings import Reading
+from webapp.search import latest
+from webapp.security.access import limit_exports
+from webapp.security.audit import record
+from webapp.security.roles import Permission
+from webapp.services import services
+
+COLUMNS = ("timestamp", "systolic", "diastolic", "mean_arterial_pressure", "heart_rate", "plausible")
+
+
+class ReportQuery(Range):
+    """The span of a report."""
+
+
+@operation(
+    "GET",
+    "/api/v1/patients/<patient_id>/report.json",
+    tag="patients",
+    summary="Summary of a patient's readings: day, night, dipping, load, quality",
+    permission=Permission.REPORT,
+    query=ReportQuery,
+    answer=PatientReport,
+    problems=(404, 503),
+)
+def get_report(patient_id: str, query: ReportQuery) -> PatientReport:
+    """The figures of the printed report."""
+    patient_id = read_patient_id(patient_id)
+    made = _summarise(patient_id, *span_of(query))
+    record("export", patient_ids=[patient_id])
+    return PatientReport.model_validate({**asdict(made), "patient_id": patient_id})
+
+
+@operation(
+    "GET",
+    "/api/v1/patients/<patient_id>/report.csv",
+    tag="patients",
+    summary="The readings of the report as CSV",
+    permission=Permission.EXPORT,
+    query=ReportQuery,
+    answer=None,
+    media_type="text/csv; charset=utf-8",
+    problems=(404, 503),
+)
+def get_report_csv(patient_id: str, query: ReportQuery) -> Answer:
+    """One line for each reading that counts."""
+    patient_id = read_patient_id(patient_id)
+    made = _summarise(patient_id, *span_of(query))
+    record("export", patient_ids=[patient_id])
+    return Answer(csv_text(map(_line, made.readings), COLUMNS).encode())
+
+
+def _summarise(patient_id: str, start: datetime, end: datetime) -> report.Report:
+    limit_exports()
+    site = services()
+    documents = load_readings(site, patient_id, start, end)
+    if not documents and latest.patient(site.search, patient_id) is None:
+        raise ApiError(404)
+    return report.summarise(documents, start=start, end=end, zone=zone(site), expected_interval=expected_interval(site))
+
+
+def _line(reading: Reading) -> dict[str, Any]:
+    return {**asdict(reading), "timestamp": utc_text(reading.at), "plausible": str(reading.plausible).lower()}
