@@ -1,0 +1,138 @@
+// Small steps of drawing on a uPlot canvas. Times are seconds since the epoch; `plot` is a uPlot instance.
+
+const LABEL_SIZE_PX = 12;
+
+// The colours of the page's style sheet, so that they are spelled once.
+export function readColours(element, names) {
+  const style = getComputedStyle(element);
+  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--chart-${name}`).trim()]));
+}
+
+export function pixels(length) {
+  return length * devicePixelRatio;
+}
+
+// Draws inside the plotting area only, and leaves the canvas as it was.
+export function inside(plot, draw) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  draw(ctx, bbox);
+  ctx.restore();
+}
+
+export function atTime(plot, time) {
+  return plot.valToPos(time, "x", true);
+}
+
+export function atValue(plot, value) {
+  return plot.valToPos(value, "y", true);
+}
+
+export function shadeTimes(plot, ctx, intervals, colour) {
+  ctx.fillStyle = colour;
+  for (const [since, until] of intervals) {
+    const left = atTime(plot, since);
+    ctx.fillRect(left, plot.bbox.top, atTime(plot, until) - left, plot.bbox.height);
+  }
+}
+
+export function shadeValues(plot, ctx, [lowest, highest], colour) {
+  const top = atValue(plot, highest);
+  ctx.fillStyle = colour;
+  ctx.fillRect(plot.bbox.left, top, plot.bbox.width, atValue(plot, lowest) - top);
+}
+
+// Slanted lines over times of which nothing is known, with a word where there is room for it.
+export function hatchTimes(plot, ctx, intervals, { ground, ink, word }) {
+  for (const [since, until] of intervals) {
+    const left = Math.max(atTime(plot, since), plot.bbox.left);
+    const right = Math.min(atTime(plot, until), plot.bbox.left + plot.bbox.width);
+    hatch(ctx, left, plot.bbox.top, right - left, plot.bbox.height, ground, ink);
+    writeCentred(ctx, word, left, right, plot.bbox.top + plot.bbox.height / 2, { ground, ink });
+  }
+}
+
+function hatch(ctx, left, top, width, height, ground, ink) {
+  const step = pixels(8);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, top, width, height);
+  ctx.clip();
+  ctx.fillStyle = ground;
+  ctx.fillRect(left, top, width, height);
+  ctx.strokeStyle = ink;
+  ctx.lineWidth = pixels(0.75);
+  ctx.beginPath();
+  for (let x = left - height; x < left + width; x += step) {
+    ctx.moveTo(x, top + height);
+    ctx.lineTo(x + height, top);
+  }
+  ctx.stroke();
+  ctx.restore();
+}
+
+function writeCentred(ctx, word, left, right, middle, { ground, ink }) {
+  ctx.font = font("600");
+  const width = ctx.measureText(word).width + pixels(12);
+  if (width > right - left) return;
+  const centre = (left + right) / 2;
+  ctx.fillStyle = ground;
+  ctx.fillRect(centre - width / 2, middle - pixels(11), width, pixels(22));
+  ctx.fillStyle = ink;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  ctx.fillText(word, centre, middle);
+}
+
+export function font(weight = "400") {
+  return `${weight} ${pixels(LABEL_SIZE_PX)}px ${getComputedStyle(document.body).fontFamily}`;
+}
+
+// A horizontal line with its name at the left end, just above it.
+export function lineAt(plot, ctx, value, { colour, dash = [], width = 1.5, word = "" }) {
+  const y = atValue(plot, value);
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = pixels(width);
+  ctx.setLineDash(dash.map(pixels));
+  ctx.beginPath();
+  ctx.moveTo(plot.bbox.left, y);
+  ctx.lineTo(plot.bbox.left + plot.bbox.width, y);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  ctx.fillStyle = colour;
+  ctx.font = font("600");
+  ctx.textAlign = "left";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(word, plot.bbox.left + pixels(4), y - pixels(2));
+}
+
+// The shapes of the levels, as on the badges: a mark is known without its colour.
+export function shape(ctx, level, x, y, size, fill, border) {
+  const corners = { CRITICAL: 8, HIGH: 3, MEDIUM: 4 }[level] ?? 32;
+  const turn = level === "CRITICAL" ? Math.PI / 8 : -Math.PI / 2;
+  ctx.beginPath();
+  for (let corner = 0; corner < corners; corner += 1) {
+    const angle = turn + (corner * 2 * Math.PI) / corners;
+    ctx.lineTo(x + size * Math.cos(angle), y + size * Math.sin(angle));
+  }
+  ctx.closePath();
+  ctx.fillStyle = fill;
+  ctx.fill();
+  ctx.strokeStyle = border;
+  ctx.lineWidth = pixels(1.5);
+  ctx.stroke();
+}
+
+// A tick: an alert was acknowledged.
+export function tick(ctx, x, y, size, colour) {
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = pixels(2.5);
+  ctx.beginPath();
+  ctx.moveTo(x - size, y);
+  ctx.lineTo(x - size / 4, y + size * 0.75);
+  ctx.lineTo(x + size, y - size * 0.75);
+  ctx.stroke();
+}

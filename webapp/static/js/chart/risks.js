@@ -1,0 +1,84 @@
+// The strip of the last 24 h: the 6 h risk of each prediction as a column in the colour of its level, the thresholds,
+// when alerts began and when they were acknowledged.
+import * as draw from "./drawing.js";
+import { levelColour } from "./pressures.js";
+
+const HEIGHT_PX = 170;
+const COLOURS = ["crisis", "high", "medium", "low", "gap", "gap-ink", "grid", "ink", "border"];
+const MARK_PX = 7;
+
+export function makeRiskStrip(mount, data, clock, texts) {
+  const colours = draw.readColours(mount, COLOURS);
+  const plot = new window.uPlot(options(mount, data, clock, texts, colours), series(data), mount);
+  return { plot, times: data.cells.t, describe: (index) => describe(data, clock, texts, index), series: () => series(data) };
+}
+
+function series({ cells }) {
+  return [cells.t, cells.risk];
+}
+
+function options(mount, data, clock, texts, colours) {
+  const grid = { stroke: colours.grid, width: 1 };
+  return {
+    width: mount.clientWidth,
+    height: HEIGHT_PX,
+    tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), clock.zone),
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+    scales: { x: { range: [data.start, data.end] }, y: { range: [0, 1] } },
+    axes: [
+      { values: (_, splits) => clock.axis(splits), stroke: colours.ink, grid: { show: false }, ticks: grid, size: 46, label: texts.time_axis, labelSize: 18 },
+      {
+        label: texts.risk_axis,
+        splits: () => [0, ...data.thresholds, 1],
+        values: (_, splits) => splits.map((risk) => `${Math.round(risk * 100)} %`),
+        stroke: colours.ink,
+        grid: { show: false },
+        ticks: grid,
+        size: 52,
+        labelSize: 20,
+      },
+    ],
+    series: [{}, { stroke: colours.ink, width: 0, paths: () => null, points: { show: false } }],
+    hooks: {
+      drawClear: [(plot) => draw.inside(plot, (ctx) => drawCells(plot, ctx, data, texts, colours))],
+      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, colours))],
+    },
+  };
+}
+
+function drawCells(plot, ctx, data, texts, colours) {
+  draw.hatchTimes(plot, ctx, data.gaps, { ground: colours.gap, ink: colours["gap-ink"], word: texts.no_data });
+  const { t, until, risk, level } = data.cells;
+  const bottom = draw.atValue(plot, 0);
+  t.forEach((time, index) => {
+    const left = draw.atTime(plot, time);
+    const top = draw.atValue(plot, risk[index]);
+    const width = Math.max(draw.atTime(plot, until[index]) - left, draw.pixels(1));
+    ctx.fillStyle = level[index] === "LOW" ? colours.low : levelColour(level[index], colours);
+    ctx.fillRect(left, top, width, bottom - top);
+    ctx.fillStyle = colours.ink;
+    ctx.fillRect(left, top - draw.pixels(1), width, draw.pixels(2));
+  });
+  data.thresholds.forEach((threshold, index) => {
+    draw.lineAt(plot, ctx, threshold, { colour: colours.border, dash: [2, 3], width: 1, word: texts.levels[index + 1] });
+  });
+}
+
+function drawMarks(plot, ctx, { alerts, acknowledgements }, colours) {
+  const y = plot.bbox.top + draw.pixels(MARK_PX + 3);
+  for (const { t, level } of alerts ?? []) {
+    draw.shape(ctx, level, draw.atTime(plot, t), y, draw.pixels(MARK_PX), levelColour(level, colours), colours.border);
+  }
+  for (const { t } of acknowledgements ?? []) draw.tick(ctx, draw.atTime(plot, t), y, draw.pixels(MARK_PX), colours.ink);
+}
+
+function describe({ cells, levels }, clock, texts, index) {
+  const level = texts.levels[levels.indexOf(cells.level[index])] ?? cells.level[index];
+  return `${clock.moment(cells.t[index])}${texts.colon} ${percent(cells.risk[index])} ${level}`;
+}
+
+// Cut off, never rounded up: the same rule as on the server. Risks are stored with six decimals.
+export function percent(risk) {
+  return `${Math.floor(Math.round(risk * 1e6) / 1e4)}\u00a0%`;
+}
