@@ -78,6 +78,10 @@ class Site:
             users.use_totp_step(store, user.id, 1)
         return users.find_by_id(store, user.id) or user
 
+    def some_user(self, role: str) -> users.User | None:
+        """A user of that role, the first by name; None for nobody."""
+        return next((user for user in users.list_all(self.services.store) if user.role == role), None)
+
     def client(self, user: users.User | None = None, ip: str = "127.0.0.1") -> Browser:
         """A browser, signed in as `user`."""
         browser = Browser(self.app.test_client(), ip)
@@ -108,6 +112,12 @@ class Browser:
 
     client: FlaskClient
     ip: str
+
+    @property
+    def session_id(self) -> str:
+        """What the session's cookie holds."""
+        cookie = self.client.get_cookie(sessions.SECURE_COOKIE, domain="localhost")
+        return cookie.value if cookie else ""
 
     def get(self, path: str, *, page: bool = True, **more: Any) -> TestResponse:
         """Navigate (or, `page=False`, ask as a script does)."""

@@ -1,0 +1,46 @@
+"""An Elasticsearch that holds nothing and remembers what it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from elasticsearch import Elasticsearch
+
+from webapp.search.client import Search
+
+
+@dataclass
+class RecordingClient:
+    """The part of the client that the site's searches use."""
+
+    indices_asked: set[str] = field(default_factory=set)
+    bodies: list[Any] = field(default_factory=list)
+
+    def options(self, **_options: Any) -> RecordingClient:
+        return self
+
+    def search(self, *, index: str, body: Any, **_options: Any) -> dict[str, Any]:
+        self.indices_asked.add(index)
+        self.bodies.append(body)
+        return {"timed_out": False, "hits": {"total": {"value": 0}, "hits": []}}
+
+    def msearch(self, *, searches: list[Any], **_options: Any) -> dict[str, Any]:
+        headers, bodies = searches[::2], searches[1::2]
+        return {
+            "responses": [self.search(index=one["index"], body=body) for one, body in zip(headers, bodies, strict=True)]
+        }
+
+    def get(self, *, index: str, id: str, **_options: Any) -> dict[str, Any]:  # noqa: A002 - the client's own name
+        self.indices_asked.add(index)
+        self.bodies.append({"id": id})
+        return {"found": False}
+
+    def ping(self) -> bool:
+        return True
+
+
+def recording_search() -> tuple[Search, RecordingClient]:
+    """A search for a site, and what it will have been asked."""
+    client = RecordingClient()
+    return Search(cast(Elasticsearch, client)), client

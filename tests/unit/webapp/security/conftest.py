@@ -1,0 +1,20 @@
+"""What several tests of sign-in watch."""
+
+from __future__ import annotations
+
+import bcrypt
+import pytest
+
+
+@pytest.fixture
+def bcrypt_checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Scheme and cost of each check that bcrypt really does."""
+    seen: list[bytes] = []
+    real = bcrypt.checkpw
+
+    def check(password: bytes, hashed: bytes) -> bool:
+        seen.append(hashed[:7])
+        return real(password, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", check)
+    return seen
