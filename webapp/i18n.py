@@ -35,7 +35,8 @@ LONG_PATTERNS: Final = {"fr": "d MMMM y 'à' HH:mm:ss", "en": "d MMMM y, HH:mm:s
 def install(app: Flask) -> None:
     """Give the templates ``_``, ``ngettext``, the language, and the filters ``when when_long age percent``."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(_plain, _plain_plural, newstyle=True)  # type: ignore[attr-defined]
+    # old style: the new one would read every "%" of a text without values as the start of a placeholder
+    app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]
     app.jinja_env.filters.update(when=when, when_long=when_long, age=age, percent=percent)
     app.context_processor(lambda: {"language": language(), "languages": LANGUAGES})
 
