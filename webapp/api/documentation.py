@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
+from gettext import NullTranslations
 from typing import Any, Final
 
+from babel.messages.mofile import write_mo
+from babel.support import Translations
 from flask import Response, current_app, render_template, request
 
+from webapp import i18n
 from webapp.api.etags import make_conditional
 from webapp.api.openapi import TAGS, TITLES_OF_TAGS, Json, build_document
 from webapp.api.operations import Answer
@@ -19,7 +24,7 @@ from webapp.api.routes import OPERATIONS, blueprint, operation
 from webapp.security.roles import Permission, requires
 from webapp.security.sessions import cookie_name
 
-VERSION: Final = "1.0.0"
+CATALOGUES: Final = i18n.FOLDER / "api"
 
 
 @operation(
@@ -52,13 +57,25 @@ def docs() -> Response:
         fields=fields,
         linked=linked,
         type_of=type_of,
+        say=_texts(i18n.language()).gettext,
     )
     return make_conditional(Response(page))
 
 
 @cache
+def _texts(language: str) -> NullTranslations:
+    """What the document says in a language of the page; the document itself is English, like the API."""
+    compiled, file = io.BytesIO(), CATALOGUES / f"{language}.po"
+    if language == i18n.SOURCE_LANGUAGE:
+        return NullTranslations()
+    write_mo(compiled, i18n.read_catalogue(file, language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+@cache
 def _document(cookie: str) -> Json:
-    return build_document(OPERATIONS, cookie, VERSION)
+    return build_document(OPERATIONS, cookie)
 
 
 def _groups(document: Mapping[str, Any]) -> dict[str, list[Json]]:

@@ -76,7 +76,7 @@ class ReadingInterval(Output):
     heart_rate: Spread | None = Field(None, description="Heart rate per minute.")
 
 
-class Reason(Output):
+class PredictionReason(Output):
     """What raises the risk of the next 6 hours most, of the model and not of the patient."""
 
     code: str = Field(description="What the reason is about.", examples=["SYSTOLIC_RECENT"])
@@ -102,7 +102,7 @@ class Prediction(Document):
     replaced_risk_6h: float | None = Field(None, description="The 6 h risk before late readings changed it.")
     replaced_scored_at: When | None = Field(None, description="When that one was made.")
     scored_at: When = Field(description="When the prediction was made.")
-    reasons: list[Reason] = Field([], description="Given from MEDIUM upwards.")
+    reasons: list[PredictionReason] = Field([], description="Given from MEDIUM upwards.")
 
 
 class Patient(Prediction):

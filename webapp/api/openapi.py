@@ -15,6 +15,7 @@ from webapp.api.problems import MEDIA_TYPE, TITLES, Problem
 
 Json = dict[str, Any]
 
+VERSION: Final = "1.0.0"
 REF: Final = "#/components/schemas/{model}"
 FHIR_PREFIX: Final = "application/fhir+json"
 BEARER: Final = "bearer"
@@ -57,7 +58,7 @@ TITLES_OF_TAGS: Final = {
 _variable = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
-def build_document(operations: Sequence[Operation], cookie_name: str, version: str) -> Json:
+def build_document(operations: Sequence[Operation], cookie_name: str) -> Json:
     """The document of these operations."""
     paths: dict[str, Json] = {}
     for operation in operations:
@@ -67,7 +68,7 @@ def build_document(operations: Sequence[Operation], cookie_name: str, version: s
         "openapi": "3.1.0",
         "info": {
             "title": "Blood pressure surveillance",
-            "version": version,
+            "version": VERSION,
             "summary": "Readings, predicted risks and alerts of the ward.",
             "description": "A decision aid, not a primary alarm system. Times are RFC 3339 in UTC, risks 0 to 1.",
         },
@@ -121,18 +122,21 @@ def _path_parameters(rule: str) -> list[Json]:
 
 def _query_parameters(model: type[Input]) -> list[Json]:
     schema = model.model_json_schema(by_alias=True)
-    required = schema.get("required", ())
+    named, required = schema.get("$defs", {}), schema.get("required", ())
     return [
-        _parameter(name, "query", name in required, _inline(one)) for name, one in schema.get("properties", {}).items()
+        _parameter(name, "query", name in required, _inline(one, named))
+        for name, one in schema.get("properties", {}).items()
     ]
 
 
-def _inline(schema: Json) -> Json:
-    """The schema of a parameter: what may be left out is simply optional, there is no null in a query string."""
+def _inline(schema: Json, named: Mapping[str, Json]) -> Json:
+    """The schema of a parameter, whole: what may be left out is optional, there is no null in a query string."""
     choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "title", "default")}
+    choice = choices[0] if choices else {}
+    choice = _without_notes(named[choice["$ref"].rpartition("/")[2]]) if "$ref" in choice else choice
+    own = {key: value for key, value in {**choice, **schema}.items() if key not in ("anyOf", "title", "default")}
     default = {"default": schema["default"]} if schema.get("default") not in (None, []) else {}
-    return {**(choices[0] if choices else {}), **rest, **default}
+    return own | default
 
 
 def _parameter(name: str, place: str, required: bool, schema: Json) -> Json:
@@ -198,7 +202,12 @@ def _schemas(operations: Sequence[Operation]) -> Json:
     modes += [(model, "serialization") for model in _by_name(outputs)]
     _, schemas = models_json_schema(modes, by_alias=True, ref_template=REF)
     definitions: Json = schemas["$defs"]
-    return dict(sorted(definitions.items()))
+    return {name: _without_notes(schema) for name, schema in sorted(definitions.items())}
+
+
+def _without_notes(schema: Json) -> Json:
+    """A list of words needs no description: that of its Python class is for programmers."""
+    return {key: value for key, value in schema.items() if key != "description" or "enum" not in schema}
 
 
 def _by_name(models: Iterable[type[BaseModel]]) -> list[type[BaseModel]]:

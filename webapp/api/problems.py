@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from flask import Response, request
+from flask import Response, g, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -62,6 +62,7 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What went wrong here and what to do.")
     instance: str = Field(description="The path that was asked for.")
+    request_id: str | None = Field(None, description="What the log calls this request.")
     errors: list[Fault] = Field(default=[], description="The single faults of the parameters or the body.")
 
 
@@ -83,7 +84,7 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
-def build_problem(error: ApiError, path: str) -> Problem:
+def build_problem(error: ApiError, path: str, request_id: str | None = None) -> Problem:
     """The problem document of an error that met the request of `path`."""
     return Problem(
         type=f"/api/docs#problem-{error.status}",
@@ -91,13 +92,14 @@ def build_problem(error: ApiError, path: str) -> Problem:
         status=error.status,
         detail=error.detail,
         instance=path,
+        request_id=request_id,
         errors=error.faults,
     )
 
 
 def respond(error: ApiError) -> Response:
     """The response of an error to the current request."""
-    body = build_problem(error, request.path).model_dump_json()
+    body = build_problem(error, request.path, g.get("request_id")).model_dump_json()
     response = Response(body, error.status, content_type=MEDIA_TYPE)
     response.headers.extend(headers_of(error))
     return response

@@ -17,6 +17,7 @@ from webapp.api.fhir.dates import Span, parse_dates
 from webapp.api.fhir.observations import observations as to_observations
 from webapp.api.fhir.risks import risk_assessment
 from webapp.api.handling import FHIR_PREFIX
+from webapp.api.openapi import VERSION
 from webapp.api.operations import Answer, next_url
 from webapp.api.paging import next_cursor, position
 from webapp.api.parameters import MAX_RANGE, FhirAuditSearch, FhirSearch
@@ -28,7 +29,6 @@ from webapp.security.audit import record
 from webapp.security.roles import Permission
 from webapp.services import services
 
-VERSION: Final = "1.0.0"
 FHIR: Final[Mapping[str, Any]] = {"tag": "fhir", "media_type": MEDIA_TYPE, "answer": None}
 CURSOR: Final = "_cursor"
 
