@@ -24,6 +24,7 @@ from conf.settings import Settings, load_settings
 from jobs.challenger import champion_of, judge, save, train
 from jobs.collecting import Collection, Source, collect, require_both_outcomes
 from jobs.rivals import FOREST_ROWS, Rivalry
+from ml.bootstrap import REPLICATES
 from ml.gates import Decision, decide
 from ml.monotone import check_monotone
 from ml.prediction import Predictor
@@ -79,7 +80,7 @@ def make_collection(chosen: argparse.Namespace, settings: Settings) -> Collectio
 def make_rivalry(chosen: argparse.Namespace, collection: Collection) -> Rivalry:
     """How thoroughly the challenger is compared; a quick training is compared with the baselines only."""
     if chosen.quick:
-        return Rivalry(chosen.seed, forest_rows=0, replicates=QUICK_REPLICATES)
+        return Rivalry(chosen.seed, forest_rows=0, replicates=chosen.replicates or QUICK_REPLICATES)
     fresh = replace(
         collection.design,
         patients=max(1, collection.design.patients // PATIENTS_PER_ASKED),
@@ -88,7 +89,7 @@ def make_rivalry(chosen: argparse.Namespace, collection: Collection) -> Rivalry:
         track_h=0,
     )
     simulated = collection.source == "simulated" and chosen.data is None
-    return Rivalry(chosen.seed, chosen.forest_rows, fresh if simulated else None)
+    return Rivalry(chosen.seed, chosen.forest_rows, fresh if simulated else None, chosen.replicates or REPLICATES)
 
 
 def conclude(model_dir: Path, version: str, decision: Decision, by: str, now: datetime) -> None:
@@ -124,6 +125,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--patients", type=int, help=f"simulated patients, {PATIENTS}, or {QUICK_PATIENTS} if quick")
     parser.add_argument("--seed", type=int, default=Design().seed, help="another seed, other patients (%(default)s)")
     parser.add_argument("--forest-rows", type=int, default=FOREST_ROWS, help="for the random forest (%(default)s)")
+    parser.add_argument(
+        "--replicates", type=int, help=f"of the bootstrap, {REPLICATES}, or {QUICK_REPLICATES} if quick"
+    )
     parser.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")
     parser.add_argument("--verbose", action="store_true", help="show traces")
     return parser.parse_args(arguments)

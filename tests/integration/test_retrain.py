@@ -113,7 +113,7 @@ def test_a_named_version_is_promoted_and_rolled_back_without_training(first: Pat
 
 
 def test_a_full_retraining_asks_forest_and_oracle_and_keeps_a_model_judged_on_too_few_crises(tmp_path: Path) -> None:
-    done = retrain(tmp_path, "--patients", "300", "--forest-rows", "800")
+    done = retrain(tmp_path, "--patients", "300", "--forest-rows", "800", "--replicates", "20")
     assert done.returncode == 0, done.stderr
     assert current_version(tmp_path / "models") is None
     assert "are needed" in done.stderr  # 200 crises in test
