@@ -73,18 +73,23 @@ class Chain:
 
     def _read_waiting(self) -> bytes:
         """What is spooled and not shipped; each write is one whole line."""
-        if self._file is None:
-            return b""
-        with self._appending, self._path.open("rb") as file:
-            file.seek(self._shipped_bytes)
-            return file.read()
+        with self._appending:
+            if self._file is None:
+                return b""
+            with self._path.open("rb") as file:
+                file.seek(self._shipped_bytes)
+                return file.read()
 
     def close(self, client: Elasticsearch) -> None:
         """Ship the rest; the file goes when it is empty, else the next writer takes it over."""
-        if self._file and self.ship(client):
-            self._path.unlink()
-        if self._file:
+        is_empty = self.ship(client)
+        with self._appending:
+            if self._file is None:
+                return
+            if is_empty and self._path.stat().st_size == 0:
+                self._path.unlink()
             self._file.close()
+            self._file = None
 
 
 def ship_leftovers(folder: Path, client: Elasticsearch) -> None:

@@ -1,0 +1,180 @@
+"""The user's own account: first sign-in, password, authenticator, tokens, preferences."""
+
+from __future__ import annotations
+
+import re
+
+import pyotp
+import pytest
+
+from tests.unit.webapp.site import PASSWORD, Browser, Site
+from webapp.store import users
+
+NEW = "une autre phrase bien longue"
+
+
+def change(browser: Browser, present: str = PASSWORD, new: str = NEW, again: str | None = None) -> int:
+    form = {"present": present, "new": new, "again": new if again is None else again}
+    return browser.post("/compte/mot-de-passe", form).status_code
+
+
+def signs_in(site: Site, name: str, typed: str) -> bool:
+    return site.client().post("/login", {"user_name": name, "password": typed}).status_code == 302
+
+
+def test_a_one_time_password_opens_nothing_but_its_own_change(site: Site) -> None:
+    site.add_user("anne", one_time=True)
+    browser = site.client()
+
+    answer = browser.post("/login", {"user_name": "anne", "password": PASSWORD, "next": "/aide"})
+    assert answer.headers["Location"] == "/compte/mot-de-passe"
+    assert browser.get("/aide").headers["Location"] == "/compte/mot-de-passe"
+    assert browser.get("/api/v1/me", page=False).status_code == 403
+    assert browser.post("/compte/tokens", {"name": "x"}).status_code == 403
+
+    assert change(browser) == 302
+    assert browser.get("/aide").status_code == 200
+    assert signs_in(site, "anne", NEW)
+    assert not signs_in(site, "anne", PASSWORD)
+
+
+def test_a_one_time_password_ends(site: Site) -> None:
+    site.add_user("anne", one_time=True)
+
+    site.clock.pass_by(days=1)
+
+    assert not signs_in(site, "anne", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"present": "wrong"}, "present password is not right"),
+        ({"new": "too short"}, "at least 15 characters"),
+        ({"new": "x" * 129}, "at most 128 characters"),
+        ({"again": "something else entirely"}, "passwords differ"),
+        ({"new": PASSWORD, "again": PASSWORD}, "is the old one"),
+        ({"new": "tension tension tension"}, "well-known words"),
+    ],
+)
+def test_an_unfit_change_is_refused_with_its_reason(site: Site, form: dict[str, str], message: str) -> None:
+    browser = site.signed_in(name="anne")
+    given = {"present": PASSWORD, "new": NEW, **form}
+
+    answer = browser.post("/compte/mot-de-passe", {"again": given["new"], **given})
+
+    assert answer.status_code == 422
+    assert message in answer.text
+    assert signs_in(site, "anne", PASSWORD)
+
+
+def test_a_change_ends_the_other_sessions_and_keeps_this_one(site: Site) -> None:
+    user = site.add_user("anne")
+    here, there = site.client(user), site.client(user)
+
+    assert change(here) == 302
+
+    assert here.get("/aide").status_code == 200
+    assert there.get("/aide").status_code == 302
+
+
+def test_guessing_the_present_password_is_slowed_down(site: Site) -> None:
+    browser = site.signed_in(name="anne")
+
+    assert [change(browser, present="wrong") for _ in range(5)] == [422] * 4 + [429]
+
+
+def test_an_administrator_sets_up_an_authenticator_before_anything_else(site: Site) -> None:
+    user = site.add_user("chief", "admin")
+    users.remove_totp(site.services.store, user.id)
+    browser = site.client(user)
+    assert browser.get("/admin/users").headers["Location"] == "/compte/totp"
+
+    page = browser.get("/compte/totp").text
+    secret = re.sub(r"\s", "", re.findall(r'<code class="secret mono">([^<]+)<', page)[0])
+    assert f"secret={secret}" in page
+
+    assert browser.post("/compte/totp", {"code": "000000"}).status_code == 422
+    code = pyotp.TOTP(secret).at(site.clock.now)
+    assert browser.post("/compte/totp", {"code": code}).status_code == 302
+    assert browser.get("/admin/users").status_code == 200
+    assert browser.get("/compte/totp").status_code == 302  # a secret in use is not shown again
+
+
+def test_a_secret_that_is_shown_stays_the_same_until_confirmed(site: Site) -> None:
+    browser = site.signed_in()
+
+    pages = [re.findall(r"otpauth:[^\"]+", browser.get("/compte/totp").text) for _ in range(2)]
+
+    assert pages[0] == pages[1] != []
+
+
+def test_a_token_is_shown_once(site: Site) -> None:
+    browser = site.signed_in()
+
+    made = browser.post("/compte/tokens", {"name": "my script", "scope": "read:alerts", "days": "7"})
+
+    (text,) = re.findall(r"bp_[0-9a-f]{12}_[\w-]{40,}", made.text)
+    assert site.client().send("GET", "/api/v1/me", headers={"Authorization": f"Bearer {text}"}).status_code == 200
+    assert text not in browser.get("/compte").text
+    assert "my script" in browser.get("/compte").text
+
+
+@pytest.mark.parametrize("form", [{"days": "0"}, {"days": "366"}, {"days": "x"}, {"scope": "admin"}, {"name": ""}])
+def test_an_unfit_token_is_refused(site: Site, form: dict[str, str]) -> None:
+    answer = site.signed_in().post("/compte/tokens", {"name": "x", "scope": "read:alerts", "days": "7", **form})
+
+    assert answer.status_code == 422
+
+
+def test_preferences_are_kept(site: Site) -> None:
+    browser = site.signed_in(name="anne")
+
+    browser.post("/compte/preferences", {"language": "fr", "shortcuts": "on"})
+
+    user = users.find(site.services.store, "anne")
+    assert user
+    assert (user.language, user.sound, user.shortcuts) == ("fr", False, True)
+    assert "Mon compte" in browser.get("/compte").text
+
+
+def test_a_language_that_the_site_does_not_speak_is_refused(site: Site) -> None:
+    assert site.signed_in().post("/compte/preferences", {"language": "de"}).status_code == 422
+
+
+def test_the_language_switch_is_kept_for_the_user_and_returns_to_the_page(site: Site) -> None:
+    browser = site.signed_in(name="anne")
+
+    answer = browser.post("/langue", {"language": "fr", "next": "/aide"})
+
+    assert answer.headers["Location"] == "/aide"
+    assert '<html lang="fr">' in browser.get("/aide").text
+
+
+def test_a_language_chosen_at_sign_in_becomes_the_users(site: Site) -> None:
+    site.add_user("anne", language="fr")
+    browser = site.client()
+
+    assert '<html lang="en">' in browser.get("/login?lang=en").text
+    browser.post("/login", {"user_name": "anne", "password": PASSWORD, "lang": "en"})
+
+    assert '<html lang="en">' in browser.get("/aide").text
+
+
+def test_the_sign_in_before_this_one_is_shown(site: Site) -> None:
+    site.add_user("anne")
+    signs_in(site, "anne", PASSWORD)
+    site.clock.pass_by(hours=2)
+    browser = site.client()
+    browser.post("/login", {"user_name": "anne", "password": PASSWORD})
+
+    assert "10 March 2026, 13:00:00" in browser.get("/compte").text
+
+
+@pytest.mark.parametrize(
+    ("role", "start"), [("viewer", "/"), ("clinician", "/"), ("kiosk", "/"), ("admin", "/stats"), (None, "/login")]
+)
+def test_each_role_starts_on_a_page_that_is_open_to_it(site: Site, role: str | None, start: str) -> None:
+    browser = site.signed_in(role) if role else site.client()
+
+    assert browser.get("/start").headers["Location"] == start

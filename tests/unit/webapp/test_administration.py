@@ -1,0 +1,157 @@
+"""Administration: users come and go, and every one of these acts ends what it must end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.webapp.recording import recording_search
+from tests.unit.webapp.site import Browser, Site, make_site
+from webapp.store import users
+
+
+def secret_in(text: str) -> str:
+    (secret,) = re.findall(r"data-secret>([^<]+)<", text)
+    return str(secret)
+
+
+def signs_in(site: Site, name: str, typed: str) -> bool:
+    return site.client().post("/login", {"user_name": name, "password": typed}).status_code == 302
+
+
+@pytest.fixture
+def chief(site: Site) -> Browser:
+    return site.signed_in("admin", name="chief")
+
+
+def act(chief: Browser, site: Site, name: str, action: str, **more: str) -> str:
+    user = users.find(site.services.store, name)
+    assert user
+    answer = chief.post(f"/admin/users/{user.id}", {"action": action, **more})
+    assert answer.status_code in (200, 302), answer.text
+    return answer.text
+
+
+def test_a_new_user_signs_in_with_a_password_that_is_shown_once(site: Site, chief: Browser) -> None:
+    made = chief.post("/admin/users", {"name": " Paul.Durand ", "role": "viewer", "language": "fr"})
+
+    secret = secret_in(made.text)
+    assert signs_in(site, "paul.durand", secret)
+    assert secret not in chief.get("/admin/users").text
+
+
+@pytest.mark.parametrize("name", ["", "a", "anne martin", "x" * 65, "<b>", "chief", "CHIEF", "été", "-a"])
+def test_a_name_that_is_taken_or_unfit_is_refused(site: Site, chief: Browser, name: str) -> None:
+    answer = chief.post("/admin/users", {"name": name, "role": "viewer", "language": "fr"})
+
+    assert answer.status_code == 422
+    assert len(users.list_all(site.services.store)) == 1
+
+
+def test_a_role_that_does_not_exist_is_refused(chief: Browser) -> None:
+    assert chief.post("/admin/users", {"name": "paul", "role": "root", "language": "fr"}).status_code == 422
+
+
+def test_a_service_has_tokens_and_no_password(site: Site, chief: Browser) -> None:
+    chief.post("/admin/users", {"name": "robot", "role": "service", "language": "en"})
+
+    made = chief.post("/admin/tokens", {"user_name": "robot", "name": "x", "scope": "read:alerts", "days": "7"})
+
+    assert re.search(r"bp_[0-9a-f]{12}_[\w-]{40,}", made.text)
+    assert not signs_in(site, "robot", "")
+
+
+def test_nobody_is_given_a_token_of_a_person(site: Site, chief: Browser) -> None:
+    site.add_user("anne")
+
+    form = {"user_name": "anne", "name": "x", "scope": "read:alerts", "days": "7"}
+    assert chief.post("/admin/tokens", form).status_code == 422
+    assert chief.post("/admin/tokens", {**form, "user_name": "nobody"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("action", "more"), [("disable", {}), ("role", {"role": "viewer"}), ("reset_password", {}), ("remove_totp", {})]
+)
+def test_each_act_on_a_user_ends_the_sessions(site: Site, chief: Browser, action: str, more: dict[str, str]) -> None:
+    anne = site.signed_in(name="anne")
+
+    act(chief, site, "anne", action, **more)
+
+    assert anne.get("/aide").status_code == 302
+
+
+def test_a_reset_gives_a_password_for_one_use(site: Site, chief: Browser) -> None:
+    site.add_user("anne")
+
+    secret = secret_in(act(chief, site, "anne", "reset_password"))
+
+    assert signs_in(site, "anne", secret)
+    site.clock.pass_by(hours=72)
+    assert not signs_in(site, "anne", secret)
+
+
+def test_a_shut_account_can_be_opened_again(site: Site, chief: Browser) -> None:
+    user = site.add_user("anne")
+    act(chief, site, "anne", "disable")
+    act(chief, site, "anne", "enable")
+
+    assert site.client(user).get("/aide").status_code == 200
+
+
+@pytest.mark.parametrize("action", ["disable", "role", "reset_password", "remove_totp"])
+def test_administrators_cannot_lock_themselves_out(site: Site, chief: Browser, action: str) -> None:
+    me = users.find(site.services.store, "chief")
+    assert me
+
+    assert chief.post(f"/admin/users/{me.id}", {"action": action, "role": "viewer"}).status_code == 422
+    assert chief.get("/admin/users").status_code == 200
+
+
+def test_an_act_that_does_not_exist_is_refused(site: Site, chief: Browser) -> None:
+    user = site.add_user("anne")
+
+    assert chief.post(f"/admin/users/{user.id}", {"action": "delete"}).status_code == 422
+    assert chief.post("/admin/users/999", {"action": "disable"}).status_code == 404
+
+
+def test_names_that_fail_often_are_shown_to_the_administrator(site: Site, chief: Browser) -> None:
+    site.add_user("anne")
+    for _ in range(21):
+        site.clock.pass_by(minutes=6)
+        chief.get("/aide")
+        site.client(ip="10.0.0.9").post("/login", {"user_name": "anne", "password": "x"})
+
+    page = chief.get("/admin/users").text
+
+    assert "21 failed sign-ins" in page
+    assert "2 user names or addresses have failed" in page
+
+
+def test_the_audit_is_searched_by_terms_and_days_of_the_site_s_zone(tmp_path: Path) -> None:
+    search, client = recording_search()
+    chief = make_site(tmp_path, search=search).signed_in("admin")
+
+    answer = chief.get("/admin/audit?actor=anne&patient_id=p-1&from=2026-03-09&to=2026-03-10")
+
+    assert answer.status_code == 200
+    (body,) = client.bodies
+    assert body["query"]["bool"]["filter"] == [
+        {"term": {"actor": {"value": "anne"}}},
+        {"term": {"patient_id": {"value": "p-1"}}},
+        {"range": {"@timestamp": {"gte": "2026-03-09T00:00:00+01:00", "lt": "2026-03-11T00:00:00+01:00"}}},
+    ]
+    assert client.indices_asked == {"blood-pressure-audit-*"}
+
+
+@pytest.mark.parametrize("query", ["from=yesterday", "to=2026-13-01", "after_time=x&after_chain=c&after_number=1"])
+def test_an_unreadable_search_is_refused(chief: Browser, query: str) -> None:
+    assert chief.get(f"/admin/audit?{query}").status_code == 422
+
+
+def test_while_elasticsearch_is_away_the_audit_page_says_so(chief: Browser) -> None:
+    answer = chief.get("/admin/audit")
+
+    assert answer.status_code == 503
+    assert "Elasticsearch does not answer" in answer.text
