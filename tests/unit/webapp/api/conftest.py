@@ -19,6 +19,10 @@ MINUTES = (-45, -30, -15, 0)
 
 @pytest.fixture
 def search() -> FakeSearch:
+    return make_ward()
+
+
+def make_ward() -> FakeSearch:
     ward = FakeSearch()
     for patient_id, risk in RISKS.items():
         ward.put(OBSERVATIONS, *(reading(patient_id, minutes) for minutes in MINUTES))

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from elasticsearch import ConnectionTimeout, Elasticsearch
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import ConflictError, ConnectionTimeout, Elasticsearch
 
 from webapp.search.client import Search, SearchUnavailable
 
@@ -16,31 +17,49 @@ Json = dict[str, Any]
 
 
 class FakeClient:
-    """Answers pings."""
+    """Answers pings, and creates documents once."""
 
-    def __init__(self) -> None:
+    def __init__(self, documents: dict[str, list[Json]]) -> None:
         self.is_away = False
+        self.created: dict[tuple[str, str], Json] = {}
+        self._documents = documents
+
+    @property
+    def indices(self) -> FakeClient:
+        return self
 
     def options(self, **_: object) -> FakeClient:
         return self
+
+    def exists(self, **_: object) -> bool:
+        return True
 
     def ping(self) -> bool:
         if self.is_away:
             raise ConnectionTimeout("the fake is away")
         return True
 
+    def index(self, *, index: str, id: str, document: Json, op_type: str, **_: object) -> None:  # noqa: A002
+        assert op_type == "create"
+        if (index, id) in self.created:
+            meta = ApiResponseMeta(409, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "fake", 9200))
+            raise ConflictError("version_conflict_engine_exception", meta, {})
+        self.created[index, id] = document
+        self._documents[index].append(document)
+
 
 class FakeSearch(Search):
-    """Documents by index or alias; `asked` are the searches so far; while `is_away`, everything is unavailable."""
-
-    def __init__(self) -> None:
-        self.fake = FakeClient()
-        super().__init__(cast(Elasticsearch, self.fake))
-        object.__setattr__(self, "documents", defaultdict(list))
-        object.__setattr__(self, "asked", [])
+    """Documents by index or alias; `asked` are the searches so far; while `fake.is_away`, everything is unavailable."""
 
     documents: dict[str, list[Json]]
     asked: list[Json]
+    fake: FakeClient
+
+    def __init__(self) -> None:
+        documents: dict[str, list[Json]] = defaultdict(list)
+        fake = FakeClient(documents)
+        super().__init__(cast(Elasticsearch, fake))
+        self.__dict__.update(documents=documents, asked=[], fake=fake)  # the class it extends is frozen
 
     def put(self, index: str, *documents: Json) -> None:
         self.documents[index] += documents
@@ -56,7 +75,8 @@ class FakeSearch(Search):
 
     def get(self, index: str, id_: str) -> Json | None:
         self._note(index, {"id": id_})
-        return next((one for one in self.documents[index] if one.get("patient_id") == id_), None)
+        created = self.fake.created.get((index, id_))
+        return created or next((one for one in self.documents[index] if one.get("patient_id") == id_), None)
 
     def _note(self, index: str, body: Mapping[str, Any]) -> None:
         self.asked.append(json.loads(json.dumps({"index": index, **body}, default=str)))

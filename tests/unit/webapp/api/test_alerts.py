@@ -85,6 +85,55 @@ def test_an_alert_is_found_by_its_id_and_no_other(site: Site) -> None:
         assert browser.get(f"/api/v1/alerts/{other}", page=False).status_code == 404
 
 
+def test_an_acknowledged_alert_says_by_whom_and_until_when(site: Site) -> None:
+    browser = site.signed_in(name="anne")
+    alert_id = alerts(browser)[0]["alert_id"]
+    given = answer(browser, alert_id, reason="called", note="Called at home.", until="2026-03-01T08:32:00Z")
+    shown = given.get_json()
+    assert (given.status_code, shown["status"], shown["acknowledged_by"]) == (200, "acked", "anne")
+    assert (shown["reason"], shown["note"], shown["until"]) == ("called", "Called at home.", "2026-03-01T08:32:00.000Z")
+    assert [(event["event"], event["by"], event["seen_level"]) for event in shown["events"]] == [
+        ("acknowledged", "anne", "CRITICAL")
+    ]
+    assert [one["alert_id"] for one in alerts(browser, "?status=acked")] == [alert_id]
+
+
+def test_the_first_answer_stands_and_the_second_is_told_whose_it_is(site: Site) -> None:
+    anne, bruno = site.signed_in(name="anne"), site.signed_in(name="bruno")
+    alert_id = alerts(anne)[0]["alert_id"]
+    first, second = (answer(one, alert_id, reason="seen") for one in (anne, bruno))
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert "acknowledged by anne" in second.get_json(force=True)["detail"]
+
+
+def test_a_token_with_the_scope_acknowledges(site: Site) -> None:
+    alert_id = alerts(site.signed_in())[0]["alert_id"]
+    token = site.token(scopes=("read:alerts", "write:ack"))
+    asked = site.client().send("POST", f"/api/v1/alerts/{alert_id}/ack", json={"reason": "seen"}, headers=token)
+    assert (asked.status_code, asked.get_json()["acknowledged_by"]) == (200, "robot")
+
+
+def test_feedback_joins_what_was_said(site: Site) -> None:
+    browser = site.signed_in()
+    alert_id = alerts(browser)[0]["alert_id"]
+    shown = answer(browser, alert_id, "feedback", useful=False).get_json()
+    assert [(event["event"], event["useful"]) for event in shown["events"]] == [("feedback", False)]
+
+
+def test_an_alert_that_is_over_is_listed_as_resolved_and_takes_no_answer(site: Site, search: FakeSearch) -> None:
+    browser = site.signed_in()
+    alert_id = next(one["alert_id"] for one in alerts(browser) if one["patient_id"] == "P-0002")
+    assert answer(browser, alert_id, reason="seen").status_code == 200
+    for minutes in (15, 30):
+        search.put(PREDICTIONS, prediction("P-0002", 0.05, minutes))
+        search.put(OBSERVATIONS, reading("P-0002", minutes))
+    search.documents[LATEST][1] = prediction("P-0002", 0.05, 30)
+    site.clock.pass_by(minutes=31)
+    later = site.signed_in(name="bruno")
+    assert alert_id in [one["alert_id"] for one in alerts(later, "?status=resolved")]
+    assert answer(later, alert_id, reason="seen").status_code == 409
+
+
 @pytest.mark.parametrize("minutes", [-1, 0, 14, 61, 100_000])
 def test_an_alert_is_silenced_for_fifteen_to_sixty_minutes(site: Site, minutes: int) -> None:
     browser = site.signed_in()
