@@ -50,7 +50,7 @@ def test_an_age_is_cut_to_its_largest_unit(site: Site, seconds: float, text: str
 
 
 @pytest.mark.parametrize(
-    ("risk", "text"), [(0.3996, "39\u00a0%"), (0.6, "60\u00a0%"), (0.29, "29\u00a0%"), (None, "–")]
+    ("risk", "text"), [(0.3996, f"39{NBSP}%"), (0.6, f"60{NBSP}%"), (0.29, f"29{NBSP}%"), (None, DASH)]
 )
 def test_a_percentage_is_cut_off_and_never_rounded_up(site: Site, risk: float | None, text: str) -> None:
     assert in_language(site, "fr", "{{ value|percent }}", value=risk) == text
