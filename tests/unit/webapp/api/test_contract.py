@@ -15,7 +15,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as limits
-from schemathesis import Case, Config, GenerationMode
+from schemathesis import Config, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
@@ -60,7 +60,7 @@ def sign_in(site: Site, schema: Any, role: str) -> None:
         def get(self, *_: object) -> str:
             return role
 
-        def set(self, case: Case, *_: object) -> None:
+        def set(self, case: Any, *_: object) -> None:
             case.headers = {**(case.headers or {}), **token}
             case.cookies = {**(case.cookies or {}), **cookies}
 
@@ -103,7 +103,7 @@ def fuzz(strategy: Any) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(case=strategy)
-    def ask(case: Case) -> None:
+    def ask(case: Any) -> None:
         case.call_and_validate(headers=SAME_ORIGIN, checks=CHECKS)
 
     run: Callable[[], None] = ask
