@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
+from embedded.ports import is_free
 from webapp.factory import create_app
 from webapp.logs import configure_logs
 from webapp.services import EXTENSION
@@ -62,6 +63,11 @@ def options(settings: Settings) -> dict[str, Any]:
 def serve(settings: Settings) -> None:
     """Run the site until it is stopped; raises `UserError` when it cannot start as it is set up."""
     _refuse_open_http(settings)
+    if not is_free(settings.web_port):
+        raise UserError(
+            f"The site cannot listen on port {settings.web_port}: another program uses it, or it is not allowed to "
+            "this user. Stop that program or set BP_WEB_PORT."
+        )
     create_app(settings)  # a fault of the set-up ends here, with one sentence, and not in each worker
     print(f"The site listens on http://{settings.web_host}:{settings.web_port}/", flush=True)
     Server(settings).run()

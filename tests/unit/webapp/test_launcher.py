@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -91,6 +92,13 @@ def test_it_serves_logs_json_and_ends_on_sigterm(server: tuple[subprocess.Popen[
 def test_plain_http_beyond_this_machine_needs_a_proxy_or_a_word(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="would serve plain HTTP beyond this machine"):
         serve(settings(tmp_path, web_host="0.0.0.0"))  # noqa: S104
+
+
+def test_a_taken_port_is_told_with_the_remedy(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(UserError, match=rf"cannot listen on port {port}: .* set BP_WEB_PORT\."):
+            serve(settings(tmp_path, web_port=port))
 
 
 def test_two_workers_of_eight_threads_listen_where_the_settings_say(tmp_path: Path) -> None:
