@@ -19,7 +19,7 @@ from webapp.api.etags import make_conditional
 from webapp.api.openapi import TAGS, TITLES_OF_TAGS, Json, build_document
 from webapp.api.operations import Answer
 from webapp.api.problems import DETAILS, TITLES
-from webapp.api.rendering import fields, linked, type_of
+from webapp.api.rendering import fields, is_problem, linked, type_of
 from webapp.api.routes import OPERATIONS, blueprint, operation
 from webapp.security.roles import Permission, requires
 from webapp.security.sessions import cookie_name
@@ -55,6 +55,7 @@ def docs() -> Response:
         reads=current_app.config["READS_PER_MINUTE"],
         exports=current_app.config["EXPORTS_PER_MINUTE"],
         fields=fields,
+        is_problem=is_problem,
         linked=linked,
         type_of=type_of,
         say=_texts(i18n.language()).gettext,

@@ -28,7 +28,7 @@ PATH_PARAMETERS: Final[Mapping[str, Json]] = {
         "maxLength": 2_800,
         "examples": ["P-0412"],
     },
-    "alert_id": {"description": "Id of the alert.", "minLength": 1, "maxLength": 200},
+    "alert_id": {"description": "Id of the alert.", "examples": ["predicted-1772352000000-P-0412"]},
     "token_id": {"description": "Id of the token.", "minLength": 1, "maxLength": 64},
 }
 ALWAYS: Final = (401, 403, 422, 429, 500)  # every operation can answer with these

@@ -28,6 +28,11 @@ def fields(schema: Json) -> list[Row]:
     ]
 
 
+def is_problem(status: str, answer: Json) -> bool:
+    """Whether an answer of the document is one of the problems that all operations share."""
+    return int(status) >= 400 and "application/json" not in answer.get("content", {})
+
+
 def type_of(schema: Json) -> str:
     """A short type of any schema that our models make."""
     if "$ref" in schema:
