@@ -27,10 +27,10 @@ LEVEL_NAMES: Final[Mapping[str, str]] = {
     "CRITICAL": N_("CRITICAL"),
 }
 DIPPING_NAMES: Final[Mapping[Dipping, str]] = {
-    Dipping.EXTREME: N_("extreme dipping"),
-    Dipping.NORMAL: N_("normal dipping"),
-    Dipping.REDUCED: N_("reduced dipping"),
-    Dipping.RISING: N_("rise by night"),
+    Dipping.EXTREME: N_("extreme dip"),
+    Dipping.NORMAL: N_("normal dip"),
+    Dipping.REDUCED: N_("reduced dip"),
+    Dipping.RISING: N_("no dip: rise by night"),
     Dipping.UNKNOWN: N_("cannot be told: no reading by day or none by night"),
 }
 INTERVAL_NAMES: Final[Mapping[str, str]] = {"1m": N_("1 min"), "15m": N_("15 min"), "1h": N_("1 h")}

@@ -50,10 +50,10 @@ def make_strip(
     inside = [(datetime.fromisoformat(one["@timestamp"]), one) for one in predictions]
     ordered = sorted(((at, one) for at, one in inside if start <= at < end), key=lambda pair: pair[0])
     longest = stale_after(expected_interval)
-    times = [at for at, _ in ordered]
+    following = [*(at for at, _ in ordered[1:]), end]
     cells = [
-        Cell(at, min(following, at + longest), one["critical_risk_6h"], one["alert_level"])
-        for (at, one), following in zip(ordered, [*times[1:], end], strict=True)
+        Cell(at, min(next_at, at + longest), one["critical_risk_6h"], one["alert_level"])
+        for (at, one), next_at in zip(ordered, following, strict=False)  # none follows where there is none
     ]
     return Strip(start, end, tuple(cells), tuple(_unknown(cells, start, end, longest)))
 

@@ -2,8 +2,11 @@
 
 const DAY_S = 86_400;
 
+const LOCALES = { en: "en-GB" }; // dates as the server writes them
+
 export function makeClock(language, zone) {
-  const formatter = (options) => new Intl.DateTimeFormat(language, { timeZone: zone, hourCycle: "h23", ...options });
+  const locale = LOCALES[language] ?? language;
+  const formatter = (options) => new Intl.DateTimeFormat(locale, { timeZone: zone, hourCycle: "h23", ...options });
   const time = formatter({ hour: "2-digit", minute: "2-digit" });
   const day = formatter({ day: "numeric", month: "short" });
   const moment = formatter({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });

@@ -23,6 +23,11 @@ export function inside(plot, draw) {
   ctx.restore();
 }
 
+// The time shown, with a little room after the end, so that the newest reading is not cut.
+export function timeRange({ start, end }) {
+  return [start, end + (end - start) / 120];
+}
+
 export function atTime(plot, time) {
   return plot.valToPos(time, "x", true);
 }
@@ -45,28 +50,26 @@ export function shadeValues(plot, ctx, [lowest, highest], colour) {
   ctx.fillRect(plot.bbox.left, top, plot.bbox.width, atValue(plot, lowest) - top);
 }
 
-// Slanted lines over times of which nothing is known, with a word where there is room for it.
+// Slanted lines over times of which nothing is known, with a word, upright where there is no room for it lying.
 export function hatchTimes(plot, ctx, intervals, { ground, ink, word }) {
+  const { left, top, width, height } = plot.bbox;
   for (const [since, until] of intervals) {
-    const left = Math.max(atTime(plot, since), plot.bbox.left);
-    const right = Math.min(atTime(plot, until), plot.bbox.left + plot.bbox.width);
-    hatch(ctx, left, plot.bbox.top, right - left, plot.bbox.height, ground, ink);
-    writeCentred(ctx, word, left, right, plot.bbox.top + plot.bbox.height / 2, { ground, ink });
+    const from = Math.max(atTime(plot, since), left);
+    const to = Math.min(atTime(plot, until), left + width);
+    hatch(ctx, from, top, to - from, height, ink);
+    writeInside(ctx, word, { x: (from + to) / 2, y: top + height / 2, width: to - from, height }, { ground, ink });
   }
 }
 
-function hatch(ctx, left, top, width, height, ground, ink) {
-  const step = pixels(8);
+function hatch(ctx, left, top, width, height, ink) {
   ctx.save();
   ctx.beginPath();
   ctx.rect(left, top, width, height);
   ctx.clip();
-  ctx.fillStyle = ground;
-  ctx.fillRect(left, top, width, height);
   ctx.strokeStyle = ink;
   ctx.lineWidth = pixels(0.75);
   ctx.beginPath();
-  for (let x = left - height; x < left + width; x += step) {
+  for (let x = left - height; x < left + width; x += pixels(8)) {
     ctx.moveTo(x, top + height);
     ctx.lineTo(x + height, top);
   }
@@ -74,25 +77,28 @@ function hatch(ctx, left, top, width, height, ground, ink) {
   ctx.restore();
 }
 
-function writeCentred(ctx, word, left, right, middle, { ground, ink }) {
+function writeInside(ctx, word, { x, y, width, height }, { ground, ink }) {
   ctx.font = font("600");
-  const width = ctx.measureText(word).width + pixels(12);
-  if (width > right - left) return;
-  const centre = (left + right) / 2;
+  const [long, high] = [ctx.measureText(word).width + pixels(12), pixels(20)];
+  const isUpright = long > width;
+  if (isUpright && (high > width || long > height)) return;
+  ctx.save();
+  ctx.translate(x, y);
+  if (isUpright) ctx.rotate(-Math.PI / 2);
   ctx.fillStyle = ground;
-  ctx.fillRect(centre - width / 2, middle - pixels(11), width, pixels(22));
+  ctx.fillRect(-long / 2, -high / 2, long, high);
   ctx.fillStyle = ink;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  ctx.fillText(word, centre, middle);
+  ctx.fillText(word, 0, 0);
+  ctx.restore();
 }
 
 export function font(weight = "400") {
   return `${weight} ${pixels(LABEL_SIZE_PX)}px ${getComputedStyle(document.body).fontFamily}`;
 }
 
-// A horizontal line with its name at the left end, just above it.
-export function lineAt(plot, ctx, value, { colour, dash = [], width = 1.5, word = "" }) {
+export function lineAt(plot, ctx, value, { colour, dash = [], width = 1.5 }) {
   const y = atValue(plot, value);
   ctx.strokeStyle = colour;
   ctx.lineWidth = pixels(width);
@@ -102,11 +108,19 @@ export function lineAt(plot, ctx, value, { colour, dash = [], width = 1.5, word 
   ctx.lineTo(plot.bbox.left + plot.bbox.width, y);
   ctx.stroke();
   ctx.setLineDash([]);
-  ctx.fillStyle = colour;
+}
+
+// The name of a line, above it at the left end, legible over whatever is drawn there.
+export function nameLine(plot, ctx, value, word, { ink, ground }) {
+  const left = plot.bbox.left + pixels(4);
+  const bottom = atValue(plot, value) - pixels(2);
   ctx.font = font("600");
   ctx.textAlign = "left";
   ctx.textBaseline = "bottom";
-  ctx.fillText(word, plot.bbox.left + pixels(4), y - pixels(2));
+  ctx.fillStyle = ground;
+  ctx.fillRect(left - pixels(2), bottom - pixels(13), ctx.measureText(word).width + pixels(4), pixels(13));
+  ctx.fillStyle = ink;
+  ctx.fillText(word, left, bottom);
 }
 
 // The shapes of the levels, as on the badges: a mark is known without its colour.

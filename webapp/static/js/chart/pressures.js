@@ -4,7 +4,7 @@ import * as draw from "./drawing.js";
 
 const HEIGHT_PX = 340;
 const COLOURS = ["bar", "crisis", "mean", "night", "target", "gap", "gap-ink", "grid", "ink", "high", "medium", "border"];
-const MARK_PX = 7;
+const MARK_PX = 8;
 
 export function makePressureChart(mount, data, clock, texts) {
   const colours = draw.readColours(mount, COLOURS);
@@ -24,7 +24,7 @@ function options(mount, data, clock, texts, colours) {
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), clock.zone),
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-    scales: { x: { range: [data.start, data.end] }, y: { range: heights(data) } },
+    scales: { x: { range: draw.timeRange(data) }, y: { range: heights(data) } },
     axes: [
       { values: (_, splits) => clock.axis(splits), stroke: colours.ink, grid: { show: false }, ticks: grid, size: 46, label: texts.time_axis, labelSize: 18 },
       { label: texts.pressure_axis, stroke: colours.ink, grid, ticks: grid, size: 44, labelSize: 20 },
@@ -33,7 +33,7 @@ function options(mount, data, clock, texts, colours) {
     hooks: {
       drawClear: [(plot) => draw.inside(plot, (ctx) => drawBehind(plot, ctx, data, texts, colours))],
       drawAxes: [(plot) => draw.inside(plot, (ctx) => drawBars(plot, ctx, data, colours))],
-      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, colours))],
+      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
     },
   };
 }
@@ -51,13 +51,12 @@ function drawBehind(plot, ctx, data, texts, colours) {
   for (const target of data.targets) draw.shadeValues(plot, ctx, target, colours.target);
   draw.hatchTimes(plot, ctx, data.gaps, { ground: colours.gap, ink: colours["gap-ink"], word: texts.no_data });
   const line = { colour: colours.crisis, dash: [7, 4] };
-  draw.lineAt(plot, ctx, data.crisis.systolic, { ...line, word: texts.crisis_systolic });
-  draw.lineAt(plot, ctx, data.crisis.diastolic, { ...line, word: texts.crisis_diastolic });
+  for (const limit of Object.values(data.crisis)) draw.lineAt(plot, ctx, limit, line);
 }
 
 function drawBars(plot, ctx, { columns, start, end, width_s: width }, colours) {
   const room = plot.bbox.width / Math.max(columns.t.length, 1);
-  const half = Math.min(Math.max(room * 0.25, draw.pixels(1)), draw.pixels(3));
+  const half = Math.min(Math.max(room * 0.25, draw.pixels(0.5)), draw.pixels(3));
   columns.t.forEach((time, index) => {
     if (columns.systolic[index] === null || time < start || time > end) return;
     const bar = { x: draw.atTime(plot, time + width / 2), half, crisis: columns.crisis[index] };
@@ -82,7 +81,10 @@ function drawSpread(plot, ctx, columns, index, { x }) {
   ctx.fillRect(x - draw.pixels(0.5), top, draw.pixels(1), draw.atValue(plot, columns.diastolic_min[index]) - top);
 }
 
-function drawMarks(plot, ctx, data, colours) {
+function drawMarks(plot, ctx, data, texts, colours) {
+  const label = { ink: colours.crisis, ground: colours.gap };
+  draw.nameLine(plot, ctx, data.crisis.systolic, texts.crisis_systolic, label);
+  draw.nameLine(plot, ctx, data.crisis.diastolic, texts.crisis_diastolic, label);
   for (const { t, level } of data.alerts ?? []) {
     const y = plot.bbox.top + draw.pixels(MARK_PX + 3);
     draw.shape(ctx, level, draw.atTime(plot, t), y, draw.pixels(MARK_PX), levelColour(level, colours), colours.border);

@@ -3,9 +3,9 @@
 import * as draw from "./drawing.js";
 import { levelColour } from "./pressures.js";
 
-const HEIGHT_PX = 170;
+const HEIGHT_PX = 190;
 const COLOURS = ["crisis", "high", "medium", "low", "gap", "gap-ink", "grid", "ink", "border"];
-const MARK_PX = 7;
+const MARK_PX = 8;
 
 export function makeRiskStrip(mount, data, clock, texts) {
   const colours = draw.readColours(mount, COLOURS);
@@ -25,7 +25,7 @@ function options(mount, data, clock, texts, colours) {
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), clock.zone),
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-    scales: { x: { range: [data.start, data.end] }, y: { range: [0, 1] } },
+    scales: { x: { range: draw.timeRange(data) }, y: { range: [0, 1] } },
     axes: [
       { values: (_, splits) => clock.axis(splits), stroke: colours.ink, grid: { show: false }, ticks: grid, size: 46, label: texts.time_axis, labelSize: 18 },
       {
@@ -42,7 +42,7 @@ function options(mount, data, clock, texts, colours) {
     series: [{}, { stroke: colours.ink, width: 0, paths: () => null, points: { show: false } }],
     hooks: {
       drawClear: [(plot) => draw.inside(plot, (ctx) => drawCells(plot, ctx, data, texts, colours))],
-      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, colours))],
+      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
     },
   };
 }
@@ -60,12 +60,12 @@ function drawCells(plot, ctx, data, texts, colours) {
     ctx.fillStyle = colours.ink;
     ctx.fillRect(left, top - draw.pixels(1), width, draw.pixels(2));
   });
-  data.thresholds.forEach((threshold, index) => {
-    draw.lineAt(plot, ctx, threshold, { colour: colours.border, dash: [2, 3], width: 1, word: texts.levels[index + 1] });
-  });
+  for (const threshold of data.thresholds) draw.lineAt(plot, ctx, threshold, { colour: colours.border, dash: [2, 3], width: 1 });
 }
 
-function drawMarks(plot, ctx, { alerts, acknowledgements }, colours) {
+function drawMarks(plot, ctx, { alerts, acknowledgements, thresholds }, texts, colours) {
+  const label = { ink: colours.border, ground: colours.gap };
+  thresholds.forEach((threshold, index) => draw.nameLine(plot, ctx, threshold, texts.levels[index + 1], label));
   const y = plot.bbox.top + draw.pixels(MARK_PX + 3);
   for (const { t, level } of alerts ?? []) {
     draw.shape(ctx, level, draw.atTime(plot, t), y, draw.pixels(MARK_PX), levelColour(level, colours), colours.border);

@@ -1,0 +1,92 @@
+"""What leaves the site: reports and files, each noted in the audit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.fake_elasticsearch import running
+from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.unit.webapp.patients.pages import text, visible
+from tests.unit.webapp.site import Site, make_site
+
+
+def test_the_list_as_a_file_has_every_patient_that_passes_the_filters(site: Site) -> None:
+    answer = site.signed_in().get("/patients.csv?order=id&seen=fresh")
+
+    found = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    assert [row["patient_id"] for row in found] == ["P-0233", "P-0412", "urn:oid:1.2|88/41"]
+    assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def test_the_file_of_a_chart_holds_its_readings(site: Site) -> None:
+    answer = site.signed_in().get("/patients/P-0412/data.csv?span=1h")
+
+    found = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    assert len(found) == 4
+    assert found[-1]["systolic"] == "186.0"
+
+
+def test_the_report_names_who_printed_it_when_and_from_which_time(site: Site) -> None:
+    page = visible(text(site, "/patients/P-0412/rapport", name="dr.martin", language="fr"))
+
+    assert "Imprimé par dr.martin le 10 mars 2026 à 13:00:00" in page
+    assert "9 mars 2026 à 12:58:00 \N{EN DASH} 10 mars 2026 à 12:58:00" in page
+    assert "Qualité : suffisante 96 mesures valables sur 96 attendues" in page
+
+
+def test_the_report_of_a_day_is_that_of_the_places_clock(site: Site) -> None:
+    page = visible(text(site, "/patients/P-0412/rapport?day=2026-03-10", language="en"))
+
+    assert "10 March 2026, 00:00:00 \N{EN DASH} 11 March 2026, 00:00:00" in page
+    assert "INSUFFICIENT" in page
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-02-31", "9999-12-31", "0001-01-01", "%00"])
+def test_a_day_that_is_none_asks_for_the_newest_hours(site: Site, day: str) -> None:
+    assert "9 March 2026, 12:58:00" in visible(text(site, f"/patients/P-0412/rapport?day={day}", language="en"))
+
+
+@pytest.mark.parametrize(
+    ("path", "action"),
+    [("", "view"), ("/rapport", "print"), ("/data.csv", "export"), ("/live", None), ("/chart", None)],
+)
+def test_who_saw_a_patient_is_noted_but_polls_are_not(
+    tmp_path: Path, search: FakeSearch, path: str, action: str
+) -> None:
+    with running() as server:
+        made = make_site(tmp_path, search=search, elasticsearch_url=server.url)
+        made.signed_in().get(f"/patients/P-0412{path}")
+        made.services.audit.flush()
+
+        noted = [event["action"] for event in server.stored("blood-pressure-audit").values()]
+
+    assert noted == ([action] if action else [])
+
+
+@pytest.mark.parametrize("path", ["/patients.csv", "/patients/P-0412/data.csv", "/patients/P-0412/rapport"])
+def test_what_leaves_the_site_is_refused_while_the_audit_cannot_be_written(
+    tmp_path: Path, search: FakeSearch, path: str
+) -> None:
+    browser = make_site(tmp_path, search=search).signed_in()
+
+    assert browser.get(path).status_code == 503
+    assert browser.get("/patients/P-0412").status_code == 200
+
+
+def test_exports_are_limited(site: Site) -> None:
+    site.app.config["EXPORTS_PER_MINUTE"] = 2
+    browser = site.signed_in()
+
+    assert [browser.get("/patients.csv").status_code for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("kiosk", 403), ("admin", 403), ("clinician", 200)])
+def test_reports_and_exports_are_for_clinicians(site: Site, role: str, status: int) -> None:
+    browser = site.signed_in(role)
+
+    for path in ("/patients.csv", "/patients/P-0412/data.csv", "/patients/P-0412/rapport"):
+        assert browser.get(path).status_code == status

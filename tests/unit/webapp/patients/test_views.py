@@ -1,0 +1,201 @@
+"""The pages of patients, as a browser asks for them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.unit.webapp.patients.pages import text, visible
+from tests.unit.webapp.site import NOON, Site
+from tests.ward import reading
+from webapp.patients.listing import PAGE_SIZE
+from webapp.search.alert_events import ALERT_EVENTS
+
+PAGES = ("/patients", "/patients/P-0412", "/patients/P-0412?view=table", "/patients/P-0412/rapport")
+INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("path", [*PAGES, "/patients/P-0302", "/patients/P-0900", "/patients/P-0900?view=table"])
+def test_no_page_holds_script_or_style_of_its_own(site: Site, path: str, language: str) -> None:
+    page = text(site, path, language=language)
+
+    assert INLINE.findall(page) == []
+    assert f'<html lang="{language}">' in page
+
+
+def test_the_list_shows_truncated_risks_and_links_that_lead_somewhere(site: Site) -> None:
+    browser = site.signed_in()
+    page = browser.get("/patients").get_data(as_text=True)
+
+    assert "39\N{NO-BREAK SPACE}%" in page
+    links = re.findall(r'class="patient-link mono" href="([^"]+)"', page)
+    assert len(links) == 4
+    assert [browser.get(link).status_code for link in links] == [200] * 4
+
+
+def test_a_list_longer_than_a_page_goes_on_for_its_own_user_only(site: Site, search: FakeSearch) -> None:
+    quiet = search.documents[LATEST][-1]
+    search.put(LATEST, *(quiet | {"patient_id": f"Q-{number}"} for number in range(PAGE_SIZE)))
+    browser = site.signed_in()
+    next_page = re.search(r'rel="next" href="([^"]+)"', browser.get("/patients").get_data(as_text=True))
+    assert next_page is not None
+    address = next_page[1].replace("&amp;", "&")
+
+    rest = browser.get(address).get_data(as_text=True)
+
+    assert len(re.findall("patient-link", rest)) == 4
+    assert "P-0412" not in rest
+    assert site.signed_in(name="other").get(address).status_code == 404
+    assert browser.get(address + "&level=HIGH").status_code == 404
+
+
+def test_a_patient_of_whom_nothing_is_stored_is_not_found(site: Site) -> None:
+    browser = site.signed_in()
+
+    for path in ("", "/live", "/chart", "/data.csv", "/rapport"):
+        assert browser.get(f"/patients/P-9999{path}").status_code == 404
+
+
+def test_a_measured_crisis_is_red_whatever_the_prediction_says(site: Site, search: FakeSearch) -> None:
+    search.put(OBSERVATIONS, reading("P-0233", NOON - timedelta(minutes=1), 192, 101))
+
+    page = text(site, "/patients/P-0233", language="en")
+
+    assert "MEASURED CRISIS" in page
+    assert '<span class="level level-critical">' in page
+    assert "192/101" in page
+
+
+def test_measured_and_predicted_age_separately(site: Site, search: FakeSearch) -> None:
+    search.put(OBSERVATIONS, reading("P-0302", NOON - timedelta(minutes=1), 140, 90))
+
+    page = visible(text(site, "/patients/P-0302", language="en"))
+
+    assert "MEASURED 1 min ago" in page
+    assert "From old data: no longer a statement about now." in page
+    assert "Old data: check the sensor." not in page
+
+
+def test_old_data_withhold_the_trend_and_say_so(site: Site) -> None:
+    page = visible(text(site, "/patients/P-0302", language="en"))
+
+    assert "Old data: check the sensor." in page
+    assert "Trend of the systolic pressure withheld" in page
+
+
+def test_a_patient_with_too_few_readings_has_a_page_without_prediction(site: Site) -> None:
+    page = visible(text(site, "/patients/P-0900", language="en"))
+
+    assert "WAITING: too few readings" in page
+    assert "No prediction yet" in page
+    assert "Last 24 hours: 4 readings" in page
+
+
+def test_a_prediction_made_again_tells_what_it_was(site: Site, search: FakeSearch) -> None:
+    newest = search.documents[LATEST][1] | {
+        "replaced_risk_6h": 0.319,
+        "replaced_scored_at": "2026-03-10T10:05:00.000Z",
+    }
+    search.documents[LATEST][1] = search.documents[PREDICTIONS][-1] = newest
+
+    page = visible(text(site, f"/patients/{newest['patient_id']}", language="en"))
+
+    assert "The 6 h risk was 31 % (computed 10 Mar 11:05) and became 39 %" in page
+
+
+def test_reasons_and_quality_are_told_in_french(site: Site) -> None:
+    page = visible(text(site, "/patients/P-0412", language="fr"))
+
+    assert "pression systolique de la dernière mesure (171 mmHg)" in page
+    assert "30 mesures sur 30, en 7,2 h" in page
+
+
+def test_an_open_alert_can_be_acknowledged_by_who_may(site: Site) -> None:
+    assert 'action="/acknowledge"' in text(site, "/patients/P-0412")
+    assert 'action="/acknowledge"' not in text(site, "/patients/P-0412", role="viewer")
+
+
+def test_the_note_of_an_acknowledgement_is_text_and_nothing_else(site: Site, search: FakeSearch) -> None:
+    event = {
+        "@timestamp": (NOON - timedelta(minutes=1)).isoformat(),
+        "alert_id": "measured-1-P-0412",
+        "patient_id": "P-0412",
+        "kind": "measured",
+        "event": "acknowledged",
+        "by": "anne",
+        "reason": "called",
+        "note": "<script>alert(1)</script>",
+        "until": (NOON + timedelta(minutes=29)).isoformat(),
+        "number": 1,
+    }
+    search.put(ALERT_EVENTS, event)
+
+    page = text(site, "/patients/P-0412", language="en")
+
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "Patient called" in page
+
+
+def test_the_chart_is_data_with_words_in_the_readers_language(site: Site) -> None:
+    answer = site.signed_in(language="fr").get("/patients/P-0412/chart?span=6h", page=False)
+
+    drawn = answer.get_json()
+    assert len([value for value in drawn["pressures"]["columns"]["systolic"] if value]) == 24
+    assert drawn["texts"]["no_data"] == "pas de données"
+    assert drawn["pressures"]["sentence"].startswith("Sur 6 heures\N{NO-BREAK SPACE}: 24 mesures")
+    assert drawn["strip"]["cells"]["level"][-1] == "CRITICAL"
+    assert {one["level"] for one in drawn["pressures"]["alerts"]} >= {"CRITICAL"}
+
+
+def test_what_has_not_changed_is_not_sent_again(site: Site) -> None:
+    browser = site.signed_in()
+    for path in ("chart", "live"):
+        first = browser.get(f"/patients/P-0412/{path}", page=False)
+        site.clock.pass_by(seconds=1)
+
+        again = browser.get(f"/patients/P-0412/{path}", page=False, headers={"If-None-Match": first.headers["ETag"]})
+
+        assert (again.status_code, again.get_data()) == (304, b"")
+
+
+def test_polling_keeps_no_session_alive(site: Site) -> None:
+    browser = site.signed_in()
+    for _ in range(4):
+        site.clock.pass_by(minutes=10)
+        last = browser.get("/patients/P-0412/live", page=False)
+
+    assert last.status_code == 401
+
+
+def test_the_live_parts_are_those_of_the_page(site: Site) -> None:
+    browser = site.signed_in()
+    page, live = (browser.get(f"/patients/P-0412{path}").get_data(as_text=True) for path in ("", "/live"))
+
+    parts = re.findall(r'data-part="(\w+)"', live)
+    assert sorted(parts) == sorted(re.findall(r'data-part="(\w+)"', page))
+    for part in re.findall(r'<section class="lane .*?</section>', live, re.DOTALL):
+        assert part in page
+
+
+def test_an_unknown_span_is_the_usual_one(site: Site) -> None:
+    assert "Last 24 hours: " in visible(text(site, "/patients/P-0233?span=9y", language="en"))
+
+
+def test_the_table_has_a_row_for_each_reading_and_gap(site: Site) -> None:
+    page = text(site, "/patients/P-0302?view=table&span=6h", language="en")
+
+    assert page.count("no data") >= 1
+    assert page.count('<th scope="row">') > 20
+    assert "uPlot" not in re.sub(r"<link[^>]+>", "", page)
+
+
+def test_while_elasticsearch_is_away_every_page_says_so(site: Site, search: FakeSearch) -> None:
+    search.fake.is_away = True
+    browser = site.signed_in()
+
+    assert {browser.get(path).status_code for path in PAGES} == {503}
