@@ -39,9 +39,15 @@ class Row:
         return datetime.fromisoformat(self.reading["@timestamp"])
 
     @property
+    def scored_at(self) -> datetime | None:
+        """When the prediction was made."""
+        return instant(self.prediction["scored_at"]) if self.prediction else None
+
+    @property
     def alert(self) -> Episode | None:
-        """The alert to show, of several open ones."""
-        return self.episodes[0] if self.episodes else None
+        """The alert to show, of several open ones: the one that put the row into its section."""
+        unseen = (one for one in self.episodes if self.urgency is Urgency.UNSEEN and one.state is State.LATCHED)
+        return next(unseen, self.episodes[0] if self.episodes else None)
 
     @property
     def alert_id(self) -> str:

@@ -73,6 +73,11 @@ class Board:
         """When the newest prediction was made (ISO 8601)."""
         return self._newest.get("", now, lambda: latest.newest_time(self._search))
 
+    def rows(self, documents: Iterable[Document], now: datetime) -> list[Row]:
+        """The rows of these newest predictions, in their order."""
+        bare = [make_row(one["patient_id"], one, None, now, self._interval) for one in documents]
+        return list(self._with_past(bare, now))
+
     def forget(self) -> None:
         """Let the next screen read again: somebody has just acknowledged something."""
         self._wards = Shared(LIFETIME, GRACE)
@@ -85,7 +90,8 @@ class Board:
         rows = self._with_unscored(rows, others, now)
         rows = [row for row in self._with_past(rows, now) if _belongs(row, shown, view)]
         totals = Counter({place: page.total for place, page in pages.items()})
-        totals.update(row.urgency for row in rows if row.patient_id not in shown)
+        totals.subtract(place for place, page in pages.items() for _ in page.documents)
+        totals.update(row.urgency for row in rows)
         return arrange(rows, totals, self.newest_at(now))
 
     def _bounds(self, now: datetime) -> latest.Bounds:

@@ -28,10 +28,12 @@ from webapp.search.client import (
     terms,
 )
 
+MOST_VERSIONS: Final = 20
 MOST_COUNTED: Final = 100_000  # matches of a page; beyond, the number says "at least"
 ORDERS: Final[Mapping[str, list[Any]]] = {
     "newest": [{"@timestamp": "desc"}, {"patient_id": "asc"}],
     "risk": [{"critical_risk_6h": "desc"}, {"patient_id": "asc"}],
+    "urgent": [{"_score": "desc"}, {"critical_risk_6h": "desc"}, {"patient_id": "asc"}],  # measured crises first
     "id": [{"patient_id": "asc"}],
 }
 
@@ -52,12 +54,16 @@ def board(search: Search, bounds: Bounds, sizes: Mapping[Urgency, int]) -> dict[
 
 
 def _section_body(section: Urgency, bounds: Bounds, size: int) -> Query:
-    query = all_of(_section_filter(section, bounds))
-    order = ORDERS["risk"]
+    query, order = all_of(_section_filter(section, bounds)), ORDERS["risk"]
     if section is Urgency.CRITICAL:
-        query["bool"]["should"] = [{"constant_score": {"filter": crisis()}}]
-        order = [{"_score": "desc"}, *order]
+        query, order = _crises_first(query), ORDERS["urgent"]
     return {"size": size, "query": query, "sort": order, "track_total_hits": True}
+
+
+def _crises_first(query: Query) -> Query:
+    """The same query, with a score for measured crises."""
+    filters = query["bool"]["filter"] or [everything()]  # without one, a document would have to match the score's part
+    return {"bool": {**query["bool"], "filter": filters, "should": [{"constant_score": {"filter": crisis()}}]}}
 
 
 def _section_filter(section: Urgency, bounds: Bounds) -> Query:
@@ -112,8 +118,17 @@ def page(
         term_if("model_version", model_version),
         between("@timestamp", start, end),
     )
+    if order == "urgent":
+        query = _crises_first(query)
     body = {"size": limit, "query": query, "sort": ORDERS[order], "track_total_hits": MOST_COUNTED, **later(after)}
     return search.page(LATEST, body)
+
+
+def model_versions(search: Search) -> list[str]:
+    """The model versions of the newest predictions, the one that scored last first."""
+    newest = {"newest": {"max": {"field": "scored_at"}}}
+    terms_of = {"terms": {"field": "model_version", "size": MOST_VERSIONS, "order": {"newest": "desc"}}, "aggs": newest}
+    return [bucket["key"] for bucket in buckets(search.aggregate(LATEST, {"versions": terms_of}), "versions")]
 
 
 def count_levels(search: Search) -> dict[str, int]:

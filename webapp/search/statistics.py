@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -15,8 +16,8 @@ from webapp.search.client import Document, Query, Search, all_of, between, bucke
 CIRCADIAN_SAMPLE: Final = 100_000  # readings that the percentiles by hour of day are taken from
 PERCENTS: Final = (10, 50, 90)
 LARGEST_SAMPLED_SHARE: Final = 0.5  # Elasticsearch samples at most half, or takes all
+MEASURES: Final = ("systolic", "diastolic")
 SEED: Final = 1  # the same sample for every screen
-HOUR_OF_DAY: Final = "emit(doc['@timestamp'].value.withZoneSameInstant(ZoneId.of(params.zone)).getHour())"
 
 
 def categories(search: Search, start: datetime, end: datetime) -> dict[str, int]:
@@ -77,21 +78,20 @@ def _burden(bucket: Mapping[str, Any] | None) -> dict[str, int]:
 def circadian(search: Search, start: datetime, end: datetime, zone: ZoneInfo) -> list[Document]:
     """By hour of day (0..23, local) with readings: `hour`, `readings`, `systolic` and `diastolic` at `PERCENTS`.
 
-    Taken from a sample of about `CIRCADIAN_SAMPLE` readings where there are more.
+    Percentiles of one hour of several days are averaged, weighted by readings: without scripts, which a node need not
+    allow, Elasticsearch cannot group by hour of day. Taken from a sample of about `CIRCADIAN_SAMPLE` readings.
     """
     standing = _standing(start, end)
-    measured = {name: {"percentiles": {"field": name, "percents": PERCENTS}} for name in ("systolic", "diastolic")}
-    hours = {"hours": {"terms": {"field": "hour", "size": 24, "order": {"_key": "asc"}}, "aggs": measured}}
+    measured = {name: {"percentiles": {"field": name, "percents": PERCENTS}} for name in MEASURES}
+    histogram = {"field": "@timestamp", "fixed_interval": "1h", "time_zone": zone.key, "min_doc_count": 1}
+    hours = {"hours": {"date_histogram": histogram, "aggs": measured}}
     share = _sampled_share(search, standing)
-    body = {
-        "size": 0,
-        "track_total_hits": False,
-        "query": standing,
-        "runtime_mappings": {"hour": {"type": "long", "script": {"source": HOUR_OF_DAY, "params": {"zone": zone.key}}}},
-        "aggs": {"sample": {"random_sampler": {"probability": share, "seed": SEED}, "aggs": hours}},
-    }
-    found = search.ask(OBSERVATIONS, body).get("aggregations", {}).get("sample", {})
-    return [_hour(bucket) for bucket in buckets(found, "hours")]
+    sample = {"sample": {"random_sampler": {"probability": share, "seed": SEED}, "aggs": hours}}
+    found = search.aggregate(OBSERVATIONS, sample, standing).get("sample", {})
+    by_hour: dict[int, list[Document]] = defaultdict(list)
+    for bucket in buckets(found, "hours"):
+        by_hour[datetime.fromtimestamp(bucket["key"] / 1000, zone).hour].append(bucket)
+    return [_hour(hour, of_days) for hour, of_days in sorted(by_hour.items())]
 
 
 def _sampled_share(search: Search, query: Query) -> float:
@@ -101,9 +101,16 @@ def _sampled_share(search: Search, query: Query) -> float:
     return share if share <= LARGEST_SAMPLED_SHARE else 1.0
 
 
-def _hour(bucket: Document) -> Document:
-    values = {name: list(bucket[name]["values"].values()) for name in ("systolic", "diastolic")}
-    return {"hour": bucket["key"], "readings": bucket["doc_count"], **values}
+def _hour(hour: int, of_days: Sequence[Document]) -> Document:
+    values = {name: [_weighted(of_days, name, percent) for percent in PERCENTS] for name in MEASURES}
+    return {"hour": hour, "readings": sum(bucket["doc_count"] for bucket in of_days), **values}
+
+
+def _weighted(of_days: Sequence[Document], name: str, percent: int) -> float | None:
+    known = [(bucket[name]["values"][f"{percent}.0"], bucket["doc_count"]) for bucket in of_days]
+    told = [(value, weight) for value, weight in known if value is not None]
+    weights = sum(weight for _, weight in told)
+    return sum(value * weight for value, weight in told) / weights if weights else None
 
 
 def _standing(start: datetime, end: datetime) -> Query:

@@ -1,0 +1,51 @@
+"""The system page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from flask import Blueprint, render_template
+
+from webapp.search import latest, monitoring, observations, rejected
+from webapp.search.client import Search, SearchUnavailable
+from webapp.security.roles import Permission, requires
+from webapp.services import services
+from webapp.system import metrics
+
+blueprint = Blueprint("system", __name__)
+
+REJECTS_OVER: Final = timedelta(hours=24)
+
+
+@blueprint.get("/admin/system")
+@requires(Permission.SYSTEM)
+def index() -> str:
+    """Stream, store, rejects, model and drift; also shown while Elasticsearch is away, because then it is needed."""
+    site = services()
+    now = site.clock()
+    told = metrics.read(site.settings.local_dir / metrics.METRICS_FILE)
+    values = {
+        "metrics": told,
+        "is_silent": told is not None and metrics.is_silent(told, now),
+        "store": _store(site.search),
+        "hours": int(REJECTS_OVER.total_seconds() // 3600),
+    }
+    return render_template("system.html", **values)
+
+
+def _store(search: Search) -> dict[str, Any] | None:
+    """What Elasticsearch tells, None while it does not answer."""
+    now = services().clock()
+    try:
+        versions = latest.model_versions(search)
+        return {
+            "newest_reading": observations.newest_time(search),
+            "newest_prediction": latest.newest_time(search),
+            "patients": sum(latest.count_levels(search).values()),
+            "rejected": rejected.by_reason(search, now - REJECTS_OVER, now),
+            "versions": versions,
+            "drift": monitoring.drift(search, versions[0]) if versions else [],
+        }
+    except SearchUnavailable:
+        return None
