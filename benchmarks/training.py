@@ -11,7 +11,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -72,9 +75,10 @@ def train(path: Path) -> None:
     count = rows.count()
     began_s = time.monotonic()
     model = regressor(spark, label, 1, {**UNTUNED.parameters, "n_estimators": ROUNDS, "learning_rate": 0.05})
-    trees = model.fit(rows).get_booster().num_boosted_rounds()
-    took_s = time.monotonic() - began_s
-    print(f"{count} windows, {trees} trees, {took_s:.1f} s; peak memory in GiB: {_peaks(os.getpid())}")
+    with _watched_memory() as peaks:
+        trees = model.fit(rows).get_booster().num_boosted_rounds()
+    memory = ", ".join(f"{kind} {peak:.2f}" for kind, peak in peaks.items())
+    print(f"{count} windows, {trees} trees, {time.monotonic() - began_s:.1f} s; peak memory in GiB: {memory}")
 
 
 def _run(workers: int, *arguments: str) -> str:
@@ -85,29 +89,44 @@ def _run(workers: int, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _peaks(root: int) -> str:
-    """Peak memory of this process, of its JVM, and of the largest Python worker."""
-    children = _descendants(root)
-    by_name: dict[str, float] = {"driver": _peak_gib(root)}
-    for child in children:
-        name = "jvm" if "java" in _command(child) else "python worker"
-        by_name[name] = max(by_name.get(name, 0.0), _peak_gib(child))
-    return ", ".join(f"{name} {peak:.2f}" for name, peak in by_name.items())
+@contextmanager
+def _watched_memory() -> Iterator[dict[str, float]]:
+    """Peak memory in GiB of this process, of its JVM, and of the largest Python worker, looked at twice a second."""
+    peaks: dict[str, float] = {}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            for pid in [os.getpid(), *_descendants(os.getpid())]:
+                kind = "driver" if pid == os.getpid() else "JVM" if "java" in _read(pid, "comm") else "Python worker"
+                peaks[kind] = max(peaks.get(kind, 0.0), _peak_gib(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _descendants(pid: int) -> list[int]:
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    threads = Path(f"/proc/{pid}/task").glob("*")  # a JVM starts its children from any thread
+    children = [int(child) for thread in threads for child in _read(pid, f"task/{thread.name}/children").split()]
     return [*children, *(below for child in children for below in _descendants(child))]
 
 
-def _command(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text()
-
-
 def _peak_gib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / KIB_PER_GIB
+    lines = (line.split() for line in _read(pid, "status").splitlines())
+    return next((int(line[1]) / KIB_PER_GIB for line in lines if line[0] == "VmHWM:"), 0.0)
+
+
+def _read(pid: int, name: str) -> str:
+    """A file of /proc, empty when the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 if __name__ == "__main__":
