@@ -6,7 +6,6 @@ Each package of `BLUEPRINTS` holds one ``blueprint``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Final
@@ -74,8 +73,7 @@ def _wire(app: Flask, settings: Settings) -> None:
         part.install(app)
     app.after_request(lambda response: add_headers(response, request))
     for name in BLUEPRINTS:
-        with suppress(ImportError, AttributeError):  # some are not written yet
-            app.register_blueprint(import_module(f"webapp.{name}").blueprint)
+        app.register_blueprint(import_module(f"webapp.{name}").blueprint)
     public(app.view_functions["static"])
     unmarked = find_unmarked(app)
     if unmarked:

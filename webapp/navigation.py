@@ -31,6 +31,7 @@ MENU: Final = (
     Entry("/admin", N_("Administration"), Permission.ADMIN),
     Entry("/aide", N_("Help"), Permission.SIGNED_IN),
 )
+HOMES: Final = {"/": Permission.BOARD, "/admin/system": Permission.SYSTEM}
 
 
 def install(app: Flask) -> None:
@@ -39,9 +40,9 @@ def install(app: Flask) -> None:
 
 
 def home_path() -> str:
-    """Where the current user starts: the first entry of the menu that is open to him."""
+    """Where the current user starts: the board, for an administrator the state of the system."""
     known = principal_or_none()
-    return next((entry.path for entry in MENU if known and known.allows(entry.permission)), "/login")
+    return next((path for path, permission in HOMES.items() if known and known.allows(permission)), "/login")
 
 
 def is_current(path: str) -> bool:

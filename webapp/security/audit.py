@@ -54,7 +54,7 @@ class AuditTrail:
         `AuditUnavailable` for an export that cannot be noted in Elasticsearch.
         """
         ids = sorted({patient_id[:MAX_ID_LENGTH] for patient_id in patient_ids})
-        if action == "list" and not self._is_news(frozenset(ids)):
+        if action == "list" and not (ids and self._is_news(frozenset(ids))):
             return
         event = _event(self._clock(), action, ids, outcome, actor)
         self._chain.append(event)

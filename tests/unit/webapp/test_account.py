@@ -172,7 +172,8 @@ def test_the_sign_in_before_this_one_is_shown(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "start"), [("viewer", "/"), ("clinician", "/"), ("kiosk", "/"), ("admin", "/stats"), (None, "/login")]
+    ("role", "start"),
+    [("viewer", "/"), ("clinician", "/"), ("kiosk", "/"), ("admin", "/admin/system"), (None, "/login")],
 )
 def test_each_role_starts_on_a_page_that_is_open_to_it(site: Site, role: str | None, start: str) -> None:
     browser = site.signed_in(role) if role else site.client()

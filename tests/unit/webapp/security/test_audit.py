@@ -101,6 +101,7 @@ def test_a_list_is_noted_when_it_grows_or_every_quarter_of_an_hour(watched: Site
 
     record(watched, "list", "p-1", "p-2")
     record(watched, "list", "p-2")
+    record(watched, "list")
     assert count() == 1
     record(watched, "list", "p-3")
     assert count() == 2
