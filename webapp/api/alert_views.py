@@ -12,11 +12,12 @@ from webapp import alerts, episodes
 from webapp.alerts import Episode, Kind, State
 from webapp.api.alert_models import AlertDetail, AlertList
 from webapp.api.parameters import Acknowledgement, AlertsQuery, AlertStatus, Feedback
+from webapp.api.patients import address_of, read_patient_id
 from webapp.api.problems import ApiError, Fault
 from webapp.api.routes import operation
 from webapp.board.views import screens
 from webapp.board.ward import View
-from webapp.search import alert_events, observations, predictions
+from webapp.search import alert_events, latest, observations, predictions
 from webapp.security.audit import record
 from webapp.security.current import principal
 from webapp.security.roles import Permission
@@ -103,7 +104,8 @@ def give_feedback(alert_id: str, body: Feedback) -> AlertDetail:
     """Note it, and answer with the alert."""
     site = services()
     patient_id, episode = _find(alert_id)
-    if not episodes.give_feedback(site.search, alert_id, body.useful, _person(), site.clock()).stored:
+    stored_id = alerts.alert_id(patient_id, episode.kind, episode.started_at)
+    if not episodes.give_feedback(site.search, stored_id, body.useful, _person(), site.clock()).stored:
         raise ApiError(409, "Others answered at the same time. Try again.")
     record("feedback", patient_ids=[patient_id])
     return _detail(patient_id, episode)
@@ -114,7 +116,7 @@ def describe(patient_id: str, episode: Episode) -> dict[str, Any]:
     answer = episode.answer
     technical = episode.kind is Kind.TECHNICAL
     return {
-        "alert_id": alerts.alert_id(patient_id, episode.kind, episode.started_at),
+        "alert_id": address_of_alert(patient_id, episode),
         "patient_id": patient_id,
         "kind": episode.kind,
         "state": episode.state,
@@ -130,6 +132,11 @@ def describe(patient_id: str, episode: Episode) -> dict[str, Any]:
         "note": answer and answer.note,
         "until": answer and answer.until,
     }
+
+
+def address_of_alert(patient_id: str, episode: Episode) -> str:
+    """The id of an alert with the patient spelled as in addresses, so that it stays one part of a path."""
+    return alerts.alert_id(address_of(patient_id), episode.kind, episode.started_at)
 
 
 def status_of(episode: Episode) -> AlertStatus:
@@ -176,13 +183,16 @@ def _episodes(patient_ids: Iterable[str], since: datetime, now: datetime) -> Ite
 
 
 def _find(alert_id: str) -> Found:
-    """The patient and the episode of an id; raises the 404."""
+    """The patient and the episode of an id; raises the 404, for ids of nobody before anything is folded."""
     try:
-        patient_id, _, _ = alerts.read_alert_id(alert_id)
+        patient_id = read_patient_id(alerts.read_alert_id(alert_id)[0])
     except (ValueError, OverflowError) as error:
         raise ApiError(404) from error
-    for episode in episodes.patient_episodes(services().search, patient_id, services().clock(), _interval()):
-        if alerts.alert_id(patient_id, episode.kind, episode.started_at) == alert_id:
+    search, now = services().search, services().clock()
+    if latest.patient(search, patient_id) is None and not observations.newest(search, [patient_id]):
+        raise ApiError(404)
+    for episode in episodes.patient_episodes(search, patient_id, now, _interval()):
+        if address_of_alert(patient_id, episode) == alert_id:
             return patient_id, episode
     raise ApiError(404)
 
@@ -194,9 +204,9 @@ def _open(episode: Episode) -> Episode:
 
 
 def _detail(patient_id: str, episode: Episode) -> AlertDetail:
-    shown = describe(patient_id, episode)
-    events = alert_events.of_alert(services().search, shown["alert_id"])
-    return AlertDetail.model_validate({**shown, "events": events})
+    stored_id = alerts.alert_id(patient_id, episode.kind, episode.started_at)
+    events = alert_events.of_alert(services().search, stored_id)
+    return AlertDetail.model_validate({**describe(patient_id, episode), "events": events})
 
 
 def _pause(until: datetime | None, now: datetime) -> timedelta:

@@ -69,10 +69,13 @@ class Spread(Output):
 class ReadingInterval(Output):
     """Readings of one patient over an interval; empty intervals are left out, never filled."""
 
-    timestamp: When = Field(description="Beginning of the interval.")
+    timestamp: When = Field(
+        validation_alias=AliasChoices("@timestamp", "timestamp"), description="Beginning of the interval."
+    )
     readings: int = Field(description="Readings in it.")
     systolic: Spread | None = Field(None, description="Systolic pressure in mmHg.")
     diastolic: Spread | None = Field(None, description="Diastolic pressure in mmHg.")
+    mean_arterial_pressure: Spread | None = Field(None, description="Mean arterial pressure in mmHg.")
     heart_rate: Spread | None = Field(None, description="Heart rate per minute.")
 
 

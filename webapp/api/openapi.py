@@ -28,8 +28,12 @@ PATH_PARAMETERS: Final[Mapping[str, Json]] = {
         "maxLength": 2_800,
         "examples": ["P-0412"],
     },
-    "alert_id": {"description": "Id of the alert.", "examples": ["predicted-1772352000000-P-0412"]},
-    "token_id": {"description": "Id of the token.", "minLength": 1, "maxLength": 64},
+    "alert_id": {
+        "description": "Id of the alert.",
+        "pattern": r"^(predicted|measured|technical)-[0-9]{1,14}-~?[A-Za-z0-9._-]+$",
+        "examples": ["predicted-1772352000000-P-0412"],
+    },
+    "token_id": {"description": "Id of the token.", "pattern": r"^[0-9a-f]{12}$"},
 }
 ALWAYS: Final = (401, 403, 422, 429, 500)  # every operation can answer with these
 PUBLIC: Final = (422, 500)

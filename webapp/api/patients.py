@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from werkzeug.routing import Map
@@ -29,6 +29,7 @@ from webapp.security.roles import Permission
 from webapp.services import services
 
 MOST_INTERVALS: Final = 10_000
+DECIMALS: Final = 2
 INTERVALS: Final = {"1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "1h": timedelta(hours=1)}
 _addresses = PatientId(Map())
 
@@ -52,7 +53,12 @@ def read_patient_id(address: str) -> str:
         raise ApiError(404) from error
 
 
-def span_of(query: Range) -> tuple[Any, Any]:
+def address_of(patient_id: str) -> str:
+    """How addresses spell a patient's id; `read_patient_id` undoes it."""
+    return _addresses.to_url(patient_id)
+
+
+def span_of(query: Range) -> tuple[datetime, datetime]:
     """First and last instant of a query; raises the 422."""
     try:
         return query.resolve(services().clock())
@@ -112,18 +118,32 @@ def list_observations_of_patient(patient_id: str, query: ObservationsOfPatientQu
     """Readings of a patient, single or by interval."""
     patient_id = read_patient_id(patient_id)
     start, end = span_of(query)
-    search = services().search
+    search, after = services().search, position(query)
     if query.interval != "raw":
-        if (end - start) / INTERVALS[query.interval] > MOST_INTERVALS:
-            raise invalid_parameter("interval", f"more than {MOST_INTERVALS} intervals; choose a longer one")
-        items = observations.buckets_of_patient(search, patient_id, start, end, query.interval)
-        record("view", patient_ids=[patient_id])
-        return Answer(ReadingPage.model_validate({"items": items}))
+        return _intervals(patient_id, start, end, query.interval)
     found = observations.of_patient(
-        search, patient_id, start=start, end=end, limit=query.limit, after=position(query), newest_first=True
+        search, patient_id, start=start, end=end, limit=query.limit, after=after, newest_first=True
     )
     record("view", patient_ids=[patient_id])
     return paged(ReadingPage, found.documents, query, found)
+
+
+def _intervals(patient_id: str, start: datetime, end: datetime, interval: str) -> Answer:
+    if (end - start) / INTERVALS[interval] > MOST_INTERVALS:
+        raise invalid_parameter("interval", f"more than {MOST_INTERVALS} intervals; choose a longer one")
+    buckets = observations.buckets_of_patient(services().search, patient_id, start, end, interval)
+    record("view", patient_ids=[patient_id])
+    return Answer(ReadingPage.model_validate({"items": list(map(_interval, buckets))}))
+
+
+def _interval(bucket: Mapping[str, Any]) -> dict[str, Any]:
+    """An interval without the measures that it has no values of, and without the dust of binary fractions."""
+    return dict(bucket) | {name: _spread(bucket[name]) for name in observations.MEASURES}
+
+
+def _spread(stats: Mapping[str, float | None]) -> dict[str, float] | None:
+    known = {name: round(value, DECIMALS) for name, value in stats.items() if value is not None}
+    return known or None
 
 
 @operation(

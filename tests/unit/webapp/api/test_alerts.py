@@ -81,7 +81,7 @@ def test_an_alert_is_found_by_its_id_and_no_other(site: Site) -> None:
     alert_id = alerts(browser)[0]["alert_id"]
     found = browser.get(f"/api/v1/alerts/{alert_id}", page=False)
     assert (found.get_json()["alert_id"], found.get_json()["events"]) == (alert_id, [])
-    for other in ("predicted-0-P-0001", "x", "predicted-99999999999999999-P-0001", "a-b-c"):
+    for other in ("predicted-0-P-0001", "x", "predicted-99999999999999999-P-0001", "a-b-c", alert_id + "x"):
         assert browser.get(f"/api/v1/alerts/{other}", page=False).status_code == 404
 
 
@@ -111,6 +111,16 @@ def test_a_token_with_the_scope_acknowledges(site: Site) -> None:
     token = site.token(scopes=("read:alerts", "write:ack"))
     asked = site.client().send("POST", f"/api/v1/alerts/{alert_id}/ack", json={"reason": "seen"}, headers=token)
     assert (asked.status_code, asked.get_json()["acknowledged_by"]) == (200, "robot")
+
+
+@pytest.mark.parametrize("patient_id", ["https://clinic.example/fhir|7", "urn:oid:1.2|é"])
+def test_the_alert_of_any_patient_has_an_address(site: Site, search: FakeSearch, patient_id: str) -> None:
+    search.put(PREDICTIONS, prediction(patient_id, 0.9))
+    search.put(LATEST, prediction(patient_id, 0.9))
+    browser = site.signed_in()
+    alert_id = next(one["alert_id"] for one in alerts(browser) if one["patient_id"] == patient_id)
+    acked, useful = answer(browser, alert_id, reason="seen"), answer(browser, alert_id, "feedback", useful=True)
+    assert (acked.status_code, useful.status_code, len(useful.get_json()["events"])) == (200, 200, 2)
 
 
 def test_feedback_joins_what_was_said(site: Site) -> None:
