@@ -26,8 +26,8 @@ SEARCHES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
 }
 
 
-def capability_statement(version: str) -> Json:
-    """The CapabilityStatement of this version of the site."""
+def capability_statement(version: str, *, cors: bool) -> Json:
+    """The CapabilityStatement of this version of the site; `cors`: whether other origins may ask."""
     return {
         "resourceType": "CapabilityStatement",
         "url": f"{OURS}/CapabilityStatement/site",
@@ -42,12 +42,12 @@ def capability_statement(version: str) -> Json:
         "implementation": {"description": "The ward's site"},
         "fhirVersion": FHIR_VERSION,
         "format": ["application/fhir+json"],
-        "rest": [{"mode": "server", "security": _security(), "resource": _resources()}],
+        "rest": [{"mode": "server", "security": _security(cors), "resource": _resources()}],
     }
 
 
-def _security() -> Json:
-    return {"cors": False, "description": "A bearer token with the scopes of the resource, or a browser session."}
+def _security(cors: bool) -> Json:
+    return {"cors": cors, "description": "A bearer token with the scopes of the resource, or a browser session."}
 
 
 def _resources() -> list[Json]:

@@ -36,7 +36,7 @@ CURSOR: Final = "_cursor"
 @operation("GET", f"{FHIR_PREFIX}metadata", summary="What is offered", permission=Permission.SIGNED_IN, **FHIR)
 def fhir_metadata() -> Answer:
     """The CapabilityStatement."""
-    return _answer(capability_statement(VERSION))
+    return _answer(capability_statement(VERSION, cors=services().settings.cors_origins is not None))
 
 
 @operation(

@@ -214,6 +214,28 @@ def test_a_fault_of_ours_tells_nothing_of_the_inside(site: Site, search: FakeSea
     assert "alert_level" not in response.get_data(as_text=True)
 
 
+def test_too_many_requests_are_refused_until_the_minute_is_over(site: Site) -> None:
+    site.app.config["READS_PER_MINUTE"] = 3
+    browser = site.signed_in()
+    statuses = [ask(browser, "/api/v1/me").status_code for _ in range(3)]
+    refused, outcome = ask(browser, "/api/v1/me"), ask(browser, "/api/v1/fhir/metadata")
+    assert (statuses, refused.status_code, body_of(refused)["title"]) == ([200] * 3, 429, "Too many requests")
+    assert (outcome.status_code, body_of(outcome)["issue"][0]["code"]) == (429, "throttled")
+    site.clock.pass_by(seconds=int(refused.headers["Retry-After"]))
+    assert ask(browser, "/api/v1/me").status_code == 200
+
+
+def test_a_token_has_an_allowance_of_its_own(site: Site) -> None:
+    site.app.config["READS_PER_MINUTE"] = 1
+    first, second = site.token(name="robot"), site.token(name="other")
+    browser = site.client()
+    assert [browser.send("GET", "/api/v1/me", headers=one).status_code for one in (first, first, second)] == [
+        200,
+        429,
+        200,
+    ]
+
+
 def test_the_probes_say_whether_the_site_lives_and_can_work(site: Site, search: FakeSearch) -> None:
     browser = site.client()
     assert body_of(ask(browser, "/healthz")) == {"status": "ok"}
