@@ -90,6 +90,8 @@ def test_a_first_start_predicts_for_every_patient_and_leaves_nothing_running(hom
     assert figures["predictions"] >= 1
     assert figures["rejected"] <= 0.05 * figures["readings"]  # artefacts of the simulated cuffs
     assert f"({PATIENTS} in all)" in output
+    assert re.search(r"The site is at http://127\.0\.0\.1:\d+/\. Shown this once", output)
+    assert len(re.findall(r"(?:[a-z0-9]{5}-){3}[a-z0-9]{5}", output)) == 2  # an administrator and a clinician
     assert home.left_over() == []
 
 
@@ -98,6 +100,7 @@ def test_a_second_start_goes_on_and_sigterm_ends_it_within_ten_seconds(home: Hom
     process = home.start()
     output = read_until(process, rf"LOW [1-9].* batch {BOTH_QUERIES}")
     assert "First model" not in output
+    assert "Shown this once" not in output
     assert home.left_over() != []
 
     # 2. the producer goes on where it ended

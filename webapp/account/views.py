@@ -115,7 +115,7 @@ def create_token() -> Response:
         )
     except (tokens.TokenError, FormError):
         return make_response(_overview(token_fault=True), 422)
-    site.audit.record("token")
+    site.audit.record("token_created")
     return _overview(new_token=text)
 
 
@@ -123,8 +123,10 @@ def create_token() -> Response:
 @requires(Permission.ACCOUNT)
 def revoke_token() -> Response:
     """Revoke one of the own tokens."""
-    if not tokens.revoke(services().store, request.form.get("id", ""), principal().user_name):
+    token_id = request.form.get("id", "")
+    if not tokens.revoke(services().store, token_id, principal().user_name):
         abort(404)
+    services().audit.record("token_revoked", target=token_id)
     return redirect(url_for(".overview", done="token"))
 
 

@@ -26,7 +26,8 @@ def list_sessions() -> str:
 @requires(Permission.ADMIN)
 def end_session() -> Response:
     """End any session."""
-    if not sessions.end(services().store, request.form.get("hash", "")):
+    session_hash = request.form.get("hash", "")
+    if not sessions.end(services().store, session_hash):
         abort(404)
-    services().audit.record("session_ended")
+    services().audit.record("session_ended", target=session_hash)
     return redirect(url_for(".sessions"))

@@ -45,16 +45,17 @@ def create_token() -> Response:
         )
     except (tokens.TokenError, FormError):
         return _page(has_fault=True, status=422)
-    site.audit.record("token")
+    site.audit.record("token_created", target=owner.name)
     return _page(new_token=text)
 
 
 @requires(Permission.ADMIN)
 def revoke_token() -> Response:
     """Revoke any token."""
-    if not tokens.revoke(services().store, request.form.get("id", "")):
+    token_id = request.form.get("id", "")
+    if not tokens.revoke(services().store, token_id):
         abort(404)
-    services().audit.record("token_revoked")
+    services().audit.record("token_revoked", target=token_id)
     return redirect(url_for(".tokens"))
 
 

@@ -55,7 +55,7 @@ def add_user() -> Response:
         secret = create_user(name, role, language)
     except users.UserNameError:
         return _page(fault="name", status=422)
-    site.audit.record("user_added")
+    site.audit.record("user_added", target=name)
     return _page(secret=secret, secret_of=name)
 
 
@@ -77,7 +77,7 @@ def change_user(user_id: int) -> Response:
     if user.name == principal().user_name:
         return _page(fault="self", status=422)
     answer = ACTIONS[action](user)
-    services().audit.record(f"user_{action}")
+    services().audit.record(f"user_{action}", target=user.name)
     return answer
 
 

@@ -46,17 +46,23 @@ class AuditTrail:
         self._wake, self._ended = threading.Event(), threading.Event()
 
     def record(
-        self, action: str, *, patient_ids: Iterable[str] = (), outcome: str = "ok", actor: str | None = None
+        self,
+        action: str,
+        *,
+        patient_ids: Iterable[str] = (),
+        outcome: str = "ok",
+        actor: str | None = None,
+        target: str | None = None,
     ) -> None:
         """Note one access of the current request.
 
-        `action`: view, list, export, print, ack, login, denied ...; `actor` only where nobody is signed in yet. Raises
-        `AuditUnavailable` for an export that cannot be noted in Elasticsearch.
+        `action`: view, list, export, print, ack, login, denied ...; `actor` only where nobody is signed in yet;
+        `target`: the user or token that was acted on. Raises `AuditUnavailable` for an export that cannot be noted.
         """
         ids = sorted({patient_id[:MAX_ID_LENGTH] for patient_id in patient_ids})
         if action == "list" and not (ids and self._is_news(frozenset(ids))):
             return
-        event = _event(self._clock(), action, ids, outcome, actor)
+        event = _event(self._clock(), action, outcome, actor) | {"patient_id": ids, "target": target}
         self._chain.append(event)
         self._wake.set()
         if action in EXPORTS and outcome == "ok" and not self.flush():
@@ -113,14 +119,14 @@ class AuditTrail:
         return True
 
 
-def record(action: str, *, patient_ids: Iterable[str] = (), outcome: str = "ok") -> None:
+def record(action: str, *, patient_ids: Iterable[str] = (), outcome: str = "ok", target: str | None = None) -> None:
     """Note one access of the current request; see `AuditTrail.record`."""
     from webapp.services import services  # the services hold the trail
 
-    services().audit.record(action, patient_ids=patient_ids, outcome=outcome)
+    services().audit.record(action, patient_ids=patient_ids, outcome=outcome, target=target)
 
 
-def _event(now: datetime, action: str, ids: list[str], outcome: str, actor: str | None) -> dict[str, Any]:
+def _event(now: datetime, action: str, outcome: str, actor: str | None) -> dict[str, Any]:
     known = principal_or_none()
     return {
         "@timestamp": now.isoformat(timespec="milliseconds"),
@@ -130,7 +136,6 @@ def _event(now: datetime, action: str, ids: list[str], outcome: str, actor: str 
         "ip": request.remote_addr,
         "action": action,
         "route": request.url_rule.rule if request.url_rule else None,
-        "patient_id": ids,
         "outcome": outcome,
         "request_id": g.get("request_id"),
     }

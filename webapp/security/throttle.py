@@ -73,9 +73,9 @@ def count_request(store: Store, key: str, limit: int, now: datetime) -> int:
     """Count a request under `key`; return 0, or the seconds to wait when it is beyond `limit` in this minute."""
     minute, second = divmod(int(now.timestamp()), SECONDS_PER_MINUTE)
     with store.transaction() as connection:
-        connection.execute("DELETE FROM rates WHERE key = ? AND minute < ?", (key, minute))
+        connection.execute("DELETE FROM rates WHERE minute < ?", (minute,))
         connection.execute(
             "INSERT INTO rates VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1", (key, minute)
         )
-        count = connection.execute("SELECT count FROM rates WHERE key = ?", (key,)).fetchone()["count"]
+        count = connection.execute("SELECT count FROM rates WHERE key = ? AND minute = ?", (key, minute)).fetchone()[0]
     return 0 if count <= limit else SECONDS_PER_MINUTE - second

@@ -95,6 +95,21 @@ def test_sign_in_failure_and_denial_are_noted_without_what_was_typed(watched: Si
     ]
 
 
+def test_what_an_administrator_does_is_noted_with_whom_it_was_done_to(watched: Site, index: FakeElasticsearch) -> None:
+    chief = watched.signed_in("admin", name="chief")
+    chief.post("/admin/users", {"name": "robot", "role": "service", "language": "en"})
+    chief.post("/admin/tokens", {"user_name": "robot", "name": "x", "scope": "read:alerts", "days": "7"})
+    chief.post("/admin/users/2", {"action": "disable"})
+
+    found = [(event["action"], event["actor"], event["target"]) for event in noted(watched, index)]
+
+    assert found == [
+        ("user_added", "chief", "robot"),
+        ("token_created", "chief", "robot"),
+        ("user_disable", "chief", "robot"),
+    ]
+
+
 def test_a_list_is_noted_when_it_grows_or_every_quarter_of_an_hour(watched: Site, index: FakeElasticsearch) -> None:
     def count() -> int:
         return len(noted(watched, index))
