@@ -220,7 +220,8 @@ def action_time(episode: Episode) -> timedelta | None:
 def silences(findings: Sequence[Finding], stale_after: timedelta, now: datetime) -> list[Finding]:
     """Findings of lost data: met when nothing follows a high or critical finding in time, not met by each finding."""
     found: list[Finding] = []
-    for finding, next_at in zip(findings, [*(later.at for later in findings[1:]), now], strict=True):
+    ends = [*(later.at for later in findings[1:]), now]
+    for finding, next_at in zip(findings, ends, strict=False):  # without findings there is one end too many
         found.append(Finding(finding.at, 0))
         if finding.rank >= CRITICAL_RANK - 1 and next_at - finding.at > stale_after:
             found.append(Finding(finding.at + stale_after, 1))

@@ -48,7 +48,7 @@ class Shared(Generic[T]):
 
     def _renew(self, key: Hashable, now: datetime, load: Callable[[], T]) -> T:
         known = self._known(key)
-        if known and known.loaded_at >= now - self._lifetime and known.loaded_at <= now:
+        if known and now - known.loaded_at < self._lifetime:
             return known.value  # somebody else was quicker
         entry = _Entry(load(), now)
         with self._guard:

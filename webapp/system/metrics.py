@@ -46,7 +46,7 @@ def read(path: Path) -> Metrics | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return _metrics(content)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 

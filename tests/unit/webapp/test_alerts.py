@@ -230,6 +230,10 @@ def test_data_that_return_twice_resolve_a_technical_alert() -> None:
     assert only(fold(Kind.TECHNICAL, silences(found, STALE, at(61)), (), at(61))).state is State.RESOLVED
 
 
+def test_without_findings_there_is_no_silence() -> None:
+    assert silences([], STALE, START) == []
+
+
 HISTORIES = st.lists(st.integers(LOW, CRITICAL), max_size=14).map(lambda ranks: findings(*ranks))
 ANSWERS = st.lists(st.builds(answer, st.floats(0, 220), st.floats(15, 60)), max_size=4)
 NOWS = st.floats(0, 6000).map(at)

@@ -1,0 +1,224 @@
+"""The site's queries on a real Elasticsearch, with the mappings of the real templates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+from elasticsearch import BadRequestError
+
+from conf.settings import Settings
+from embedded.services import Addresses
+from jobs.indices import MODEL_MONITORING, OBSERVATIONS, REJECTED
+from jobs.sinks import connect
+from tests.integration.pipeline import delete_documents
+from tests.ward import INTERVAL, VERSION, fill, ward
+from webapp import alerts, episodes
+from webapp.board.ward import Board, View
+from webapp.clinical import CRISIS_KEPT, Urgency
+from webapp.episodes import Acknowledgement, Person
+from webapp.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
+from webapp.search.client import Search
+
+pytestmark = pytest.mark.integration
+
+QUIET = 40
+ANNE, BEA = Person("anne", "clinician"), Person("bea", "clinician")
+SEEN = Acknowledgement(alerts.Reason.SEEN, "", timedelta(minutes=30))
+
+
+class Store(NamedTuple):
+    search: Search
+    now: datetime
+
+
+@pytest.fixture(scope="module")
+def store(services: Addresses) -> Store:
+    client = connect(Settings(elasticsearch_url=services.elasticsearch_url))
+    delete_documents(client)
+    now = datetime.now(UTC)
+    fill(client, ward(QUIET), now)
+    return Store(Search(client), now)
+
+
+def board(store: Store) -> Board:
+    return Board(store.search, INTERVAL)
+
+
+def places(store: Store, view: View | None = None) -> dict[str, str]:
+    found = board(store).ward(view or View(), store.now)
+    return {row.patient_id: row.urgency for row in found.rows}
+
+
+def test_the_board_shows_each_patient_of_the_ward_in_its_section(store: Store) -> None:
+    assert places(store) == {
+        "P-0412": "CRITICAL",
+        "P-0190": "CRITICAL",
+        "P-0077": "CRITICAL",
+        "P-0901": "CRITICAL",
+        "P-0233": "HIGH",
+        "P-0250": "HIGH",
+        "P-0261": "UNSEEN",
+        "P-0301": "STALE",
+        "P-0302": "STALE",
+        "P-0350": "MEDIUM",
+        "P-0351": "MEDIUM",
+        "P-0900": "WAITING",
+    }
+    assert len(places(store, View(low=True))) == 12 + QUIET
+
+
+def test_totals_of_the_sections_are_exact_whatever_is_listed(store: Store) -> None:
+    found = board(store).ward(View(), store.now)
+    totals = {section.urgency: section.total for section in found.sections}
+    assert totals == {"CRITICAL": 4, "HIGH": 2, "UNSEEN": 1, "STALE": 2, "MEDIUM": 2, "LOW": QUIET, "WAITING": 1}
+
+
+def test_a_small_page_of_a_section_still_knows_its_total(store: Store) -> None:
+    bounds = latest.Bounds(store.now - 2 * INTERVAL, store.now + INTERVAL, store.now - CRISIS_KEPT)
+    pages = latest.board(store.search, bounds, {Urgency.CRITICAL: 1, Urgency.LOW: 0})
+    assert [one["patient_id"] for one in pages[Urgency.CRITICAL].documents] == ["P-0412"]
+    assert pages[Urgency.CRITICAL].total == 3  # the fourth is not scored yet
+    assert (pages[Urgency.LOW].documents, pages[Urgency.LOW].total) == ([], QUIET)
+
+
+def test_pages_of_patients_hold_each_once_crises_first(store: Store) -> None:
+    ids, after = [], None
+    while True:
+        page = latest.page(store.search, limit=7, after=after, order="urgent")
+        ids += [one["patient_id"] for one in page.documents]
+        after = page.after
+        if after is None:
+            break
+    assert ids[:3] == ["P-0412", "P-0077", "P-0190"]
+    assert len(ids) == len(set(ids)) == 10 + QUIET
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"level": "HIGH"}, {"P-0233", "P-0250", "P-0301"}),
+        ({"min_risk_6h": 0.6}, {"P-0412", "P-0190"}),
+        ({"prefix": "P-03"}, {"P-0301", "P-0302", "P-0350", "P-0351"}),
+        ({"prefix": "P-03", "level": "LOW"}, {"P-0302"}),
+        ({"model_version": "none"}, set()),
+    ],
+)
+def test_patients_can_be_filtered(store: Store, filters: dict[str, object], expected: set[str]) -> None:
+    found = latest.page(store.search, **filters)  # type: ignore[arg-type]
+    assert {one["patient_id"] for one in found.documents} == expected
+
+
+def test_a_patient_is_read_by_id_and_levels_are_counted(store: Store) -> None:
+    found = latest.patient(store.search, "P-0412")
+    assert found
+    assert found["systolic"] == 186
+    assert latest.patient(store.search, "nobody") is None
+    assert latest.count_levels(store.search) == {"LOW": QUIET + 2, "MEDIUM": 3, "HIGH": 3, "CRITICAL": 2}
+    assert latest.model_versions(store.search) == [VERSION]
+
+
+def test_readings_come_in_pages_in_both_orders_and_whole(store: Store) -> None:
+    whole = observations.all_of_patient(store.search, "P-0412", store.now - timedelta(days=3), store.now)
+    assert len(whole) == 96
+    first = observations.of_patient(store.search, "P-0412", limit=60)
+    rest = observations.of_patient(store.search, "P-0412", limit=60, after=first.after)
+    assert [*first.documents, *rest.documents] == whole
+    assert observations.of_patient(store.search, "P-0412", limit=1, newest_first=True).documents == whole[-1:]
+
+
+def test_buckets_hold_every_reading(store: Store) -> None:
+    start = store.now - timedelta(days=3)
+    found = observations.buckets_of_patient(store.search, "P-0412", start, store.now, "1h")
+    assert sum(one["readings"] for one in found) == 96
+    assert all(one["systolic"]["min"] <= one["systolic"]["avg"] <= one["systolic"]["max"] for one in found)
+
+
+def test_crises_are_found_in_the_readings_before_any_prediction(store: Store) -> None:
+    assert "P-0901" in observations.crises(store.search, store.now - timedelta(minutes=30))
+    assert observations.newest(store.search, ["P-0901", "P-0302"])["P-0901"]["systolic"] == 184
+    assert dict(list(observations.waiting(store.search, store.now - timedelta(days=2)).items())[:2]) == {
+        "P-0901": 2,
+        "P-0900": 4,
+    }
+
+
+def test_histories_hold_all_predictions_in_order(store: Store) -> None:
+    found = predictions.histories(store.search, ["P-0412", "P-0350"], store.now - timedelta(days=3))
+    assert {id_: len(of) for id_, of in found.items()} == {"P-0412": 87, "P-0350": 87}
+    assert all(of == sorted(of, key=lambda one: one["@timestamp"]) for of in found.values())
+    assert "P-0261" in predictions.were_critical(store.search, store.now - timedelta(days=3))
+
+
+def test_statistics_count_everything(store: Store) -> None:
+    start, end = store.now - timedelta(days=3), store.now + timedelta(minutes=1)
+    stored = store.search.client.count(index=OBSERVATIONS)["count"]
+    assert sum(statistics.categories(store.search, start, end).values()) == stored
+    assert (
+        sum(one["readings"] for one in statistics.circadian(store.search, start, end, ZoneInfo("Europe/Paris")))
+        == stored
+    )
+    over_time = statistics.levels_over_time(store.search, start, end)
+    burden = statistics.alarm_burden(store.search, start, end)
+    assert sum(one["CRITICAL"] for one in over_time) == burden["levels"]["CRITICAL"]["predictions"]
+    assert burden["patients"] == 10 + QUIET
+    edges = [store.now - timedelta(minutes=30), store.now - timedelta(hours=2)]
+    assert statistics.freshness(store.search, edges, store.now) == [8 + QUIET, 1, 1]
+    assert sum(one["readings"] for one in statistics.readings_per_minute(store.search, start, end)) == stored
+
+
+def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:
+    client = store.search.client
+    day = store.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    reject = {"@timestamp": store.now.isoformat(), "reason": "NOT_JSON", "source_topic": "t"}
+    client.index(index=REJECTED, id="r-1", document=reject)
+    common = {"model_version": VERSION, "judged_at": store.now.isoformat(), "rows": 5}
+    for back, psi in ((0, 0.3), (0, 0.1), (1, 0.9)):
+        drift = {
+            "kind": "drift",
+            "feature": f"f-{psi}",
+            "psi": psi,
+            "@timestamp": (day - timedelta(days=back)).isoformat(),
+        }
+        client.index(index=MODEL_MONITORING, document=common | drift)
+    quality = {"kind": "quality", "horizon_h": 6, "stratum": "all", "@timestamp": day.isoformat()}
+    client.index(index=MODEL_MONITORING, document=common | quality)
+    client.indices.refresh(index="blood-pressure-*")
+    assert [one["reason"] for one in rejected.by_reason(store.search)] == ["NOT_JSON"]
+    assert [one["psi"] for one in monitoring.drift(store.search, VERSION)] == [0.3, 0.1]
+    assert len(monitoring.live_quality(store.search, VERSION)) == 1
+    assert monitoring.live_quality(store.search, VERSION, horizon_h=24) == []
+    assert monitoring.versions(store.search) == [VERSION]
+
+
+def test_an_answer_is_in_the_journal_once_and_on_the_board(store: Store) -> None:
+    first = episodes.acknowledge_all(store.search, "P-0250", SEEN, ANNE, store.now, INTERVAL)
+    assert [one.stored for one in first] == [True]
+    second = episodes.acknowledge_all(store.search, "P-0250", SEEN, BEA, store.now + timedelta(seconds=40), INTERVAL)
+    assert [(one.stored, one.winner["by"]) for one in second] == [(False, "anne")]
+    row = next(one for one in board(store).ward(View(), store.now).rows if one.patient_id == "P-0250")
+    assert row.alert
+    assert row.alert.state is alerts.State.ACKNOWLEDGED
+    assert alert_events.usefulness(store.search, store.now - INTERVAL, store.now + INTERVAL)["acknowledged"] == 1
+
+
+def test_the_same_event_twice_shows_the_first(store: Store) -> None:
+    event = {"@timestamp": store.now.isoformat(), "event": "feedback", "alert_id": "measured-1-x", "number": 1}
+    assert alert_events.append(store.search, event | {"by": "anne"}).stored
+    result = alert_events.append(store.search, event | {"by": "bea"})
+    assert (result.stored, result.winner["by"]) == (False, "anne")
+
+
+def test_the_journal_takes_no_field_that_it_does_not_know(store: Store) -> None:
+    with pytest.raises(BadRequestError, match="strict"):
+        store.search.client.index(index=alert_events.ALERT_EVENTS, document={"unknown": 1})
+
+
+def test_indices_that_do_not_exist_hold_nothing(store: Store) -> None:
+    assert store.search.page("blood-pressure-nothing", {"size": 1, "query": {"match_all": {}}}).documents == []
+    assert store.search.aggregate("blood-pressure-nothing", {"newest": {"max": {"field": "@timestamp"}}}) in (
+        {},
+        {"newest": {"value": None}},
+    )

@@ -1,0 +1,226 @@
+"""The board as a browser gets it: sections, polling, the wall, and acknowledging."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.unit.webapp.site import NOON, Browser, Site, make_site
+from tests.ward import Patient, history, prediction, reading
+from webapp.search.alert_events import ALERT_EVENTS
+
+ANSWER = {"patient_id": "p-high", "reason": "called", "note": "back at 3", "pause": "30"}
+JSON = {"Accept": "application/json"}
+
+
+class Ward(NamedTuple):
+    site: Site
+    search: FakeSearch
+
+    def put(self, patient: Patient) -> None:
+        readings, predictions = history(patient, self.site.clock.now)
+        self.search.put(OBSERVATIONS, *readings)
+        self.search.put(PREDICTIONS, *predictions)
+        self.search.documents[LATEST] = [
+            one for one in self.search.documents[LATEST] if one["patient_id"] != patient.id
+        ]
+        self.search.put(LATEST, *predictions[-1:])
+        self.site.clock.pass_by(seconds=3)
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Ward:
+    search = FakeSearch()
+    found = Ward(make_site(tmp_path, search), search)
+    for patient in (
+        Patient("p-high", 150, 0.45),
+        Patient("p-low", 120, 0.05),
+        Patient("p-crisis", 184, 0.11),
+        Patient("p-silent", 150, 0.5, silent=timedelta(minutes=50)),
+    ):
+        found.put(patient)
+    return found
+
+
+def shown(html: str) -> list[tuple[str, str]]:
+    """Patient and section of each row."""
+    return re.findall(r'data-patient="([^"]+)" data-urgency="([A-Z]+)"', html)
+
+
+def text(browser: Browser, path: str) -> str:
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def test_the_board_lists_by_urgency_and_folds_the_quiet(ward: Ward) -> None:
+    html = text(ward.site.signed_in(), "/")
+    assert shown(html) == [("p-crisis", "CRITICAL"), ("p-high", "HIGH"), ("p-silent", "STALE")]
+    assert 'href="?low=1"' in html
+
+
+def test_the_quiet_are_shown_on_demand(ward: Ward) -> None:
+    assert ("p-low", "LOW") in shown(text(ward.site.signed_in(), "/?low=1"))
+
+
+@pytest.mark.parametrize(("level", "patient"), [("CRITICAL", "p-crisis"), ("STALE", "p-silent"), ("LOW", "p-low")])
+def test_the_board_can_be_limited_to_one_section(ward: Ward, level: str, patient: str) -> None:
+    assert shown(text(ward.site.signed_in(), f"/?level={level}")) == [(patient, level)]
+
+
+def test_a_crisis_at_low_risk_is_red_and_the_risk_beside_it(ward: Ward) -> None:
+    html = text(ward.site.signed_in(), "/?level=CRITICAL")
+    assert "level-critical" in html
+    assert "11\N{NO-BREAK SPACE}%" in html
+    assert "184/114" in html
+
+
+def test_old_values_are_struck_through(ward: Ward) -> None:
+    html = text(ward.site.signed_in(), "/?level=STALE")
+    assert re.search(r'<s class="pressure">\s*150/93', html)
+    assert "trend-" not in html
+
+
+def test_a_poll_gets_the_rows_of_the_first_view(ward: Ward) -> None:
+    browser = ward.site.signed_in()
+    page, rows = text(browser, "/"), text(browser, "/board/rows")
+    assert shown(rows) == shown(page)
+    assert "<html" not in rows
+
+
+def test_a_poll_is_told_that_nothing_has_changed_before_anything_is_rendered(ward: Ward) -> None:
+    browser = ward.site.signed_in()
+    first = browser.get("/board/rows")
+    again = browser.get("/board/rows", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["X-Newest"] == first.headers["X-Newest"]
+
+
+def test_a_poll_gets_what_is_new(ward: Ward) -> None:
+    browser = ward.site.signed_in()
+    tag = browser.get("/board/rows").headers["ETag"]
+    ward.put(Patient("p-low", 170, 0.83))
+    answer = browser.get("/board/rows", headers={"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert ("p-low", "CRITICAL") in shown(answer.get_data(as_text=True))
+
+
+def test_ages_are_renewed_each_minute(ward: Ward) -> None:
+    browser = ward.site.signed_in()
+    tag = browser.get("/board/rows").headers["ETag"]
+    ward.site.clock.pass_by(seconds=60)
+    assert browser.get("/board/rows", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_thirty_minutes_of_silence_make_everything_old_but_the_crisis(ward: Ward) -> None:
+    ward.site.clock.pass_by(minutes=31)
+    assert dict(shown(text(ward.site.signed_in(), "/"))) == {
+        "p-crisis": "CRITICAL",
+        "p-high": "STALE",
+        "p-silent": "STALE",
+        "p-low": "STALE",
+    }
+
+
+def test_tags_differ_by_role_language_and_filter(ward: Ward) -> None:
+    readers = [ward.site.signed_in(), ward.site.signed_in("viewer"), ward.site.signed_in(name="fr", language="fr")]
+    tags = {reader.get("/board/rows").headers["ETag"] for reader in readers}
+    tags.add(readers[0].get("/board/rows?level=HIGH").headers["ETag"])
+    assert len(tags) == 4
+
+
+def test_rows_are_compressed_for_who_takes_it(ward: Ward) -> None:
+    browser = ward.site.signed_in()
+    packed = browser.get("/board/rows", headers={"Accept-Encoding": "gzip"})
+    plain = browser.get("/board/rows")
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert "Accept-Encoding" in packed.headers["Vary"]
+
+
+def test_many_screens_share_one_search(ward: Ward) -> None:
+    browsers = [ward.site.signed_in(name=f"user-{number}") for number in range(5)]
+    text(browsers[0], "/board/rows")
+    before = len(ward.search.asked)
+    for browser in browsers:
+        text(browser, "/board/rows")
+    assert len(ward.search.asked) == before
+
+
+def test_without_elasticsearch_the_poll_says_so(ward: Ward) -> None:
+    browser = ward.site.signed_in()
+    ward.search.fake.is_away = True
+    assert browser.get("/board/rows", page=False).status_code == 503
+
+
+def test_an_empty_ward_is_a_sentence_and_no_error(tmp_path: Path) -> None:
+    html = text(make_site(tmp_path, FakeSearch()).signed_in(), "/")
+    assert "No data yet" in html
+    assert shown(html) == []
+
+
+def test_a_kiosk_sees_tiles_with_masked_ids(ward: Ward) -> None:
+    html = text(ward.site.signed_in("kiosk"), "/")
+    assert "page-wall" in html
+    assert "p-crisis" not in html
+    assert "\N{HORIZONTAL ELLIPSIS}isis" in html
+    assert "Acknowledge" not in html
+    assert "p-crisis" not in text(ward.site.signed_in("kiosk", "second"), "/board/rows")
+
+
+def test_a_viewer_cannot_acknowledge(ward: Ward) -> None:
+    browser = ward.site.signed_in("viewer")
+    assert "button-acknowledge" not in text(browser, "/")
+    assert browser.post("/acknowledge", ANSWER).status_code == 403
+
+
+def test_an_acknowledgement_is_stored_and_shown_at_once(ward: Ward) -> None:
+    browser = ward.site.signed_in(name="anne")
+    answer = browser.post("/acknowledge", ANSWER, headers=JSON)
+    assert answer.get_json() == {"text": "Acknowledged.", "stored": True}
+    (event,) = ward.search.documents[ALERT_EVENTS]
+    assert (event["by"], event["reason"], event["note"]) == ("anne", "called", "back at 3")
+    assert "acknowledged by anne" in text(browser, "/?level=HIGH")
+
+
+def test_the_second_to_acknowledge_hears_who_was_first(ward: Ward) -> None:
+    ward.site.signed_in(name="anne").post("/acknowledge", ANSWER)
+    ward.site.clock.pass_by(seconds=40)
+    answer = ward.site.signed_in(name="bea").post("/acknowledge", ANSWER)
+    assert answer.status_code == 409
+    assert "Already acknowledged by anne, 40 s ago." in answer.get_data(as_text=True)
+    assert len(ward.search.documents[ALERT_EVENTS]) == 1
+
+
+def test_there_may_be_nothing_left_to_acknowledge(ward: Ward) -> None:
+    answer = ward.site.signed_in().post("/acknowledge", ANSWER | {"patient_id": "p-low"})
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "change", [{"reason": "bored"}, {"pause": "10000"}, {"pause": ""}, {"note": "x" * 281}, {"patient_id": ""}]
+)
+def test_an_acknowledgement_that_is_not_complete_is_refused(ward: Ward, change: dict[str, str]) -> None:
+    assert ward.site.signed_in().post("/acknowledge", ANSWER | change).status_code == 422
+    assert ward.search.documents[ALERT_EVENTS] == []
+
+
+def test_the_form_works_without_scripts(ward: Ward) -> None:
+    html = text(ward.site.signed_in(), "/acknowledge?patient_id=p-high")
+    assert 'value="p-high"' in html
+    assert 'action="/acknowledge"' in html
+
+
+def test_ids_are_written_so_that_no_browser_reads_them_as_markup(tmp_path: Path) -> None:
+    search = FakeSearch()
+    search.put(LATEST, prediction(reading('"><script>', NOON, 150, 90), 0.5))
+    html = text(make_site(tmp_path, search).signed_in(), "/")
+    assert '"><script>' not in html
+    assert "%22%3E%3Cscript%3E" in html

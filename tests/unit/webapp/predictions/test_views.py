@@ -1,0 +1,57 @@
+"""The predictions page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jobs.indices import LATEST, PREDICTIONS
+from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.unit.webapp.site import NOON, Site, make_site
+from tests.ward import prediction, reading
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    search = FakeSearch()
+    for number in range(60):
+        document = prediction(reading(f"p-{number:02}", NOON, 140, 90), number / 100)
+        search.put(LATEST, document)
+        search.put(PREDICTIONS, document)
+    return make_site(tmp_path, search)
+
+
+def patients(html: str) -> list[str]:
+    return re.findall(r'class="patient" href="/patients/([^"]+)"', html)
+
+
+def test_the_highest_risks_come_first_and_the_rest_on_the_next_page(site: Site) -> None:
+    browser = site.signed_in()
+    html = browser.get("/predictions").get_data(as_text=True)
+    assert patients(html) == [f"p-{number:02}" for number in range(59, 9, -1)]
+    (following,) = re.findall(r'rel="next" href="([^"]+)"', html)
+    second = browser.get(following.replace("&amp;", "&")).get_data(as_text=True)
+    assert patients(second) == [f"p-{number:02}" for number in range(9, -1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("level=HIGH", 20), ("risk=40", 20), ("risk=20", 40), ("q=p-0", 10), ("level=HIGH&q=p-45", 1), ("q=p", 50)],
+)
+def test_filters_limit_the_list(site: Site, query: str, expected: int) -> None:
+    assert len(patients(site.signed_in().get(f"/predictions?{query}").get_data(as_text=True))) == expected
+
+
+def test_a_cursor_of_another_query_or_person_is_refused(site: Site) -> None:
+    html = site.signed_in().get("/predictions").get_data(as_text=True)
+    (cursor,) = re.findall(r"cursor=([^\"&]+)", html)
+    assert site.signed_in(name="eve").get(f"/predictions?cursor={cursor}").status_code == 422
+    assert site.signed_in(name="fay").get("/predictions?cursor=x").status_code == 422
+
+
+def test_the_page_stands_without_data(tmp_path: Path) -> None:
+    answer = make_site(tmp_path, FakeSearch()).signed_in().get("/predictions")
+    assert answer.status_code == 200
+    assert "No prediction matches." in answer.get_data(as_text=True)

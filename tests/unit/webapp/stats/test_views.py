@@ -1,0 +1,36 @@
+"""The statistics page over an Elasticsearch without documents, and its pure part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.webapp.recording import recording_search
+from tests.unit.webapp.site import NOON, make_site
+from webapp.stats.views import per_minute
+
+
+@pytest.mark.parametrize("query", ["", "?span=7d", "?span=30d", "?span=century"])
+def test_the_page_stands_without_data(tmp_path: Path, query: str) -> None:
+    search, _ = recording_search()
+    answer = make_site(tmp_path, search).signed_in("admin").get(f"/stats{query}")
+    assert answer.status_code == 200
+    assert "No prediction yet" in answer.get_data(as_text=True)
+
+
+def test_figures_are_shared_for_a_minute(tmp_path: Path) -> None:
+    search, client = recording_search()
+    site = make_site(tmp_path, search)
+    browser = site.signed_in()
+    browser.get("/stats")
+    asked = len(client.bodies)
+    browser.get("/stats")
+    assert len(client.bodies) == asked
+
+
+def test_minutes_without_readings_are_zero() -> None:
+    found = per_minute([{"@timestamp": "2026-03-10T11:58:00.000Z", "readings": 7}], NOON)
+    assert len(found) == 60
+    assert found[-3:] == [("11:58", 7), ("11:59", 0), ("12:00", 0)]
+    assert sum(number for _, number in found) == 7

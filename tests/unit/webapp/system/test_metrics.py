@@ -1,0 +1,67 @@
+"""The metrics file, as the stream itself writes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import progress
+from tests.unit.webapp.site import NOON
+from webapp.system import metrics
+
+
+def batch(number: int, query: str = "ingest", duration_ms: int = 500) -> dict[str, Any]:
+    return {
+        "query": query,
+        "batch_id": number,
+        "finished_at": (NOON + timedelta(seconds=number)).isoformat(),
+        "rows": 100,
+        "rows_per_second": 200.0,
+        "lag": 7,
+        "duration_ms": duration_ms,
+        "durations_ms": {"addBatch": 300},
+    }
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    written = tmp_path / progress.METRICS_FILE
+    stream = progress.Metrics(written, NOON, "http://127.0.0.1:4040")
+    for number in range(20):
+        stream.count("ingest", number, {"readings": 90, "rejected": 2, "rejected.NOT_JSON": 2}, "v1")
+        stream.record(batch(number, duration_ms=500 + 10 * number))
+    return written
+
+
+def test_the_site_reads_the_file_that_the_stream_writes() -> None:
+    assert metrics.METRICS_FILE == progress.METRICS_FILE
+
+
+def test_each_query_tells_lag_times_and_totals(path: Path) -> None:
+    found = metrics.read(path)
+    assert found
+    ingest, score = found.queries
+    assert (ingest.name, ingest.batches, ingest.lag, ingest.median_ms, ingest.p95_ms) == ("ingest", 20, 7, 595, 680)
+    assert ingest.totals["readings"] == 1800
+    assert len(ingest.durations_ms) == 20
+    assert (score.batches, score.lag, score.median_ms) == (0, None, None)
+    assert found.model_version == "v1"
+    assert found.rejected_by_reason == {"NOT_JSON": 40}
+
+
+def test_a_stream_is_silent_when_no_batch_has_finished_for_two_minutes(path: Path) -> None:
+    found = metrics.read(path)
+    assert found
+    last = NOON + timedelta(seconds=19)
+    assert not metrics.is_silent(found, last + metrics.SILENT_AFTER)
+    assert metrics.is_silent(found, last + metrics.SILENT_AFTER + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"started_at": 1}'])
+def test_a_file_that_is_absent_or_broken_is_no_metrics(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "metrics.json").write_text(content, encoding="utf-8")
+    assert metrics.read(tmp_path / "metrics.json") is None

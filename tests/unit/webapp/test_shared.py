@@ -1,0 +1,84 @@
+"""One works, the others wait for it or take the last value."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from webapp.shared import Shared
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+class Source:
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self) -> int:
+        self.asked += 1
+        return self.asked
+
+
+def test_within_its_life_a_value_is_not_loaded_again() -> None:
+    shared, source = Shared[int](SECOND), Source()
+    assert [shared.get("a", START + SECOND * after, source) for after in (0, 0.5, 0.999, 1, 1.5)] == [1, 1, 1, 2, 2]
+
+
+def test_each_key_has_a_value_of_its_own() -> None:
+    shared, source = Shared[int](SECOND), Source()
+    assert [shared.get(key, START, source) for key in "abab"] == [1, 2, 1, 2]
+
+
+def test_a_failure_is_not_kept() -> None:
+    shared = Shared[int](SECOND)
+
+    def fail() -> int:
+        raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        shared.get("a", START, fail)
+    assert shared.get("a", START, lambda: 7) == 7
+
+
+def test_many_at_once_load_once() -> None:
+    shared, source, start = Shared[int](SECOND), Source(), threading.Barrier(8)
+
+    def ask(_number: int) -> int:
+        start.wait(5)
+        return shared.get("a", START, source)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(8))) == {1}
+    assert source.asked == 1
+
+
+def test_in_grace_the_others_take_the_last_value_while_one_renews() -> None:
+    shared = Shared[str](SECOND, SECOND)
+    shared.get("a", START, lambda: "old")
+    is_loading, may_end = threading.Event(), threading.Event()
+
+    def load() -> str:
+        is_loading.set()
+        may_end.wait(5)
+        return "new"
+
+    with ThreadPoolExecutor(1) as pool:
+        renewed = pool.submit(shared.get, "a", START + SECOND, load)
+        assert is_loading.wait(5)
+        assert shared.get("a", START + SECOND, lambda: "never") == "old"
+        may_end.set()
+        assert renewed.result(5) == "new"
+
+
+def test_only_so_many_values_are_kept() -> None:
+    shared, source = Shared[int](SECOND, most=2), Source()
+    for key in "abc":
+        shared.get(key, START, source)
+    assert shared.get("c", START, source) == 3
+    assert shared.get("a", START, source) == 4
