@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from webapp.forms import FormError, choice, read_days, unwrap
 from webapp.i18n import LANGUAGES, N_
+from webapp.navigation import home_path
 from webapp.security import passwords, sessions, throttle, tokens
 from webapp.security import totp as one_time_codes
 from webapp.security.access import client_ip
@@ -55,7 +56,7 @@ def password() -> Response:
     if fault:
         text = PASSWORD_FAULTS[fault]
         return make_response(render_template("account/password.html", fault=text), 422)
-    return redirect(url_for(".overview", done="password"))
+    return redirect(url_for(".overview", done="password") if principal().allows(Permission.ACCOUNT) else home_path())
 
 
 @blueprint.route("/totp", methods=["GET", "POST"])

@@ -76,13 +76,15 @@ def _choose_language() -> None:
 
 
 def _enter(outcome: Outcome) -> Response:
-    site = services()
+    site, before = services(), principal_or_none()
+    if before:
+        sessions.end(site.store, before.session_hash)  # the browser holds one session only
     assert outcome.user is not None  # noqa: S101 - a session has a user
     assert outcome.session_id is not None  # noqa: S101
     if g.get("language"):
         users.set_language(site.store, outcome.user.name, g.language)
     step = unfinished_step(outcome.user)
-    response = redirect(url_for(step) if step else _next_path(f"{url_for('auth.start')}"))
+    response = redirect(url_for(step) if step else _next_path(url_for("auth.start")))
     sessions.set_cookie(response, request, outcome.session_id)  # type: ignore[arg-type]
     return response
 

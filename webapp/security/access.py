@@ -107,7 +107,7 @@ def _authorise(view: Callable[..., Any], known: Principal | None) -> Response | 
         if wants_page():
             return _to_response(redirect(url_for(step)))
         raise Forbidden("The account is not set up yet; sign in with a browser first.")
-    if not known.allows(permission):
+    if not known.allows(permission) and request.endpoint != step:  # a wall screen has no account page but this one
         services().audit.record("denied", outcome="denied")
         raise Forbidden("Your role does not allow this.")
     _limit_rate(view, known)

@@ -38,6 +38,18 @@ def test_a_one_time_password_opens_nothing_but_its_own_change(site: Site) -> Non
     assert not signs_in(site, "anne", PASSWORD)
 
 
+def test_a_wall_screen_chooses_its_password_once_and_has_no_account_page(site: Site) -> None:
+    site.add_user("wall", "kiosk", one_time=True)
+    browser = site.client()
+    browser.post("/login", {"user_name": "wall", "password": PASSWORD})
+
+    answer = browser.post("/compte/mot-de-passe", {"present": PASSWORD, "new": NEW, "again": NEW})
+
+    assert answer.headers["Location"] == "/"
+    assert browser.get("/aide").status_code == 200
+    assert browser.get("/compte/mot-de-passe").status_code == 403
+
+
 def test_a_one_time_password_ends(site: Site) -> None:
     site.add_user("anne", one_time=True)
 

@@ -105,6 +105,16 @@ def test_signing_out_ends_the_session_and_clears_the_browser(site: Site) -> None
     assert not is_in(browser)
 
 
+def test_signing_in_again_ends_the_session_before(site: Site) -> None:
+    site.add_user("anne")
+    browser = site.client()
+
+    for _ in range(2):
+        browser.post("/login", {"user_name": "anne", "password": PASSWORD})
+
+    assert len(sessions.list_sessions(site.services.store, site.clock.now)) == 1
+
+
 @pytest.mark.parametrize("change", ["disable", "role", "password", "totp"])
 def test_a_change_of_rights_ends_all_sessions(site: Site, change: str) -> None:
     user, store = site.add_user("anne"), site.services.store
