@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,6 +30,15 @@ def test_an_early_attempt_is_refused_and_not_counted(store: Store) -> None:
     assert [begin_attempt(store, ["name"], NOON) for _ in range(3)] == [3, 3, 3]
     assert begin_attempt(store, ["name"], NOON + timedelta(seconds=2)) == 0
     assert begin_attempt(store, ["name"], NOON + timedelta(seconds=2)) == 5
+
+
+def test_attempts_sent_at_once_meet_the_delay_like_attempts_in_a_row(tmp_path: Path) -> None:
+    stores = [Store(tmp_path / "one.sqlite3"), Store(tmp_path / "one.sqlite3")]
+
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(lambda number: begin_attempt(stores[number % 2], ["name"], NOON), range(24)))
+
+    assert sorted(waits) == [0] * 4 + [3] * 20
 
 
 def test_success_forgets_the_failures(store: Store) -> None:
