@@ -124,7 +124,7 @@ def find_fault(password: str, user_name: str) -> str | None:
 
 
 def _own_part(text: str, user_name: str) -> str:
-    """What is left of a password without known words, the user's name, digits in a row and punctuation."""
+    """What is left of a password without punctuation, known words and the parts of the user's name."""
     rest = "".join(character for character in text.casefold() if character.isalnum())
     names = [part for part in user_name.casefold().replace("_", ".").replace("-", ".").split(".") if len(part) > 2]
     for word in sorted([*KNOWN_WORDS, *names], key=len, reverse=True):
