@@ -23,7 +23,10 @@ VIEWED_SINCE: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """A patient at this moment: newest reading and prediction (None: none yet), mmHg per 30 min, who looked, alerts."""
+    """A patient at this moment: newest reading and prediction (None: none yet), mmHg per 30 min, who looked, alerts.
+
+    `judgements` says of alerts, by id, whether they were useful, as somebody said last.
+    """
 
     patient_id: str
     reading: Document | None
@@ -31,6 +34,7 @@ class Now:
     slope: float | None
     viewers: list[Document]
     episodes: list[Episode]
+    judgements: dict[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,13 @@ def load_now(site: Services, patient_id: str, now: datetime) -> Now | None:
         slope=_slope(site, patient_id, now),
         viewers=audit_events.viewers(site.search, patient_id, now - VIEWED_SINCE),
         episodes=episodes.patient_episodes(site.search, patient_id, now, expected_interval(site)),
+        judgements=_judgements(site, patient_id, now),
     )
+
+
+def _judgements(site: Services, patient_id: str, now: datetime) -> dict[str, bool]:
+    events = alert_events.of_patients(site.search, [patient_id], episodes.history_since(now))
+    return {event["alert_id"]: event["useful"] for event in events if event["event"] == episodes.FEEDBACK}
 
 
 def _slope(site: Services, patient_id: str, now: datetime) -> float | None:

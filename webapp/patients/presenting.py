@@ -78,7 +78,7 @@ def patient_view(found: Now, now: datetime, interval: timedelta) -> dict[str, An
         "measured": _measured(found, now, interval),
         "predicted": _predicted(found.prediction, now, interval),
         "quality": _quality(found.prediction),
-        "episodes": [_episode(found.patient_id, episode) for episode in reversed(found.episodes)],
+        "episodes": [_episode(found, episode) for episode in reversed(found.episodes)],
         "viewers": found.viewers,
         "section": _section(found, now, interval),
         "kind_names": KIND_NAMES,
@@ -139,11 +139,13 @@ def _quality(prediction: Document | None) -> dict[str, Any] | None:
     }
 
 
-def _episode(patient_id: str, episode: Episode) -> dict[str, Any]:
+def _episode(found: Now, episode: Episode) -> dict[str, Any]:
+    id_ = alert_id(found.patient_id, episode.kind, episode.started_at)
     return {
-        "id": alert_id(patient_id, episode.kind, episode.started_at),
+        "id": id_,
         "level": None if episode.level == "STALE" else episode.level,
         "episode": episode,
+        "useful": found.judgements.get(id_),
     }
 
 

@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from babel.numbers import get_decimal_symbol
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 
+from webapp import episodes
+from webapp.alerts import alert_id
 from webapp.api.cursors import CursorError, Cursors
 from webapp.api.etags import make_conditional
 from webapp.daytime import DAY
-from webapp.i18n import language
+from webapp.forms import choice
+from webapp.i18n import gettext, language
 from webapp.patients import csv_files, listing, reporting
 from webapp.patients.chart import TARGETS
 from webapp.patients.chart import drawing as chart_drawing
@@ -128,6 +131,23 @@ def chart(patient_id: str) -> Response:
             texts=texts(),
         )
     )
+
+
+@blueprint.post("/patients/<patient:patient_id>/feedback")
+@requires(Permission.ACKNOWLEDGE)
+def feedback(patient_id: str) -> Response:
+    """Note whether an alert was useful; answer with a sentence for the script, else lead back to the page."""
+    site, known = services(), principal()
+    now = site.clock()
+    alert, useful = request.form.get("alert_id", ""), choice(request.form, "useful", ("yes", "no")) == "yes"
+    found = _require(patient_id, now)
+    if alert not in (alert_id(patient_id, one.kind, one.started_at) for one in found.episodes):
+        abort(404)
+    episodes.give_feedback(site.search, alert, useful, episodes.Person(known.user_name, known.role), now)
+    audit.record("feedback", patient_ids=[patient_id])
+    if request.headers.get("Accept") == "application/json":
+        return jsonify(text=gettext("Noted, thank you."))
+    return current_app.make_response(redirect(url_for("patients.page", patient_id=patient_id)))
 
 
 @blueprint.get("/patients/<patient:patient_id>/data.csv")

@@ -63,21 +63,21 @@ function showState(state, silentMs) {
   document.getElementById("lost-since").textContent = elapsed(silentMs);
 }
 
-// Acknowledging without leaving the page; without this script the form opens a page of its own.
+// Acknowledging or judging an alert without leaving the page; without this script the forms lead to pages.
 page.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.matches("[data-acknowledge]")) return;
+  if (!form.matches("[data-answer]")) return;
   event.preventDefault();
   try {
-    const body = new URLSearchParams(new FormData(form));
+    const body = new URLSearchParams(new FormData(form, event.submitter));
     const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
     document.getElementById("outcome").textContent = (await response.json()).text;
   } catch {
-    form.submit(); // the page tells what is wrong
+    location.reload(); // the page tells what is wrong
     return;
   }
-  form.closest("details").open = false;
-  document.activeElement.blur();
+  for (const details of page.querySelectorAll('[data-part="alerts"] details')) details.open = false;
+  document.getElementById("outcome").focus();
   poller.forget();
 });
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,22 @@ from webapp.search.alert_events import ALERT_EVENTS
 
 PAGES = ("/patients", "/patients/P-0412", "/patients/P-0412?view=table", "/patients/P-0412/rapport")
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)
+
+
+def acknowledgement(note: str = "") -> dict[str, Any]:
+    """The event of somebody who answered the crisis of P-0412 a minute ago."""
+    return {
+        "@timestamp": (NOON - timedelta(minutes=1)).isoformat(),
+        "alert_id": "measured-1-P-0412",
+        "patient_id": "P-0412",
+        "kind": "measured",
+        "event": "acknowledged",
+        "by": "anne",
+        "reason": "called",
+        "note": note,
+        "until": (NOON + timedelta(minutes=29)).isoformat(),
+        "number": 1,
+    }
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -121,19 +138,7 @@ def test_an_open_alert_can_be_acknowledged_by_who_may(site: Site) -> None:
 
 
 def test_the_note_of_an_acknowledgement_is_text_and_nothing_else(site: Site, search: FakeSearch) -> None:
-    event = {
-        "@timestamp": (NOON - timedelta(minutes=1)).isoformat(),
-        "alert_id": "measured-1-P-0412",
-        "patient_id": "P-0412",
-        "kind": "measured",
-        "event": "acknowledged",
-        "by": "anne",
-        "reason": "called",
-        "note": "<script>alert(1)</script>",
-        "until": (NOON + timedelta(minutes=29)).isoformat(),
-        "number": 1,
-    }
-    search.put(ALERT_EVENTS, event)
+    search.put(ALERT_EVENTS, acknowledgement("<script>alert(1)</script>"))
 
     page = text(site, "/patients/P-0412", language="en")
 
@@ -199,3 +204,26 @@ def test_while_elasticsearch_is_away_every_page_says_so(site: Site, search: Fake
     browser = site.signed_in()
 
     assert {browser.get(path).status_code for path in PAGES} == {503}
+
+
+@pytest.mark.parametrize(
+    ("alert", "useful", "status"),
+    [("measured-1-P-0412", "yes", 404), ("nonsense", "no", 404), ("measured-1-P-0412", "perhaps", 422)],
+)
+def test_only_an_alert_of_this_patient_can_be_judged(site: Site, alert: str, useful: str, status: int) -> None:
+    answer = site.signed_in().post("/patients/P-0412/feedback", {"alert_id": alert, "useful": useful})
+
+    assert answer.status_code == status
+
+
+def test_a_judgement_is_shown_on_the_alert(site: Site, search: FakeSearch) -> None:
+    search.put(ALERT_EVENTS, acknowledgement())
+    page = text(site, "/patients/P-0412", language="en")
+    alert = re.search(r'name="alert_id" value="([^"]+)"', page)
+    assert alert is not None
+
+    search.put(ALERT_EVENTS, acknowledgement() | {"event": "feedback", "alert_id": alert[1], "useful": False})
+    judged = site.signed_in(name="other", language="en").get("/patients/P-0412").get_data(as_text=True)
+
+    assert re.findall(r'aria-pressed="(\w+)"', page)[:2] == ["false", "false"]
+    assert re.findall(r'aria-pressed="(\w+)"', judged)[:2] == ["false", "true"]
