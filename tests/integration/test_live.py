@@ -21,8 +21,8 @@ from jobs.queries import QUERIES
 from jobs.stopping import StopGate
 from jobs.stream import run
 from tests.clock import RECENTLY, at
+from tests.conftest import ELASTICSEARCH_HEAP
 from tests.factories import observation, payload
-from tests.integration.conftest import ELASTICSEARCH_HEAP
 from tests.integration.pipeline import Pipeline
 
 pytestmark = pytest.mark.integration

@@ -1,0 +1,91 @@
+"""Every page in both languages: accessible, within its content security policy, without an error, on a phone too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.browser.conftest import Visit
+from tests.browser.hospital import RISING, SILENT, WAITING
+from tests.browser.site import Site
+
+pytestmark = pytest.mark.integration
+
+LANGUAGES = ("fr", "en")
+PHONE = (360, 740)
+PATIENT = f"/patients/{RISING.id}"
+PAGES: dict[str | None, tuple[str, ...]] = {
+    None: ("/login",),
+    "clinician": (
+        "/",
+        "/?low=1",
+        "/?kiosk=1",
+        "/patients",
+        PATIENT,
+        f"{PATIENT}?view=table",
+        f"/patients/{SILENT.id}",
+        f"/patients/{WAITING.id}",
+        f"{PATIENT}/rapport",
+        f"/acknowledge?patient_id={RISING.id}",
+        "/predictions",
+        "/stats",
+        "/aide",
+        "/compte",
+        "/compte/mot-de-passe",
+        "/compte/totp",
+        "/api/docs",
+        "/nowhere",
+    ),
+    "admin": ("/admin/system", "/admin/users", "/admin/sessions", "/admin/tokens", "/admin/audit"),
+    "kiosk": ("/",),
+}
+NO_PAGES = {
+    *("static", "auth.start", "admin.index", "board.rows", "patients.live", "patients.chart"),
+    *("patients.data", "patients.export"),
+}
+CASES = [(role, path, language) for role, paths in PAGES.items() for path in paths for language in LANGUAGES]
+
+
+def address(role: str | None, path: str, language: str) -> str:
+    return f"{path}?lang={language}" if role is None else path
+
+
+@pytest.mark.parametrize(("role", "path", "language"), CASES)
+def test_a_page_is_accessible_and_keeps_to_the_site(visit: Visit, role: str | None, path: str, language: str) -> None:
+    visitor = visit()
+    visitor.may_fail = path == "/nowhere"
+    if role:
+        visitor.sign_in(role, language)
+    page = visitor.open(address(role, path, language))
+    assert page.locator("html").get_attribute("lang") == language
+    assert visitor.violations() == []
+
+
+@pytest.mark.parametrize(("role", "path"), [(role, path) for role, paths in PAGES.items() for path in paths])
+def test_a_page_fits_a_phone(visit: Visit, role: str | None, path: str) -> None:
+    visitor = visit(*PHONE)
+    visitor.may_fail = path == "/nowhere"
+    if role:
+        visitor.sign_in(role)
+    visitor.open(path)
+    assert not visitor.is_too_wide()
+
+
+def test_no_page_is_forgotten(site: Site) -> None:
+    app: Flask = site.app
+    adapter = app.url_map.bind("127.0.0.1")
+    seen = {endpoint_of(adapter, path) for paths in PAGES.values() for path in paths}
+    pages = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.endpoint.startswith("api.")
+    }
+    assert pages - NO_PAGES <= seen
+
+
+def endpoint_of(adapter: Any, path: str) -> str | None:
+    if path == "/nowhere":
+        return None
+    return str(adapter.match(path.partition("?")[0])[0])
