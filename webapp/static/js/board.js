@@ -100,10 +100,12 @@ function watchHold() {
     pointed = event.pointerType === "mouse";
     settle();
   });
-  list.addEventListener("pointerleave", () => {
-    pointed = false;
-    settle();
-  });
+  for (const place of [list, pending]) {
+    place.addEventListener("pointerleave", ({ relatedTarget: to }) => {
+      pointed = pointed && (to === pending || list.contains(to)); // the way from the list to its chip
+      settle();
+    });
+  }
   list.addEventListener("focusin", settle);
   list.addEventListener("focusout", () => setTimeout(settle));
   pending.addEventListener("click", () => waiting && show(waiting));

@@ -1,0 +1,243 @@
+"""The site under load: ``python -m benchmarks.site [--patients N] [--pollers N] [--seconds S] [--writes N]``.
+
+Fills `blood-pressure-latest` of an Elasticsearch of its own with many patients, some of them alerting and with a
+history, starts the site as users do, and lets many screens poll the board as `live.js` does, while one program asks the
+API's lists. Prints the 50th and 95th percentile of what each waited, and the share of polls that got "not modified".
+With ``--writes`` that many patients a second get a newer prediction meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+
+import msgspec
+
+from conf.errors import run_main
+from conf.settings import PREFIX, Settings
+from embedded.ports import free_port
+from embedded.services import Options, start, stop
+from jobs.indices import LATEST, put_templates
+from jobs.sinks import Operation, connect, write
+from tests.ward import Patient, fill, prediction, reading
+from webapp import create_app
+from webapp.security import sessions
+from webapp.services import EXTENSION
+from webapp.store import users
+
+BATCH = 20_000
+ALERTING = ((250, 0.6, 0.95), (250, 0.4, 0.6), (150, 0.2, 0.4))  # patients, lowest and highest 6 h risk
+SILENT_EVERY = 10  # of the alerting patients, one in so many has been silent for an hour
+POLL_S, JITTER_S = 5.0, 1.0
+API_PATHS = ("/api/v1/patients?limit=100", "/api/v1/patients?level=CRITICAL&limit=100", "/api/v1/predictions?limit=100")
+API_PAUSE_S = 1.0
+START_S = 30
+COOKIE = "bp"
+NO_PASSWORD = "-"  # noqa: S105 - nobody signs in
+
+
+def main() -> int:
+    """Parse the command line and measure; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.site", description=__doc__)
+    parser.add_argument("--patients", type=int, default=1_000_000)
+    parser.add_argument("--pollers", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--writes", type=int, default=0, help="newer predictions a second meanwhile, default none")
+    parser.add_argument("--heap", default="1g", help="of Elasticsearch, default 1g")
+    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
+    options = parser.parse_args()
+    return run_main(lambda: measure(options), verbose=options.verbose)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Fill, serve, poll, print."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        own = Options(Path(folder), elasticsearch_port=0, only="elasticsearch", elasticsearch_heap=options.heap)
+        try:
+            settings = site_settings(Path(folder), str(start(own).elasticsearch_url))
+            began = time.perf_counter()
+            fill_latest(settings, options.patients)
+            print(f"{options.patients} patients filled in {time.perf_counter() - began:.0f} s", flush=True)
+            with serving(settings):
+                poll(settings, options)
+        finally:
+            stop(Path(folder), clean=True)
+
+
+def site_settings(folder: Path, elasticsearch_url: str) -> Settings:
+    """Settings of a site of its own."""
+    return Settings(
+        local_dir=folder,
+        elasticsearch_url=elasticsearch_url,
+        web_port=free_port(),
+        secret_key="k" * 48,
+        password_pepper="p" * 48,
+    )
+
+
+def fill_latest(settings: Settings, patients: int) -> None:
+    """Alerting patients with a history of a day, and all the others with their newest prediction only."""
+    client, now = connect(settings), datetime.now(UTC)
+    put_templates(client)
+    fill(client, list(alerting_patients()), now)
+    for first in range(0, patients, BATCH):
+        write(client, [quiet_patient(number, now) for number in range(first, min(patients, first + BATCH))])
+    client.indices.forcemerge(index=LATEST, max_num_segments=5)
+    client.indices.refresh(index=LATEST)
+
+
+def alerting_patients() -> Iterator[Patient]:
+    """Patients whom the board lists."""
+    chance = random.Random(1)  # noqa: S311
+    for count, low, high in ALERTING:
+        for number in range(count):
+            silent = timedelta(hours=1) if number % SILENT_EVERY == 0 else timedelta(minutes=1)
+            yield Patient(f"A-{low}-{number}", 130 + chance.randrange(60), chance.uniform(low, high), silent=silent)
+
+
+def quiet_patient(number: int, now: datetime) -> Operation:
+    """The newest prediction of a patient at low risk."""
+    chance = random.Random(number)  # noqa: S311
+    at = now - timedelta(seconds=chance.randrange(900))
+    document = prediction(reading(f"Q-{number}", at, 100 + chance.randrange(60), 70), chance.random() * 0.19)
+    return Operation("index", LATEST, document["patient_id"], msgspec.json.encode(document))
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[None]:
+    """The site in processes of its own, as ``python -m webapp`` starts it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    for name in ("local_dir", "elasticsearch_url", "web_port"):
+        environment[PREFIX + name.upper()] = str(getattr(settings, name))
+    for name in ("secret_key", "password_pepper"):
+        environment[PREFIX + name.upper()] = getattr(settings, name).get_secret_value()
+    with subprocess.Popen([sys.executable, "-m", "webapp"], env=environment, stderr=subprocess.DEVNULL) as site:
+        try:
+            wait_until_up(settings.web_port)
+            yield
+        finally:
+            site.terminate()
+
+
+def wait_until_up(port: int) -> None:
+    """Ask until the site answers."""
+    for _ in range(START_S * 10):
+        try:
+            ask(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "/healthz", {})
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError("the site did not start")
+
+
+def poll(settings: Settings, options: argparse.Namespace) -> None:
+    """Let the screens and the program ask, and print what they waited."""
+    end = time.monotonic() + options.seconds
+    waits: dict[str, list[float]] = defaultdict(list)
+    statuses: Counter[tuple[str, int]] = Counter()
+    own, *cookies = sign_in(settings, options.pollers + 1)
+    asking = [
+        threading.Thread(target=screen, args=(settings.web_port, cookie, end, waits["board"], statuses))
+        for cookie in cookies
+    ]
+    asking.append(threading.Thread(target=program, args=(settings.web_port, own, end, waits, statuses)))
+    if options.writes:
+        asking.append(threading.Thread(target=keep_writing, args=(settings, options.writes, end)))
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
+    report(waits, statuses)
+
+
+def sign_in(settings: Settings, count: int) -> list[str]:
+    """Cookies of as many sessions, each of a user of its own."""
+    store = create_app(settings).extensions[EXTENSION].store
+    now, cookies = datetime.now(UTC), []
+    for number in range(count):
+        name = f"screen-{number}"
+        users.add(
+            store, name=name, role="clinician", now=now, language="fr", password=NO_PASSWORD, secret_expires_at=None
+        )
+        user = users.find(store, name)
+        assert user  # noqa: S101 - just added
+        cookies.append(sessions.begin(store, user, ip="127.0.0.1", agent="benchmark", now=now))
+    return cookies
+
+
+def screen(port: int, cookie: str, end: float, waits: list[float], statuses: Counter[tuple[str, int]]) -> None:
+    """One screen that polls the board."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"Cookie": f"{COOKIE}={cookie}", "Accept-Encoding": "gzip", "Sec-Fetch-Site": "same-origin"}
+    time.sleep(random.uniform(0, POLL_S))  # noqa: S311 - screens are not switched on at once
+    while time.monotonic() < end:
+        status, wait_s, tag = ask(connection, "/board/rows", headers)
+        waits.append(wait_s)
+        statuses["board", status] += 1
+        if tag:
+            headers["If-None-Match"] = tag
+        time.sleep(POLL_S + random.uniform(0, JITTER_S))  # noqa: S311
+
+
+def program(
+    port: int, cookie: str, end: float, waits: dict[str, list[float]], statuses: Counter[tuple[str, int]]
+) -> None:
+    """A program that asks the API's lists in turn."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"Cookie": f"{COOKIE}={cookie}", "Sec-Fetch-Site": "same-origin"}
+    number = 0
+    while time.monotonic() < end:
+        path = API_PATHS[number % len(API_PATHS)]
+        status, wait_s, _ = ask(connection, path, headers)
+        waits[path].append(wait_s)
+        statuses[path, status] += 1
+        number += 1
+        time.sleep(API_PAUSE_S)
+
+
+def ask(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> tuple[int, float, str | None]:
+    """Status, seconds until the whole answer was there, and its entity tag."""
+    began = time.perf_counter()
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    response.read()
+    return response.status, time.perf_counter() - began, response.headers.get("ETag")
+
+
+def keep_writing(settings: Settings, per_second: int, end: float) -> None:
+    """Newer predictions of quiet patients, evenly."""
+    client, number = connect(settings), 0
+    while time.monotonic() < end:
+        began, now = time.monotonic(), datetime.now(UTC)
+        write(client, [quiet_patient(number + one, now) for one in range(per_second)])
+        number += per_second
+        time.sleep(max(0.0, 1 - (time.monotonic() - began)))
+
+
+def report(waits: dict[str, list[float]], statuses: Counter[tuple[str, int]]) -> None:
+    """Print one line for each thing that was asked."""
+    for name, seconds in waits.items():
+        told = {status: count for (what, status), count in sorted(statuses.items()) if what == name}
+        middle, high = quantiles(seconds, n=20)[9], quantiles(seconds, n=20)[18]
+        unchanged = told.get(304, 0) / max(1, len(seconds))
+        print(
+            f"{name}: {len(seconds)} answers, p50 {middle * 1000:.0f} ms, p95 {high * 1000:.0f} ms, "
+            f"largest {max(seconds) * 1000:.0f} ms, not modified {unchanged:.0%}, statuses {told}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
