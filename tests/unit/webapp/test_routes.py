@@ -44,6 +44,7 @@ ROUTES = {
     "GET /patients/<patient:patient_id>/live": READERS,
     "GET /patients/<patient:patient_id>/data.csv": "clinician",
     "GET /patients/<patient:patient_id>/rapport": "clinician",
+    "POST /patients/<patient:patient_id>/feedback": "clinician",
     "GET /predictions": READERS,
     "GET /stats": PEOPLE,
     "GET /aide": "viewer clinician admin kiosk",
