@@ -45,6 +45,7 @@ POLL_S, JITTER_S = 5.0, 1.0
 API_PATHS = ("/api/v1/patients?limit=100", "/api/v1/patients?level=CRITICAL&limit=100", "/api/v1/predictions?limit=100")
 API_PAUSE_S = 1.0
 START_S = 30
+WARM_UP = 25
 COOKIE = "bp"
 NO_PASSWORD = "-"  # noqa: S105 - nobody signs in
 
@@ -145,10 +146,11 @@ def wait_until_up(port: int) -> None:
 
 def poll(settings: Settings, options: argparse.Namespace) -> None:
     """Let the screens and the program ask, and print what they waited."""
+    own, *cookies = sign_in(settings, options.pollers + 1)
+    warm_up(settings.web_port, own)
     end = time.monotonic() + options.seconds
     waits: dict[str, list[float]] = defaultdict(list)
     statuses: Counter[tuple[str, int]] = Counter()
-    own, *cookies = sign_in(settings, options.pollers + 1)
     asking = [
         threading.Thread(target=screen, args=(settings.web_port, cookie, end, waits["board"], statuses))
         for cookie in cookies
@@ -161,6 +163,17 @@ def poll(settings: Settings, options: argparse.Namespace) -> None:
     for one in asking:
         one.join()
     report(waits, statuses)
+
+
+def warm_up(port: int, cookie: str) -> None:
+    """Ask until both processes of the site have read the histories of the patients on the board; print the first."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    waits = []
+    for _ in range(WARM_UP):
+        connection.close()
+        waits.append(ask(connection, "/board/rows", {"Cookie": f"{COOKIE}={cookie}"})[1])
+        time.sleep(API_PAUSE_S)
+    print(f"while warming up: first answer after {waits[0]:.1f} s, largest {max(waits):.1f} s", flush=True)
 
 
 def sign_in(settings: Settings, count: int) -> list[str]:
@@ -184,6 +197,7 @@ def screen(port: int, cookie: str, end: float, waits: list[float], statuses: Cou
     headers = {"Cookie": f"{COOKIE}={cookie}", "Accept-Encoding": "gzip", "Sec-Fetch-Site": "same-origin"}
     time.sleep(random.uniform(0, POLL_S))  # noqa: S311 - screens are not switched on at once
     while time.monotonic() < end:
+        connection.close()  # the site has closed it: it keeps idle connections for a shorter time than polls are apart
         status, wait_s, tag = ask(connection, "/board/rows", headers)
         waits.append(wait_s)
         statuses["board", status] += 1

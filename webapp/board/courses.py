@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from webapp import alerts
@@ -22,6 +23,7 @@ from webapp.search.client import Search
 from webapp.trend import trend
 
 MOST_PATIENTS: Final = 2_000
+MOST_AT_ONCE: Final = 100
 RISK_LINE: Final = timedelta(hours=24)
 LINE_WIDTH: Final = 64
 LINE_HEIGHT: Final = 16
@@ -38,6 +40,9 @@ class Course:
     risk_line: str  # an SVG path in a box of `LINE_WIDTH` x `LINE_HEIGHT`
 
 
+UNREAD: Final[tuple[Key, Course]] = ((), Course(Findings([], [], []), None, ""))
+
+
 class Courses:
     """The courses of patients that were asked for lately."""
 
@@ -48,25 +53,30 @@ class Courses:
         self._lock = threading.Lock()
 
     def read(self, search: Search, rows: Mapping[str, tuple[Document | None, Document | None]], now: datetime) -> None:
-        """Make sure that the course of each patient is known; `rows`: newest prediction and unscored reading by id."""
+        """Read the courses that are missing or old; `rows`: newest prediction and unscored reading by id.
+
+        At most `MOST_AT_ONCE` of them, the first ones first, so that no screen waits long after a start of the site;
+        the next call reads the next ones.
+        """
         since = history_since(now)
         with self._lock:
-            changed = {id_ for id_, row in rows.items() if not self._is_known(id_, _key(since, *row))}
+            missing = (id_ for id_, row in rows.items() if not self._is_known(id_, _key(since, *row)))
+            changed = list(islice(missing, MOST_AT_ONCE))
         scored = {id_ for id_ in changed if rows[id_][0] is not None}
         histories = predictions.histories(search, scored, since) if scored else {}
-        for id_ in sorted(changed):
+        for id_ in changed:
             history, reading = histories.get(id_, []), rows[id_][1]
             self._keep(self._courses, id_, (_key(since, *rows[id_]), self._course(history, reading)))
 
     def course(self, patient_id: str) -> Course:
-        """The course of a patient that was just read."""
+        """The course of a patient, empty as long as it is not read."""
         with self._lock:
-            return self._courses[patient_id][1]
+            return self._courses.get(patient_id, UNREAD)[1]
 
     def episodes(self, patient_id: str, events: Sequence[Document], now: datetime) -> list[Episode]:
-        """All episodes of a patient that was just read, by kind, as they stand now."""
+        """All episodes of a patient by kind, as they stand now; none as long as the course is not read."""
         with self._lock:
-            key, course = self._courses[patient_id]
+            key, course = self._courses.get(patient_id, UNREAD)
             known = self._folded.get(patient_id)
         worst = course.findings.worst
         is_silent = bool(worst) and now - worst[-1].at > stale_after(self._interval)

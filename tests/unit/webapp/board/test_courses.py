@@ -10,7 +10,7 @@ from jobs.indices import LATEST, PREDICTIONS
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.ward import INTERVAL, Patient, history, prediction, reading
 from webapp.alerts import Kind
-from webapp.board.courses import Courses, risk_line
+from webapp.board.courses import MOST_AT_ONCE, Courses, risk_line
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -68,3 +68,15 @@ def test_the_risk_line_ends_at_the_right_edge_and_rises_with_the_risk() -> None:
     known = [prediction(reading("p-1", NOW - INTERVAL * back, 150, 90), risk) for back, risk in ((1, 0.0), (0, 1.0))]
     assert risk_line(known) == "M63.3 16.0L64.0 0.0"
     assert risk_line(known[:1]) == ""
+
+
+def test_after_a_start_courses_are_read_in_portions_the_first_ones_first() -> None:
+    search, courses = FakeSearch(), Courses(INTERVAL)
+    newest = {f"p-{n:03}": prediction(reading(f"p-{n:03}", NOW, 150, 90), 0.5) for n in range(MOST_AT_ONCE + 1)}
+    search.put(PREDICTIONS, *newest.values())
+    rows = {id_: (document, None) for id_, document in newest.items()}
+    last = list(newest)[-1]
+    courses.read(search, rows, NOW)
+    assert [len(courses.episodes(id_, [], NOW)) for id_ in ("p-000", last)] == [1, 0]
+    courses.read(search, rows, NOW)
+    assert len(courses.episodes(last, [], NOW)) == 1
