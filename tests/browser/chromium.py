@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,9 +26,13 @@ NONE = "no Chromium on this machine; install the package chromium, or run: .venv
 
 
 def find_chromium() -> str | None:
-    """The path of an executable."""
-    own = next(filter(None, map(shutil.which, NAMES)), None)
-    return own or _of_playwright()
+    """The path of an executable that starts."""
+    paths = (*map(shutil.which, NAMES), _of_playwright())
+    return next((path for path in paths if path and _starts(path)), None)
+
+
+def _starts(path: str) -> bool:
+    return subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0
 
 
 def _of_playwright() -> str | None:

@@ -26,8 +26,10 @@ from tests.factories import observation, payload
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
 
 INTERVAL = timedelta(minutes=15)
-HISTORY = timedelta(hours=48)
-PATIENTS = 30
+HISTORY = timedelta(hours=30)
+PATIENTS = 24
+BATCH = 160  # messages of a micro-batch, so that predictions are spread over the history
+EVEN_AT = 166.0  # mmHg
 SEED = 4
 BEHIND = timedelta(minutes=13)  # how much of the simulation is left to be sent while somebody looks at the board
 SECOND_US = 1_000_000
@@ -40,7 +42,7 @@ class Course:
     id: str
     begin: tuple[int, int]
     end: tuple[int, int]
-    readings: int = 60
+    readings: int = 80
     silent: timedelta = timedelta(minutes=1)
 
     def messages(self, now: datetime) -> Iterator[tuple[str, bytes]]:
@@ -76,9 +78,9 @@ class Hospital:
     """The pipeline with its patients; `simulate` and `measure` send, and return once the stream has written."""
 
     def __init__(self, services: Addresses, spark: SparkSession, folder: Path) -> None:
-        self.settings = build_settings(services, folder, min_readings=10)
+        self.settings = build_settings(services, folder, min_readings=10, max_offsets_per_trigger=BATCH)
         self.pipeline = Pipeline(self.settings, spark)
-        publish_model(self.settings.model_dir, files={"drift.json": _drift_reference()})
+        publish_model(self.settings.model_dir, even_at=EVEN_AT, files={"drift.json": _drift_reference()})
         delete_documents(self.pipeline.client)
 
     @cached_property

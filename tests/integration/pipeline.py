@@ -160,8 +160,13 @@ def environment(settings: Settings) -> dict[str, str]:
     return {f"BP_{name.upper()}": str(value) for name, value in values.items()}
 
 
-def publish_model(model_dir: Path, seed: int = 0, created_at: Any = RECENTLY, **more: Any) -> str:
-    """Publish a small model that is trained on noise but rises with the higher of the two newest systolic pressures."""
+def publish_model(
+    model_dir: Path, seed: int = 0, created_at: Any = RECENTLY, even_at: float = 150.0, **more: Any
+) -> str:
+    """Publish a small model that is trained on noise but rises with the higher of the two newest systolic pressures.
+
+    `even_at` (mmHg) is where a crisis becomes as likely as not, less one for each hour of the horizon.
+    """
     random = np.random.default_rng(seed)
     features = random.normal(130, 20, (2_000, len(FEATURE_NAMES))).astype(np.float32)
     features[random.random(features.shape) < 0.2] = np.nan
@@ -169,7 +174,9 @@ def publish_model(model_dir: Path, seed: int = 0, created_at: Any = RECENTLY, **
     highest = np.nan_to_num(np.fmax(*two_newest.T), nan=130.0)
     boosters = {}
     for horizon_h in HORIZONS_H:
-        label = (random.random(len(highest)) < 1 / (1 + np.exp(-(highest - 150 + horizon_h) / 8))).astype(np.float32)
+        label = (random.random(len(highest)) < 1 / (1 + np.exp(-(highest - even_at + horizon_h) / 8))).astype(
+            np.float32
+        )
         parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "seed": seed}
         boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, label), num_boost_round=20)
     version = save_bundle(

@@ -33,6 +33,8 @@ def check_request() -> Any:
     g.request_id = uuid.uuid4().hex
     _refuse_open_transport(services())
     view = current_app.view_functions.get(request.endpoint or "")
+    if view is None and wants_page():
+        g.principal = _find_principal(services(), poll=True)  # the page that says so speaks the user's language
     if view is None or _is_preflight():
         return None  # no such page, or the question which methods there are
     if request.endpoint == "static":
