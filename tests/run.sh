@@ -5,6 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 finish() {
     local code=$?
+    if [[ -n "$note" ]]; then echo "NOTE: $note"; fi
     if [[ $code == 0 ]]; then echo "ALL PASSED in $SECONDS s"; else echo "FAILED: $step (after $SECONDS s)"; fi
 }
 trap finish EXIT
@@ -16,11 +17,26 @@ run() { # TITLE COMMAND...
     "$@"
 }
 
+has_chromium() { .venv/bin/python -m tests.browser.chromium; }
+
+# Brings a Chromium where there is none; without one the browser tests are skipped, and the end says so.
+prepare_chromium() {
+    if has_chromium; then return; fi
+    if [[ "${CI:-false}" == true && "$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then
+        { apt-get update && apt-get install -y chromium; } || echo "apt-get could not install chromium"
+    fi
+    if has_chromium; then return; fi
+    .venv/bin/playwright install chromium || echo "playwright could not install its chromium"
+    has_chromium || note="The browser tests did not run: $(has_chromium || true)"
+}
+
+note=""
 step="start"
 run "preparation" ./spark-submit.sh setup --dev
 run "ruff check" .venv/bin/ruff check .
 run "ruff format" .venv/bin/ruff format --check .
 run "mypy" .venv/bin/mypy
 run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run
-if [[ $# == 0 ]]; then set -- tests/unit tests/integration; fi # in this order: the quick ones first
+run "chromium" prepare_chromium
+if [[ $# == 0 ]]; then set -- tests/unit tests/integration tests/browser; fi # in this order: the quick ones first
 run "tests" .venv/bin/pytest "$@"
