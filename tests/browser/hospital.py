@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ from tests.integration.pipeline import Pipeline, build_settings, delete_document
 INTERVAL = timedelta(minutes=15)
 HISTORY = timedelta(hours=30)
 PATIENTS = 24
-BATCH = 160  # messages of a micro-batch, so that predictions are spread over the history
+SCREENSHOTS = os.environ.get("BP_TEST_SCREENSHOTS") == "1"
+BATCH = 60 if SCREENSHOTS else 480  # messages of a micro-batch: the smaller, the more predictions of the past
 EVEN_AT = 166.0  # mmHg
 SEED = 4
 BEHIND = timedelta(minutes=13)  # how much of the simulation is left to be sent while somebody looks at the board

@@ -174,9 +174,8 @@ def publish_model(
     highest = np.nan_to_num(np.fmax(*two_newest.T), nan=130.0)
     boosters = {}
     for horizon_h in HORIZONS_H:
-        label = (random.random(len(highest)) < 1 / (1 + np.exp(-(highest - even_at + horizon_h) / 8))).astype(
-            np.float32
-        )
+        risk = 1 / (1 + np.exp(-(highest - even_at + horizon_h) / 8))
+        label = (random.random(len(highest)) < risk).astype(np.float32)
         parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "seed": seed}
         boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, label), num_boost_round=20)
     version = save_bundle(
