@@ -1,10 +1,12 @@
 """Answers shared by all who ask for the same within a moment: one works, the others wait for it or take the last one.
 
-Per process. A failure is not kept: everybody who waited for it asks again for himself.
+Per process. A failure is not kept: everybody who waited for it asks again for himself. With a grace nobody waits as
+long as there are enough who ask: the last value is renewed in the background.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -13,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 MOST_KEYS: Final = 64
 
@@ -33,16 +36,22 @@ class Shared(Generic[T]):
         self._guard = threading.Lock()
 
     def get(self, key: Hashable, now: datetime, load: Callable[[], T]) -> T:
-        """The value of `key`, at most `lifetime` (and `grace`) old."""
+        """The value of `key`, at most `lifetime` (and `grace`) old; with a grace, `load` may run in another thread."""
         known, lock = self._known(key), self._lock(key)
         if known and now - known.loaded_at < self._lifetime:
             return known.value
-        may_wait = known is None or now - known.loaded_at >= self._lifetime + self._grace
-        if not lock.acquire(blocking=may_wait):
-            assert known is not None  # noqa: S101 - for the type checker: without a value one waits
+        if known and now - known.loaded_at < self._lifetime + self._grace:
+            if lock.acquire(blocking=False):
+                threading.Thread(target=self._renew_behind, args=(key, now, load, lock), daemon=True).start()
             return known.value
-        try:
+        with lock:
             return self._renew(key, now, load)
+
+    def _renew_behind(self, key: Hashable, now: datetime, load: Callable[[], T], lock: threading.Lock) -> None:
+        try:
+            self._renew(key, now, load)
+        except Exception as error:  # whoever asks after the grace meets it himself
+            log.warning("a shared value could not be renewed: %s", error)
         finally:
             lock.release()
 

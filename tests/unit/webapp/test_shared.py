@@ -58,22 +58,34 @@ def test_many_at_once_load_once() -> None:
     assert source.asked == 1
 
 
-def test_in_grace_the_others_take_the_last_value_while_one_renews() -> None:
+def test_in_grace_nobody_waits_and_one_renews_in_the_background() -> None:
     shared = Shared[str](SECOND, SECOND)
     shared.get("a", START, lambda: "old")
-    is_loading, may_end = threading.Event(), threading.Event()
+    is_loading, may_end, asked = threading.Event(), threading.Event(), []
 
     def load() -> str:
+        asked.append(1)
         is_loading.set()
         may_end.wait(5)
         return "new"
 
-    with ThreadPoolExecutor(1) as pool:
-        renewed = pool.submit(shared.get, "a", START + SECOND, load)
-        assert is_loading.wait(5)
-        assert shared.get("a", START + SECOND, lambda: "never") == "old"
-        may_end.set()
-        assert renewed.result(5) == "new"
+    assert [shared.get("a", START + SECOND, load) for _ in range(3)] == ["old", "old", "old"]
+    assert is_loading.wait(5)
+    may_end.set()
+    assert shared.get("a", START + 3 * SECOND, lambda: "newer") == "newer"  # after the grace one waits for the lock
+    assert len(asked) == 1
+
+
+def test_a_failure_in_the_background_is_met_by_who_asks_after_the_grace() -> None:
+    shared = Shared[str](SECOND, SECOND)
+    shared.get("a", START, lambda: "old")
+
+    def fail() -> str:
+        raise OSError("away")
+
+    assert shared.get("a", START + SECOND, fail) == "old"
+    with pytest.raises(OSError, match="away"):
+        shared.get("a", START + 2 * SECOND, fail)
 
 
 def test_only_so_many_values_are_kept() -> None:
