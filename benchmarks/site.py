@@ -30,7 +30,7 @@ from conf.errors import run_main
 from conf.settings import PREFIX, Settings
 from embedded.ports import free_port
 from embedded.services import Options, start, stop
-from jobs.indices import LATEST, put_templates
+from jobs.indices import LATEST
 from jobs.sinks import Operation, connect, write
 from tests.ward import Patient, fill, prediction, reading
 from webapp import create_app
@@ -38,6 +38,7 @@ from webapp.security import sessions
 from webapp.services import EXTENSION
 from webapp.store import users
 
+HEAP = "1g"
 BATCH = 20_000
 ALERTING = ((250, 0.6, 0.95), (250, 0.4, 0.6), (150, 0.2, 0.4))  # patients, lowest and highest 6 h risk
 SILENT_EVERY = 10  # of the alerting patients, one in so many has been silent for an hour
@@ -57,7 +58,6 @@ def main() -> int:
     parser.add_argument("--pollers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--writes", type=int, default=0, help="newer predictions a second meanwhile, default none")
-    parser.add_argument("--heap", default="1g", help="of Elasticsearch, default 1g")
     parser.add_argument("--verbose", action="store_true", help="show traces of errors")
     options = parser.parse_args()
     return run_main(lambda: measure(options), verbose=options.verbose)
@@ -66,7 +66,7 @@ def main() -> int:
 def measure(options: argparse.Namespace) -> None:
     """Fill, serve, poll, print."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        own = Options(Path(folder), elasticsearch_port=0, only="elasticsearch", elasticsearch_heap=options.heap)
+        own = Options(Path(folder), elasticsearch_port=0, only="elasticsearch", elasticsearch_heap=HEAP)
         try:
             settings = site_settings(Path(folder), str(start(own).elasticsearch_url))
             began = time.perf_counter()
@@ -78,25 +78,18 @@ def measure(options: argparse.Namespace) -> None:
             stop(Path(folder), clean=True)
 
 
-def site_settings(folder: Path, elasticsearch_url: str) -> Settings:
+def site_settings(folder: Path, url: str) -> Settings:
     """Settings of a site of its own."""
-    return Settings(
-        local_dir=folder,
-        elasticsearch_url=elasticsearch_url,
-        web_port=free_port(),
-        secret_key="k" * 48,
-        password_pepper="p" * 48,
-    )
+    secrets = {"secret_key": "k" * 48, "password_pepper": "p" * 48}
+    return Settings(local_dir=folder, elasticsearch_url=url, web_port=free_port(), **secrets)
 
 
 def fill_latest(settings: Settings, patients: int) -> None:
     """Alerting patients with a history of a day, and all the others with their newest prediction only."""
     client, now = connect(settings), datetime.now(UTC)
-    put_templates(client)
     fill(client, list(alerting_patients()), now)
     for first in range(0, patients, BATCH):
         write(client, [quiet_patient(number, now) for number in range(first, min(patients, first + BATCH))])
-    client.indices.forcemerge(index=LATEST, max_num_segments=5)
     client.indices.refresh(index=LATEST)
 
 
