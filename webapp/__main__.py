@@ -22,6 +22,7 @@ WORKERS: Final = 2
 THREADS: Final = 8
 TIMEOUT_S: Final = 30
 STOPPING_S: Final = 5
+KEEP_ALIVE_S: Final = 15  # longer than the pause between two polls, which then share a connection
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -52,6 +53,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "threads": THREADS,
         "timeout": TIMEOUT_S,
         "graceful_timeout": STOPPING_S,
+        "keepalive": KEEP_ALIVE_S,
         "limit_request_line": 4094,
         "forwarded_allow_ips": "",  # ProxyFix alone believes forwarded headers, of the set number of proxies
         "worker_exit": _end_worker,

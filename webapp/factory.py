@@ -93,6 +93,7 @@ def _allow_origins(app: Flask, origins: list[str]) -> None:
         resources={r"/api/*": {"origins": origins}},
         methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["ETag", "Link", "Retry-After"],
         supports_credentials=False,
     )
 

@@ -14,6 +14,7 @@ from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, Browser, Site, make_site
 from tests.ward import Patient, history, prediction, reading
+from webapp.patients.urls import spell
 from webapp.search.alert_events import ALERT_EVENTS
 
 ANSWER = {"patient_id": "p-high", "reason": "called", "note": "back at 3", "pause": "30"}
@@ -219,8 +220,8 @@ def test_the_form_works_without_scripts(ward: Ward) -> None:
 
 
 def test_ids_are_written_so_that_no_browser_reads_them_as_markup(tmp_path: Path) -> None:
-    search = FakeSearch()
-    search.put(LATEST, prediction(reading('"><script>', NOON, 150, 90), 0.5))
+    search, hostile = FakeSearch(), '"><script>'
+    search.put(LATEST, prediction(reading(hostile, NOON, 150, 90), 0.5))
     html = text(make_site(tmp_path, search).signed_in(), "/")
-    assert '"><script>' not in html
-    assert "%22%3E%3Cscript%3E" in html
+    assert hostile not in html
+    assert f'href="/patients/{spell(hostile)}"' in html
