@@ -38,5 +38,8 @@ run "ruff format" .venv/bin/ruff format --check .
 run "mypy" .venv/bin/mypy
 run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run
 run "chromium" prepare_chromium
-if [[ $# == 0 ]]; then set -- tests/unit tests/integration tests/browser; fi # in this order: the quick ones first
+if [[ $# == 0 ]]; then # the quick ones first, side by side; what needs services runs one after the other
+    run "unit tests" .venv/bin/pytest --numprocesses auto tests/unit
+    set -- tests/integration tests/browser
+fi
 run "tests" .venv/bin/pytest "$@"
