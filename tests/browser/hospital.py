@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ BATCH = 60 if SCREENSHOTS else 480  # messages of a micro-batch: the smaller, th
 EVEN_AT = 166.0  # mmHg
 SEED = 4
 BEHIND = timedelta(minutes=13)  # how much of the simulation is left to be sent while somebody looks at the board
+SLICE = timedelta(hours=1)
 SECOND_US = 1_000_000
 
 
@@ -47,8 +49,8 @@ class Course:
     readings: int = 80
     silent: timedelta = timedelta(minutes=1)
 
-    def messages(self, now: datetime) -> Iterator[tuple[str, bytes]]:
-        """The readings as (key, message) in order of time."""
+    def messages(self, now: datetime) -> Iterator[tuple[datetime, str, bytes]]:
+        """The readings as (time, key, message)."""
         newest = (now - self.silent).replace(microsecond=0)
         for number in range(self.readings):
             share = number / max(1, self.readings - 1)
@@ -56,7 +58,7 @@ class Course:
                 round(begin + share * (end - begin)) for begin, end in zip(self.begin, self.end, strict=True)
             )
             at = newest - (self.readings - 1 - number) * INTERVAL
-            yield self.id, message(self.id, at, systolic, diastolic)
+            yield at, self.id, message(self.id, at, systolic, diastolic)
 
 
 RISING = Course("P-0412", (138, 84), (176, 101))
@@ -91,13 +93,22 @@ class Hospital:
         return datetime.now(UTC)
 
     def open(self) -> None:
-        """Send the histories of all patients and let the monitor judge the model."""
-        self.pipeline.send_all(one for course in COURSES for one in course.messages(self.opened_at))
-        self.simulate(until=self.opened_at - BEHIND)
+        """Send the histories of all patients, hour by hour, and let the monitor judge the model."""
+        courses = sorted(one for course in COURSES for one in course.messages(self.opened_at))
+        ends = [self.opened_at - BEHIND - hours * SLICE for hours in reversed(range(HISTORY // SLICE))]
+        for begin, end in pairwise([datetime.min.replace(tzinfo=UTC), *ends, self.opened_at]):
+            self.pipeline.send_all((key, sent) for at, key, sent in courses if begin < at <= end)
+            if end != self.opened_at:
+                self._produce(end)
+        self.pipeline.drain()
         monitor(self.pipeline.spark, self.settings, days=3, now=self.opened_at)
 
     def simulate(self, until: datetime) -> None:
         """Let the producer send the readings up to then; it goes on where it ended before."""
+        self._produce(until)
+        self.pipeline.drain()
+
+    def _produce(self, until: datetime) -> None:
         now_us = round(until.timestamp() * SECOND_US)
         interval_us, history_us = (round(span.total_seconds() * SECOND_US) for span in (INTERVAL, HISTORY))
         identity = Identity(
@@ -107,7 +118,6 @@ class Hospital:
         run = Run(options, Sender(self.settings), self.settings.local_dir, lambda: now_us, threading.Event())
         run.loop()
         run.finish()
-        self.pipeline.drain()
 
     def measure(self, patient_id: str, systolic: int, diastolic: int) -> None:
         """One more reading, taken now."""

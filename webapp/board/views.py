@@ -112,6 +112,7 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
         "ward": ward,
         "view": view,
         "now": now,
+        "zone": services().settings.time_zone,
         "tiles": [row for row in ward.rows if row.urgency is not Urgency.LOW][:TILES],
         "minutes": lambda at: int((now - at).total_seconds() // 60),
         "short": short_id,

@@ -13,6 +13,7 @@ const pending = document.getElementById("pending");
 const filter = document.getElementById("board-filter");
 const title = document.title;
 const words = live.dataset;
+const timeOfDay = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium", timeZone: words.zone, hourCycle: "h23" });
 
 let newestAt = Date.parse(live.dataset.newest);
 let serverAhead = Date.parse(live.dataset.now) - Date.now();
@@ -164,7 +165,7 @@ function takeAnswer(headers) {
 
 function tick() {
   const now = Date.now() + serverAhead;
-  document.getElementById("live-clock").textContent = new Date(now).toLocaleTimeString(document.documentElement.lang);
+  document.getElementById("live-clock").textContent = timeOfDay.format(now);
   const age = document.getElementById("live-age");
   age.textContent = newestAt ? words.ago.replace("{age}", span(now - newestAt, words)) : words.none;
   const banner = document.getElementById("no-news");
