@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import ViewportSize
 
 from tests.browser.conftest import Visit
 from tests.browser.hospital import RISING, SILENT, WAITING
@@ -14,7 +15,7 @@ from tests.browser.site import Site
 pytestmark = pytest.mark.integration
 
 LANGUAGES = ("fr", "en")
-PHONE = (360, 740)
+PHONE: ViewportSize = {"width": 360, "height": 740}
 PATIENT = f"/patients/{RISING.id}"
 PAGES: dict[str | None, tuple[str, ...]] = {
     None: ("/login",),
@@ -53,7 +54,9 @@ def address(role: str | None, path: str, language: str) -> str:
 
 
 @pytest.mark.parametrize(("role", "path", "language"), CASES)
-def test_a_page_is_accessible_and_keeps_to_the_site(visit: Visit, role: str | None, path: str, language: str) -> None:
+def test_a_page_is_accessible_fits_a_phone_and_keeps_to_the_site(
+    visit: Visit, role: str | None, path: str, language: str
+) -> None:
     visitor = visit()
     visitor.may_fail = path == "/nowhere"
     if role:
@@ -61,15 +64,7 @@ def test_a_page_is_accessible_and_keeps_to_the_site(visit: Visit, role: str | No
     page = visitor.open(address(role, path, language))
     assert page.locator("html").get_attribute("lang") == language
     assert visitor.violations() == []
-
-
-@pytest.mark.parametrize(("role", "path"), [(role, path) for role, paths in PAGES.items() for path in paths])
-def test_a_page_fits_a_phone(visit: Visit, role: str | None, path: str) -> None:
-    visitor = visit(*PHONE)
-    visitor.may_fail = path == "/nowhere"
-    if role:
-        visitor.sign_in(role)
-    visitor.open(path)
+    page.set_viewport_size(PHONE)
     assert not visitor.is_too_wide()
 
 
