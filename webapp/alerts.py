@@ -58,10 +58,15 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One evaluation of an alert's condition; `rank` is that of the level, 0 where the condition is not met."""
+    """One evaluation of an alert's condition; `rank` is that of the level, 0 where the condition is not met.
+
+    `window` is how far back the readings go that it rests on, `largest_gap` the longest pause between two of them.
+    """
 
     at: datetime
     rank: int
+    window: timedelta = timedelta(0)
+    largest_gap: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +223,22 @@ def action_time(episode: Episode) -> timedelta | None:
 
 
 def silences(findings: Sequence[Finding], stale_after: timedelta, now: datetime) -> list[Finding]:
-    """Findings of lost data: met when nothing follows a high or critical finding in time, not met by each finding."""
+    """Findings of lost data: met when nothing follows a high or critical finding in time, not met by each finding.
+
+    What follows are readings, not predictions: many readings that arrive at once are scored only once.
+    """
     found: list[Finding] = []
-    ends = [*(later.at for later in findings[1:]), now]
+    ends = [*(_watched_since(later, stale_after) for later in findings[1:]), now]
     for finding, next_at in zip(findings, ends, strict=False):  # without findings there is one end too many
         found.append(Finding(finding.at, 0))
         if finding.rank >= CRITICAL_RANK - 1 and next_at - finding.at > stale_after:
             found.append(Finding(finding.at + stale_after, 1))
     return found
+
+
+def _watched_since(finding: Finding, stale_after: timedelta) -> datetime:
+    """From when on the readings behind a finding are known to follow each other in time."""
+    return finding.at - finding.window if finding.largest_gap <= stale_after else finding.at
 
 
 def alert_id(patient_id: str, kind: Kind, started_at: datetime) -> str:

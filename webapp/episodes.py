@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
@@ -61,10 +61,19 @@ class Findings(NamedTuple):
 
 def find(history: Sequence[Document], newest_reading: Document | None = None) -> Findings:
     """Findings of predictions (oldest first), and of a reading after them that is not scored yet."""
-    predicted = [Finding(known_at(one), level_rank(one["alert_level"])) for one in history]
+    predicted = [_predicted(one) for one in history]
     measured = _measured(history, newest_reading)
     both = zip_longest(predicted, measured, fillvalue=NOTHING)
-    return Findings(predicted, measured, [Finding(one.at, max(one.rank, other.rank)) for other, one in both])
+    return Findings(
+        predicted, measured, [replace(other, at=one.at, rank=max(one.rank, other.rank)) for other, one in both]
+    )
+
+
+def _predicted(prediction: Document) -> Finding:
+    window, largest_gap = (
+        timedelta(hours=prediction.get(name, 0.0)) for name in ("window_hours", "window_largest_gap_hours")
+    )
+    return Finding(known_at(prediction), level_rank(prediction["alert_level"]), window, largest_gap)
 
 
 def fold_findings(

@@ -33,6 +33,8 @@ HISTORY_FIELDS: Final = [
     "systolic",
     "diastolic",
     "scored_at",
+    "window_hours",
+    "window_largest_gap_hours",
 ]
 OLDEST_FIRST: Final[list[Any]] = [{"@timestamp": "asc"}, {"patient_id": "asc"}]
 NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}, {"patient_id": "asc"}]

@@ -230,6 +230,16 @@ def test_data_that_return_twice_resolve_a_technical_alert() -> None:
     assert only(fold(Kind.TECHNICAL, silences(found, STALE, at(61)), (), at(61))).state is State.RESOLVED
 
 
+def test_readings_that_were_scored_together_are_no_silence_but_a_pause_between_them_is() -> None:
+    window = {"window": timedelta(minutes=90), "largest_gap": timedelta(minutes=15)}
+    together = [Finding(at(0), CRITICAL), Finding(at(90), CRITICAL, **window)]
+    assert fold(Kind.TECHNICAL, silences(together, STALE, at(91)), (), at(91)) == []
+    paused = [together[0], Finding(at(90), CRITICAL, timedelta(minutes=90), timedelta(minutes=60))]
+    assert only(fold(Kind.TECHNICAL, silences(paused, STALE, at(91)), (), at(91))).started_at == at(30)
+    short = [together[0], Finding(at(90), CRITICAL, timedelta(minutes=30), timedelta(minutes=15))]
+    assert only(fold(Kind.TECHNICAL, silences(short, STALE, at(91)), (), at(91))).started_at == at(30)
+
+
 def test_without_findings_there_is_no_silence() -> None:
     assert silences([], STALE, START) == []
 
