@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from webapp.api.patients import read_patient_id
 from webapp.api.problems import ApiError, invalid_parameter
 from webapp.api.routes import operation
 from webapp.search import audit_events, latest, observations, predictions
+from webapp.search.client import Page
 from webapp.security.audit import record
 from webapp.security.roles import Permission
 from webapp.services import services
@@ -68,17 +69,7 @@ def fhir_patient(patient_id: str) -> Answer:
 )
 def fhir_observations(query: FhirSearch) -> Answer:
     """A searchset of Observations; `_count` counts readings, each of which gives one or two."""
-    patient_id, (start, end) = patient_of(query.patient, query.subject), span_of(query.date)
-    found = observations.of_patient(
-        services().search,
-        patient_id,
-        start=start,
-        end=end,
-        limit=query.count,
-        after=position(query, CURSOR),
-        newest_first=True,
-    )
-    record("view", patient_ids=[patient_id])
+    found = _newest(observations.of_patient, query)
     resources = [resource for document in found.documents for resource in to_observations(document)]
     return bundle_of(resources, next_cursor(query, found))
 
@@ -94,8 +85,14 @@ def fhir_observations(query: FhirSearch) -> Answer:
 )
 def fhir_risk_assessments(query: FhirSearch) -> Answer:
     """A searchset of RiskAssessments."""
+    found = _newest(predictions.of_patient, query)
+    return bundle_of(list(map(risk_assessment, found.documents)), next_cursor(query, found))
+
+
+def _newest(of_patient: Callable[..., Page], query: FhirSearch) -> Page:
+    """The newest documents of the patient that is asked for; the access is noted."""
     patient_id, (start, end) = patient_of(query.patient, query.subject), span_of(query.date)
-    found = predictions.of_patient(
+    found = of_patient(
         services().search,
         patient_id,
         start=start,
@@ -105,7 +102,7 @@ def fhir_risk_assessments(query: FhirSearch) -> Answer:
         newest_first=True,
     )
     record("view", patient_ids=[patient_id])
-    return bundle_of(list(map(risk_assessment, found.documents)), next_cursor(query, found))
+    return found
 
 
 @operation(
