@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.clinical import HORIZONS_H
 from jobs.training import FOREST_COLUMNS, MONOTONE, Parameters, fit_boosters, fit_forests, forest_risks
-from ml.baselines import SUMMARY_NAMES, baseline_risks, window_summaries
+from ml.baselines import SUMMARY_NAMES, fit_baselines, window_summaries
 from ml.bootstrap import REPLICATES
 from ml.dataset import Dataset
 from ml.oracle import oracle_rows
@@ -68,7 +68,8 @@ def rival_risks(
 ) -> dict[str, dict[str, Risks]]:
     """Risks of shape (m, 3) by part and rival. `rows` hold the training rows, `train` those that fit into memory."""
     log.info("Fitting the baselines")
-    by_part = {name: baseline_risks(train, part.features) for name, part in parts.items()}
+    baselines = fit_baselines(train)
+    by_part = {name: baselines(part.features) for name, part in parts.items()}
     if rivalry.forest_rows:
         widened = boosters_with_summaries(spark, rows, parts, parameters, rivalry.seed)
         forest = forest_by_part(spark, rows, train, parts, rivalry)

@@ -37,14 +37,20 @@ SUMMARY_NAMES: Final = (
 )
 
 
-def baseline_risks(train: Dataset, features: Features) -> dict[str, Risks]:
-    """Risks of shape (m, 3) of every baseline, fitted on `train`, for `features` of shape (m, 120)."""
-    by_name = {name: _logistic(summarise, train, features) for name, summarise in LOGISTIC.items()}
-    return {
-        "climatology": np.tile(np.nanmean(train.targets, axis=0, dtype=np.float64), (len(features), 1)),
-        "threshold_rule": _threshold_rule(train, features),
-        **by_name,
-    }
+def fit_baselines(train: Dataset) -> Callable[[Features], dict[str, Risks]]:
+    """Fit every baseline once; the result maps features of shape (m, 120) to risks of shape (m, 3) by baseline."""
+    climatology = np.nanmean(train.targets, axis=0, dtype=np.float64)
+    rule = _fit_threshold_rule(train)
+    maps = {name: _fit_logistic(summarise, train) for name, summarise in LOGISTIC.items()}
+
+    def risks(features: Features) -> dict[str, Risks]:
+        return {
+            "climatology": np.tile(climatology, (len(features), 1)),
+            "threshold_rule": rule(features),
+            **{name: logistic(features) for name, logistic in maps.items()},
+        }
+
+    return risks
 
 
 def window_summaries(features: Features) -> Summaries:
@@ -105,21 +111,26 @@ LOGISTIC: Final[dict[str, Callable[[Features, int], Summaries]]] = {
 }
 
 
-def _logistic(summarise: Callable[[Features, int], Summaries], train: Dataset, features: Features) -> Risks:
-    columns = []
+def _fit_logistic(summarise: Callable[[Features, int], Summaries], train: Dataset) -> Callable[[Features], Risks]:
+    models = []
     for column, horizon_h in enumerate(HORIZONS_H):
         known = train.for_horizon(column)
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MOST_ITERATIONS))
-        model.fit(summarise(known.features, horizon_h), known.targets[:, column])
-        columns.append(model.predict_proba(summarise(features, horizon_h))[:, 1])
-    return np.stack(columns, axis=1)
+        models.append(model.fit(summarise(known.features, horizon_h), known.targets[:, column]))
+
+    def risks(features: Features) -> Risks:
+        by_horizon = zip(models, HORIZONS_H, strict=True)
+        columns = [model.predict_proba(summarise(features, horizon_h))[:, 1] for model, horizon_h in by_horizon]
+        return np.stack(columns, axis=1)
+
+    return risks
 
 
-def _threshold_rule(train: Dataset, features: Features) -> Risks:
+def _fit_threshold_rule(train: Dataset) -> Callable[[Features], Risks]:
     """The share of crises in training on either side of the bedside rule."""
-    in_training, here = _above_rule(train.features), _above_rule(features)
-    shares = [np.nanmean(train.targets[side], axis=0, dtype=np.float64) for side in (~in_training, in_training)]
-    return np.where(here[:, None], shares[1], shares[0])
+    above = _above_rule(train.features)
+    below_share, above_share = (np.nanmean(train.targets[side], axis=0, dtype=np.float64) for side in (~above, above))
+    return lambda features: np.where(_above_rule(features)[:, None], above_share, below_share)
 
 
 def _above_rule(features: Features) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from conf.clinical import HORIZONS_H
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
 from ml.alarms import alarm_burden
-from ml.baselines import baseline_risks
+from ml.baselines import fit_baselines
 from ml.bootstrap import REPLICATES, gap_closed, plain
 from ml.dataset import BLOCK, EXTERNAL, Dataset
 from ml.prediction import Bundle, Predictor
@@ -150,12 +150,9 @@ def evaluate_version(settings: Settings, data: Path, version: str | None) -> tup
     if not len(parts["train"]):
         raise UserError(f"{data} holds no training rows, which the baselines are fitted on. Use more patients.")
     judged = [part for part in (TEST, BLOCK, EXTERNAL, TRACK) if len(parts[part])]
-    risks = {part: _all_risks(bundle, parts["train"], parts[part].features) for part in judged}
+    baselines = fit_baselines(parts["train"])
+    risks = {part: {**bundle_risks(bundle, parts[part].features), **baselines(parts[part].features)} for part in judged}
     return {**bundle.card, "version": version}, evaluate(parts, risks)
-
-
-def _all_risks(bundle: Bundle, train: Dataset, features: NDArray[np.float32]) -> dict[str, Floats]:
-    return {**bundle_risks(bundle, features), **baseline_risks(train, features)}
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
