@@ -148,6 +148,13 @@ def between(field: str, start: Any = None, end: Any = None) -> Query | None:
     return {"range": {field: bounds}} if bounds else None
 
 
+def in_time(query: Query, limit: int, after: After | None = None, *, newest_first: bool) -> Query:
+    """The body of a page of documents in order of time, patients of one instant by id; see `later`."""
+    order = "desc" if newest_first else "asc"
+    by_time = [{"@timestamp": order}, {"patient_id": "asc"}]
+    return {"size": limit, "query": query, "sort": by_time, "track_total_hits": False, **later(after)}
+
+
 def later(after: After | None) -> Query:
     """The part of a body that asks for what follows `after`."""
     return {} if after is None else {"search_after": list(after)}

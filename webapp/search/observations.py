@@ -8,7 +8,7 @@ from typing import Final
 
 from jobs.indices import OBSERVATIONS
 from webapp.readings import RETRACTED_STATUS
-from webapp.search.client import After, Document, Page, Search, all_of, between, buckets, later, term, term_if, terms
+from webapp.search.client import After, Document, Page, Search, all_of, between, buckets, in_time, term, term_if, terms
 
 CRISIS_CATEGORY: Final = "severe"
 INTERVALS: Final = ("1m", "15m", "1h")
@@ -30,7 +30,7 @@ def of_patient(
 ) -> Page:
     """A patient's observations in [start, end), retracted ones too (see their status)."""
     query = all_of(term("patient_id", patient_id), between("@timestamp", start, end))
-    return search.page(OBSERVATIONS, _body(query, limit, after, "desc" if newest_first else "asc"))
+    return search.page(OBSERVATIONS, _body(query, limit, after, newest_first=newest_first))
 
 
 def all_of_patient(
@@ -38,7 +38,7 @@ def all_of_patient(
 ) -> list[Document]:
     """A patient's observations in [start, end), oldest first, up to `most` of them."""
     query = all_of(term("patient_id", patient_id), between("@timestamp", start, end))
-    return search.pages(OBSERVATIONS, _body(query, most, None, "asc"), most)
+    return search.pages(OBSERVATIONS, _body(query, most, newest_first=False), most)
 
 
 def page(
@@ -52,18 +52,11 @@ def page(
 ) -> Page:
     """Observations of all patients, newest first."""
     query = all_of(term_if("category", category), between("@timestamp", start, end))
-    return search.page(OBSERVATIONS, _body(query, limit, after, "desc"))
+    return search.page(OBSERVATIONS, _body(query, limit, after, newest_first=True))
 
 
-def _body(query: Document, limit: int, after: After | None, direction: str) -> Document:
-    return {
-        "size": limit,
-        "query": query,
-        "sort": [{"@timestamp": direction}, {"patient_id": "asc"}],
-        "track_total_hits": False,
-        "_source": {"excludes": NOTES_OF_INTAKE},
-        **later(after),
-    }
+def _body(query: Document, limit: int, after: After | None = None, *, newest_first: bool) -> Document:
+    return {**in_time(query, limit, after, newest_first=newest_first), "_source": {"excludes": NOTES_OF_INTAKE}}
 
 
 def buckets_of_patient(
@@ -95,7 +88,7 @@ def newest(search: Search, patient_ids: Iterable[str], since: datetime | None = 
     query = all_of(
         terms("patient_id", ids), between("@timestamp", since), standing, without=[term("status", RETRACTED_STATUS)]
     )
-    body = _body(query, len(ids), None, "desc") | {
+    body = _body(query, len(ids), newest_first=True) | {
         "collapse": {"field": "patient_id"},
         "sort": [{"@timestamp": "desc"}],
     }

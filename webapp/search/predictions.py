@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from jobs.indices import PREDICTIONS
 from webapp.search.client import (
@@ -17,7 +17,7 @@ from webapp.search.client import (
     any_of,
     between,
     buckets,
-    later,
+    in_time,
     term,
     term_if,
     terms,
@@ -36,8 +36,6 @@ HISTORY_FIELDS: Final = [
     "window_hours",
     "window_largest_gap_hours",
 ]
-OLDEST_FIRST: Final[list[Any]] = [{"@timestamp": "asc"}, {"patient_id": "asc"}]
-NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}, {"patient_id": "asc"}]
 MOST_HISTORY: Final = 100_000
 MOST_CRITICAL: Final = 200
 
@@ -54,9 +52,7 @@ def of_patient(
 ) -> Page:
     """A patient's predictions with newest readings in [start, end)."""
     query = all_of(term("patient_id", patient_id), between("@timestamp", start, end))
-    order = NEWEST_FIRST if newest_first else OLDEST_FIRST
-    body = {"size": limit, "query": query, "sort": order, "track_total_hits": False, **later(after)}
-    return search.page(PREDICTIONS, body)
+    return search.page(PREDICTIONS, in_time(query, limit, after, newest_first=newest_first))
 
 
 def page(
@@ -75,8 +71,7 @@ def page(
         between("critical_risk_6h", min_risk_6h),
         between("@timestamp", start, end),
     )
-    body = {"size": limit, "query": query, "sort": NEWEST_FIRST, "track_total_hits": False, **later(after)}
-    return search.page(PREDICTIONS, body)
+    return search.page(PREDICTIONS, in_time(query, limit, after, newest_first=True))
 
 
 def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> dict[str, list[Document]]:
@@ -88,12 +83,8 @@ def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> di
     found: dict[str, list[Document]] = defaultdict(list)
     if not ids:
         return found
-    body = {
-        "query": all_of(terms("patient_id", ids), between("@timestamp", since)),
-        "sort": OLDEST_FIRST,
-        "track_total_hits": False,
-        "_source": HISTORY_FIELDS,
-    }
+    query = all_of(terms("patient_id", ids), between("@timestamp", since))
+    body = {**in_time(query, MOST_HISTORY, newest_first=False), "_source": HISTORY_FIELDS}
     for document in search.pages(PREDICTIONS, body, MOST_HISTORY):
         found[document["patient_id"]].append(document)
     return found
