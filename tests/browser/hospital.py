@@ -120,9 +120,10 @@ class Hospital:
         run.finish()
 
     def measure(self, patient_id: str, systolic: int, diastolic: int) -> None:
-        """One more reading, taken now."""
+        """One more reading, taken now; searches see it on return."""
         self.pipeline.send(message(patient_id, datetime.now(UTC), systolic, diastolic), key=patient_id)
         self.pipeline.drain()
+        self.pipeline.client.indices.refresh(index="blood-pressure-*")
 
 
 def _drift_reference() -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.hospital import RISING, SILENT, WAITING, Hospital
+from tests.browser.hospital import CALM, RISING, SILENT, WAITING, Hospital
 
 pytestmark = pytest.mark.integration
 
@@ -66,7 +66,8 @@ def test_old_and_missing_data_are_said_plainly(visit: Visit) -> None:
     expect(page.locator(".lane-predicted")).to_contain_text("trop peu de mesures")
 
 
-def test_predictions_are_listed_by_level_with_the_quality_of_the_model(visit: Visit) -> None:
+def test_predictions_are_listed_by_level_with_the_quality_of_the_model(visit: Visit, hospital: Hospital) -> None:
+    hospital.measure(CALM.id, 134, 121)  # a crisis now comes before high risks of old data
     page = visit().sign_in().open("/predictions")
     levels = page.locator("tbody tr .level-word").all_inner_texts()
     assert "CRITIQUE" in levels[0]
