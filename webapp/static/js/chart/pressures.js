@@ -1,6 +1,7 @@
 // The chart of readings: one bar from diastolic to systolic for each, the line of mean arterial pressure, and behind
 // them nights, targets, crisis lines and gaps. Nothing is drawn across a gap and no pressure is ever predicted.
 import * as draw from "./drawing.js";
+import { frame } from "./frame.js";
 
 const HEIGHT_PX = 340;
 const COLOURS = ["bar", "crisis", "mean", "night", "target", "gap", "gap-ink", "grid", "ink", "high", "medium", "border"];
@@ -17,25 +18,17 @@ function series({ columns }) {
 }
 
 function options(mount, data, clock, texts, colours) {
-  const grid = { stroke: colours.grid, width: 1 };
-  return {
-    width: mount.clientWidth,
+  return frame(mount, data, clock, texts, colours, {
     height: HEIGHT_PX,
-    tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), clock.zone),
-    legend: { show: false },
-    cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-    scales: { x: { range: draw.timeRange(data) }, y: { range: heights(data) } },
-    axes: [
-      { values: (_, splits) => clock.axis(splits), stroke: colours.ink, grid: { show: false }, ticks: grid, size: 46, label: texts.time_axis, labelSize: 18 },
-      { label: texts.pressure_axis, stroke: colours.ink, grid, ticks: grid, size: 44, labelSize: 20 },
-    ],
-    series: [{}, { stroke: colours.mean, width: 2, spanGaps: false, points: { show: false } }],
+    range: heights(data),
+    axis: { label: texts.pressure_axis, size: 44 },
+    series: { stroke: colours.mean, width: 2, spanGaps: false, points: { show: false } },
     hooks: {
       drawClear: [(plot) => draw.inside(plot, (ctx) => drawBehind(plot, ctx, data, texts, colours))],
       drawAxes: [(plot) => draw.inside(plot, (ctx) => drawBars(plot, ctx, data, colours))],
       draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
     },
-  };
+  });
 }
 
 // The crisis lines always stay in sight.

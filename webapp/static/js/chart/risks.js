@@ -1,6 +1,7 @@
 // The strip of the last 24 h: the 6 h risk of each prediction as a column in the colour of its level, the thresholds,
 // when alerts began and when they were acknowledged.
 import * as draw from "./drawing.js";
+import { frame } from "./frame.js";
 import { levelColour } from "./pressures.js";
 
 const HEIGHT_PX = 190;
@@ -18,33 +19,22 @@ function series({ cells }) {
 }
 
 function options(mount, data, clock, texts, colours) {
-  const grid = { stroke: colours.grid, width: 1 };
-  return {
-    width: mount.clientWidth,
+  return frame(mount, data, clock, texts, colours, {
     height: HEIGHT_PX,
-    tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), clock.zone),
-    legend: { show: false },
-    cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-    scales: { x: { range: draw.timeRange(data) }, y: { range: [0, 1] } },
-    axes: [
-      { values: (_, splits) => clock.axis(splits), stroke: colours.ink, grid: { show: false }, ticks: grid, size: 46, label: texts.time_axis, labelSize: 18 },
-      {
-        label: texts.risk_axis,
-        splits: () => [0, ...data.thresholds, 1],
-        values: (_, splits) => splits.map((risk) => `${Math.round(risk * 100)} %`),
-        stroke: colours.ink,
-        grid: { show: false },
-        ticks: grid,
-        size: 52,
-        labelSize: 20,
-      },
-    ],
-    series: [{}, { stroke: colours.ink, width: 0, paths: () => null, points: { show: false } }],
+    range: [0, 1],
+    axis: {
+      label: texts.risk_axis,
+      splits: () => [0, ...data.thresholds, 1],
+      values: (_, splits) => splits.map((risk) => `${Math.round(risk * 100)} %`),
+      grid: { show: false },
+      size: 52,
+    },
+    series: { stroke: colours.ink, width: 0, paths: () => null, points: { show: false } },
     hooks: {
       drawClear: [(plot) => draw.inside(plot, (ctx) => drawCells(plot, ctx, data, texts, colours))],
       draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
     },
-  };
+  });
 }
 
 function drawCells(plot, ctx, data, texts, colours) {
