@@ -113,7 +113,7 @@ OPTIONS: tuple[tuple[str, Callable[[str], object], object, str], ...] = (
     ("exit-after", _positive, None, "end by itself this many seconds after the stream was started"),
     ("patients", int, 200, "number of simulated patients (%(default)s)"),
     ("interval", str, "15m", "time between two readings of a patient (%(default)s)"),
-    ("speed", _positive, 60.0, "how many times faster than the clock the past goes by (%(default)s)"),
+    ("speed", _positive, 1.0, "1: the past is sent at once, the ward is live; more: the past goes by so much faster"),
     ("history", str, "24h", "how far back the readings begin (%(default)s)"),
     ("seed", int, 1, "another seed gives other patients (%(default)s)"),
     ("kafka-port", int, None, "port of the embedded Kafka, 0 = any free one (from BP_KAFKA_BOOTSTRAP_SERVERS)"),

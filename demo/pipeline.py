@@ -79,7 +79,7 @@ def bring_up(demo: Demo) -> None:
     demo.settings = site.choose_address(demo.settings, demo.options.web_port)
     with step(demo.console, "Kafka and Elasticsearch") as report:
         demo.settings = start_services(demo.settings, _ports(demo), PARTITIONS, report)
-    with step(demo.console, "Site"):
+    with step(demo.console, f"Site at {site.address(demo.settings)}"):
         passwords = _start_site(demo)
     for line in site.greeting(demo.settings, passwords):
         demo.console.print(line, markup=False)
