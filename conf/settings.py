@@ -20,7 +20,14 @@ from conf.errors import UserError
 
 PREFIX = "BP_"
 TEST_PREFIX = "BP_TEST_"  # read by the tests only
-SECRETS = ("kafka_password", "elasticsearch_password", "elasticsearch_api_key", "secret_key", "password_pepper")
+SECRETS = (
+    "kafka_password",
+    "elasticsearch_password",
+    "elasticsearch_api_key",
+    "pseudonym_key",
+    "secret_key",
+    "password_pepper",
+)
 SECRET_FILE_MARK = "@"  # noqa: S105 - not a secret, the sign that one is in a file
 
 
@@ -57,6 +64,10 @@ class Settings(BaseModel):
     patient_key: Literal["id", "source"] = "id"
     hold_preliminary: bool = False
     refuse_unknown_status: bool = False
+    pseudonym_key: SecretStr | None = None
+
+    retention_days: int = Field(730, ge=1)
+    rejected_days: int = Field(90, ge=1)
 
     local_dir: Path = Path(".local")
     data_dir: Path = Path("data")
