@@ -15,10 +15,10 @@ from jobs.indices import MODEL_MONITORING, OBSERVATIONS, REJECTED
 from jobs.sinks import connect
 from tests.integration.pipeline import delete_documents
 from tests.ward import INTERVAL, VERSION, fill, ward
-from webapp import alerts, episodes
+from webapp import alerts, answering
+from webapp.answering import Acknowledgement, Person
 from webapp.board.ward import Board, View
 from webapp.clinical import CRISIS_KEPT, Urgency
-from webapp.episodes import Acknowledgement, Person
 from webapp.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
 from webapp.search.client import Search
 
@@ -194,9 +194,9 @@ def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:
 
 
 def test_an_answer_is_in_the_journal_once_and_on_the_board(store: Store) -> None:
-    first = episodes.acknowledge_all(store.search, "P-0250", SEEN, ANNE, store.now, INTERVAL)
+    first = answering.acknowledge_all(store.search, "P-0250", SEEN, ANNE, store.now, INTERVAL)
     assert [one.stored for one in first] == [True]
-    second = episodes.acknowledge_all(store.search, "P-0250", SEEN, BEA, store.now + timedelta(seconds=40), INTERVAL)
+    second = answering.acknowledge_all(store.search, "P-0250", SEEN, BEA, store.now + timedelta(seconds=40), INTERVAL)
     assert [(one.stored, one.winner["by"]) for one in second] == [(False, "anne")]
     row = next(one for one in board(store).ward(View(), store.now).rows if one.patient_id == "P-0250")
     assert row.alert

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from conf.clinical import ALERT_LEVELS
-from webapp import alerts, episodes
+from webapp import alerts, answering, episodes
 from webapp.alerts import Episode, Kind, State
 from webapp.api.alert_models import AlertDetail, AlertList
 from webapp.api.parameters import Acknowledgement, AlertsQuery, AlertStatus, Feedback
@@ -75,12 +75,12 @@ def acknowledge_alert(alert_id: str, body: Acknowledgement) -> AlertDetail:
     """Acknowledge, and answer with the alert as it stands then."""
     site = services()
     patient_id, episode = _find(alert_id)
-    given = episodes.Acknowledgement(body.reason, body.note, _pause(body.until, site.clock()))
+    given = answering.Acknowledgement(body.reason, body.note, _pause(body.until, site.clock()))
     try:
-        result = episodes.acknowledge(
+        result = answering.acknowledge(
             site.search, patient_id, _open(episode).kind, given, _person(), site.clock(), _interval()
         )
-    except episodes.NoOpenAlert as error:
+    except answering.NoOpenAlert as error:
         raise ApiError(409, "The alert is over.") from error
     if not result.stored:
         winner = result.winner
@@ -105,7 +105,7 @@ def give_feedback(alert_id: str, body: Feedback) -> AlertDetail:
     site = services()
     patient_id, episode = _find(alert_id)
     stored_id = alerts.alert_id(patient_id, episode.kind, episode.started_at)
-    if not episodes.give_feedback(site.search, stored_id, body.useful, _person(), site.clock()).stored:
+    if not answering.give_feedback(site.search, stored_id, body.useful, _person(), site.clock()).stored:
         raise ApiError(409, "Others answered at the same time. Try again.")
     record("feedback", patient_ids=[patient_id])
     return _detail(patient_id, episode)
@@ -218,9 +218,9 @@ def _pause(until: datetime | None, now: datetime) -> timedelta:
     return pause
 
 
-def _person() -> episodes.Person:
+def _person() -> answering.Person:
     known = principal()
-    return episodes.Person(known.user_name, known.role)
+    return answering.Person(known.user_name, known.role)
 
 
 def _interval() -> timedelta:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from webapp import alerts
+from webapp import lifecycle
 from webapp.alerts import Episode, Kind
 from webapp.episodes import Document, Findings, answers_of, find, history_since
 from webapp.freshness import stale_after
@@ -84,12 +84,14 @@ class Courses:
         if known is None or known[0] != folded_key:
             known = (folded_key, self._fold(course.findings, events, now))
             self._keep(self._folded, patient_id, known)
-        return alerts.settle(known[1], now)
+        return lifecycle.settle(known[1], now)
 
     def _fold(self, findings: Findings, events: Sequence[Document], now: datetime) -> list[Episode]:
-        lost = alerts.silences(findings.worst, stale_after(self._interval), now)
+        lost = lifecycle.silences(findings.worst, stale_after(self._interval), now)
         found = {Kind.PREDICTED: findings.predicted, Kind.MEASURED: findings.measured, Kind.TECHNICAL: lost}
-        return [episode for kind in Kind for episode in alerts.fold_items(kind, found[kind], answers_of(events, kind))]
+        return [
+            episode for kind in Kind for episode in lifecycle.fold_items(kind, found[kind], answers_of(events, kind))
+        ]
 
     def _is_known(self, patient_id: str, key: Key) -> bool:
         known = self._courses.get(patient_id)

@@ -9,7 +9,7 @@ from babel.numbers import get_decimal_symbol
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from webapp import episodes
+from webapp import answering
 from webapp.alerts import alert_id
 from webapp.api.cursors import CursorError, Cursors
 from webapp.api.etags import make_conditional
@@ -143,7 +143,7 @@ def feedback(patient_id: str) -> Response:
     found = _require(patient_id, now)
     if alert not in (alert_id(patient_id, one.kind, one.started_at) for one in found.episodes):
         abort(404)
-    episodes.give_feedback(site.search, alert, useful, episodes.Person(known.user_name, known.role), now)
+    answering.give_feedback(site.search, alert, useful, answering.Person(known.user_name, known.role), now)
     audit.record("feedback", patient_ids=[patient_id])
     if request.headers.get("Accept") == "application/json":
         return jsonify(text=gettext("Noted, thank you."))

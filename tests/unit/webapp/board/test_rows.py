@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.ward import INTERVAL, prediction, reading
-from webapp.alerts import Finding, Kind, fold
+from webapp.alerts import Finding, Kind
 from webapp.board.rows import Row, arrange, make_row, open_episodes, place_unseen
 from webapp.clinical import Urgency
 from webapp.freshness import Freshness
+from webapp.lifecycle import fold
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
