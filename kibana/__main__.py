@@ -1,0 +1,59 @@
+"""Write the saved objects: ``python -m kibana [--site-url URL] [--output FILE]``.
+
+The committed file has the site's default address; generate another one where the site is elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from conf.errors import UserError, run_main
+from conf.settings import Settings
+from kibana import views
+from kibana.dashboards.ward_overview import ward_overview
+from kibana.saved import Json, text
+
+OUTPUT: Final = Path(__file__).with_name("saved_objects.ndjson")
+DASHBOARDS: Final = (ward_overview,)
+
+
+def default_site_url() -> str:
+    """The site's address where no setting changes it."""
+    host, port = (Settings.model_fields[name].default for name in ("web_host", "web_port"))
+    return f"http://{host}:{port}"
+
+
+def saved_objects(site_url: str) -> list[Json]:
+    """All data views and dashboards, in the order of the file."""
+    address = site_url.rstrip("/")
+    return [view.saved(address) for view in views.ALL] + [build(address).saved() for build in DASHBOARDS]
+
+
+def file_text(site_url: str) -> str:
+    """The import file: one object a line."""
+    return "".join(text(one) + "\n" for one in saved_objects(site_url))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the file and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m kibana", description=__doc__)
+    parser.add_argument("--site-url", default=default_site_url(), help="address of the site (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    return run_main(lambda: write(options.output, options.site_url))
+
+
+def write(output: Path, site_url: str) -> None:
+    """Write the import file; raise `UserError` if its place cannot be written."""
+    try:
+        output.write_text(file_text(site_url), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{output} cannot be written ({error.strerror}). Name another file with --output.") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

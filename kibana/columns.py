@@ -1,0 +1,125 @@
+"""The columns of a Lens layer, one small function for each operation; all of them run on every Elasticsearch we use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from kibana import kql
+from kibana.saved import Json
+from kibana.views import TIME_FIELD
+
+DataType = Literal["number", "string", "date", "boolean"]
+RECORDS: Final = "___records___"
+
+
+def count(label: str, where: str = "") -> Json:
+    """How many documents there are, of those that a query asks for."""
+    column = _metric("count", RECORDS, label) | {"params": {"emptyAsNull": False}}
+    return column | ({"filter": kql.query(where)} if where else {})
+
+
+def average(field: str, label: str) -> Json:
+    """The mean of a number."""
+    return _metric("average", field, label)
+
+
+def maximum(field: str, label: str) -> Json:
+    """The greatest value of a number."""
+    return _metric("max", field, label)
+
+
+def minimum(field: str, label: str) -> Json:
+    """The least value of a number; Kibana's exports show no scale here."""
+    return _without(_metric("min", field, label), "scale")
+
+
+def median(field: str, label: str) -> Json:
+    """The median of a number."""
+    return _metric("median", field, label)
+
+
+def unique_count(field: str, label: str) -> Json:
+    """How many different values there are."""
+    return _metric("unique_count", field, label)
+
+
+def last_value(field: str, label: str, data_type: DataType = "number", sort_field: str = TIME_FIELD) -> Json:
+    """The value of the newest document that has one."""
+    return {
+        **_column("last_value", label, data_type),
+        "scale": "ratio" if data_type == "number" else "ordinal",
+        "sourceField": field,
+        "filter": kql.query(kql.present(field)),
+        "params": {"sortField": sort_field},
+    }
+
+
+def by_time(field: str = TIME_FIELD, label: str = "Heure") -> Json:
+    """Buckets of time, as long as suits the range that is shown."""
+    return {
+        **_column("date_histogram", label, "date", is_bucketed=True),
+        "scale": "interval",
+        "sourceField": field,
+        "params": {"interval": "auto", "includeEmptyRows": True, "dropPartials": False},
+    }
+
+
+def top_values(field: str, label: str, size: int, by: str = "", data_type: DataType = "string") -> Json:
+    """The values with the highest figure in the column `by`, or the first ones of the alphabet."""
+    order = {"type": "column", "columnId": by} if by else {"type": "alphabetical"}
+    return {
+        **_column("terms", label, data_type, is_bucketed=True),
+        "scale": "ordinal",
+        "sourceField": field,
+        "params": {
+            "size": size,
+            "orderBy": order,
+            "orderDirection": "desc" if by else "asc",
+            "otherBucket": False,
+            "missingBucket": False,
+            "parentFormat": {"id": "terms"},
+            "include": [],
+            "exclude": [],
+            "includeIsRegex": False,
+            "excludeIsRegex": False,
+        },
+    }
+
+
+def filters(label: str, queries: Mapping[str, str]) -> Json:
+    """One bucket for each query, under its label."""
+    buckets = [{"input": kql.query(query), "label": name} for name, query in queries.items()]
+    return {
+        **_column("filters", label, "string", is_bucketed=True),
+        "scale": "ordinal",
+        "params": {"filters": buckets},
+    }
+
+
+def static(value: float, label: str) -> Json:
+    """A number that does not come from the data: a threshold or the end of a scale."""
+    return {**_column("static_value", label, "number"), "references": [], "params": {"value": value}}
+
+
+def _metric(operation: str, field: str, label: str) -> Json:
+    return {
+        **_column(operation, label, "number"),
+        "scale": "ratio",
+        "sourceField": field,
+        "params": {"emptyAsNull": True},
+    }
+
+
+def _column(operation: str, label: str, data_type: DataType, *, is_bucketed: bool = False) -> Json:
+    return {
+        "label": label,
+        "customLabel": True,
+        "dataType": data_type,
+        "isBucketed": is_bucketed,
+        "operationType": operation,
+    }
+
+
+def _without(column: Json, key: str) -> Json:
+    return {name: value for name, value in column.items() if name != key}

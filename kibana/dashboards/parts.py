@@ -1,0 +1,72 @@
+"""What several dashboards show in the same way: clinical thresholds, levels and categories with their colours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from conf.clinical import ALERT_LEVELS, ALERT_THRESHOLDS, HORIZONS_H
+from kibana import kql
+from kibana.columns import count
+from kibana.dashboard import Control, Row
+from kibana.limits import CATEGORIES, diastolic_limit, systolic_limit
+from kibana.panels.navigation import navigation
+from kibana.panels.palette import palette
+from kibana.panels.xy import Threshold
+from kibana.saved import Json
+from kibana.views import OBSERVATIONS, PATIENT_FIELD
+from kibana.words import BLUE, CATEGORY_COLOURS, GREEN, LEVEL_COLOURS, LEVELS, ORANGE, RED, YELLOW
+from kibana.words import CATEGORIES as CATEGORY_NAMES
+
+NAVIGATION_HEIGHT: Final = 4
+ALERT_FIELD: Final = "critical_risk_6h"
+RISKS: Final = {f"risk_{hours}h": (f"critical_risk_{hours}h", f"Risque {hours} h") for hours in HORIZONS_H}
+RISK_COLOURS: Final = dict(zip(RISKS, (BLUE, ORANGE, RED), strict=True))
+
+LEVEL_COUNTS: Final = {
+    level: count(LEVELS[level], kql.equals("alert_level", level)) for level in reversed(ALERT_LEVELS)
+}
+CATEGORY_COUNTS: Final = {
+    category: count(CATEGORY_NAMES[category], kql.equals("category", category)) for category in reversed(CATEGORIES)
+}
+LEVEL_QUERIES: Final = {LEVELS[level]: kql.equals("alert_level", level) for level in reversed(ALERT_LEVELS)}
+CATEGORY_QUERIES: Final = {
+    CATEGORY_NAMES[category]: kql.equals("category", category) for category in reversed(CATEGORIES)
+}
+
+RISK_PALETTE: Final = palette([LEVEL_COLOURS[level] for level in ALERT_LEVELS], (0, *ALERT_THRESHOLDS), 1)
+ANY_IS_BAD: Final = palette((GREEN, RED), (0, 1), 1)
+
+SYSTOLIC_LINES: Final = tuple(
+    Threshold(f"{CATEGORY_NAMES[category]} ({limit})", limit, CATEGORY_COLOURS[category])
+    for category, limit in (
+        (name, systolic_limit(name)) for name in ("normal", "elevated", "stage_1", "stage_2", "severe")
+    )
+)
+DIASTOLIC_LINES: Final = tuple(
+    Threshold(f"{CATEGORY_NAMES[category]} ({limit})", limit, CATEGORY_COLOURS[category])
+    for category, limit in ((name, diastolic_limit(name)) for name in ("normal", "stage_1", "stage_2", "severe"))
+)
+RISK_LINES: Final = tuple(
+    Threshold(LEVELS[level], threshold, LEVEL_COLOURS[level])
+    for level, threshold in zip(ALERT_LEVELS[1:], ALERT_THRESHOLDS, strict=True)
+)
+CRISIS_LINES: Final = (
+    Threshold(f"Crise, systolique ({systolic_limit('severe')})", systolic_limit("severe"), RED),
+    Threshold(f"Crise, diastolique ({diastolic_limit('severe')})", diastolic_limit("severe"), ORANGE),
+    Threshold(f"Stade 2, systolique ({systolic_limit('stage_2')})", systolic_limit("stage_2"), YELLOW),
+)
+
+
+def patient_control(*, is_single: bool = False) -> Control:
+    """The choice of patients."""
+    return Control("Patient", PATIENT_FIELD, OBSERVATIONS, is_single)
+
+
+def navigation_row(current: str, site_url: str) -> Row:
+    """The row of links on top."""
+    return Row(NAVIGATION_HEIGHT, ((48, navigation(current, site_url)),))
+
+
+def pressure_palette(limits: tuple[float, float, float], highest: float) -> Json:
+    """Green, yellow, orange and red from three limits of pressure on."""
+    return palette((GREEN, YELLOW, ORANGE, RED), (0, *limits), highest)

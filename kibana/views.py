@@ -1,0 +1,151 @@
+"""The data views: one for each family of indices, with French names of fields and their formats.
+
+A patient's id is a link to that patient's page of the site wherever Kibana shows it in a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from jobs import indices
+from kibana.saved import Json, saved_object, text
+from kibana.words import FIELDS, FORMATS
+from webapp.search.alert_events import ALERT_EVENTS as ALERT_EVENTS_INDEX
+
+TIME_FIELD: Final = "@timestamp"
+PATIENT_FIELD: Final = "patient_id"
+
+
+@dataclass(frozen=True)
+class DataView:
+    """A family of indices as Kibana sees it; `fields` are those that have a French name."""
+
+    id: str
+    index_pattern: str
+    name: str
+    fields: tuple[str, ...]
+
+    def saved(self, site_url: str) -> Json:
+        """The saved object."""
+        labels = {field: {"customLabel": FIELDS[field]} for field in self.fields}
+        attributes = {
+            "title": self.index_pattern,
+            "name": self.name,
+            "timeFieldName": TIME_FIELD,
+            "fields": "[]",
+            "fieldAttrs": text(labels),
+            "fieldFormatMap": text(self._formats(site_url)),
+            "runtimeFieldMap": "{}",
+            "sourceFilters": "[]",
+            "allowHidden": False,
+        }
+        return saved_object("index-pattern", self.id, attributes)
+
+    def _formats(self, site_url: str) -> Json:
+        formats = FORMATS | {PATIENT_FIELD: _patient_link(site_url)}
+        return {field: formats[field] for field in self.fields if field in formats}
+
+
+def _patient_link(site_url: str) -> Json:
+    """Kibana puts the value into the address; ids of FHIR need no other spelling there."""
+    return {
+        "id": "url",
+        "params": {
+            "urlTemplate": f"{site_url}/patients/{{{{value}}}}",
+            "labelTemplate": "{{value}}",
+            "openLinkInCurrentTab": False,
+        },
+    }
+
+
+_READING: Final = (TIME_FIELD, PATIENT_FIELD, "systolic", "diastolic", "heart_rate")
+_PREDICTION: Final = (
+    *_READING,
+    "critical_risk_1h",
+    "critical_risk_6h",
+    "critical_risk_24h",
+    "alert_level",
+    "model_version",
+    "window_readings",
+    "window_hours",
+    "window_largest_gap_hours",
+    "window_late_readings",
+    "scored_at",
+    "replaced_scored_at",
+    "reasons.code",
+)
+
+OBSERVATIONS: Final = DataView(
+    "bp-observations",
+    f"{indices.OBSERVATIONS}-*",
+    "Mesures de tension",
+    (
+        *_READING,
+        "mean_arterial_pressure",
+        "pulse_pressure",
+        "category",
+        "status",
+        "device_id",
+        "flags",
+        "ingested_at",
+        "source_partition",
+        "source_offset",
+    ),
+)
+PREDICTIONS: Final = DataView("bp-predictions", f"{indices.PREDICTIONS}-*", "Prédictions de risque", _PREDICTION)
+LATEST: Final = DataView("bp-latest", indices.LATEST, "Dernière prédiction par patient", _PREDICTION)
+REJECTED: Final = DataView(
+    "bp-rejected",
+    indices.REJECTED,
+    "Messages refusés",
+    (TIME_FIELD, "reason", "source_topic", "source_partition", "source_offset"),
+)
+ALERT_EVENTS: Final = DataView(
+    "bp-alert-events",
+    ALERT_EVENTS_INDEX,
+    "Réponses aux alertes",
+    (
+        TIME_FIELD,
+        PATIENT_FIELD,
+        "event",
+        "kind",
+        "role",
+        "reason",
+        "useful",
+        "seen_level",
+        "seen_risk_6h",
+        "model_version",
+        "answered_after_s",
+    ),
+)
+MODEL_MONITORING: Final = DataView(
+    "bp-model-monitoring",
+    indices.MODEL_MONITORING,
+    "Suivi du modèle",
+    (
+        TIME_FIELD,
+        "kind",
+        "model_version",
+        "judged_at",
+        "horizon_h",
+        "stratum",
+        "observed_rate",
+        "mean_risk",
+        "censored_share",
+        "auroc",
+        "brier",
+        "brier_skill",
+        "ici",
+        "slope",
+        "ppv.LOW",
+        "ppv.MEDIUM",
+        "ppv.HIGH",
+        "ppv.CRITICAL",
+        "feature",
+        "psi",
+        "drift",
+    ),
+)
+
+ALL: Final = (OBSERVATIONS, PREDICTIONS, LATEST, REJECTED, ALERT_EVENTS, MODEL_MONITORING)

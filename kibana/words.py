@@ -1,0 +1,113 @@
+"""What people read on the dashboards, in French, and the colours that go with it. Words are those of the site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from kibana.saved import Json
+
+Labels = Mapping[str, str]
+
+LEVELS: Final[Labels] = {"LOW": "Faible", "MEDIUM": "Modéré", "HIGH": "Élevé", "CRITICAL": "Critique"}
+LEVEL_COLOURS: Final[Labels] = {"LOW": "#54B399", "MEDIUM": "#D6BF57", "HIGH": "#DA8B45", "CRITICAL": "#B9332A"}
+CATEGORIES: Final[Labels] = {
+    "low": "Basse",
+    "normal": "Normale",
+    "elevated": "Élevée",
+    "stage_1": "Stade 1",
+    "stage_2": "Stade 2",
+    "severe": "Crise",
+}
+CATEGORY_COLOURS: Final[Labels] = {
+    "low": "#6092C0",
+    "normal": "#54B399",
+    "elevated": "#D6BF57",
+    "stage_1": "#E7A35B",
+    "stage_2": "#DA6B45",
+    "severe": "#B9332A",
+}
+ALERT_KINDS: Final[Labels] = {"measured": "Crise mesurée", "predicted": "Risque prédit", "technical": "Données perdues"}
+STRATA: Final[Labels] = {"all": "Toutes", "not_in_crisis": "Hors crise", "in_crisis": "En crise"}
+
+RED: Final = "#B9332A"
+ORANGE: Final = "#DA8B45"
+YELLOW: Final = "#D6BF57"
+GREEN: Final = "#54B399"
+BLUE: Final = "#6092C0"
+VIOLET: Final = "#9170B8"
+GREY: Final = "#98A2B3"
+
+FIELDS: Final[Labels] = {
+    "@timestamp": "Heure",
+    "patient_id": "Patient",
+    "systolic": "Systolique (mmHg)",
+    "diastolic": "Diastolique (mmHg)",
+    "heart_rate": "Fréquence cardiaque (/min)",
+    "mean_arterial_pressure": "Pression artérielle moyenne (mmHg)",
+    "pulse_pressure": "Pression pulsée (mmHg)",
+    "category": "Catégorie",
+    "status": "Statut FHIR",
+    "device_id": "Appareil",
+    "flags": "Remarques",
+    "ingested_at": "Reçue à",
+    "source_partition": "Partition Kafka",
+    "source_offset": "Position dans la partition",
+    "critical_risk_1h": "Risque 1 h",
+    "critical_risk_6h": "Risque 6 h",
+    "critical_risk_24h": "Risque 24 h",
+    "alert_level": "Niveau d'alerte",
+    "model_version": "Version du modèle",
+    "window_readings": "Mesures dans la fenêtre",
+    "window_hours": "Durée de la fenêtre (h)",
+    "window_largest_gap_hours": "Plus longue pause (h)",
+    "window_late_readings": "Mesures tardives",
+    "scored_at": "Calculée à",
+    "replaced_scored_at": "Prédiction remplacée, calculée à",
+    "reasons.code": "Raison du risque",
+    "reason": "Motif",
+    "source_topic": "Sujet Kafka",
+    "event": "Événement",
+    "kind": "Nature",
+    "role": "Rôle",
+    "useful": "Utile",
+    "seen_level": "Niveau affiché",
+    "seen_risk_6h": "Risque 6 h affiché",
+    "answered_after_s": "Délai de réponse",
+    "judged_at": "Jugé à",
+    "horizon_h": "Horizon (h)",
+    "stratum": "Groupe",
+    "observed_rate": "Taux de crises observé",
+    "mean_risk": "Risque prédit moyen",
+    "censored_share": "Part d'issues inconnues",
+    "auroc": "AUROC",
+    "brier": "Score de Brier",
+    "brier_skill": "Gain de Brier",
+    "ici": "Erreur de calibration (ICI)",
+    "slope": "Pente de calibration",
+    "ppv.LOW": "VPP, niveau faible",
+    "ppv.MEDIUM": "VPP, niveau modéré",
+    "ppv.HIGH": "VPP, niveau élevé",
+    "ppv.CRITICAL": "VPP, niveau critique",
+    "feature": "Variable",
+    "psi": "Indice de stabilité (PSI)",
+    "drift": "Dérive",
+}
+
+WHOLE: Final[Json] = {"id": "number", "params": {"pattern": "0,0"}}
+HUNDREDTHS: Final[Json] = {"id": "number", "params": {"pattern": "0.00"}}
+THOUSANDTHS: Final[Json] = {"id": "number", "params": {"pattern": "0.000"}}
+PERCENT: Final[Json] = {"id": "percent", "params": {"pattern": "0.0%"}}
+DURATION: Final[Json] = {
+    "id": "duration",
+    "params": {"inputFormat": "seconds", "outputFormat": "humanizePrecise", "outputPrecision": 1},
+}
+FORMATS: Final[Mapping[str, Json]] = {
+    **dict.fromkeys(("systolic", "diastolic", "heart_rate", "mean_arterial_pressure", "pulse_pressure"), WHOLE),
+    **dict.fromkeys(("critical_risk_1h", "critical_risk_6h", "critical_risk_24h", "seen_risk_6h"), PERCENT),
+    **dict.fromkeys(("observed_rate", "mean_risk", "censored_share"), PERCENT),
+    **dict.fromkeys((f"ppv.{level}" for level in LEVELS), PERCENT),
+    **dict.fromkeys(("auroc", "brier", "brier_skill", "ici", "psi"), THOUSANDTHS),
+    **dict.fromkeys(("slope", "window_hours", "window_largest_gap_hours"), HUNDREDTHS),
+    "answered_after_s": DURATION,
+}
