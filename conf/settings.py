@@ -84,6 +84,7 @@ class Settings(BaseModel):
     language: Literal["fr", "en"] = "fr"
     time_zone: str = "Europe/Paris"
     expected_interval_minutes: int = Field(15, ge=1, le=1440)
+    day_hours: str = Field("8-22", pattern=r"^(1?\d|2[0-3])-(1?\d|2[0-3])$")
     cors_origins: str | None = Field(None, pattern=r"^https?://[^\s,/]+(,https?://[^\s,/]+)*$")
     kibana_url: str | None = Field(None, pattern=r"^https?://[^\s]+$")
 
@@ -101,6 +102,14 @@ class Settings(BaseModel):
             return ZoneInfo(value).key
         except (ZoneInfoNotFoundError, OSError) as error:
             raise ValueError(f"{value!r} is not the name of a time zone, such as Europe/Paris") from error
+
+    @field_validator("day_hours")
+    @classmethod
+    def _start_before_end(cls, value: str) -> str:
+        start, end = map(int, value.split("-"))
+        if start >= end:
+            raise ValueError(f"{value!r} does not begin before it ends, as 8-22 does")
+        return value
 
     @field_validator("local_dir", "data_dir", "model_dir", "checkpoint_dir")
     @classmethod

@@ -26,6 +26,12 @@ class DayHours(NamedTuple):
 DAY: Final = DayHours(8, 22)
 
 
+def read_day_hours(text: str) -> DayHours:
+    """The hours as the setting ``BP_DAY_HOURS`` writes them, such as ``8-22``."""
+    start, end = map(int, text.split("-"))
+    return DayHours(start, end)
+
+
 def is_day(at: datetime, zone: ZoneInfo, day: DayHours = DAY) -> bool:
     """Whether an instant falls into the day of the place."""
     return day.start <= at.astimezone(zone).hour < day.end
