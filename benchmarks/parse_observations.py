@@ -19,6 +19,7 @@ ROUNDS = 15
 REPEATS = 5_000
 RECORD_TIME_US = 1_772_409_600_000_000  # 2026-03-02T00:00:00Z
 RULES = IntakeRules()
+PSEUDONYMISED = IntakeRules(pseudonym_key=b"a key of at least thirty-two bytes")
 
 
 def observation_bytes() -> bytes:
@@ -63,6 +64,7 @@ def main() -> None:
     ways: dict[str, Callable[[], object]] = {
         "bare JSON decoding": lambda: decode(payload),
         "parse_message": lambda: parse_message(payload, RECORD_TIME_US, RULES),
+        "with pseudonyms": lambda: parse_message(payload, RECORD_TIME_US, PSEUDONYMISED),
         "full rules only": lambda: judge_resources(locate_resources(read_documents(payload)), RECORD_TIME_US, RULES),
     }
     rounds = [{name: microseconds_each(work) for name, work in ways.items()} for _ in range(ROUNDS)]

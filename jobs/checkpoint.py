@@ -18,10 +18,13 @@ from typing import Final
 from conf.errors import UserError
 from conf.settings import Settings
 from jobs.entries import ENTRY, STATE_LENGTH
+from jobs.fhir.pseudonyms import key_check
+from jobs.pseudonym import pseudonym_key
 from ml.features import WINDOW_LENGTH
 
 FINGERPRINT: Final = "fingerprint.json"
 LOCK: Final = "lock"
+PSEUDONYMS: Final = "pseudonyms"
 
 
 class CheckpointError(UserError):
@@ -30,12 +33,14 @@ class CheckpointError(UserError):
 
 def fingerprint(settings: Settings) -> dict[str, object]:
     """What a checkpoint depends on, by name."""
+    key = pseudonym_key(settings)
     return {
         "topic": settings.kafka_topic,
         "shuffle_partitions": settings.shuffle_partitions,
         "window_length": WINDOW_LENGTH,
         "state_length": STATE_LENGTH,
         "entry_layout": hashlib.sha256(str(ENTRY.descr).encode()).hexdigest()[:16],
+        PSEUDONYMS: None if key is None else key_check(key),
     }
 
 
@@ -78,6 +83,11 @@ def _check(directory: Path, ours: dict[str, object], existing: list[str], querie
         missing = ", ".join(sorted(set(queries) - set(existing)))
         raise CheckpointError(f"The checkpoint {directory} lacks the query {missing}. {_remedy(directory)}")
     theirs = _read(path)
+    if theirs.get(PSEUDONYMS) != ours[PSEUDONYMS]:
+        raise CheckpointError(
+            f"The checkpoint {directory} was made with another BP_PSEUDONYM_KEY, or without one. Set it back; to "
+            "change it, everything that is stored must go first: see Privacy in docs/operations.md."
+        )
     different = [f"{name} {theirs.get(name)} -> {value}" for name, value in ours.items() if theirs.get(name) != value]
     if different:
         raise CheckpointError(

@@ -27,7 +27,10 @@ class Source(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One parsed Kafka record; `payload` is the record's value, cut where it was too large to be parsed."""
+    """One parsed Kafka record; `payload` is the record's value, cut where it was too large to be parsed.
+
+    There is none where identifiers are pseudonymised: it holds them all.
+    """
 
     source: Source
     payload: bytes | None
@@ -42,7 +45,8 @@ def parse_batches(batches: Iterator[pa.RecordBatch], rules: IntakeRules) -> Iter
 
 
 def _parse_row(source: Source, size: int | None, payload: bytes | None, rules: IntakeRules) -> Message:
+    kept = payload if rules.pseudonym_key is None else None
     if size is not None and size > MAX_PAYLOAD_BYTES:
         detail = f"{size} bytes, at most {MAX_PAYLOAD_BYTES} are read"
-        return Message(source, payload, Parsed(rejects=[Reject(Reason.PAYLOAD_TOO_LARGE, detail, None)]))
-    return Message(source, payload, parse_message(payload, source.received_us, rules))
+        return Message(source, kept, Parsed(rejects=[Reject(Reason.PAYLOAD_TOO_LARGE, detail, None)]))
+    return Message(source, kept, parse_message(payload, source.received_us, rules))

@@ -22,6 +22,7 @@ from jobs.kafka_source import read_topic
 from jobs.models import ServingModel
 from jobs.outcome import OUTCOME_ROWS, add_up
 from jobs.progress import Metrics
+from jobs.pseudonym import pseudonym_key
 from jobs.stopping import StopGate, explain
 from jobs.window_state import entry_rows, keep_newest
 
@@ -45,6 +46,7 @@ def intake_rules(settings: Settings) -> IntakeRules:
         patient_key=settings.patient_key,
         hold_preliminary=settings.hold_preliminary,
         refuse_unknown_status=settings.refuse_unknown_status,
+        pseudonym_key=pseudonym_key(settings),
     )
 
 

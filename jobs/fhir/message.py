@@ -8,6 +8,7 @@ from jobs.fhir.combine import merge_readings, pair_halves
 from jobs.fhir.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
 from jobs.fhir.fast_path import read_plainly
 from jobs.fhir.observation import Draft, classify, read_observation, read_reading, read_retraction
+from jobs.fhir.pseudonyms import pseudonymise
 from jobs.fhir.readings import IntakeRules, Parsed, Reading, Reject, Retraction
 from jobs.fhir.reasons import Reason, Refused
 from jobs.fhir.subject import NO_BUNDLE
@@ -19,8 +20,14 @@ def parse_message(payload: bytes | None, record_time_us: int, rules: IntakeRules
     """Read one message, whatever its bytes; never raises.
 
     `record_time_us` is the Kafka record time (microseconds since the epoch), against which readings from the future and
-    too old ones are told. Every resource ends as a reading, a reject or in the count of ignored ones.
+    too old ones are told. Every resource ends as a reading, a reject or in the count of ignored ones. With a key, all
+    identifiers are pseudonyms.
     """
+    parsed = _parse_whatever(payload, record_time_us, rules)
+    return parsed if rules.pseudonym_key is None else pseudonymise(parsed, rules.pseudonym_key)
+
+
+def _parse_whatever(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:
     try:
         return _parse(payload, record_time_us, rules)
     except Refused as refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -16,12 +16,14 @@ class IntakeRules:
 
     `max_age_days`: older readings, before the record time, are `TIME_TOO_OLD`; 0 sets no limit.
     `patient_key`: "id" drops the server part of a reference, "source" keeps it as ``base|id``.
+    `pseudonym_key`: replaces every identifier by a pseudonym (see `jobs.fhir.pseudonyms`); None leaves them.
     """
 
     max_age_days: int = 400
     patient_key: Literal["id", "source"] = "id"
     hold_preliminary: bool = False
     refuse_unknown_status: bool = False
+    pseudonym_key: bytes | None = field(default=None, repr=False)
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

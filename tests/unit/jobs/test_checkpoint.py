@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from conf.settings import Settings
 from jobs.checkpoint import FINGERPRINT, LOCK, CheckpointError, guarded
 
 QUERIES = ("ingest", "score")
+KEY, OTHER_KEY = (SecretStr(letter * 32) for letter in "ab")
 REMEDY = "move .* away .* start again"
 
 
@@ -94,6 +96,30 @@ def test_checkpoint_of_another_version_of_the_program_is_refused(tmp_path: Path,
     path = tmp_path / "checkpoints" / FINGERPRINT
     path.write_text(json.dumps({**json.loads(path.read_text()), name: "of old"}))
     assert_refused(tmp_path, f"{name} of old -> ")
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, KEY), (KEY, None), (KEY, OTHER_KEY)])
+def test_change_of_the_pseudonym_key_is_refused(
+    tmp_path: Path, before: SecretStr | None, after: SecretStr | None
+) -> None:
+    """State and documents hold the old names: a rebuild would double every patient."""
+    run_job(tmp_path, pseudonym_key=before)
+    assert_refused(tmp_path, "another BP_PSEUDONYM_KEY, or without one. Set it back", pseudonym_key=after)
+    assert not run_job(tmp_path, pseudonym_key=before)
+
+
+def test_checkpoint_tells_nothing_of_the_key(tmp_path: Path) -> None:
+    run_job(tmp_path, pseudonym_key=KEY)
+    assert not any(KEY.get_secret_value() in text for text in content(tmp_path).values())
+
+
+def test_checkpoint_from_before_there_were_pseudonyms_goes_on_without_a_key(tmp_path: Path) -> None:
+    run_job(tmp_path)
+    path = tmp_path / "checkpoints" / FINGERPRINT
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in told.items() if name != "pseudonyms"}))
+    assert not run_job(tmp_path)
+    assert_refused(tmp_path, "BP_PSEUDONYM_KEY", pseudonym_key=KEY)
 
 
 def test_missing_fingerprint_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ MODULES = (
     "jobs.ingest",
     "jobs.judging",
     "jobs.observations",
+    "jobs.pseudonym",
     "jobs.replay",
     "jobs.windows",
     "ml.features",

@@ -74,3 +74,12 @@ def test_rules_reach_the_parser() -> None:
     content = payload(observation(effectiveDateTime="2026-01-01T00:00:00Z"))
     ((message,),) = parse(record_batch(row(content)), rules=IntakeRules(max_age_days=10))
     assert [reject.reason for reject in message.parsed.rejects] == [Reason.TIME_TOO_OLD]
+
+
+def test_payload_is_not_kept_where_identifiers_are_pseudonymised() -> None:
+    rules = IntakeRules(pseudonym_key=b"a key of at least thirty-two bytes")
+    ((read, cut),) = parse(
+        record_batch(row(payload(observation())), row(b"{", size=MAX_PAYLOAD_BYTES + 1)), rules=rules
+    )
+    assert (read.payload, cut.payload) == (None, None)
+    assert (len(read.parsed.readings), len(cut.parsed.rejects)) == (1, 1)
