@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from kibana.saved import Json
 
@@ -21,12 +23,12 @@ def number(field: str, value: float) -> str:
     return f"{field} : {value}"
 
 
-def true(field: str) -> str:
+def is_true(field: str) -> str:
     """Documents whose field is true."""
     return f"{field} : true"
 
 
-def false(field: str) -> str:
+def is_false(field: str) -> str:
     """Documents whose field is false."""
     return f"{field} : false"
 
@@ -36,9 +38,14 @@ def present(field: str) -> str:
     return f"{field} : *"
 
 
+def absent(field: str) -> str:
+    """Documents that lack this field."""
+    return f"not {field} : *"
+
+
 def both(*parts: str) -> str:
     """Documents that every part asks for."""
     return " and ".join(parts)
 
 
-CRISIS = f"systolic >= {CRISIS_SYSTOLIC} or diastolic >= {CRISIS_DIASTOLIC}"
+CRISIS: Final = f"systolic >= {CRISIS_SYSTOLIC} or diastolic >= {CRISIS_DIASTOLIC}"

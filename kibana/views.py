@@ -43,7 +43,7 @@ class DataView:
         return saved_object("index-pattern", self.id, attributes)
 
     def _formats(self, site_url: str) -> Json:
-        formats = FORMATS | {PATIENT_FIELD: _patient_link(site_url)}
+        formats = {**FORMATS, PATIENT_FIELD: _patient_link(site_url)}
         return {field: formats[field] for field in self.fields if field in formats}
 
 

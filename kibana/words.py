@@ -28,6 +28,7 @@ CATEGORY_COLOURS: Final[Labels] = {
     "severe": "#B9332A",
 }
 ALERT_KINDS: Final[Labels] = {"measured": "Crise mesurée", "predicted": "Risque prédit", "technical": "Données perdues"}
+KIND_COLOURS: Final[Labels] = {"measured": "#B9332A", "predicted": "#DA8B45", "technical": "#98A2B3"}
 STRATA: Final[Labels] = {"all": "Toutes", "not_in_crisis": "Hors crise", "in_crisis": "En crise"}
 
 RED: Final = "#B9332A"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from conf.clinical import ALERT_LEVELS, ALERT_THRESHOLDS, HORIZONS_H
@@ -18,6 +19,7 @@ from kibana.words import BLUE, CATEGORY_COLOURS, GREEN, LEVEL_COLOURS, LEVELS, O
 from kibana.words import CATEGORIES as CATEGORY_NAMES
 
 NAVIGATION_HEIGHT: Final = 4
+HIGHEST_PRESSURE: Final = 300  # mmHg, where a legend ends
 ALERT_FIELD: Final = "critical_risk_6h"
 RISKS: Final = {f"risk_{hours}h": (f"critical_risk_{hours}h", f"Risque {hours} h") for hours in HORIZONS_H}
 RISK_COLOURS: Final = dict(zip(RISKS, (BLUE, ORANGE, RED), strict=True))
@@ -67,6 +69,6 @@ def navigation_row(current: str, site_url: str) -> Row:
     return Row(NAVIGATION_HEIGHT, ((48, navigation(current, site_url)),))
 
 
-def pressure_palette(limits: tuple[float, float, float], highest: float) -> Json:
-    """Green, yellow, orange and red from three limits of pressure on."""
-    return palette((GREEN, YELLOW, ORANGE, RED), (0, *limits), highest)
+def pressure_palette(limits: Sequence[float]) -> Json:
+    """Green, yellow, orange and red: the last three from these limits of pressure (mmHg) on."""
+    return palette((GREEN, YELLOW, ORANGE, RED), (0, *limits), HIGHEST_PRESSURE)

@@ -1,0 +1,183 @@
+"""*Patient*: for whoever looks after one patient, chosen in the control above."""
+
+from __future__ import annotations
+
+from kibana import kql
+from kibana.columns import average, by_time, count, filters, last_value, maximum, median, minimum, top_values
+from kibana.dashboard import Dashboard, Row
+from kibana.dashboards import parts
+from kibana.limits import diastolic_limit, systolic_limit
+from kibana.panels.gauge import gauge
+from kibana.panels.lens import Panel
+from kibana.panels.metric import metric
+from kibana.panels.navigation import DASHBOARDS, PATIENT
+from kibana.panels.table import table
+from kibana.panels.xy import Series, xy
+from kibana.views import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
+from kibana.words import BLUE, GREY, RED, VIOLET
+
+SYSTOLIC_PALETTE = parts.pressure_palette([systolic_limit(name) for name in ("stage_1", "stage_2", "severe")])
+DIASTOLIC_PALETTE = parts.pressure_palette([diastolic_limit(name) for name in ("stage_1", "stage_2", "severe")])
+MOST_REASONS = 12
+MOST_ANSWERS = 10
+
+
+def patient(site_url: str) -> Dashboard:
+    """The dashboard; its links lead to the site at this address."""
+    return Dashboard(
+        id=PATIENT,
+        title=DASHBOARDS[PATIENT],
+        description="One patient: newest values, pressures against the clinical limits, predicted risk and what raises "
+        "it, answers to alerts. Choose the patient in the control first; without a choice all patients are mixed.",
+        since="now-3d",
+        refresh_s=10,
+        rows=(
+            parts.navigation_row(PATIENT, site_url),
+            Row(6, tuple((8, panel) for panel in _newest())),
+            Row(16, ((36, _pressures()), (12, _risk_now()))),
+            Row(12, ((24, _derived_pressures()), (24, _heart_rate()))),
+            Row(13, ((30, _risks()), (18, _reasons()))),
+            Row(12, ((18, _categories()), (30, _windows()))),
+            Row(14, ((28, _readings()), (20, _answers()))),
+        ),
+        controls=(parts.patient_control(is_single=True),),
+    )
+
+
+def _newest() -> tuple[Panel, ...]:
+    return (
+        metric(
+            "Systolique",
+            "Newest systolic pressure (mmHg), coloured by category.",
+            OBSERVATIONS,
+            last_value("systolic", "mmHg"),
+            colours=SYSTOLIC_PALETTE,
+        ),
+        metric(
+            "Diastolique",
+            "Newest diastolic pressure (mmHg), coloured by category.",
+            OBSERVATIONS,
+            last_value("diastolic", "mmHg"),
+            colours=DIASTOLIC_PALETTE,
+        ),
+        metric("Pouls", "Newest heart rate.", OBSERVATIONS, last_value("heart_rate", "/min")),
+        metric("Niveau d'alerte", "Newest alert level.", LATEST, last_value("alert_level", "Niveau", "string")),
+        metric(
+            "Mesures et crises",
+            "Readings in the range, and those that are a hypertensive crisis.",
+            OBSERVATIONS,
+            count("Mesures"),
+            second=count("en crise", kql.equals("category", "severe")),
+        ),
+        metric(
+            "Dernière mesure",
+            "Time of the newest reading.",
+            OBSERVATIONS,
+            last_value("@timestamp", "Heure", "date"),
+        ),
+    )
+
+
+def _pressures() -> Panel:
+    figures = {"systolic": average("systolic", "Systolique"), "diastolic": average("diastolic", "Diastolique")}
+    series = Series(OBSERVATIONS, figures, colours={"systolic": RED, "diastolic": BLUE})
+    description = (
+        "Systolic and diastolic pressure, the mean of each interval, against the limits of a crisis and stage 2."
+    )
+    return xy("Tension artérielle", description, [series], unit="mmHg", thresholds=parts.CRISIS_LINES)
+
+
+def _risk_now() -> Panel:
+    figure = maximum(parts.ALERT_FIELD, "Risque 6 h")
+    description = "Newest predicted risk of a hypertensive crisis within 6 h, coloured by alert level."
+    return gauge("Risque à 6 h", description, LATEST, figure, (0, 1), parts.RISK_PALETTE)
+
+
+def _derived_pressures() -> Panel:
+    figures = {
+        "mean": average("mean_arterial_pressure", "Pression moyenne"),
+        "pulse": average("pulse_pressure", "Pression pulsée"),
+    }
+    series = Series(OBSERVATIONS, figures, colours={"mean": VIOLET, "pulse": GREY})
+    description = "Mean arterial pressure and pulse pressure (systolic less diastolic)."
+    return xy("Pression moyenne et pulsée", description, [series], unit="mmHg")
+
+
+def _heart_rate() -> Panel:
+    figures = {
+        "highest": maximum("heart_rate", "Maximum"),
+        "median": median("heart_rate", "Médiane"),
+        "lowest": minimum("heart_rate", "Minimum"),
+    }
+    series = Series(OBSERVATIONS, figures, colours={"highest": RED, "median": VIOLET, "lowest": BLUE})
+    return xy("Fréquence cardiaque", "Highest, median and lowest heart rate.", [series], unit="/min")
+
+
+def _risks() -> Panel:
+    figures = {id_: maximum(field, label) for id_, (field, label) in parts.RISKS.items()}
+    series = Series(PREDICTIONS, figures, colours=parts.RISK_COLOURS)
+    description = "Predicted risk of a crisis within 1, 6 and 24 h; the lines are the alert levels of the 6 h risk."
+    return xy("Risque de crise prédit", description, [series], unit="risque", thresholds=parts.RISK_LINES)
+
+
+def _reasons() -> Panel:
+    return table(
+        "Raisons du risque",
+        "What raised the 6 h risk most often in the range, as codes of the model's explanation.",
+        PREDICTIONS,
+        {"code": top_values("reasons.code", "Raison", MOST_REASONS, by="predictions")},
+        {"predictions": count("Prédictions"), "risk": maximum(parts.ALERT_FIELD, "Risque 6 h maximal")},
+        sort_by="predictions",
+    )
+
+
+def _categories() -> Panel:
+    across = filters("Catégorie", parts.CATEGORY_QUERIES)
+    series = Series(OBSERVATIONS, {"readings": count("Mesures")}, "bar_horizontal", across=across)
+    return xy("Mesures par catégorie", "Readings by category of pressure.", [series])
+
+
+def _windows() -> Panel:
+    figures = {
+        "readings": average("window_readings", "Mesures dans la fenêtre"),
+        "hours": average("window_hours", "Durée (h)"),
+        "gap": average("window_largest_gap_hours", "Plus longue pause (h)"),
+    }
+    series = Series(PREDICTIONS, figures, colours={"readings": BLUE, "hours": VIOLET, "gap": RED})
+    description = "What the predictions rest on: readings in the window, its length, and its longest pause."
+    return xy("Fenêtre des prédictions", description, [series])
+
+
+def _readings() -> Panel:
+    return table(
+        "Mesures par période",
+        "Readings of each interval: how many, mean and highest pressures, mean heart rate.",
+        OBSERVATIONS,
+        {"time": by_time()},
+        {
+            "readings": count("Mesures"),
+            "systolic": average("systolic", "Systolique"),
+            "diastolic": average("diastolic", "Diastolique"),
+            "highest": maximum("systolic", "Systolique max."),
+            "heart_rate": average("heart_rate", "Pouls"),
+        },
+        sort_by="time",
+    )
+
+
+def _answers() -> Panel:
+    return table(
+        "Réponses aux alertes",
+        "What the team answered to this patient's alerts, by kind and event.",
+        ALERT_EVENTS,
+        {
+            "kind": top_values("kind", "Nature", MOST_ANSWERS, by="answers"),
+            "event": top_values("event", "Événement", MOST_ANSWERS, by="answers"),
+        },
+        {
+            "answers": count("Réponses"),
+            "reason": last_value("reason", "Dernier motif", "string"),
+            "answered_at": last_value("@timestamp", "Dernière réponse", "date"),
+        },
+        sort_by="answers",
+    )
