@@ -1,4 +1,4 @@
-"""What Kibana would ask Elasticsearch for every panel and control of the saved objects; for a layer see `tests.lens`."""
+"""What Kibana would ask Elasticsearch for each panel and control of the saved objects; for a layer see `tests.lens`."""
 
 from __future__ import annotations
 
