@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, TransportError
 
 from conf.errors import UserError
 
@@ -35,6 +35,10 @@ MAX_ID_BYTES: Final = 512  # the limit of Elasticsearch
 
 class TemplateError(UserError):
     """The index templates could not be created, so nothing may be written."""
+
+
+class TemplatesForbiddenError(TemplateError):
+    """The account may not create index templates."""
 
 
 def monthly_index(family: str, effective_us: int) -> str:
@@ -89,7 +93,16 @@ def put_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None
             client.cluster.put_component_template(name=name, template=body["template"], meta=body["_meta"])
         for name, body in _read_all(directory, TEMPLATE_PREFIX):
             client.indices.put_index_template(name=name, **_arguments(body))
-            _renew_mapping(client, [body, *(components[part] for part in body["composed_of"])])
+            _renew_mapping(client, body["index_patterns"], _fields(body, components))
+    except AuthorizationException as error:
+        raise TemplatesForbiddenError(
+            "This account may not create index templates. Let set-up do it: python -m deploy.setup."
+        ) from error
+    except AuthenticationException as error:
+        raise TemplateError(
+            "Elasticsearch does not know this user with this password. Check BP_ELASTICSEARCH_USER and "
+            "BP_ELASTICSEARCH_PASSWORD, or BP_ELASTICSEARCH_API_KEY."
+        ) from error
     except ApiError as error:
         raise TemplateError(
             f"Elasticsearch refused the index templates ({error}). Check its version and the account's rights."
@@ -100,11 +113,55 @@ def put_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None
         ) from error
 
 
-def _renew_mapping(client: Elasticsearch, template: list[dict[str, Any]]) -> None:
+def create_standing_indices(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None:
+    """Create the indices that are no months, where they are missing, from the templates put before."""
+    for name in _standing_fields(directory):
+        if not client.indices.exists(index=name):
+            client.indices.create(index=name)
+
+
+def ensure_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None:
+    """Put the templates; an account that may not must find that set-up has put those of this version.
+
+    That shows in the standing indices, of which each account sees its own. Raises `TemplateError`.
+    """
+    try:
+        put_templates(client, directory)
+    except TemplatesForbiddenError as error:
+        fields = _standing_fields(directory)
+        found = client.indices.get_mapping(index=list(fields), ignore_unavailable=True, allow_no_indices=True)
+        missing = [
+            f"{name}.{field}"
+            for name, index in found.items()
+            for field in sorted(set(fields[name]) - set(index["mappings"].get("properties", {})))
+        ]
+        if missing or not found:
+            raise TemplateError(
+                f"Elasticsearch is not prepared for this version ({', '.join(missing) or 'no index is there'} is "
+                "missing) and this account may not change that. Run set-up again: python -m deploy.setup."
+            ) from error
+
+
+def _standing_fields(directory: Path) -> dict[str, dict[str, Any]]:
+    """The fields of each index that stands by its whole name in a template."""
+    components = dict(_read_all(directory, COMPONENT_PREFIX))
+    templates = (body for _, body in _read_all(directory, TEMPLATE_PREFIX))
+    return {
+        pattern: _fields(body, components)
+        for body in templates
+        for pattern in body["index_patterns"]
+        if "*" not in pattern
+    }
+
+
+def _fields(template: dict[str, Any], components: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    parts = [template, *(components[part] for part in template["composed_of"])]
+    mappings = (part.get("template", {}).get("mappings", {}) for part in parts)
+    return {name: field for mapping in mappings for name, field in mapping.get("properties", {}).items()}
+
+
+def _renew_mapping(client: Elasticsearch, patterns: list[str], properties: dict[str, Any]) -> None:
     """Give the indices that exist already (earlier months) the fields that a template has gained since."""
-    mappings = (part.get("template", {}).get("mappings", {}) for part in template)
-    properties = {name: field for mapping in mappings for name, field in mapping.get("properties", {}).items()}
-    patterns = template[0]["index_patterns"]
     client.indices.put_mapping(index=patterns, properties=properties, allow_no_indices=True, ignore_unavailable=True)
 
 

@@ -25,7 +25,14 @@ from pyspark.sql import functions as F
 from conf.errors import run_main
 from conf.settings import Settings, load_settings
 from jobs.connector import read_index
-from jobs.indices import MICROSECONDS_PER_DAY, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, isoformat_us, put_templates
+from jobs.indices import (
+    MICROSECONDS_PER_DAY,
+    MODEL_MONITORING,
+    OBSERVATIONS,
+    PREDICTIONS,
+    ensure_templates,
+    isoformat_us,
+)
 from jobs.judging import (
     RISKS,
     TARGETS,
@@ -67,7 +74,7 @@ def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -
     bodies += _drift(spark, settings, predictions, since_us, now_us)
     predictions.unpersist()
     client = connect(settings)
-    put_templates(client)
+    ensure_templates(client)
     write(client, [Operation("index", MODEL_MONITORING, id_, body) for id_, body in bodies])
     return len(bodies)
 

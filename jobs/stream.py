@@ -18,7 +18,7 @@ from conf.errors import run_main
 from conf.settings import Settings, load_settings
 from jobs.archive import set_aside
 from jobs.checkpoint import guarded
-from jobs.indices import put_templates
+from jobs.indices import ensure_templates
 from jobs.models import ServingModel
 from jobs.progress import METRICS_FILE, Metrics, ProgressListener
 from jobs.queries import INGEST, QUERIES, SCORE, ingest_query, score_query
@@ -47,7 +47,7 @@ def submit(settings: Settings, *, available_now: bool) -> None:
     """Run the job in a Spark session of its own until a signal or, with `available_now`, until the topic is drained."""
     gate = StopGate()
     with guarded(settings, QUERIES) as is_new_checkpoint:
-        put_templates(connect(settings))
+        ensure_templates(connect(settings))
         spark = build_session(settings)
         for number in (signal.SIGTERM, signal.SIGINT):  # after pyspark has set its own
             signal.signal(number, lambda *_: gate.asked.set())

@@ -42,6 +42,7 @@ class FakeElasticsearch:
     mget_faults: int = 0  # so many next mgets find the shard of their documents away
     renewed_mappings: dict[str, set[str]] = field(default_factory=dict)  # index pattern -> fields put to what exists
     search_faults: int = 0  # so many next searches find a shard away
+    standing: dict[str, set[str]] = field(default_factory=dict)  # fields of the indices whose mapping may be read
 
     def stored(self, family: str) -> dict[str, Json]:
         """All documents of the indices whose name begins with `family`, by id."""
@@ -72,6 +73,11 @@ class FakeElasticsearch:
         if method == "PUT" and verb == "_mapping":
             self.renewed_mappings[unquote(target)] = set(json.loads(body)["properties"])
             return 200, {"acknowledged": True}
+        if method == "GET" and verb == "_mapping":
+            return 200, {
+                name: {"mappings": {"properties": {one: {} for one in sorted(fields)}}}
+                for name, fields in self.standing.items()
+            }
         return _failure(400, "illegal_argument_exception", f"the fake does not know {method} {path}")
 
     def _bulk(self, body: bytes) -> Json:

@@ -23,6 +23,8 @@ from jobs.indices import (
     REJECTED,
     TEMPLATE_DIR,
     TemplateError,
+    TemplatesForbiddenError,
+    ensure_templates,
     fit_id,
     instant_id,
     isoformat_us,
@@ -100,12 +102,44 @@ def test_every_field_of_a_monitoring_document_is_mapped_and_nothing_else(templat
 
 
 def test_refused_templates_stop_the_job_with_the_remedy(fake: FakeElasticsearch, client: Elasticsearch) -> None:
-    fake.request_faults = [403]
+    fake.request_faults = [400]
     with pytest.raises(TemplateError, match=r"refused the index templates .* account's rights"):
         put_templates(client)
     fake.unanswered = 1
     with pytest.raises(TemplateError):
         put_templates(client)
+
+
+def test_wrong_password_is_told_as_such(fake: FakeElasticsearch, client: Elasticsearch) -> None:
+    fake.request_faults = [401]
+    with pytest.raises(TemplateError, match="does not know this user with this password"):
+        put_templates(client)
+
+
+def test_account_that_may_not_put_templates_is_sent_to_set_up(fake: FakeElasticsearch, client: Elasticsearch) -> None:
+    fake.request_faults = [403]
+    with pytest.raises(TemplatesForbiddenError, match=r"python -m deploy\.setup"):
+        put_templates(client)
+
+
+def test_account_that_may_not_put_templates_works_on_where_set_up_has_put_them(
+    fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    fake.standing = {LATEST: set(mappings(fake, LATEST)["properties"])}
+    fake.request_faults = [403]
+    ensure_templates(client)
+
+
+@pytest.mark.parametrize(
+    ("standing", "reason"),
+    [({}, "no index is there"), ({LATEST: {"@timestamp"}}, r"blood-pressure-latest\.alert_level, ")],
+)
+def test_account_that_may_not_put_templates_stops_where_set_up_did_not_run_for_this_version(
+    fake: FakeElasticsearch, client: Elasticsearch, standing: dict[str, set[str]], reason: str
+) -> None:
+    fake.standing, fake.request_faults = standing, [403]
+    with pytest.raises(TemplateError, match=rf"{reason}.* set-up again"):
+        ensure_templates(client)
 
 
 def test_templates_are_sent_unchanged_but_for_their_notes(templates: FakeElasticsearch) -> None:
