@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from conf.errors import UserError, run_main
@@ -61,6 +62,7 @@ def _options(arguments: argparse.Namespace, settings: Settings) -> Options:
         only=arguments.only,
         topic=settings.kafka_topic,
         partitions=arguments.partitions,
+        elasticsearch_accounts=arguments.elasticsearch_accounts,
     )
 
 
@@ -79,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--elasticsearch-port", type=_port_number, metavar="P", help="0 = any free port")
     parser.add_argument("--kafka-heap", type=_heap, default=Options.kafka_heap, help="Java heap, e.g. 512m")
     parser.add_argument("--elasticsearch-heap", type=_heap, default=Options.elasticsearch_heap, help="e.g. 1g")
+    parser.add_argument(
+        "--elasticsearch-accounts",
+        type=Path,
+        metavar="DIR",
+        help="security on, with the accounts of deploy/roles and their passwords from this folder of secrets",
+    )
     parser.add_argument("--partitions", type=int, default=Options.partitions, help="of the topic when it is created")
     parser.add_argument("--only", choices=["kafka", "elasticsearch"], help="leave the other one out")
     parser.add_argument("--clean", action="store_true", help="stop: also remove files kept outside of BP_LOCAL_DIR")

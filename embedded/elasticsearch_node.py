@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.account_files import SUPERUSER, read_password
 from embedded.accounts import give_away, home_for, make_private, unprivileged_account
 from embedded.paths import elasticsearch_zip, log_file
 from embedded.ports import HOST
 from embedded.process import Account, launch, mark_of
+from embedded.realm import SECURITY_ON, accounts_of, write_realm
 
 REQUEST_TIMEOUT_S = 5.0
 USABLE_STATUS = {"green", "yellow"}
@@ -82,12 +86,21 @@ class ElasticsearchNode:
 
     def is_healthy(self, port: int) -> bool:
         """Whether the node has formed its cluster and every primary shard is there."""
-        root, health = _get(port, "/"), _get(port, "/_cluster/health")
+        headers = self._sign_in()
+        root, health = _get(port, "/", headers), _get(port, "/_cluster/health", headers)
         return root.get("cluster_name") == CLUSTER_NAME and health.get("status") in USABLE_STATUS
 
     def address(self, port: int) -> str:
         """URL for clients."""
         return f"http://{HOST}:{port}"
+
+    def _sign_in(self) -> dict[str, str]:
+        """What a request needs where security is on."""
+        accounts = accounts_of(self.local_dir)
+        if accounts is None:
+            return {}
+        credentials = f"{SUPERUSER}:{read_password(accounts, SUPERUSER)}"
+        return {"Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
 
     def _unpack(self, archive: Path) -> Path:
         program = self.home / archive.stem
@@ -104,9 +117,15 @@ class ElasticsearchNode:
         for directory in ("conf", "data", "logs", "tmp"):
             (self.home / directory).mkdir(exist_ok=True)
         own = {"http.port": port, "path.data": str(self.home / "data"), "path.logs": str(self.home / "logs")}
-        settings = "".join(f"{key}: {json.dumps(value)}\n" for key, value in {**NODE_SETTINGS, **own}.items())
+        accounts = accounts_of(self.local_dir)
+        security = {} if accounts is None else SECURITY_ON
+        settings = "".join(
+            f"{key}: {json.dumps(value)}\n" for key, value in {**NODE_SETTINGS, **own, **security}.items()
+        )
         jvm = ("-XX:+UseG1GC", "-Djava.io.tmpdir=${ES_TMPDIR}", f"-Xms{heap}", f"-Xmx{heap}", mark_of(self.home))
         conf = self.home / "conf"
+        if accounts is not None:
+            write_realm(conf, accounts)
         (conf / "elasticsearch.yml").write_text(settings, encoding="utf-8")
         (conf / "jvm.options").write_text("\n".join((*jvm, "-XX:+ExitOnOutOfMemoryError", "")), encoding="utf-8")
         (conf / "log4j2.properties").write_text(LOG4J2_PROPERTIES, encoding="utf-8")
@@ -127,11 +146,11 @@ class ElasticsearchNode:
         ]
 
 
-def _get(port: int, path: str) -> dict[str, object]:
+def _get(port: int, path: str, headers: Mapping[str, str]) -> dict[str, object]:
     """Answer of the node, empty when there is none; never through a proxy."""
     connection = http.client.HTTPConnection(HOST, port, timeout=REQUEST_TIMEOUT_S)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=dict(headers))
         answer = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
         return {}

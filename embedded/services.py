@@ -21,6 +21,7 @@ from embedded.node import Node, last_complaint, processes_of, require_unlocked
 from embedded.paths import LOCK_FILE, log_file, make_local_dir, require_space
 from embedded.ports import choose_port
 from embedded.process import mark_of, terminate
+from embedded.realm import refuse_change, remember_accounts
 from embedded.state import Ports, read_ports, write_ports
 
 START_TIMEOUT_S = 180.0
@@ -37,7 +38,10 @@ def _silent(line: str) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """What to run and where. Port 0: any free port; `topic` is created when given; `only` leaves the other out."""
+    """What to run and where. Port 0: any free port; `topic` is created when given; `only` leaves the other out.
+
+    `elasticsearch_accounts` is a folder of secrets: Elasticsearch then has its security on, with those accounts.
+    """
 
     local_dir: Path
     kafka_port: int = 9092
@@ -47,6 +51,7 @@ class Options:
     only: NodeName | None = None
     topic: str | None = None
     partitions: int = 2
+    elasticsearch_accounts: Path | None = None
 
     def port(self, name: str) -> int:
         """Requested port of the node `name`."""
@@ -85,6 +90,7 @@ def start(options: Options, report: Report = _silent) -> Addresses:
     with exclusive(local_dir / LOCK_FILE):
         nodes = _nodes(local_dir, options.only)
         started = [node for node in nodes if not processes_of(node)]
+        _settle_accounts(nodes, started, local_dir, options.elasticsearch_accounts)
         try:
             ports = _launch_missing(nodes, started, local_dir, options, report)
             _wait_until_healthy(nodes, ports, local_dir, report)
@@ -133,6 +139,13 @@ def _nodes(local_dir: Path, only: NodeName | None) -> list[Node]:
     # Elasticsearch first: it takes longer, and Kafka's storage is formatted while it starts
     nodes: list[Node] = [ElasticsearchNode.of(local_dir), KafkaBroker(local_dir)]
     return [node for node in nodes if only in (None, node.name)]
+
+
+def _settle_accounts(nodes: list[Node], missing: list[Node], local_dir: Path, accounts: Path | None) -> None:
+    for node in nodes:
+        if isinstance(node, ElasticsearchNode):
+            settle = remember_accounts if node in missing else refuse_change
+            settle(local_dir, accounts)
 
 
 def _launch_missing(nodes: list[Node], missing: list[Node], local_dir: Path, options: Options, report: Report) -> Ports:
