@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import subprocess
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
@@ -141,19 +144,30 @@ def new_cluster_id(number: int | None = None) -> str:
     return base64.urlsafe_b64encode(below_dash.to_bytes(16, "big")).decode().rstrip("=")
 
 
-def create_topic(bootstrap_servers: str, topic: str, partitions: int) -> None:
-    """Create `topic` unless it exists; an existing one keeps its partitions. `UserError` when the broker refuses."""
+def create_topic(
+    bootstrap_servers: str,
+    topic: str,
+    partitions: int,
+    replication: int = 1,
+    security: Mapping[str, Any] = MappingProxyType({}),
+) -> bool:
+    """Create `topic` unless it exists, when it keeps its partitions; whether it is new.
+
+    `security` is what a client of kafka-python needs to sign in. Raises `UserError` when the broker refuses.
+    """
     options = {
         "num_partitions": partitions,
-        "replication_factor": 1,
+        "replication_factor": replication,
         "configs": {"max.message.bytes": str(MAX_MESSAGE_BYTES)},
     }
     try:
-        client = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=REQUEST_TIMEOUT_MS)
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers.split(","), bootstrap_timeout_ms=REQUEST_TIMEOUT_MS, **security
+        )
         try:
             client.create_topics({topic: options}, wait_for_metadata=True)
         except TopicAlreadyExistsError:
-            pass
+            return False
         finally:
             client.close()
     except KafkaError as error:
@@ -161,3 +175,4 @@ def create_topic(bootstrap_servers: str, topic: str, partitions: int) -> None:
             f"The topic {topic} cannot be created on {bootstrap_servers} ({type(error).__name__}). "
             "See whether the broker runs: python -m embedded status."
         ) from error
+    return True

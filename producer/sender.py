@@ -87,7 +87,7 @@ def _connect(settings: Settings) -> Any:
             linger_ms=LINGER_MS,
             batch_size=BATCH_BYTES,
             compression_type=COMPRESSION,
-            **_security(settings),
+            **client_security(settings),
         )
     except (KafkaError, OSError) as error:
         raise UserError(
@@ -106,7 +106,8 @@ def _require_topic(producer: Any, topic: str) -> None:
         ) from error
 
 
-def _security(settings: Settings) -> dict[str, Any]:
+def client_security(settings: Settings) -> dict[str, Any]:
+    """What a client of kafka-python needs to sign in, by the settings."""
     password = settings.kafka_password
     return {
         "security_protocol": settings.kafka_security_protocol,
