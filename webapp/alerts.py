@@ -84,6 +84,7 @@ class Episode:
     peak: int  # the highest rank so far
     mark: int  # a rank above it raises the alert anew
     raised_at: datetime  # for the last time
+    met_at: datetime  # when its condition was found last
     changed_at: datetime  # when the state began
     state: State = State.RAISED
     escalated: bool = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
@@ -106,8 +107,19 @@ def _answer(event: Document) -> Answer:
 
 def patient_episodes(search: Search, patient_id: str, now: datetime, expected_interval: timedelta) -> list[Episode]:
     """The episodes of a patient's last three days, oldest first by kind."""
-    since = history_since(now)
-    history = predictions.histories(search, [patient_id], since)[patient_id]
-    events = alert_events.of_patients(search, [patient_id], since)
-    newest = observations.newest(search, [patient_id], since).get(patient_id)
-    return fold_findings(find(history, newest), events, now, expected_interval)
+    return [episode for _, episode in episodes_of(search, [patient_id], now, expected_interval)]
+
+
+def episodes_of(
+    search: Search, patient_ids: Iterable[str], now: datetime, expected_interval: timedelta
+) -> Iterator[tuple[str, Episode]]:
+    """The episodes of the last three days of several patients, patient by patient."""
+    ids, since = sorted(set(patient_ids)), history_since(now)
+    histories = predictions.histories(search, ids, since)
+    newest = observations.newest(search, ids, since)
+    events: dict[str, list[Document]] = defaultdict(list)
+    for event in alert_events.of_patients(search, ids, since):
+        events[event["patient_id"]].append(event)
+    for id_ in ids:
+        findings = find(histories.get(id_, []), newest.get(id_))
+        yield from ((id_, one) for one in fold_findings(findings, events[id_], now, expected_interval))

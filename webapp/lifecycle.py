@@ -64,13 +64,13 @@ def _take(kind: Kind, episode: Episode | None, item: Item) -> Episode | None:
 
 def _begin(kind: Kind, finding: Finding) -> Episode:
     at, rank = finding.at, finding.rank
-    return Episode(kind, started_at=at, rank=rank, peak=rank, mark=rank, raised_at=at, changed_at=at)
+    return Episode(kind, started_at=at, rank=rank, peak=rank, mark=rank, raised_at=at, met_at=at, changed_at=at)
 
 
 def _rise_or_hold(episode: Episode, finding: Finding) -> Episode:
     """A level above the mark raises the alert whatever its state; any other level of it is only noted."""
     rank = finding.rank
-    seen = replace(episode, rank=rank, peak=max(rank, episode.peak), quiet=0)
+    seen = replace(episode, rank=rank, peak=max(rank, episode.peak), met_at=finding.at, quiet=0)
     if rank <= episode.mark:
         return seen
     return replace(

@@ -28,6 +28,7 @@ class Alert(Output):
     started_at: When = Field(description="When it began.")
     raised_at: When = Field(description="When it was raised for the last time.")
     changed_at: When = Field(description="When its state began.")
+    met_at: When = Field(description="When its condition was found last.")
     escalated: bool = Field(description="Whether its time for action passed without an acknowledgement.")
     acknowledged_by: str | None = Field(None, description="Who acknowledged it last.")
     reason: Reason | None = Field(None, description="Why.")
@@ -59,9 +60,10 @@ class AlertDetail(Alert):
 
 
 class AlertList(Output):
-    """Alerts: unanswered ones first, then the higher level, then the older one."""
+    """Alerts: unanswered ones first, then the higher level, then the older one; resolved ones: the last one first."""
 
-    items: list[Alert] = Field(description="All of them.")
+    items: list[Alert] = Field(description="All that are on the board; of resolved ones, those of this page.")
+    next_cursor: str | None = Field(None, description="Where the next page begins; null on the last one.")
 
 
 class BoardReading(Output):

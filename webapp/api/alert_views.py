@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from conf.clinical import ALERT_LEVELS
-from webapp import alerts, answering, episodes
+from webapp import alerts, answering, episodes, resolved
 from webapp.alerts import Episode, Kind, State
 from webapp.api.alert_models import AlertDetail, AlertList
+from webapp.api.operations import Answer
+from webapp.api.paging import next_cursor, position
 from webapp.api.parameters import Acknowledgement, AlertsQuery, AlertStatus, Feedback
 from webapp.api.patients import address_of, read_patient_id
-from webapp.api.problems import ApiError, Fault
+from webapp.api.problems import ApiError, Fault, invalid_parameter
 from webapp.api.routes import operation
 from webapp.board.views import screens
 from webapp.board.ward import View
-from webapp.search import alert_events, latest, observations, predictions
+from webapp.search import alert_events, latest, observations
 from webapp.security.audit import record
 from webapp.security.current import principal
 from webapp.security.roles import Permission
@@ -31,18 +32,20 @@ Found = tuple[str, Episode]
     "GET",
     "/api/v1/alerts",
     tag="alerts",
-    summary="Alerts, unanswered ones first",
+    summary="Alerts, unanswered ones first; those that are over page by page",
     permission=Permission.API_READ_ALERTS,
     query=AlertsQuery,
     answer=AlertList,
     problems=(503,),
 )
-def list_alerts(query: AlertsQuery) -> AlertList:
+def list_alerts(query: AlertsQuery) -> Answer:
     """Alerts that match."""
-    found = _resolved() if query.status == "resolved" else _on_board()
+    found, after = _resolved(query) if query.status == "resolved" else (sorted(_on_board(), key=_urgent_first), None)
     kept = [one for one in found if _is_meant(one[1], query)]
     record("list", patient_ids={patient_id for patient_id, _ in kept})
-    return AlertList.model_validate({"items": [describe(*one) for one in sorted(kept, key=_urgent_first)]})
+    cursor = next_cursor(query, after)
+    items = AlertList.model_validate({"items": [describe(*one) for one in kept], "next_cursor": cursor})
+    return Answer(items, next_query={"cursor": cursor} if cursor else None)
 
 
 @operation(
@@ -126,6 +129,7 @@ def describe(patient_id: str, episode: Episode) -> dict[str, Any]:
         "started_at": episode.started_at,
         "raised_at": episode.raised_at,
         "changed_at": episode.changed_at,
+        "met_at": episode.met_at,
         "escalated": episode.escalated,
         "acknowledged_by": answer and answer.by,
         "reason": answer and answer.reason,
@@ -160,26 +164,14 @@ def _on_board() -> Iterator[Found]:
     return ((row.patient_id, episode) for row in ward.rows for episode in row.episodes)
 
 
-def _resolved() -> list[Found]:
-    """Ended alerts of those who were critical, were answered, or are on the board now."""
-    search, now = services().search, services().clock()
-    since = episodes.history_since(now)
-    answered = {event["patient_id"] for event in alert_events.recent(search, since)}
-    ids = {*answered, *predictions.were_critical(search, since), *(patient_id for patient_id, _ in _on_board())}
-    return [one for one in _episodes(ids, since, now) if not one[1].is_open]
-
-
-def _episodes(patient_ids: Iterable[str], since: datetime, now: datetime) -> Iterator[Found]:
-    ids, search = sorted(patient_ids), services().search
-    histories = predictions.histories(search, ids, since)
-    newest = observations.newest(search, ids, since)
-    events = defaultdict(list)
-    for event in alert_events.of_patients(search, ids, since):
-        events[event["patient_id"]].append(event)
-    for id_ in ids:
-        findings = episodes.find(histories.get(id_, []), newest.get(id_))
-        for episode in episodes.fold_findings(findings, events[id_], now, _interval()):
-            yield id_, episode
+def _resolved(query: AlertsQuery) -> resolved.Resolved:
+    site, interval = services(), _interval()
+    now = site.clock()
+    try:
+        start, end = query.span(now, episodes.history_since(now), interval)
+    except ValueError as error:
+        raise invalid_parameter("from", str(error)) from error
+    return resolved.page(site.search, start, end, now, interval, position(query))
 
 
 def _find(alert_id: str) -> Found:

@@ -11,6 +11,7 @@ from webapp.api.cursors import CursorError, Cursors
 from webapp.api.operations import Answer
 from webapp.api.parameters import Input, canonical
 from webapp.api.problems import invalid_parameter
+from webapp.search.client import After
 from webapp.search.client import Page as Found
 from webapp.security.current import principal
 
@@ -26,14 +27,14 @@ def position(query: Input, name: str = "cursor") -> list[Any] | None:
         raise invalid_parameter(name, "not a cursor of this query") from error
 
 
-def next_cursor(query: Input, found: Found) -> str | None:
-    """The cursor of the page after `found`, None after the last one."""
-    return _cursors(query).make(found.after) if found.after else None
+def next_cursor(query: Input, after: After | None) -> str | None:
+    """The cursor of the page that begins after these sort values, None after the last page."""
+    return _cursors(query).make(after) if after else None
 
 
 def paged(model: Any, items: Sequence[Mapping[str, Any]], query: Input, found: Found) -> Answer:
     """A page of `model` with its link to the next one."""
-    cursor = next_cursor(query, found)
+    cursor = next_cursor(query, found.after)
     body = model.model_validate({"items": items, "next_cursor": cursor})
     return Answer(body, next_query={"cursor": cursor} if cursor else None)
 

@@ -16,6 +16,7 @@ from webapp.api.cursors import MAX_LENGTH
 from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
 from webapp.clinical import Urgency
+from webapp.lifecycle import QUIET_FINDINGS as FINDINGS_TO_END
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100
@@ -132,14 +133,48 @@ class PredictionsQuery(LevelFilter, Range, Paged):
     min_risk_6h: float | None = Field(None, ge=0, le=1, description="Smallest risk of the next 6 hours (0 to 1).")
 
 
-class AlertsQuery(LevelFilter):
+class AlertsQuery(LevelFilter, Range):
     """Filters of the alerts."""
 
     status: AlertStatus | None = Field(
         None,
-        description="Where in its life an alert is; open and acked by default. resolved lists those of patients who "
-        "were critical, were answered or are on the board, of the last three days.",
+        description="Where in its life an alert is. open and acked, together the default, list the alerts of the "
+        "patients on the board. resolved lists page by page those that are over, with the span `from` to `to`.",
     )
+    from_: Instant | None = Field(
+        None,
+        alias="from",
+        description="Of resolved alerts: their condition was last found at this instant or later; 24 hours before `to` "
+        "by default, at most three days ago.",
+    )
+    to: Instant | None = Field(
+        None,
+        description="Of resolved alerts: their condition was last found before this instant; two expected intervals "
+        "ago by default, because an alert is over after two findings without it.",
+    )
+    cursor: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_LENGTH,
+        description="Of resolved alerts: where the page begins, from the Link header or from next_cursor. A page may "
+        "hold few alerts or none and yet not be the last one.",
+    )
+
+    @model_validator(mode="after")
+    def _refuse_span_of_open_alerts(self) -> Self:
+        if self.status != "resolved" and (self.from_ or self.to or self.cursor):
+            raise ValueError("`from`, `to` and `cursor` go with status=resolved")
+        return self
+
+    def span(self, now: datetime, earliest: datetime, expected_interval: timedelta) -> tuple[datetime, datetime]:
+        """First and last instant; raise ValueError if the span begins before `earliest` or ends before it begins."""
+        end = self.to or now - FINDINGS_TO_END * expected_interval
+        start = self.from_ or max(end - DEFAULT_RANGE, earliest)
+        if start > end:
+            raise ValueError("`from` must not be after `to`")
+        if start < earliest:
+            raise ValueError(f"alerts are known for three days: from {earliest.isoformat()} on")
+        return start, end
 
 
 class BoardQuery(Input):

@@ -71,11 +71,6 @@ def of_alert(search: Search, alert_id: str) -> list[Document]:
     return _read(search, all_of(term("alert_id", alert_id)))
 
 
-def recent(search: Search, start: datetime, end: datetime | None = None) -> list[Document]:
-    """The events of all patients in [start, end), oldest first."""
-    return _read(search, all_of(between("@timestamp", start, end)))
-
-
 def _read(search: Search, query: Document) -> list[Document]:
     body = {"query": query, "sort": OLDEST_FIRST, "track_total_hits": False}
     return search.pages(ALERT_EVENTS, body, MOST_EVENTS)

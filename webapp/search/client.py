@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
@@ -91,6 +92,13 @@ class Search:
         except (ApiError, TransportError) as error:
             raise unavailable(error) from error
         return dict(answer["_source"]) if answer.get("found") else None
+
+
+def months(family: str, start: datetime, end: datetime) -> str:
+    """The monthly indices of a family that hold events of [start, end), by name: no other one is even looked at."""
+    first, last = (at.astimezone(UTC) for at in (start, end))
+    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    return ",".join(f"{family}-{number // 12:04}.{number % 12 + 1:02}" for number in numbers)
 
 
 def read_page(answer: Document, size: int) -> Page:

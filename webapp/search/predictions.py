@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from conf.clinical import ALERT_LEVELS
 from jobs.indices import PREDICTIONS
 from webapp.search.client import (
     After,
@@ -18,6 +19,7 @@ from webapp.search.client import (
     between,
     buckets,
     in_time,
+    months,
     term,
     term_if,
     terms,
@@ -38,6 +40,7 @@ HISTORY_FIELDS: Final = [
 ]
 MOST_HISTORY: Final = 100_000
 MOST_CRITICAL: Final = 200
+RESOLUTION: Final = timedelta(milliseconds=1)  # of a stored time
 
 
 def of_patient(
@@ -85,9 +88,33 @@ def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> di
         return found
     query = all_of(terms("patient_id", ids), between("@timestamp", since))
     body = {**in_time(query, MOST_HISTORY, newest_first=False), "_source": HISTORY_FIELDS}
-    for document in search.pages(PREDICTIONS, body, MOST_HISTORY):
+    documents = search.pages(PREDICTIONS, body, MOST_HISTORY)
+    if len(documents) == MOST_HISTORY and len(ids) > 1:  # what was cut off are the newest ones
+        half = len(ids) // 2
+        return histories(search, ids[:half], since) | histories(search, ids[half:], since)
+    for document in documents:
         found[document["patient_id"]].append(document)
     return found
+
+
+def alerting(search: Search, start: datetime, end: datetime, limit: int, after: After | None = None) -> Page:
+    """Predictions in [start, end) that ask for an alert, by their level or a measured crisis, newest first."""
+    query = all_of(any_of(terms("alert_level", ALERT_LEVELS[1:]), crisis()), between("@timestamp", start, end))
+    body = {**in_time(query, limit, after, newest_first=True), "_source": HISTORY_FIELDS}
+    return search.page(months(PREDICTIONS, start, end), body)
+
+
+def following(search: Search, documents: Sequence[Mapping[str, Any]], within: timedelta) -> list[Document]:
+    """What was predicted for the same patients after these documents but not later than `within`, oldest first."""
+    if not documents:
+        return []
+    times = [datetime.fromisoformat(one["@timestamp"]) for one in documents]
+    spans = [
+        all_of(term("patient_id", one["patient_id"]), between("@timestamp", at + RESOLUTION, at + within + RESOLUTION))
+        for one, at in zip(documents, times, strict=True)
+    ]
+    body = {**in_time(any_of(*spans), MOST_HISTORY, newest_first=False), "_source": HISTORY_FIELDS}
+    return search.pages(months(PREDICTIONS, min(times), max(times) + within), body, MOST_HISTORY)
 
 
 def were_critical(search: Search, since: datetime) -> list[str]:

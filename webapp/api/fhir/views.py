@@ -71,7 +71,7 @@ def fhir_observations(query: FhirSearch) -> Answer:
     """A searchset of Observations; `_count` counts readings, each of which gives one or two."""
     found = _newest(observations.of_patient, query)
     resources = [resource for document in found.documents for resource in to_observations(document)]
-    return bundle_of(resources, next_cursor(query, found))
+    return bundle_of(resources, next_cursor(query, found.after))
 
 
 @operation(
@@ -86,7 +86,7 @@ def fhir_observations(query: FhirSearch) -> Answer:
 def fhir_risk_assessments(query: FhirSearch) -> Answer:
     """A searchset of RiskAssessments."""
     found = _newest(predictions.of_patient, query)
-    return bundle_of(list(map(risk_assessment, found.documents)), next_cursor(query, found))
+    return bundle_of(list(map(risk_assessment, found.documents)), next_cursor(query, found.after))
 
 
 def _newest(of_patient: Callable[..., Page], query: FhirSearch) -> Page:
@@ -126,7 +126,7 @@ def fhir_audit_events(query: FhirAuditSearch) -> Answer:
         after=position(query, CURSOR),
     )
     record("audit_search")
-    return bundle_of(list(map(audit_event, found.documents)), next_cursor(query, found))
+    return bundle_of(list(map(audit_event, found.documents)), next_cursor(query, found.after))
 
 
 def patient_of(patient: str | None, subject: str | None) -> str:

@@ -183,3 +183,53 @@ def test_only_who_may_write_answers_alerts(site: Site) -> None:
     reader = site.token(scopes=("read:alerts",))
     asked = site.client().send("POST", f"/api/v1/alerts/{alert_id}/ack", json={"reason": "seen"}, headers=reader)
     assert asked.status_code == 403
+
+
+def ended(search: FakeSearch, count: int) -> list[str]:
+    """Patients whose alert is over."""
+    ids = [f"E-{number:03}" for number in range(count)]
+    for patient_id in ids:
+        documents = [
+            prediction(patient_id, risk, minutes, scored_at=f"2026-03-01T07:{60 + minutes}:03Z")
+            for risk, minutes in ((0.5, -50), (0.01, -40), (0.01, -30))
+        ]
+        search.put(PREDICTIONS, *documents)
+        search.put(LATEST, documents[-1])
+    return ids
+
+
+def test_resolved_alerts_are_read_page_by_page(site: Site, search: FakeSearch) -> None:
+    ids, browser = ended(search, 60), site.signed_in()
+    path, found = "/api/v1/alerts?status=resolved", []
+    while path:
+        response = browser.get(path, page=False)
+        found += [one["patient_id"] for one in response.get_json()["items"]]
+        link = response.headers.get("Link", "")
+        path = link[1 : link.index(">")] if link else ""
+    assert sorted(found) == ids
+
+
+def test_resolved_alerts_are_those_of_a_span_and_a_level(site: Site, search: FakeSearch) -> None:
+    ended(search, 1)
+    browser = site.signed_in()
+    assert len(alerts(browser, "?status=resolved&from=2026-03-01T07:10:00Z&to=2026-03-01T07:20:00Z")) == 1
+    assert alerts(browser, "?status=resolved&from=2026-03-01T07:11:00Z") == []
+    assert alerts(browser, "?status=resolved&to=2026-03-01T07:10:00Z") == []
+    assert len(alerts(browser, "?status=resolved&level=HIGH")) == 1
+    assert alerts(browser, "?status=resolved&level=CRITICAL") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=2026-03-01T07:00:00Z",
+        "status=open&to=2026-03-01T07:00:00Z",
+        "status=acked&cursor=x",
+        "status=resolved&cursor=x",
+        "status=resolved&from=2026-02-01T00:00:00Z",
+        "status=resolved&from=2026-03-01T08:02:00Z",
+        "status=resolved&from=2026-03-01T07:00:00Z&to=2026-03-01T06:00:00Z",
+    ],
+)
+def test_a_span_that_cannot_be_meant_is_refused(site: Site, query: str) -> None:
+    assert site.signed_in().get(f"/api/v1/alerts?{query}", page=False).status_code == 422
