@@ -208,9 +208,9 @@ def _failure(status: int, kind: str, reason: str) -> tuple[int, Json]:
 
 
 @contextmanager
-def running() -> Iterator[FakeElasticsearch]:
-    """A fake on a free port of this machine, stopped afterwards."""
-    fake = FakeElasticsearch()
+def running(fake: FakeElasticsearch | None = None) -> Iterator[FakeElasticsearch]:
+    """A fake, or the one given, on a free port of this machine, stopped afterwards."""
+    fake = fake or FakeElasticsearch()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
     server.daemon_threads = True
     fake.url = f"http://127.0.0.1:{server.server_port}"

@@ -1,0 +1,91 @@
+"""``python -m deploy.accounts --directory DIR``: roles and users of Elasticsearch, passwords from a folder of secrets.
+
+It signs in as ``elastic`` with the password in the folder, unless BP_ELASTICSEARCH_USER names another superuser. Run
+again, it puts roles and passwords back to what the files say: that is also how a password is changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, TransportError
+from pydantic import SecretStr
+
+from conf.errors import UserError, run_main
+from conf.settings import Settings, load_settings
+from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, Role, read_password, read_roles
+from jobs.sinks import connect
+
+Report = Callable[[str], None]
+
+
+class AccountsError(UserError):
+    """Elasticsearch did not take the accounts."""
+
+
+def as_superuser(settings: Settings, directory: Path) -> Settings:
+    """The settings of a client that may create accounts."""
+    if settings.elasticsearch_user or settings.elasticsearch_api_key:
+        return settings
+    password = SecretStr(read_password(directory, SUPERUSER))
+    return settings.model_copy(update={"elasticsearch_user": SUPERUSER, "elasticsearch_password": password})
+
+
+def create_accounts(client: Elasticsearch, directory: Path, report: Report) -> None:
+    """Create or renew each role and its user, and give Kibana's own account its password.
+
+    Nothing is changed unless every password is there. Raises `UserError`.
+    """
+    roles = read_roles()
+    passwords = {name: read_password(directory, name) for name in (*roles, KIBANA_SYSTEM)}
+    try:
+        for name, role in roles.items():
+            report(f"Account {name}: {_put(client, name, role, passwords[name])}")
+        if client.options(ignore_status=404).security.get_user(username=KIBANA_SYSTEM):
+            client.security.change_password(username=KIBANA_SYSTEM, password=passwords[KIBANA_SYSTEM])
+            report(f"Account {KIBANA_SYSTEM}: password set")
+    except (ApiError, TransportError) as error:
+        raise _explain(error) from error
+
+
+def _put(client: Elasticsearch, name: str, role: Role, password: str) -> str:
+    client.security.put_role(name=name, **role)
+    answer = client.security.put_user(username=name, password=password, roles=[name])
+    return "created" if answer["created"] else "renewed"
+
+
+def _explain(error: Exception) -> AccountsError:
+    if isinstance(error, AuthenticationException):
+        return AccountsError(
+            f"Elasticsearch does not take this password of the superuser. Is it that of the file {SUPERUSER}, "
+            "or of BP_ELASTICSEARCH_USER and BP_ELASTICSEARCH_PASSWORD?"
+        )
+    if isinstance(error, AuthorizationException):
+        return AccountsError("This account may not create others. Leave BP_ELASTICSEARCH_USER to a superuser.")
+    if isinstance(error, TransportError):
+        return AccountsError(f"Elasticsearch does not answer ({error}). Start it, or check BP_ELASTICSEARCH_URL.")
+    return AccountsError(
+        f"Elasticsearch did not take the accounts ({error}). Is its security on (xpack.security.enabled), and is it "
+        "whole? The embedded one has its accounts in files: python -m embedded start --elasticsearch-accounts DIR."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do it; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.accounts", description="Accounts of Elasticsearch.")
+    parser.add_argument("--directory", type=Path, required=True, metavar="DIR", help="one file per password")
+    parser.add_argument("--verbose", action="store_true", help="show the trace of an error")
+    options = parser.parse_args(arguments)
+
+    def run() -> None:
+        client = connect(as_superuser(load_settings(), options.directory))
+        create_accounts(client, options.directory, lambda line: print(line, flush=True))
+
+    return run_main(run, verbose=options.verbose)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
