@@ -1,0 +1,154 @@
+"""The fields that the dashboards ask for, against those of the index templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from jobs.indices import COMPONENT_PREFIX, NAME_PREFIX, TEMPLATE_PREFIX
+from kibana.columns import RECORDS
+from tests.kql import translate
+from tests.unit.kibana.reading import Json, Objects, boards, controls, lens_panels, of_kind, view_of_layer
+
+Types = Mapping[str, str]
+
+WHOLE_NUMBERS: Final = frozenset({"short", "integer", "long"})
+NUMBERS: Final = WHOLE_NUMBERS | {"float", "double"}
+DATES: Final = frozenset({"date"})
+KEYWORDS: Final = frozenset({"keyword"})
+ANY: Final = NUMBERS | DATES | KEYWORDS | {"boolean"}
+FITTING: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("average", "max", "min", "median"), NUMBERS),
+    "terms": KEYWORDS | WHOLE_NUMBERS,  # a whole number may be a name, as that of a partition is
+    "date_histogram": DATES,
+    "last_value": ANY,
+    "unique_count": ANY,
+}
+DATA_TYPES: Final[Mapping[str, frozenset[str]]] = {
+    "number": NUMBERS,
+    "string": KEYWORDS,
+    "date": DATES,
+    "boolean": frozenset({"boolean"}),
+}
+
+
+class Use(NamedTuple):
+    """A field that is asked for, of which data view, and the types that fit."""
+
+    place: str
+    view_id: str
+    field: str
+    fitting: frozenset[str]
+
+
+def fields_are_in_the_templates(objects: Objects, directory: Path) -> Iterator[str]:
+    """Every field that is asked for is in the template of its data view, with a fitting type."""
+    known = types_by_view(objects, directory)
+    for use in uses(objects):
+        found = known[use.view_id].get(use.field)
+        if found not in use.fitting:
+            yield f"{use.place}: {use.field} of {use.view_id} is {found or 'not in the template'}"
+
+
+def data_types_are_those_of_the_templates(objects: Objects, directory: Path) -> Iterator[str]:
+    """Newest values and top values, which may be of any type, are declared as what they are."""
+    known = types_by_view(objects, directory)
+    for place, view_id, column in _columns(objects):
+        found = known[view_id].get(column.get("sourceField", ""), "")
+        if column["operationType"] in ("last_value", "terms") and found not in DATA_TYPES[column["dataType"]]:
+            yield f"{place} is a {column['dataType']}, its field a {found}"
+
+
+def types_by_view(objects: Objects, directory: Path) -> dict[str, Types]:
+    """Of each data view the types of its fields that can be searched and aggregated; none without a template."""
+    by_pattern = dict(_templates(directory))
+    return {view["id"]: by_pattern.get(view["attributes"]["title"], {}) for view in of_kind(objects, "index-pattern")}
+
+
+def uses(objects: Objects) -> Iterator[Use]:
+    """Every field that is asked for, wherever."""
+    for view in of_kind(objects, "index-pattern"):
+        yield from _of_view(view)
+    for board in boards(objects):
+        for control in controls(board).values():
+            chosen = control["explicitInput"]
+            yield Use(f"{board['id']}, control", chosen["dataViewId"], chosen["fieldName"], KEYWORDS)
+    for place, view_id, query in _queries(objects):
+        yield from (Use(place, view_id, field, ANY) for field in sorted(_queried(translate(query["query"]))))
+    for place, view_id, column in _columns(objects):
+        yield from _of_column(place, view_id, column)
+
+
+def _of_view(view: Json) -> Iterator[Use]:
+    attributes = view["attributes"]
+    yield Use("time field", view["id"], attributes["timeFieldName"], DATES)
+    for field in sorted({*attributes["fieldAttrs"], *attributes["fieldFormatMap"]}):
+        yield Use("name or format", view["id"], field, ANY)
+
+
+def _of_column(place: str, view_id: str, column: Json) -> Iterator[Use]:
+    field, operation = column.get("sourceField", RECORDS), column["operationType"]
+    if field != RECORDS:
+        yield Use(place, view_id, field, FITTING[operation])
+    if operation == "last_value":
+        yield Use(f"{place}, order", view_id, column["params"]["sortField"], DATES)
+
+
+def _columns(objects: Objects) -> Iterator[tuple[str, str, Json]]:
+    for one in lens_panels(objects):
+        for layer_id, layer in one.layers.items():
+            view_id = view_of_layer(one, layer_id)
+            yield from ((f"{one.name}, column {id_}", view_id, column) for id_, column in layer["columns"].items())
+
+
+def _queries(objects: Objects) -> Iterator[tuple[str, str, Json]]:
+    for one in lens_panels(objects):
+        yield from ((one.name, view_of_layer(one, id_), one.attributes["state"]["query"]) for id_ in one.layers)
+    for place, view_id, column in _columns(objects):
+        if "filter" in column:
+            yield place, view_id, column["filter"]
+        yield from ((place, view_id, one["input"]) for one in column["params"].get("filters", []))
+
+
+def _queried(query: Any) -> set[str]:
+    """The fields of a query in Elasticsearch's language."""
+    if isinstance(query, list):
+        return set().union(*map(_queried, query))
+    found: set[str] = set()
+    for key, value in query.items():
+        if key == "exists":
+            found.add(value["field"])
+        elif key in ("match", "match_phrase", "range"):
+            found.update(value)
+        elif key != "match_all" and isinstance(value, dict | list):
+            found |= _queried(value)
+    return found
+
+
+def _templates(directory: Path) -> Iterator[tuple[str, Types]]:
+    for path in directory.glob(f"{TEMPLATE_PREFIX}*.json"):
+        template = json.loads(path.read_text(encoding="utf-8"))
+        parts = [_component(directory, name) for name in template["composed_of"]]
+        types = {field: type_ for part in [*parts, template] for field, type_ in _types(_properties(part))}
+        yield from ((pattern, types) for pattern in template["index_patterns"])
+
+
+def _component(directory: Path, name: str) -> Json:
+    path = directory / f"{COMPONENT_PREFIX}{name.removeprefix(NAME_PREFIX)}.json"
+    component: Json = json.loads(path.read_text(encoding="utf-8"))
+    return component
+
+
+def _properties(part: Json) -> Json:
+    properties: Json = part.get("template", {}).get("mappings", {}).get("properties", {})
+    return properties
+
+
+def _types(properties: Json, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in properties.items():
+        if "properties" in field:
+            yield from _types(field["properties"], f"{prefix}{name}.")
+        elif field.get("doc_values", True) and field.get("index", True) and field.get("enabled", True):
+            yield prefix + name, field["type"]

@@ -1,0 +1,47 @@
+"""The links of the dashboards: to each other and to the site."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tests.unit.kibana.reading import Json, Objects, boards, of_kind, panels
+
+LINK: Final = re.compile(r"\[(?P<label>[^\]]+)\]\((?P<target>[^)]+)\)")
+DASHBOARD: Final = "#/view/"
+SAMPLE_PATIENT: Final = "patient-0001"
+
+
+def links(board: Json) -> list[str]:
+    """Where the texts on a dashboard lead."""
+    texts = (one["embeddableConfig"]["savedVis"]["params"]["markdown"] for one in panels(board) if _is_text(one))
+    return [found["target"] for text in texts for found in LINK.finditer(text)]
+
+
+def every_dashboard_leads_to_all_others(objects: Objects) -> Iterator[str]:
+    every = {board["id"] for board in boards(objects)}
+    for board in boards(objects):
+        led_to = {link.removeprefix(DASHBOARD) for link in links(board) if link.startswith(DASHBOARD)}
+        if led_to != every - {board["id"]}:
+            yield f"{board['id']} leads to {sorted(led_to)}"
+
+
+def every_page_of_the_site_exists(objects: Objects, site_url: str, is_page: Callable[[str], bool]) -> Iterator[str]:
+    """Links in texts, and the link of a patient's id, which stands in the data views."""
+    shown = [link for board in boards(objects) for link in links(board) if not link.startswith(DASHBOARD)]
+    for link in [*shown, *_patient_links(objects)]:
+        path = link.removeprefix(site_url)
+        if path == link or not is_page(path):
+            yield link
+
+
+def _patient_links(objects: Objects) -> Iterator[str]:
+    for view in of_kind(objects, "index-pattern"):
+        link = view["attributes"]["fieldFormatMap"].get("patient_id", {}).get("params", {}).get("urlTemplate")
+        if link:
+            yield link.replace("{{value}}", SAMPLE_PATIENT)
+
+
+def _is_text(panel: Json) -> bool:
+    return "savedVis" in panel["embeddableConfig"]
