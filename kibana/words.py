@@ -29,6 +29,15 @@ CATEGORY_COLOURS: Final[Labels] = {
 }
 ALERT_KINDS: Final[Labels] = {"measured": "Crise mesurée", "predicted": "Risque prédit", "technical": "Données perdues"}
 KIND_COLOURS: Final[Labels] = {"measured": "#B9332A", "predicted": "#DA8B45", "technical": "#98A2B3"}
+ALERT_EVENTS: Final[Labels] = {"acknowledged": "Acquittement", "feedback": "Avis"}
+ANSWERS: Final[Labels] = {
+    "seen": "Vu, prise en charge en cours",
+    "called": "Patient appelé",
+    "treated": "Traitement adapté",
+    "false_alarm": "Faux positif",
+    "other": "Autre",
+}
+DRIFTS: Final[Labels] = {"stable": "Stable", "moderate": "Modérée", "strong": "Forte"}
 STRATA: Final[Labels] = {"all": "Toutes", "not_in_crisis": "Hors crise", "in_crisis": "En crise"}
 
 RED: Final = "#B9332A"
@@ -103,6 +112,14 @@ DURATION: Final[Json] = {
     "id": "duration",
     "params": {"inputFormat": "seconds", "outputFormat": "humanizePrecise", "outputPrecision": 1},
 }
+
+
+def _names(labels: Labels) -> Json:
+    """Stored values under their French names; a value without one is shown as it is."""
+    entries = [{"key": value, "value": name} for value, name in labels.items()]
+    return {"id": "static_lookup", "params": {"lookupEntries": entries}}
+
+
 FORMATS: Final[Mapping[str, Json]] = {
     **dict.fromkeys(("systolic", "diastolic", "heart_rate", "mean_arterial_pressure", "pulse_pressure"), WHOLE),
     **dict.fromkeys(("critical_risk_1h", "critical_risk_6h", "critical_risk_24h", "seen_risk_6h"), PERCENT),
@@ -110,5 +127,12 @@ FORMATS: Final[Mapping[str, Json]] = {
     **dict.fromkeys((f"ppv.{level}" for level in LEVELS), PERCENT),
     **dict.fromkeys(("auroc", "brier", "brier_skill", "ici", "psi"), THOUSANDTHS),
     **dict.fromkeys(("slope", "window_hours", "window_largest_gap_hours"), HUNDREDTHS),
+    **dict.fromkeys(("alert_level", "seen_level"), _names(LEVELS)),
     "answered_after_s": DURATION,
+    "category": _names(CATEGORIES),
+    "drift": _names(DRIFTS),
+    "event": _names(ALERT_EVENTS),
+    "kind": _names(ALERT_KINDS),
+    "reason": _names(ANSWERS),
+    "stratum": _names(STRATA),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -45,8 +45,12 @@ class Use(NamedTuple):
 
 def fields_are_in_the_templates(objects: Objects, directory: Path) -> Iterator[str]:
     """Every field that is asked for is in the template of its data view, with a fitting type."""
-    known = types_by_view(objects, directory)
-    for use in uses(objects):
+    return unfit(uses(objects), types_by_view(objects, directory))
+
+
+def unfit(asked: Iterable[Use], known: Mapping[str, Types]) -> Iterator[str]:
+    """The fields that are asked for in vain, as they are unknown to their data view or of another type."""
+    for use in asked:
         found = known[use.view_id].get(use.field)
         if found not in use.fitting:
             yield f"{use.place}: {use.field} of {use.view_id} is {found or 'not in the template'}"

@@ -13,7 +13,9 @@ from kibana.dashboards.parts import RISK_PALETTE
 from kibana.limits import CATEGORIES, diastolic_limit, systolic_limit
 from kibana.panels.palette import palette
 from kibana.saved import stable_id, text
-from webapp.alerts import Kind
+from ml import drift
+from webapp.alerts import Kind, Reason
+from webapp.episodes import ACKNOWLEDGED, FEEDBACK
 
 
 def test_limits_are_where_the_category_changes() -> None:
@@ -38,6 +40,15 @@ def test_every_category_that_is_stored_has_a_word_and_a_colour() -> None:
 def test_every_alert_level_and_kind_has_a_word_and_a_colour() -> None:
     assert set(ALERT_LEVELS) == set(words.LEVELS) == set(words.LEVEL_COLOURS)
     assert {str(kind) for kind in Kind} == set(words.ALERT_KINDS) == set(words.KIND_COLOURS)
+
+
+def test_every_answer_to_an_alert_has_a_word() -> None:
+    assert {str(reason) for reason in Reason} == set(words.ANSWERS)
+    assert {ACKNOWLEDGED, FEEDBACK} == set(words.ALERT_EVENTS)
+
+
+def test_every_reading_of_drift_has_a_word() -> None:
+    assert {drift.reading(index) for index in (0, drift.MODERATE, drift.STRONG)} == set(words.DRIFTS)
 
 
 @pytest.mark.parametrize("risk", [0.0, 0.19, 0.2, 0.4, 0.61, 1.0])

@@ -64,6 +64,13 @@ PLANTS: dict[str, Callable[[Objects], Json]] = {
     "a type that is not written": lambda objects: changed(objects[0], type="visualization"),
     "a version newer than the servers": lambda objects: changed(objects[0], typeMigrationVersion="10.2.0"),
     "a runtime field": lambda objects: changed(objects[0]["attributes"], runtimeFieldMap={"age": {"type": "long"}}),
+    "a link to nobody": lambda objects: changed(
+        objects[0]["attributes"]["fieldFormatMap"]["patient_id"]["params"],
+        urlTemplate="https://suivi.example/patients/",
+    ),
+    "names without entries": lambda objects: changed(
+        objects[0]["attributes"]["fieldFormatMap"]["category"]["params"], lookupEntries=[]
+    ),
     "a dashboard without time range": lambda objects: changed(plants.board(objects)["attributes"], timeRestore=False),
     "an open end in time": lambda objects: changed(plants.board(objects)["attributes"], timeFrom="yesterday"),
     "a refresh that is paused": lambda objects: changed(
