@@ -6,6 +6,8 @@
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... retrain                      train a model and publish it
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... generate [--source archive]  write training data to a file
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... JOB [OPTION]...              any other jobs/JOB.py or ml/JOB.py
+#   ./spark-submit.sh [--yes] pack [--output DIR] [--python PATH]                pack what a cluster's executors need
+#   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... --packed DIR JOB ...         submit with what was packed in DIR
 #   ./spark-submit.sh [--yes] setup [--dev]                                      prepare only (--dev: with the test tools)
 #
 # --yes (or CI=true) lets it install a missing Java or Python with apt, dnf or brew. Settings: see README.md.
@@ -119,13 +121,13 @@ prepare() { # [--dev]
     "$python" -m conf.prepare --java "$java" "$@"
 }
 
-run_job() { # [--conf KEY=VALUE]... JOB [OPTION]...
+run_job() { # [--conf KEY=VALUE | --packed DIR]... JOB [OPTION]...
     local word job="" previous=""
     for word in "$@"; do
-        if [[ "$previous" != --conf && "$word" != --conf ]]; then job=$word && break; fi
+        if [[ "$previous" != --* && "$word" != --* ]]; then job=$word && break; fi
         previous=$word
     done
-    [[ " $(jobs)" == *" $job "* ]] || fail "Unknown job '$job'. There are: demo setup $(jobs)" 2
+    [[ " $(jobs)" == *" $job "* ]] || fail "Unknown job '$job'. There are: demo setup pack $(jobs)" 2
     prepare
     exec "$VENV_PYTHON" -m conf.submit "$@"
 }
@@ -138,7 +140,12 @@ case "${1:-demo}" in
         shift
         prepare "$@"
         ;;
-    --conf) run_job "$@" ;;
+    pack)
+        shift
+        prepare
+        exec "$VENV_PYTHON" -m deploy.pack "$@"
+        ;;
+    --conf | --packed) run_job "$@" ;;
     demo | -*)
         prepare
         exec "$VENV_PYTHON" -m demo "$@"

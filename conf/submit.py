@@ -4,7 +4,8 @@ This process becomes the job's Python, and pyspark starts the JVM with its own s
 round (spark-submit starts the Python) a Ctrl-C or SIGTERM would end the JVM before the job has finished its batch.
 
 On a local master the workers share this process's source tree. On a cluster the executors get the project's packages as
-a zip in their working folder, so nothing has to be installed on them beside Python and conf/requirements.lock. The zip
+a zip in their working folder, so nothing has to be installed on them beside Python and conf/requirements.lock. With
+``--packed DIR`` the packages of that lock are sent, too, and executors need nothing but Spark and Python. The zip
 is not a ``--py-files``, which the driver would import from, too: there the sources and their data files are read.
 """
 
@@ -20,7 +21,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from conf.errors import run_main
+from conf import packed
+from conf.errors import UserError, run_main
 from conf.jars import JARS_DIR
 from conf.settings import Settings, load_settings
 
@@ -60,7 +62,7 @@ def write_package(root: Path, target: Path) -> None:
     partial.replace(target)
 
 
-def submit_arguments(settings: Settings, root: Path, conf: Iterable[str]) -> list[str]:
+def submit_arguments(settings: Settings, root: Path, conf: Iterable[str], packed_dir: Path | None = None) -> list[str]:
     """The options for spark-submit; `conf` are ``key=value`` pairs that win over conf/spark-defaults.conf."""
     pairs = [*_master_conf(settings.spark_master), *conf]
     return [
@@ -68,6 +70,7 @@ def submit_arguments(settings: Settings, root: Path, conf: Iterable[str]) -> lis
         *("--properties-file", str(root / DEFAULTS_FILE)),
         *("--jars", ",".join(str(jar) for jar in sorted((root / JARS_DIR / "spark").glob("*.jar")))),
         *([] if is_local(settings.spark_master) else ["--files", str(package_path(settings))]),
+        *([] if packed_dir is None else ["--archives", packed.archive_argument(packed_dir)]),
         *(part for pair in pairs for part in ("--conf", pair)),
     ]
 
@@ -80,11 +83,15 @@ def _master_conf(master: str) -> list[str]:
 
 
 def submit_environment(
-    environment: Mapping[str, str], settings: Settings, root: Path, conf: Iterable[str]
+    environment: Mapping[str, str],
+    settings: Settings,
+    root: Path,
+    conf: Iterable[str],
+    packed_dir: Path | None = None,
 ) -> dict[str, str]:
     """The environment of the job: spark-submit's options, this Python, this source tree, the project's log4j2 file.
 
-    On a cluster a given ``PYSPARK_PYTHON`` stays: there the Python of the executors may be elsewhere.
+    On a cluster the executors' Python is the packed one, else a given ``PYSPARK_PYTHON``, else this one's path.
     """
     master = settings.spark_master
     defaults = {
@@ -93,9 +100,10 @@ def submit_environment(
         "PYTHONHASHSEED": "0",  # Python's hash of a text must be the same in all workers
     }
     fixed = {
-        "PYSPARK_SUBMIT_ARGS": shlex.join([*submit_arguments(settings, root, conf), "pyspark-shell"]),
+        "PYSPARK_SUBMIT_ARGS": shlex.join([*submit_arguments(settings, root, conf, packed_dir), "pyspark-shell"]),
         **{"PYTHONPATH": str(root), "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_CONF_DIR": str(root / "conf")},
         **({"PYSPARK_PYTHON": sys.executable} if is_local(master) else {}),
+        **({} if packed_dir is None else {"PYSPARK_PYTHON": packed.EXECUTOR_PYTHON}),
     }
     # A SPARK_HOME of another installation would make pyspark start that one's Spark with this one's Python.
     inherited = {key: value for key, value in environment.items() if key != "SPARK_HOME"}
@@ -113,22 +121,35 @@ def package_path(settings: Settings) -> Path:
     return settings.local_dir.absolute() / PACKAGE_NAME
 
 
+def _checked(packed_dir: Path | None, master: str, root: Path) -> Path | None:
+    if packed_dir is None:
+        return None
+    if is_local(master):
+        raise UserError(f"--packed is for a cluster, but BP_SPARK_MASTER is {master}. Leave --packed out, or set it.")
+    packed.check(packed_dir, root)
+    return packed_dir.absolute()
+
+
 def main() -> None:
     """Replace this process by the job."""
     parser = argparse.ArgumentParser(prog="./spark-submit.sh", description="Submit a job of jobs/ or ml/ to Spark.")
     parser.add_argument(
         "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting, may be repeated"
     )
+    parser.add_argument(
+        "--packed", type=Path, metavar="DIR", help="send the executors the environment that `pack` has put there"
+    )
     parser.add_argument("job")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     root, settings = Path.cwd(), load_settings()
+    packed_dir = _checked(options.packed, settings.spark_master, root)
     memory = os.environ.get("SPARK_DRIVER_MEMORY")
     conf = [*([f"spark.driver.memory={memory}"] if memory else []), *options.conf]
     if not is_local(settings.spark_master):
         write_package(root, package_path(settings))
     command = [sys.executable, "-m", job_module(root, options.job), *options.arguments]
-    os.execve(command[0], command, submit_environment(os.environ, settings, root, conf))  # noqa: S606 - no shell needed
+    os.execve(command[0], command, submit_environment(os.environ, settings, root, conf, packed_dir))  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -81,7 +81,9 @@ class Process:
 
 @dataclass(frozen=True)
 class Job(Surroundings):
-    """The stream as a process."""
+    """The stream as a process; `options` are those of its submission."""
+
+    options: tuple[str, ...] = ()
 
     @contextmanager
     def running(self, *arguments: str) -> Iterator[Process]:
@@ -90,7 +92,7 @@ class Job(Surroundings):
         folder.mkdir(parents=True, exist_ok=True)
         java_options = f"spark.driver.extraJavaOptions=-Djava.io.tmpdir={folder}"
         conf = ("--conf", "spark.ui.enabled=false", "--conf", java_options)
-        command = [sys.executable, "-m", "conf.submit", *conf, "stream", *arguments]
+        command = [sys.executable, "-m", "conf.submit", *conf, *self.options, "stream", *arguments]
         with (folder / "job.log").open("wb") as log:
             popen = subprocess.Popen(
                 command, cwd=PROJECT, env=self._environment(), stdout=log, stderr=log, start_new_session=True

@@ -1,13 +1,15 @@
-"""The job on a cluster: a master and two workers, each with its executor, that know nothing of the project.
+"""The job on a cluster: a master and two workers, each with its executor, on which nothing is installed but Python.
 
-Not ``local-cluster``: its workers live in the driver and hand its PYTHONPATH on, so that a module that does not reach
-the executors would be found all the same.
+They know neither the project nor its packages: both come with the job, as `deploy.pack` has packed them. Not
+``local-cluster``: its workers live in the driver and hand its PYTHONPATH on, so that a module that does not reach the
+executors would be found all the same.
 """
 
 from __future__ import annotations
 
-import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,13 +18,15 @@ from pathlib import Path
 import pyspark
 import pytest
 
+from conf.packed import ENVIRONMENT_NAME, PACKED_DIR, python_version
 from conf.submit import PACKAGE_NAME
+from deploy.pack import pack
 from embedded.java import find_java
 from embedded.ports import free_port
 from embedded.services import Addresses
 from jobs.indices import LATEST
 from jobs.sinks import connect
-from tests.integration.job import Job, in_folder
+from tests.integration.job import PROJECT, Job, in_folder
 from tests.integration.mixed import PATIENTS, mixture
 from tests.integration.pipeline import build_settings, delete_documents, publish_model
 
@@ -32,6 +36,13 @@ SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 SPARK_DEPLOY = "org.apache.spark.deploy"
 END_PATIENCE_S = 20
 WORKERS = 2
+BARE_PATH = "/usr/bin:/bin"
+
+
+def bare_python() -> Path:
+    """A Python without any package for the workers: the system's, if it has our version, else the one of our venv."""
+    system, ours = (Path(folder) / "bin" / f"python{python_version()}" for folder in ("/usr", sys.base_prefix))
+    return system if system.exists() else ours
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ def started(folder: Path, name: str, *arguments: str) -> Iterator[None]:
     """A server of the cluster, in a folder of its own and without anything of our environment."""
     home = folder / name
     home.mkdir()
-    environment = {"PATH": os.environ["PATH"], "JAVA_HOME": str(find_java().parents[1]), "SPARK_DAEMON_MEMORY": "192m"}
+    environment = {"PATH": BARE_PATH, "JAVA_HOME": str(find_java().parents[1]), "SPARK_DAEMON_MEMORY": "192m"}
     environment |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(folder / "scratch")}
     with (folder / f"{name}.log").open("wb") as log:
         server = subprocess.Popen([SPARK_CLASS, *arguments], cwd=home, env=environment, stdout=log, stderr=log)
@@ -76,11 +87,23 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             worker = (f"{SPARK_DEPLOY}.worker.Worker", *place, *no_page, *size, url)
             stack.enter_context(started(tmp_path, f"worker-{number}", *worker))
         yield Cluster(url, work)
+    shutil.rmtree(work)  # half a gigabyte for each executor
 
 
-def test_cluster_whose_executors_hold_nothing_of_the_project_writes_what_one_process_writes(
-    services: Addresses, cluster: Cluster, tmp_path: Path
+@pytest.fixture(scope="session")
+def packed() -> Path:
+    """What the executors are sent; packed once as long as the lock stays the same."""
+    folder = PROJECT / PACKED_DIR.with_name("packed-for-tests")
+    pack(PROJECT, folder, bare_python())
+    return folder
+
+
+@pytest.mark.timeout(600)  # the first time, the environment is packed
+def test_a_cluster_with_nothing_but_python_writes_what_one_process_writes(
+    services: Addresses, packed: Path, cluster: Cluster, tmp_path: Path
 ) -> None:
+    without_packages = subprocess.run([bare_python(), "-c", "import numpy"], env={"PATH": BARE_PATH}, check=False)
+    assert without_packages.returncode != 0, "this test needs workers whose Python has no packages"
     # 1. one process
     settings = build_settings(services, tmp_path / "one", max_offsets_per_trigger=1_000, spark_master="local[2]")
     one = Job(settings)
@@ -92,13 +115,24 @@ def test_cluster_whose_executors_hold_nothing_of_the_project_writes_what_one_pro
     assert len(expected.documents[LATEST]) == PATIENTS
     # 2. the cluster, on the same topic
     delete_documents(connect(settings))
-    many = in_folder(one, tmp_path / "many", spark_master=cluster.url)
+    many = Job(in_folder(one, tmp_path / "many", spark_master=cluster.url).settings, ("--packed", str(packed)))
     many.drain()
     assert many.outcome() == expected
     # 3. both executors worked, and had nothing but what was sent to them
     folders = cluster.executor_folders()
     assert len({folder.parents[1] for folder in folders}) == WORKERS
     for folder in folders:
-        kinds = {path.suffix for path in folder.rglob("*") if path.is_file()} - {".jar", ".crc", ""}
-        assert (folder / PACKAGE_NAME).is_file()
-        assert kinds == {".zip"}
+        assert sent_to(folder) == {PACKAGE_NAME}
+        assert imported_there(folder) >= {"numpy", "pyarrow", "xgboost", "elasticsearch"}
+
+
+def sent_to(executor: Path) -> set[str]:
+    """The files in an executor's folder that are neither of Spark nor of the packed environment."""
+    of_spark = {".jar", ".crc", ""}
+    return {path.name for path in executor.iterdir() if path.is_file() and path.suffix not in of_spark}
+
+
+def imported_there(executor: Path) -> set[str]:
+    """The packages that an executor's Python has compiled, thus imported, in its own folder."""
+    site_packages = executor / ENVIRONMENT_NAME / "lib" / f"python{python_version()}" / "site-packages"
+    return {path.parents[1].name for path in site_packages.glob("*/__pycache__/__init__.*.pyc")}

@@ -74,11 +74,11 @@ def test_an_unknown_job_is_refused_with_the_list_of_jobs(machine: Machine) -> No
     ended = machine.run("windows")
 
     assert ended.returncode == 2
-    assert ended.stderr == "error: Unknown job 'windows'. There are: demo setup stream generate \n"
+    assert ended.stderr == "error: Unknown job 'windows'. There are: demo setup pack stream generate \n"
 
 
-def test_the_value_of_a_spark_setting_is_not_taken_for_the_job(machine: Machine) -> None:
-    ended = machine.run("--conf", "stream", "nothing")
+def test_the_value_of_an_option_is_not_taken_for_the_job(machine: Machine) -> None:
+    ended = machine.run("--conf", "stream", "--packed", "stream", "nothing")
 
     assert ended.returncode == 2
     assert "Unknown job 'nothing'" in ended.stderr

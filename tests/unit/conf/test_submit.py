@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from conf.packed import EXECUTOR_PYTHON
 from conf.settings import Settings
 from conf.submit import PACKAGE_NAME, job_module, submit_arguments, submit_environment, with_retries, write_package
 
@@ -95,6 +97,37 @@ def test_the_python_of_a_clusters_executors_may_be_chosen() -> None:
     environment = environment_of(CLUSTER, PYSPARK_PYTHON="/opt/python")
 
     assert (environment["PYSPARK_PYTHON"], environment["PYSPARK_DRIVER_PYTHON"]) == ("/opt/python", sys.executable)
+
+
+@pytest.mark.parametrize("master", ["yarn", "spark://10.0.0.5:7077", "k8s://https://10.0.0.5:443"])
+def test_a_packed_environment_is_sent_to_the_executors_and_only_they_run_its_python(master: str) -> None:
+    settings, packed = Settings(spark_master=master), Path("/srv/packed")
+    environment = submit_environment({"PYSPARK_PYTHON": "/opt/python"}, settings, ROOT, (), packed)
+    words = shlex.split(environment["PYSPARK_SUBMIT_ARGS"])
+
+    assert words[words.index("--master") + 1] == master
+    assert words[words.index("--archives") + 1] == "/srv/packed/environment.tar.gz#environment"
+    assert environment["PYSPARK_PYTHON"] == EXECUTOR_PYTHON == "./environment/bin/python"
+    assert environment["PYSPARK_DRIVER_PYTHON"] == sys.executable
+
+
+def refusal(master: str, *options: str) -> str:
+    environment = {"BP_SPARK_MASTER": master}
+    command = [sys.executable, "-m", "conf.submit", *options, "stream"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
+    return ended.stderr
+
+
+def test_a_packed_folder_that_is_not_there_is_told_before_anything_starts() -> None:
+    expected = (
+        "error: There is no packed environment in /nowhere. Pack it with: ./spark-submit.sh pack --output /nowhere\n"
+    )
+    assert refusal("spark://127.0.0.1:1", "--packed", "/nowhere") == expected
+
+
+def test_a_packed_folder_is_of_no_use_on_a_local_master() -> None:
+    assert refusal("local[2]", "--packed", "/nowhere").startswith("error: --packed is for a cluster")
 
 
 def test_the_package_of_the_same_sources_is_the_same_file(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""The packed folder: what `deploy.pack` writes and a submission to a cluster sends to the executors.
+
+It holds the environment of the executors, this project's packages as a zip, and a manifest that tells what the
+environment was made of, so that one which does not fit is refused before anything starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from conf.errors import UserError
+
+PACKED_DIR = Path(".local/packed")
+LOCK_FILE = Path("conf/requirements.lock")
+ENVIRONMENT_FILE = "environment.tar.gz"
+ENVIRONMENT_NAME = "environment"  # the folder that Spark unpacks it to, in each executor's working directory
+MANIFEST_FILE = "manifest.json"
+EXECUTOR_PYTHON = f"./{ENVIRONMENT_NAME}/bin/python"
+
+Manifest = Mapping[str, str]
+
+
+class PackedError(UserError):
+    """There is no packed environment, or it does not fit this submission."""
+
+
+def archive_argument(folder: Path) -> str:
+    """What spark-submit's ``--archives`` is to be given."""
+    return f"{folder / ENVIRONMENT_FILE}#{ENVIRONMENT_NAME}"
+
+
+def python_version() -> str:
+    """The version that driver and executors must share, such as ``3.11``."""
+    return "{}.{}".format(*sys.version_info[:2])
+
+
+def manifest_of(root: Path) -> Manifest:
+    """What an environment that is packed here and now is made of."""
+    lock = hashlib.sha256((root / LOCK_FILE).read_bytes()).hexdigest()
+    return {"python": python_version(), "machine": f"{sys.platform} {platform.machine()}", "lock": lock}
+
+
+def check(folder: Path, root: Path) -> None:
+    """Raise `PackedError` unless the folder's environment fits this Python and this lock."""
+    remedy = f"Pack it with: ./spark-submit.sh pack --output {folder}"
+    there = _read(folder)
+    if there is None:
+        raise PackedError(f"There is no packed environment in {folder}. {remedy}")
+    wanted = manifest_of(root)
+    if there.get("python") != wanted["python"]:
+        raise PackedError(
+            f"The environment in {folder} is for Python {there.get('python')}, but the driver is Python "
+            f"{wanted['python']}; Spark needs the same on both sides. {remedy}"
+        )
+    if there.get("lock") != wanted["lock"]:
+        raise PackedError(f"The environment in {folder} was packed from another {LOCK_FILE}. {remedy}")
+
+
+def _read(folder: Path) -> Manifest | None:
+    if not (folder / ENVIRONMENT_FILE).is_file():
+        return None
+    try:
+        return dict(json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
