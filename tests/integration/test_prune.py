@@ -1,0 +1,158 @@
+"""Retention and erasure on a real Elasticsearch; the documents are written directly, no stream is needed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from conf.errors import EXIT_OK
+from conf.settings import Settings
+from embedded.services import Addresses
+from jobs import erase, prune
+from jobs.archive import write_archive
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
+from jobs.removal import count, find, remove
+from jobs.retention import ALERT_EVENTS
+from jobs.sinks import connect
+from tests.integration.pipeline import delete_documents
+
+pytestmark = pytest.mark.integration
+
+LONG_AGO = datetime(2020, 1, 15, tzinfo=UTC)
+NOW = datetime.now(UTC)
+FAMILIES = (OBSERVATIONS, PREDICTIONS, LATEST, ALERT_EVENTS, REJECTED)
+Where = dict[str, set[str]]
+
+
+@pytest.fixture
+def client(services: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elasticsearch:
+    """An Elasticsearch with templates and no documents, which the commands find through the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BP_ELASTICSEARCH_URL", str(services.elasticsearch_url))
+    one = connect(Settings(elasticsearch_url=str(services.elasticsearch_url)))
+    delete_documents(one)
+    put_templates(one)
+    return one
+
+
+def put(client: Elasticsearch, index: str, id_: str, instant: datetime, **fields: Any) -> None:
+    client.index(index=index, id=id_, document={"@timestamp": instant.isoformat(), **fields})
+
+
+def of_month(family: str, instant: datetime) -> str:
+    return f"{family}-{instant:%Y.%m}"
+
+
+def fill(client: Elasticsearch, tmp_path: Path) -> None:
+    """Something of each kind that is past retention and something that is not, of two patients."""
+    for instant, patient in ((LONG_AGO, "p-1"), (NOW, "p-2")):
+        for family in (OBSERVATIONS, PREDICTIONS):
+            put(client, of_month(family, instant), patient, instant, patient_id=patient)
+        for index in (LATEST, ALERT_EVENTS):
+            put(client, index, patient, instant, patient_id=patient)
+        put(client, REJECTED, patient, instant, payload=f'{{"subject":{{"reference":"Patient/{patient}"}}}}')
+        document = {"@timestamp": instant.isoformat(), "patient_id": patient, "systolic": 128.0, "flags": []}
+        write_archive(tmp_path / "data", 0, patient, [document])
+    client.indices.refresh(index="blood-pressure-*")
+
+
+def stored(client: Elasticsearch) -> Where:
+    """The ids of all documents by family, through the aliases."""
+    client.indices.refresh(index="blood-pressure-*")
+    answers = {family: client.search(index=family, ignore_unavailable=True, size=100) for family in FAMILIES}
+    return {family: {hit["_id"] for hit in answer["hits"]["hits"]} for family, answer in answers.items()}
+
+
+def archived(tmp_path: Path) -> set[str]:
+    return {path.stem.removeprefix("batch-00000000-") for path in tmp_path.rglob("*.csv")}
+
+
+def everywhere(*ids: str) -> Where:
+    return {family: set(ids) for family in FAMILIES}
+
+
+def test_prune_shows_first_and_then_deletes_what_is_past_and_nothing_else(
+    client: Elasticsearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(client, tmp_path)
+    recent = datetime.now(UTC) - timedelta(days=400)  # as old as a reading may be: its month stays, its reject goes
+    put(client, of_month(OBSERVATIONS, recent), "p-3", recent, patient_id="p-3")
+    put(client, REJECTED, "p-3", recent, payload=None)
+    put(client, f"{OBSERVATIONS}-restored", "copy", LONG_AGO, patient_id="p-1")  # not a name of ours
+    client.indices.refresh(index="blood-pressure-*")
+    before = stored(client)
+
+    # 1. without --delete nothing changes
+    assert prune.main(["--archive"]) == EXIT_OK
+    shown = capsys.readouterr().out
+    assert all(f"{family}-2020.01" in shown for family in (OBSERVATIONS, PREDICTIONS))
+    assert "day=2020-01-15" in shown
+    assert "Add --delete" in shown
+    assert (stored(client), archived(tmp_path)) == (before, {"p-1", "p-2"})
+    # 2. with it, what is past goes; the archive stays unless it is meant, too
+    assert prune.main(["--delete"]) == EXIT_OK
+    shown = capsys.readouterr().out
+    assert f"deleted {OBSERVATIONS}-2020.01 (1 documents)" in shown
+    assert f"deleted 2 documents of {REJECTED}" in shown
+    assert stored(client) == everywhere("p-2") | {OBSERVATIONS: {"p-2", "p-3", "copy"}}
+    assert not client.indices.exists(index=f"{OBSERVATIONS}-2020.01")
+    assert archived(tmp_path) == {"p-1", "p-2"}
+    assert prune.main(["--archive", "--delete"]) == EXIT_OK
+    assert "deleted observations/day=2020-01-15" in capsys.readouterr().out
+    assert archived(tmp_path) == {"p-2"}
+    # 3. again there is nothing to do
+    assert prune.main(["--archive", "--delete"]) == EXIT_OK
+    assert capsys.readouterr().out == "Nothing is past retention.\n"
+
+
+def test_prune_of_an_empty_elasticsearch_has_nothing_to_do(
+    client: Elasticsearch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stored(client) == everywhere()
+    assert prune.main(["--delete"]) == EXIT_OK
+    assert capsys.readouterr().out == "Nothing is past retention.\n"
+
+
+def test_documents_are_found_page_by_page_and_those_written_since_are_not_removed(client: Elasticsearch) -> None:
+    for number in range(5):
+        put(client, REJECTED, f"{number}", LONG_AGO, reason="DUPLICATE")
+    client.indices.refresh(index=REJECTED)
+    everything: dict[str, Any] = {"match_all": {}}
+
+    pages = list(find(client, REJECTED, everything, ("reason",), page_size=2))
+    put(client, REJECTED, "1", NOW, reason="written since")
+    client.delete(index=REJECTED, id="2")
+    removed = [remove(client, page) for page in pages]
+    client.indices.refresh(index=REJECTED)
+
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert {one.source["reason"] for page in pages for one in page} == {"DUPLICATE"}
+    assert removed == [1, 1, 1]
+    assert count(client, REJECTED, everything) == 1
+    assert client.get(index=REJECTED, id="1")["_source"]["reason"] == "written since"
+
+
+def test_erasure_shows_first_and_then_deletes_one_patient_everywhere(
+    client: Elasticsearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(client, tmp_path)
+    put(client, of_month(OBSERVATIONS, NOW), "p-1 now", NOW, patient_id="p-1")  # not yet visible to searches
+    put(client, of_month(OBSERVATIONS, NOW), "p-10", NOW, patient_id="p-10")
+
+    # 1. without --delete nothing changes
+    assert erase.main(["--patient", "p-1", "--archive"]) == EXIT_OK
+    assert "Add --delete" in capsys.readouterr().out
+    assert stored(client) == everywhere("p-1", "p-2") | {OBSERVATIONS: {"p-1", "p-1 now", "p-2", "p-10"}}
+    # 2. with it the patient goes, and what is out of reach is told
+    assert erase.main(["--patient", "p-1", "--archive", "--delete"]) == EXIT_OK
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("Deleted.", "Kafka's topic blood-pressure-data", "checkpoint", "audit"))
+    assert stored(client) == everywhere("p-2") | {OBSERVATIONS: {"p-2", "p-10"}}
+    assert archived(tmp_path) == {"p-2"}
+    # 3. again it finds nothing
+    assert erase.main(["--patient", "p-1", "--archive", "--delete"]) == EXIT_OK
+    assert stored(client) == everywhere("p-2") | {OBSERVATIONS: {"p-2", "p-10"}}
