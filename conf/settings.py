@@ -73,11 +73,14 @@ class Settings(BaseModel):
     data_dir: Path = Path("data")
     model_dir: Path = Path("models")
     checkpoint_dir: Path = Path(".local/checkpoints")
+    metrics_file: Path | None = None
 
     web_host: str = "127.0.0.1"
     web_port: int = Field(5000, ge=0, le=65535)
     trusted_hosts: str = Field("127.0.0.1,localhost", pattern=r"^[A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*$")
     proxy_hops: int = Field(0, ge=0, le=9)
+    web_certificate: Path | None = None
+    web_key: Path | None = None
     insecure_demo: bool = False
     secret_key: SecretStr | None = None
     password_pepper: SecretStr | None = None

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
@@ -49,7 +50,7 @@ class Metrics:
             "updated_at": started_at.isoformat(),
             "spark_ui": spark_ui,
             "model_version": None,
-            "queries": {name: _empty_query(totals) for name, totals in TOTALS.items()},
+            "queries": {name: _empty_query(totals, started_at) for name, totals in TOTALS.items()},
         }
         self._write()
 
@@ -74,6 +75,12 @@ class Metrics:
             self._lock.notify_all()
         return line
 
+    def see(self, query: str, at: datetime) -> None:
+        """Note that a query lives although it has nothing to do."""
+        with self._lock:
+            self._content["queries"][query]["seen_at"] = at.isoformat(timespec="milliseconds")
+            self._write()
+
     def wait_for_events(self, timeout_s: float = 5.0) -> None:
         """Wait until every counted micro-batch has been recorded; Spark delivers its events a moment later."""
         with self._lock:
@@ -86,13 +93,14 @@ class Metrics:
         temporary.replace(self._path)
 
 
-def _empty_query(totals: tuple[str, ...]) -> dict[str, Any]:
-    return {"batches": 0, "totals": dict.fromkeys(totals, 0), "rejected_by_reason": {}}
+def _empty_query(totals: tuple[str, ...], started_at: datetime) -> dict[str, Any]:
+    seen_at = started_at.isoformat(timespec="milliseconds")
+    return {"batches": 0, "totals": dict.fromkeys(totals, 0), "rejected_by_reason": {}, "seen_at": seen_at}
 
 
 def _add_to_query(query: dict[str, Any], line: Mapping[str, Any]) -> None:
     names = ("batch_id", "finished_at", "duration_ms", "durations_ms", "lag", "rows_per_second")
-    query |= {name: line[name] for name in names}
+    query |= {**{name: line[name] for name in names}, "seen_at": line["finished_at"]}
     query["batches"] += 1
     for name in query["totals"]:
         query["totals"][name] += line["counts"].get(name, 0)
@@ -104,9 +112,11 @@ class ProgressListener(StreamingQueryListener):
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._names: dict[UUID, str] = {}
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
         """Log the start of a query."""
+        self._names[event.id] = event.name or ""
         log.info("query started: %s", event.name)
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
@@ -114,9 +124,13 @@ class ProgressListener(StreamingQueryListener):
         line = progress_line(json.loads(event.progress.json), datetime.now(UTC))
         if line["rows"] or line["durations_ms"].get("addBatch"):
             log.info("micro-batch %s", json.dumps(self._metrics.record(line)))
+        else:
+            self._metrics.see(line["query"], datetime.now(UTC))
 
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
-        """Nothing to tell."""
+        """Every ten seconds without messages: the query lives."""
+        if name := self._names.get(event.id):
+            self._metrics.see(name, datetime.now(UTC))
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
         """Nothing to tell: the job itself reports why a query ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -58,8 +59,19 @@ def options(settings: Settings) -> dict[str, Any]:
         "forwarded_allow_ips": "",  # ProxyFix alone believes forwarded headers, of the set number of proxies
         "worker_exit": _end_worker,
         "proc_name": "blood-pressure-site",
+        **_certificate(settings),
         "loglevel": "warning",
     }
+
+
+def _certificate(settings: Settings) -> dict[str, str]:
+    """Gunicorn's options for TLS; raises `UserError` for half of a pair, or files that cannot be read."""
+    pair = {"certfile": settings.web_certificate, "keyfile": settings.web_key}
+    if any(pair.values()) and not all(path and os.access(path, os.R_OK) for path in pair.values()):
+        raise UserError(
+            "BP_WEB_CERTIFICATE and BP_WEB_KEY must both name a file that this user can read. Set both or neither."
+        )
+    return {name: str(path) for name, path in pair.items() if path}
 
 
 def serve(settings: Settings) -> None:
@@ -71,17 +83,19 @@ def serve(settings: Settings) -> None:
             "this user. Stop that program or set BP_WEB_PORT."
         )
     create_app(settings)  # a fault of the set-up ends here, with one sentence, and not in each worker
-    print(f"The site listens on http://{settings.web_host}:{settings.web_port}/", flush=True)
+    scheme = "https" if settings.web_certificate else "http"
+    print(f"The site listens on {scheme}://{settings.web_host}:{settings.web_port}/", flush=True)
     Server(settings).run()
 
 
 def _refuse_open_http(settings: Settings) -> None:
     host = settings.web_host
     is_own = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    if not (is_own or settings.proxy_hops or settings.insecure_demo):
+    if not (is_own or settings.proxy_hops or settings.web_certificate or settings.insecure_demo):
         raise UserError(
-            f"BP_WEB_HOST={host} would serve plain HTTP beyond this machine. Put a proxy with TLS in front and set "
-            "BP_PROXY_HOPS, or set BP_INSECURE_DEMO=true for a trial without real data."
+            f"BP_WEB_HOST={host} would serve plain HTTP beyond this machine. Set BP_WEB_CERTIFICATE and "
+            "BP_WEB_KEY, or put a proxy with TLS in front and set BP_PROXY_HOPS, or set BP_INSECURE_DEMO=true for a "
+            "trial without real data."
         )
 
 

@@ -24,7 +24,7 @@ def index() -> str:
     """Stream, store, rejects, model and drift; also shown while Elasticsearch is away, because then it is needed."""
     site = services()
     now = site.clock()
-    told = metrics.read(site.settings.local_dir / metrics.METRICS_FILE)
+    told = metrics.read(site.settings.metrics_file or site.settings.local_dir / metrics.METRICS_FILE)
     values = {
         "metrics": told,
         "is_silent": told is not None and metrics.is_silent(told, now),

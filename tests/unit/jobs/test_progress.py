@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from pyspark.sql.streaming.listener import QueryProgressEvent
+from pyspark.sql.streaming.listener import QueryIdleEvent, QueryProgressEvent, QueryStartedEvent
 
 from jobs import progress
 from jobs.progress import RECENT_BATCHES, Metrics, ProgressListener, progress_line
@@ -238,3 +238,26 @@ def test_time_of_the_last_renewal_is_that_of_the_last_micro_batch(metrics: Metri
     later = FINISHED_AT + timedelta(minutes=1)
     metrics.record(progress_line(event("ingest"), later))
     assert datetime.fromisoformat(json.loads(path.read_text())["updated_at"]) == later
+
+
+def seen_at(path: Path, query: str) -> datetime:
+    return datetime.fromisoformat(json.loads(path.read_text())["queries"][query]["seen_at"])
+
+
+def test_a_query_is_first_seen_at_the_start_and_then_with_each_micro_batch(metrics: Metrics, path: Path) -> None:
+    metrics.record(line("ingest"))
+    assert (seen_at(path, "ingest"), seen_at(path, "score")) == (FINISHED_AT, STARTED_AT)
+
+
+def test_a_query_without_messages_is_seen_all_the_same(metrics: Metrics, path: Path) -> None:
+    listener, begun = ProgressListener(metrics), datetime.now(UTC).replace(microsecond=0)
+    listener.onQueryStarted(cast(QueryStartedEvent, SimpleNamespace(id="one", name="score")))
+    listener.onQueryIdle(cast(QueryIdleEvent, SimpleNamespace(id="one")))
+    assert seen_at(path, "score") >= begun
+    assert seen_at(path, "ingest") == STARTED_AT
+
+
+def test_a_trigger_that_ran_no_micro_batch_is_a_sign_of_life(metrics: Metrics, path: Path) -> None:
+    begun = datetime.now(UTC).replace(microsecond=0)
+    listen(metrics, event("ingest", rows=0, durationMs={"latestOffset": 3, "triggerExecution": 3}))
+    assert seen_at(path, "ingest") >= begun

@@ -1,0 +1,38 @@
+"""Train a first model when there is none: ``python -m deploy.first_model``.
+
+The stream cannot start without one. As in the demo it comes from simulated patients in a minute or two; a model that is
+there is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from conf.errors import UserError, run_main
+from conf.settings import load_settings
+from ml.registry import current_version
+
+
+def train_if_missing(model_dir: Path) -> None:
+    """Tell that there is a model; else train one. Raises `UserError` when none is in service after that."""
+    version = current_version(model_dir)
+    if version is not None:
+        print(f"Model {version} is in service.")
+        return
+    subprocess.run([sys.executable, "-m", "conf.submit", "retrain", "--quick"], check=False)
+    if current_version(model_dir) is None:
+        raise UserError("The first model was not trained or did not pass its checks, see above. Start this again.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.first_model", description="Train a model if there is none.")
+    parser.parse_args(arguments)
+    return run_main(lambda: train_if_missing(load_settings().model_dir))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

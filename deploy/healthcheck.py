@@ -1,0 +1,113 @@
+"""Tell whether a service of ours is healthy: ``python -m deploy.healthcheck stream|site|page URL``.
+
+Run inside the service's own container, with its settings. Exit code 0 says healthy; 1 comes with one line of why not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import ssl
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from conf.errors import UserError, run_main
+from conf.settings import Settings, load_settings
+
+HERE: Final = "127.0.0.1"
+TIMEOUT_S: Final = 5.0
+USUAL_MAX_AGE_S: Final = 180.0  # a micro-batch that catches up takes its time; a quiet query tells of itself every 10 s
+METRICS_FILE: Final = "metrics.json"  # `jobs.progress` has the same name, but cannot be imported without Spark
+
+
+class UnhealthyError(UserError):
+    """What the service says, or that it says nothing."""
+
+
+def check_stream(metrics: Mapping[str, Any], now: datetime, max_age: timedelta) -> None:
+    """Raise `UnhealthyError` unless each query has given a sign of life within `max_age` before `now`."""
+    for name, query in metrics["queries"].items():
+        age = now - datetime.fromisoformat(query["seen_at"])
+        if age > max_age:
+            raise UnhealthyError(
+                f"The query {name} has not been seen for {age.total_seconds():.0f} s. Look into the stream's log."
+            )
+
+
+def check_page(url: str, host: str | None = None, context: ssl.SSLContext | None = None) -> None:
+    """Raise `UnhealthyError` unless `url` answers with 200; `host` is the name to ask for instead of the address."""
+    parts = urlsplit(url)
+    address, port = parts.hostname or HERE, parts.port
+    secure = parts.scheme == "https"
+    connection = (
+        HTTPSConnection(address, port, timeout=TIMEOUT_S, context=context)
+        if secure
+        else HTTPConnection(address, port, timeout=TIMEOUT_S)
+    )
+    try:
+        connection.request("GET", parts.path or "/", headers={"Host": host} if host else {})
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        raise UnhealthyError(f"{url} does not answer ({error}). Look into the service's log.") from error
+    finally:
+        connection.close()
+    if status != 200:
+        raise UnhealthyError(f"{url} answers with {status}. Look into the service's log.")
+
+
+def site_address(settings: Settings) -> str:
+    """Where the site answers whether it lives."""
+    scheme = "https" if settings.web_certificate else "http"
+    return f"{scheme}://{HERE}:{settings.web_port}/healthz"
+
+
+def trust_only(certificate: Path) -> ssl.SSLContext:
+    """Trust this certificate itself, whoever signed it and whatever names are in it."""
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def _stream(chosen: argparse.Namespace) -> None:
+    file = load_settings().local_dir / METRICS_FILE
+    try:
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnhealthyError(f"The stream has not started: {file} cannot be read ({error}).") from error
+    check_stream(metrics, datetime.now(UTC), timedelta(seconds=chosen.max_age))
+
+
+def _site(_chosen: argparse.Namespace) -> None:
+    settings = load_settings()
+    certificate = settings.web_certificate
+    context = trust_only(certificate) if certificate else None
+    check_page(site_address(settings), settings.trusted_hosts.split(",")[0], context)
+
+
+def _page(chosen: argparse.Namespace) -> None:
+    check_page(chosen.url)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Look at one service; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.healthcheck", description="Tell whether a service lives.")
+    parts = parser.add_subparsers(required=True, metavar="SERVICE")
+    stream = parts.add_parser("stream", help="both queries of the stream gave a sign of life")
+    stream.add_argument("--max-age", type=float, default=USUAL_MAX_AGE_S, metavar="SECONDS", help="(%(default)g)")
+    stream.set_defaults(check=_stream)
+    parts.add_parser("site", help="the site answers").set_defaults(check=_site)
+    page = parts.add_parser("page", help="an address answers with 200")
+    page.add_argument("url")
+    page.set_defaults(check=_page)
+    chosen = parser.parse_args(arguments)
+    return run_main(lambda: chosen.check(chosen))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""A health check says healthy of what lives, and names what does not."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from deploy import healthcheck
+from deploy.healthcheck import UnhealthyError, check_page, check_stream, main
+from jobs import progress
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PATIENCE = timedelta(minutes=3)
+
+
+def metrics_seen(tmp_path: Path, **ages_s: float) -> Path:
+    """The file that the stream itself writes, each query seen so many seconds before NOW."""
+    file = tmp_path / progress.METRICS_FILE
+    metrics = progress.Metrics(file, NOW - timedelta(days=1), None)
+    for name, age_s in ages_s.items():
+        metrics.see(name, NOW - timedelta(seconds=age_s))
+    return file
+
+
+def test_the_stream_is_healthy_while_both_queries_are_seen(tmp_path: Path) -> None:
+    file = metrics_seen(tmp_path, ingest=10, score=170)
+    check_stream(json.loads(file.read_text()), NOW, PATIENCE)
+
+
+def test_a_query_that_hangs_is_named_although_the_other_one_lives(tmp_path: Path) -> None:
+    file = metrics_seen(tmp_path, ingest=1, score=190)
+    with pytest.raises(UnhealthyError, match="query score has not been seen for 190 s"):
+        check_stream(json.loads(file.read_text()), NOW, PATIENCE)
+
+
+def test_the_metrics_file_has_the_name_that_the_stream_gives_it() -> None:
+    assert healthcheck.METRICS_FILE == progress.METRICS_FILE
+
+
+def test_a_stream_that_never_started_is_not_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BP_LOCAL_DIR", str(tmp_path))
+    assert main(["stream"]) == 1
+    assert capsys.readouterr().err.startswith("error: The stream has not started")
+
+
+def test_a_stream_that_began_long_ago_and_was_not_seen_since_is_not_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics_seen(tmp_path)
+    monkeypatch.setenv("BP_LOCAL_DIR", str(tmp_path))
+    assert main(["stream", "--max-age", "60"]) == 1
+
+
+class Page(BaseHTTPRequestHandler):
+    """Answers with 200 under the name site.example.org alone."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.headers["Host"] == "site.example.org" else 400)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def page() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_page_that_answers_is_healthy(page: str) -> None:
+    check_page(page, "site.example.org")
+
+
+def test_a_page_that_answers_with_a_fault_is_not(page: str) -> None:
+    with pytest.raises(UnhealthyError, match="answers with 400"):
+        check_page(page)
+
+
+def test_a_page_that_does_not_answer_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["page", "http://127.0.0.1:9/"]) == 1
+    assert "does not answer" in capsys.readouterr().err
