@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from elasticsearch import ApiError, TransportError
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
@@ -43,7 +44,7 @@ def read_index(
 
     Dates come as text, absent values as null. Raises `UserError` if there is no such index.
     """
-    if not connect(settings).indices.exists(index=index):
+    if not _exists(settings, index):
         raise UserError(f"There is no index {index} in {settings.elasticsearch_url} yet. Let the stream run first.")
     spark.conf.set(REDACTION, SECRETS)
     options = {
@@ -54,6 +55,20 @@ def read_index(
         "es.read.field.include": ",".join(fields),
     }
     return spark.read.format(SOURCE).options(**options).load(index)
+
+
+def _exists(settings: Settings, index: str) -> bool:
+    try:
+        return bool(connect(settings).indices.exists(index=index))
+    except ApiError as error:
+        raise UserError(
+            f"Elasticsearch does not let this account look at {index} (status {error.status_code}). Check "
+            "BP_ELASTICSEARCH_USER and BP_ELASTICSEARCH_PASSWORD, and the account's rights."
+        ) from error
+    except TransportError as error:
+        raise UserError(
+            f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
+        ) from error
 
 
 def connection_options(settings: Settings) -> dict[str, str]:
