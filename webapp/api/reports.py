@@ -14,7 +14,7 @@ from webapp.api.problems import ApiError
 from webapp.api.report_models import PatientReport
 from webapp.api.routes import operation
 from webapp.patients.csv_files import csv_text, utc_text
-from webapp.patients.loading import expected_interval, load_readings, zone
+from webapp.patients.loading import day_hours, expected_interval, load_readings, zone
 from webapp.readings import Reading
 from webapp.search import latest
 from webapp.security.access import limit_exports
@@ -72,7 +72,14 @@ def _summarise(patient_id: str, start: datetime, end: datetime) -> report.Report
     documents = load_readings(site, patient_id, start, end)
     if not documents and latest.patient(site.search, patient_id) is None:
         raise ApiError(404)
-    return report.summarise(documents, start=start, end=end, zone=zone(site), expected_interval=expected_interval(site))
+    return report.summarise(
+        documents,
+        start=start,
+        end=end,
+        zone=zone(site),
+        expected_interval=expected_interval(site),
+        day_hours=day_hours(site),
+    )
 
 
 def _line(reading: Reading) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Patients: the list with filters, a patient's page, the printable report."""
+"""Patients: the list with filters and kept views, a patient's page and targets, the printable report."""
 
 from __future__ import annotations
 
+from webapp.patients import targets_views, views_of_list
 from webapp.patients.views import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "targets_views", "views_of_list"]

@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from webapp.clinical import is_crisis
-from webapp.daytime import Interval, nights
+from webapp.daytime import DAY, DayHours, Interval, nights
 from webapp.freshness import stale_after
 from webapp.patients.spans import INTERVALS
 from webapp.readings import read
+from webapp.targets import USUAL, Targets
 
-TARGETS: Final = ((120, 130), (70, 80))  # mmHg, ESC 2024: treat to 120-129 over 70-79
 MEASURES: Final = ("systolic", "diastolic", "mean_arterial_pressure", "heart_rate")
 
 
@@ -102,11 +102,12 @@ def make_chart(
     zone: ZoneInfo,
     expected_interval: timedelta,
     interval: str | None = None,
+    day_hours: DayHours = DAY,
 ) -> Chart:
     """Lay out points, oldest first, with the gaps between them and the nights of the place."""
     width = INTERVALS[interval] if interval else timedelta(0)
     found = gaps([point.at for point in points], start, end, stale_after(expected_interval), width)
-    return Chart(start, end, interval, tuple(points), tuple(found), tuple(nights(start, end, zone)))
+    return Chart(start, end, interval, tuple(points), tuple(found), tuple(nights(start, end, zone, day_hours)))
 
 
 def gaps(
@@ -151,7 +152,7 @@ def _gap_row(gap: Interval) -> dict[str, Any]:
     return {"t": (gap[0].timestamp() + gap[1].timestamp()) / 2}
 
 
-def drawing(chart: Chart) -> dict[str, Any]:
+def drawing(chart: Chart, targets: Targets = USUAL) -> dict[str, Any]:
     """The chart as the browser's script takes it; times in seconds since the epoch, pressures in mmHg."""
     return {
         "start": chart.start.timestamp(),
@@ -161,7 +162,7 @@ def drawing(chart: Chart) -> dict[str, Any]:
         "gaps": seconds(chart.gaps),
         "nights": seconds(chart.nights),
         "crisis": {"systolic": CRISIS_SYSTOLIC, "diastolic": CRISIS_DIASTOLIC},
-        "targets": TARGETS,
+        "targets": [(band.lowest, band.highest + 1) for band in targets],  # pressures are whole: up to the next one
     }
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from webapp import episodes
 from webapp.alerts import Episode
+from webapp.daytime import DayHours, read_day_hours
 from webapp.patients.chart import Chart, make_chart, points_of_buckets, points_of_readings
 from webapp.patients.spans import MOST_POINTS, SPANS, STRIP_LENGTH, bucket_interval
 from webapp.patients.strip import Strip, make_strip
@@ -54,6 +55,11 @@ def expected_interval(site: Services) -> timedelta:
 def zone(site: Services) -> ZoneInfo:
     """The time zone of the place."""
     return ZoneInfo(site.settings.time_zone)
+
+
+def day_hours(site: Services) -> DayHours:
+    """The hours of the day at the place; the rest is night."""
+    return read_day_hours(site.settings.day_hours)
 
 
 def load_now(site: Services, patient_id: str, now: datetime) -> Now | None:
@@ -102,6 +108,7 @@ def load_chart(site: Services, patient_id: str, span: str, now: datetime) -> Cha
         zone=zone(site),
         expected_interval=expected_interval(site),
         interval=interval,
+        day_hours=day_hours(site),
     )
 
 

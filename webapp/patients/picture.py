@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from webapp.clinical import is_crisis
-from webapp.daytime import hours, nights
+from webapp.daytime import DAY, DayHours, hours, nights
 from webapp.readings import Reading
 from webapp.report import Report
+from webapp.targets import USUAL, Targets
 
 WIDTH: Final = 960
 HEIGHT: Final = 220
@@ -40,6 +41,14 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Stripe:
+    """A span of pressures."""
+
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """A line with its label."""
 
@@ -58,6 +67,7 @@ class Picture:
     pressures: tuple[Tick, ...]
     hours: tuple[Tick, ...]
     crisis_lines: tuple[float, float]
+    targets: tuple[Stripe, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +86,10 @@ class _Scale:
         return round((self.highest - pressure) / (self.highest - self.lowest) * HEIGHT, 1)
 
 
-def draw(report: Report, zone: ZoneInfo) -> Picture:
+def draw(report: Report, zone: ZoneInfo, day_hours: DayHours = DAY, targets: Targets = USUAL) -> Picture:
     """Lay out the readings of a report."""
     scale = _scale(report)
-    dark = nights(report.start, report.end, zone)
+    dark = nights(report.start, report.end, zone, day_hours)
     marks = [at for at in hours(report.start, report.end, zone) if at >= report.start]
     return Picture(
         width=WIDTH,
@@ -89,7 +99,12 @@ def draw(report: Report, zone: ZoneInfo) -> Picture:
         pressures=tuple(Tick(scale.y(value), str(value)) for value in _lines(scale)),
         hours=tuple(_hour(at, scale, zone) for at in marks if at.astimezone(zone).hour % LABEL_EVERY_H == 0),
         crisis_lines=(scale.y(CRISIS_SYSTOLIC), scale.y(CRISIS_DIASTOLIC)),
+        targets=tuple(_stripe(scale.y(band.highest + 1), scale.y(band.lowest)) for band in targets),
     )
+
+
+def _stripe(top: float, bottom: float) -> Stripe:
+    return Stripe(top, round(bottom - top, 1))
 
 
 def _scale(report: Report) -> _Scale:

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from webapp import report
 from webapp.clinical import instant, is_crisis
-from webapp.daytime import DAY, local_day
-from webapp.patients.loading import Now, expected_interval, load_readings, zone
+from webapp.daytime import local_day
+from webapp.patients.loading import Now, day_hours, expected_interval, load_readings, zone
 from webapp.patients.picture import draw
 from webapp.patients.sentences import DIPPING_NAMES
 from webapp.services import Services
+from webapp.store import patient_targets
 
 LENGTH: Final = timedelta(hours=24)
 JUST_AFTER: Final = timedelta(milliseconds=1)  # so that the newest reading lies before the end
@@ -27,14 +28,17 @@ def report_view(site: Services, found: Now, day: str, now: datetime) -> dict[str
         end=end,
         zone=zone(site),
         expected_interval=expected_interval(site),
+        day_hours=day_hours(site),
     )
+    known = patient_targets.find(site.store, found.patient_id)
     return {
         "patient_id": found.patient_id,
         "report": made,
-        "picture": draw(made, zone(site)),
+        "picture": draw(made, zone(site), day_hours(site), known.targets),
+        "targets": known,
         "dipping": DIPPING_NAMES[made.dipping],
         "limits": report,
-        "day_hours": DAY,
+        "day_hours": day_hours(site),
         "is_crisis": is_crisis,
         "is_listed": len(made.readings) <= MOST_LISTED,
         "crises": sum(is_crisis(reading.systolic, reading.diastolic) for reading in made.readings),

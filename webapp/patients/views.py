@@ -13,13 +13,11 @@ from webapp import answering
 from webapp.alerts import alert_id
 from webapp.api.cursors import CursorError, Cursors
 from webapp.api.etags import make_conditional
-from webapp.daytime import DAY
 from webapp.forms import choice
 from webapp.i18n import gettext, language
 from webapp.patients import csv_files, listing, reporting
-from webapp.patients.chart import TARGETS
 from webapp.patients.chart import drawing as chart_drawing
-from webapp.patients.loading import Now, expected_interval, load_chart, load_now, load_trace, zone
+from webapp.patients.loading import Now, day_hours, expected_interval, load_chart, load_now, load_trace, zone
 from webapp.patients.presenting import list_view, patient_view, table_view, texts, trace_marks
 from webapp.patients.sentences import INTERVAL_NAMES, SPAN_NAMES, chart_sentence, strip_sentence
 from webapp.patients.spans import SPANS, USUAL_SPAN
@@ -30,6 +28,7 @@ from webapp.security.access import limit_exports
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
+from webapp.store import patient_targets, saved_views
 
 blueprint = Blueprint("patients", __name__)
 CSV_TYPE: Final = "text/csv; charset=utf-8"
@@ -66,7 +65,15 @@ def overview() -> str:
     found = listing.find(site.search, filters, now, interval, after=_position(cursors))
     audit.record("list", patient_ids=[document["patient_id"] for document in found.documents])
     next_cursor = cursors.make(found.after) if found.after else None
-    return render_template("patients/list.html", next_cursor=next_cursor, **list_view(found, filters, now, interval))
+    return render_template(
+        "patients/list.html",
+        next_cursor=next_cursor,
+        saved_views=saved_views.list_views(site.store, principal().user_name),
+        is_full="full" in request.args,
+        most_views=saved_views.MOST,
+        longest_name=saved_views.LONGEST_NAME,
+        **list_view(found, filters, now, interval),
+    )
 
 
 @blueprint.get("/patients.csv")
@@ -86,7 +93,7 @@ def page(patient_id: str) -> str:
     """The page of one patient; its chart is drawn by a script, or is a table (``view=table``)."""
     site, span = services(), _span()
     now = site.clock()
-    found = _require(patient_id, now)
+    found = require_patient(patient_id, now)
     chart, trace = load_chart(site, patient_id, span, now), load_trace(site, patient_id, now)
     audit.record("view", patient_ids=[patient_id])
     return render_template(
@@ -95,8 +102,8 @@ def page(patient_id: str) -> str:
         spans=SPAN_NAMES,
         interval_names=INTERVAL_NAMES,
         zone_name=site.settings.time_zone,
-        day_hours=DAY,
-        targets=TARGETS,
+        day_hours=day_hours(site),
+        targets=patient_targets.find(site.store, patient_id),
         as_table=request.args.get("view") == "table",
         chart_sentence=chart_sentence(chart, span),
         strip_sentence=strip_sentence(trace.strip),
@@ -111,7 +118,7 @@ def live(patient_id: str) -> Response:
     """The parts of the page that change from reading to reading, by the same templates as at first."""
     site = services()
     now = site.clock()
-    view = patient_view(_require(patient_id, now), now, expected_interval(site))
+    view = patient_view(require_patient(patient_id, now), now, expected_interval(site))
     return make_conditional(current_app.make_response(render_template("patients/live.html", **view)))
 
 
@@ -121,12 +128,12 @@ def chart(patient_id: str) -> Response:
     """What the script draws, with all texts in the reader's language."""
     site, span = services(), _span()
     now = _full_minute(site.clock())
-    found = _require(patient_id, now)
+    found = require_patient(patient_id, now)
     readings, trace = load_chart(site, patient_id, span, now), load_trace(site, patient_id, now)
-    marks = trace_marks(found, trace)
+    marks, targets = trace_marks(found, trace), patient_targets.find(site.store, patient_id).targets
     return make_conditional(
         jsonify(
-            pressures=chart_drawing(readings) | {"sentence": chart_sentence(readings, span)} | marks,
+            pressures=chart_drawing(readings, targets) | {"sentence": chart_sentence(readings, span)} | marks,
             strip=strip_drawing(trace.strip) | {"sentence": strip_sentence(trace.strip)} | marks,
             texts=texts(),
         )
@@ -140,7 +147,7 @@ def feedback(patient_id: str) -> Response:
     site, known = services(), principal()
     now = site.clock()
     alert, useful = request.form.get("alert_id", ""), choice(request.form, "useful", ("yes", "no")) == "yes"
-    found = _require(patient_id, now)
+    found = require_patient(patient_id, now)
     if alert not in (alert_id(patient_id, one.kind, one.started_at) for one in found.episodes):
         abort(404)
     answering.give_feedback(site.search, alert, useful, answering.Person(known.user_name, known.role), now)
@@ -157,7 +164,7 @@ def data(patient_id: str) -> Response:
     limit_exports()
     site, span = services(), _span()
     now = site.clock()
-    _require(patient_id, now)
+    require_patient(patient_id, now)
     text = csv_files.chart_csv(load_chart(site, patient_id, span, now))
     audit.record("export", patient_ids=[patient_id])
     return _csv(text, f"readings-{span}.csv")
@@ -169,12 +176,12 @@ def report(patient_id: str) -> str:
     """The report on one page: of a day of the place (``day=2026-11-24``), or of the 24 h up to the newest reading."""
     site = services()
     now = site.clock()
-    view = reporting.report_view(site, _require(patient_id, now), request.args.get("day", ""), now)
+    view = reporting.report_view(site, require_patient(patient_id, now), request.args.get("day", ""), now)
     audit.record("print", patient_ids=[patient_id])
     return render_template("patients/report.html", printed_by=principal().user_name, printed_at=now, **view)
 
 
-def _require(patient_id: str, now: datetime) -> Now:
+def require_patient(patient_id: str, now: datetime) -> Now:
     """The patient, or the answer that there is none."""
     return load_now(services(), patient_id, now) or abort(404)
 

@@ -23,6 +23,7 @@ class Permission(StrEnum):
     PATIENT = "patient"
     ACKNOWLEDGE = "acknowledge"
     REPORT = "report"
+    TARGETS = "targets"
     EXPORT = "export"
     STATISTICS = "statistics"
     PREDICTIONS = "predictions"
@@ -50,7 +51,15 @@ _READ: Final = frozenset(
         Permission.API_READ_ALERTS,
     }
 )
-_CARE: Final = frozenset({Permission.ACKNOWLEDGE, Permission.REPORT, Permission.EXPORT, Permission.API_WRITE_ACK})
+_CARE: Final = frozenset(
+    {
+        Permission.ACKNOWLEDGE,
+        Permission.REPORT,
+        Permission.TARGETS,
+        Permission.EXPORT,
+        Permission.API_WRITE_ACK,
+    }
+)
 _RUN: Final = frozenset(
     {
         Permission.SIGNED_IN,

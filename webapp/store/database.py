@@ -65,6 +65,22 @@ CREATE TABLE IF NOT EXISTS rates (
     count INTEGER NOT NULL,
     PRIMARY KEY (key, minute)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS targets (
+    patient_id TEXT PRIMARY KEY,
+    systolic_lowest INTEGER NOT NULL,
+    systolic_highest INTEGER NOT NULL,
+    diastolic_lowest INTEGER NOT NULL,
+    diastolic_highest INTEGER NOT NULL,
+    set_by TEXT NOT NULL,
+    set_at REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS views (
+    id INTEGER PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
+    name TEXT NOT NULL COLLATE NOCASE,
+    filters TEXT NOT NULL,
+    UNIQUE (user_id, name)
+) STRICT;
 """
 
 

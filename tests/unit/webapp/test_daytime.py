@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.daytime import HOUR, hour_start, hours, is_day, local_day, nights
+from webapp.daytime import HOUR, hour_start, hours, is_day, local_day, nights, read_day_hours
 
 PARIS = ZoneInfo("Europe/Paris")
 ZONES = ("Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
@@ -64,3 +64,10 @@ def test_every_instant_belongs_to_exactly_one_clock_hour(start: datetime, length
     assert starts[0] <= start
     assert starts == sorted(set(starts))
     assert hour_start(end - timedelta(microseconds=1), zone) == starts[-1]
+
+
+def test_the_hours_of_the_day_are_those_of_the_setting() -> None:
+    day = read_day_hours("6-21")
+
+    seven, late = (datetime(2026, 6, 1, hour, tzinfo=PARIS) for hour in (7, 21))
+    assert [is_day(at, PARIS, day) for at in (seven, late)] == [True, False]

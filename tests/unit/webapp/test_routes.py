@@ -45,6 +45,9 @@ ROUTES = {
     "GET /patients/<patient:patient_id>/data.csv": "clinician",
     "GET /patients/<patient:patient_id>/rapport": "clinician",
     "POST /patients/<patient:patient_id>/feedback": "clinician",
+    "POST /patients/<patient:patient_id>/targets": "clinician",
+    "POST /patients/views": READERS,
+    "POST /patients/views/<int(max=2147483647):view_id>/delete": READERS,
     "GET /predictions": READERS,
     "GET /stats": PEOPLE,
     "GET /aide": "viewer clinician admin kiosk",
@@ -98,7 +101,7 @@ ROUTES = {
     "GET /api/v1/fhir/AuditEvent": "admin",
 }
 IMPLIED = {"HEAD", "OPTIONS"}
-VALUES = {"user_id": "999", "filename": "css/site.css"}
+VALUES = {"user_id": "999", "view_id": "999", "filename": "css/site.css"}
 
 
 def rules(app: Flask) -> dict[str, Rule]:

@@ -31,6 +31,13 @@ export function followCursor(mount, status, current) {
   mount.addEventListener("mousemove", () => write(current().plot.cursor.idx));
   mount.addEventListener("click", () => point(current().plot.cursor.idx));
 
+  mount.addEventListener("pointermove", ({ pointerType, clientX }) => {
+    if (pointerType !== "touch") return;
+    const { plot } = current();
+    plot.setCursor({ left: clientX - plot.over.getBoundingClientRect().left, top: 0 });
+    write(plot.cursor.idx);
+  });
+
   function restore() {
     if (time === null || document.activeElement !== mount) return;
     const { times } = current();

@@ -1,6 +1,7 @@
 // Small steps of drawing on a uPlot canvas. Times are seconds since the epoch; `plot` is a uPlot instance.
 
 const LABEL_SIZE_PX = 12;
+const ROUND = 32; // corners that look like a circle
 
 // The colours of the page's style sheet, so that they are spelled once.
 export function readColours(element, names) {
@@ -50,15 +51,21 @@ export function shadeValues(plot, ctx, [lowest, highest], colour) {
   ctx.fillRect(plot.bbox.left, top, plot.bbox.width, atValue(plot, lowest) - top);
 }
 
-// Slanted lines over times of which nothing is known, with a word, upright where there is no room for it lying.
-export function hatchTimes(plot, ctx, intervals, { ground, ink, word }) {
-  const { left, top, width, height } = plot.bbox;
-  for (const [since, until] of intervals) {
-    const from = Math.max(atTime(plot, since), left);
-    const to = Math.min(atTime(plot, until), left + width);
-    hatch(ctx, from, top, to - from, height, ink);
-    writeInside(ctx, word, { x: (from + to) / 2, y: top + height / 2, width: to - from, height }, { ground, ink });
-  }
+// Slanted lines over times of which nothing is known.
+export function hatchTimes(plot, ctx, intervals, ink) {
+  const { top, height } = plot.bbox;
+  for (const [from, to] of shownParts(plot, intervals)) hatch(ctx, from, top, to - from, height, ink);
+}
+
+// A word on each of these times, at the height of `value` where no line runs; none where there is no room for it.
+export function nameTimes(plot, ctx, intervals, value, word, colours) {
+  const y = atValue(plot, value);
+  for (const [from, to] of shownParts(plot, intervals)) writeInside(ctx, word, { x: (from + to) / 2, y, width: to - from }, colours);
+}
+
+function shownParts(plot, intervals) {
+  const { left, width } = plot.bbox;
+  return intervals.map(([since, until]) => [Math.max(atTime(plot, since), left), Math.min(atTime(plot, until), left + width)]);
 }
 
 function hatch(ctx, left, top, width, height, ink) {
@@ -77,21 +84,16 @@ function hatch(ctx, left, top, width, height, ink) {
   ctx.restore();
 }
 
-function writeInside(ctx, word, { x, y, width, height }, { ground, ink }) {
+function writeInside(ctx, word, { x, y, width }, { ground, ink }) {
   ctx.font = font("600");
   const [long, high] = [ctx.measureText(word).width + pixels(12), pixels(20)];
-  const isUpright = long > width;
-  if (isUpright && (high > width || long > height)) return;
-  ctx.save();
-  ctx.translate(x, y);
-  if (isUpright) ctx.rotate(-Math.PI / 2);
+  if (long > width) return;
   ctx.fillStyle = ground;
-  ctx.fillRect(-long / 2, -high / 2, long, high);
+  ctx.fillRect(x - long / 2, y - high / 2, long, high);
   ctx.fillStyle = ink;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
-  ctx.fillText(word, 0, 0);
-  ctx.restore();
+  ctx.fillText(word, x, y);
 }
 
 export function font(weight = "400") {
@@ -123,9 +125,9 @@ export function nameLine(plot, ctx, value, word, { ink, ground }) {
   ctx.fillText(word, left, bottom);
 }
 
-// The shapes of the levels, as on the badges: a mark is known without its colour.
+// The shapes of the levels, as on the badges: a mark is known without its colour. Lost data are a clock.
 export function shape(ctx, level, x, y, size, fill, border) {
-  const corners = { CRITICAL: 8, HIGH: 3, MEDIUM: 4 }[level] ?? 32;
+  const corners = { CRITICAL: 8, HIGH: 3, MEDIUM: 4 }[level] ?? ROUND;
   const turn = level === "CRITICAL" ? Math.PI / 8 : -Math.PI / 2;
   ctx.beginPath();
   for (let corner = 0; corner < corners; corner += 1) {
@@ -137,6 +139,11 @@ export function shape(ctx, level, x, y, size, fill, border) {
   ctx.fill();
   ctx.strokeStyle = border;
   ctx.lineWidth = pixels(1.5);
+  if (corners === ROUND) {
+    ctx.moveTo(x, y - size * 0.6);
+    ctx.lineTo(x, y);
+    ctx.lineTo(x + size * 0.45, y + size * 0.3);
+  }
   ctx.stroke();
 }
 

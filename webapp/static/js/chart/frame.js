@@ -2,6 +2,8 @@
 // own (the page has one), and a cursor that only marks an instant.
 import * as draw from "./drawing.js";
 
+const AXIS_PX = 52; // the same for both charts, so that an instant stands at one place in both
+
 // `parts`: height, range and axis of the values, series, hooks.
 export function frame(mount, data, clock, texts, colours, { height, range, axis, series, hooks }) {
   const grid = { stroke: colours.grid, width: 1 };
@@ -13,7 +15,7 @@ export function frame(mount, data, clock, texts, colours, { height, range, axis,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: draw.timeRange(data) }, y: { range } },
-    axes: [timeAxis, { grid, labelSize: 20, ...axis }].map((one) => ({ stroke: colours.ink, ticks: grid, ...one })),
+    axes: [timeAxis, { grid, labelSize: 20, size: AXIS_PX, ...axis }].map((one) => ({ stroke: colours.ink, ticks: grid, ...one })),
     series: [{}, series],
     hooks,
   };

@@ -21,11 +21,11 @@ function options(mount, data, clock, texts, colours) {
   return frame(mount, data, clock, texts, colours, {
     height: HEIGHT_PX,
     range: heights(data),
-    axis: { label: texts.pressure_axis, size: 44 },
+    axis: { label: texts.pressure_axis },
     series: { stroke: colours.mean, width: 2, spanGaps: false, points: { show: false } },
     hooks: {
-      drawClear: [(plot) => draw.inside(plot, (ctx) => drawBehind(plot, ctx, data, texts, colours))],
-      drawAxes: [(plot) => draw.inside(plot, (ctx) => drawBars(plot, ctx, data, colours))],
+      drawClear: [(plot) => draw.inside(plot, (ctx) => drawBehind(plot, ctx, data, colours))],
+      drawAxes: [(plot) => draw.inside(plot, (ctx) => drawReadings(plot, ctx, data, colours))],
       draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
     },
   });
@@ -39,12 +39,16 @@ function heights({ columns, crisis }) {
   return [Math.floor((lowest - 5) / 10) * 10, Math.ceil((highest + 12) / 10) * 10];
 }
 
-function drawBehind(plot, ctx, data, texts, colours) {
+function drawBehind(plot, ctx, data, colours) {
   draw.shadeTimes(plot, ctx, data.nights, colours.night);
   for (const target of data.targets) draw.shadeValues(plot, ctx, target, colours.target);
-  draw.hatchTimes(plot, ctx, data.gaps, { ground: colours.gap, ink: colours["gap-ink"], word: texts.no_data });
-  const line = { colour: colours.crisis, dash: [7, 4] };
+  draw.hatchTimes(plot, ctx, data.gaps, colours["gap-ink"]);
+}
+
+function drawReadings(plot, ctx, data, colours) {
+  const line = { colour: colours.crisis, dash: [7, 4] }; // over the grid, under the readings
   for (const limit of Object.values(data.crisis)) draw.lineAt(plot, ctx, limit, line);
+  drawBars(plot, ctx, data, colours);
 }
 
 function drawBars(plot, ctx, { columns, start, end, width_s: width }, colours) {
@@ -76,6 +80,8 @@ function drawSpread(plot, ctx, columns, index, { x }) {
 
 function drawMarks(plot, ctx, data, texts, colours) {
   const label = { ink: colours.crisis, ground: colours.gap };
+  const between = (data.crisis.systolic + data.crisis.diastolic) / 2;
+  draw.nameTimes(plot, ctx, data.gaps, between, texts.no_data, { ink: colours["gap-ink"], ground: colours.gap });
   draw.nameLine(plot, ctx, data.crisis.systolic, texts.crisis_systolic, label);
   draw.nameLine(plot, ctx, data.crisis.diastolic, texts.crisis_diastolic, label);
   for (const { t, level } of data.alerts ?? []) {

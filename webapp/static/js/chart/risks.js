@@ -27,18 +27,17 @@ function options(mount, data, clock, texts, colours) {
       splits: () => [0, ...data.thresholds, 1],
       values: (_, splits) => splits.map((risk) => `${Math.round(risk * 100)} %`),
       grid: { show: false },
-      size: 52,
     },
     series: { stroke: colours.ink, width: 0, paths: () => null, points: { show: false } },
     hooks: {
-      drawClear: [(plot) => draw.inside(plot, (ctx) => drawCells(plot, ctx, data, texts, colours))],
+      drawClear: [(plot) => draw.inside(plot, (ctx) => drawCells(plot, ctx, data, colours))],
       draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
     },
   });
 }
 
-function drawCells(plot, ctx, data, texts, colours) {
-  draw.hatchTimes(plot, ctx, data.gaps, { ground: colours.gap, ink: colours["gap-ink"], word: texts.no_data });
+function drawCells(plot, ctx, data, colours) {
+  draw.hatchTimes(plot, ctx, data.gaps, colours["gap-ink"]);
   const { t, until, risk, level } = data.cells;
   const bottom = draw.atValue(plot, 0);
   t.forEach((time, index) => {
@@ -53,8 +52,10 @@ function drawCells(plot, ctx, data, texts, colours) {
   for (const threshold of data.thresholds) draw.lineAt(plot, ctx, threshold, { colour: colours.border, dash: [2, 3], width: 1 });
 }
 
-function drawMarks(plot, ctx, { alerts, acknowledgements, thresholds }, texts, colours) {
+function drawMarks(plot, ctx, { alerts, acknowledgements, gaps, thresholds }, texts, colours) {
   const label = { ink: colours.border, ground: colours.gap };
+  const lowMiddle = thresholds[0] / 2; // where neither a threshold runs nor a mark stands
+  draw.nameTimes(plot, ctx, gaps, lowMiddle, texts.no_data, { ink: colours["gap-ink"], ground: colours.gap });
   thresholds.forEach((threshold, index) => draw.nameLine(plot, ctx, threshold, texts.levels[index + 1], label));
   const y = plot.bbox.top + draw.pixels(MARK_PX + 3);
   for (const { t, level } of alerts ?? []) {

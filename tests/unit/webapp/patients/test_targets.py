@@ -1,0 +1,83 @@
+"""The pressures that a treatment aims at: set by a clinician, shown in chart and report, noted in the audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fake_elasticsearch import running
+from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.unit.webapp.patients.pages import text, visible
+from tests.unit.webapp.site import Browser, Site, make_site
+from webapp.store import patient_targets
+from webapp.targets import FIELDS, USUAL
+
+PATIENT = "/patients/P-0412"
+LOWER = dict(zip(FIELDS, ("110", "119", "60", "69"), strict=True))
+
+
+def bands(browser: Browser, patient: str = PATIENT) -> list[list[int]]:
+    chart = browser.get(f"{patient}/chart").get_json()
+    found: list[list[int]] = chart["pressures"]["targets"]
+    return found
+
+
+def test_who_has_no_targets_of_his_own_has_the_usual_ones(site: Site) -> None:
+    assert patient_targets.find(site.services.store, "P-0412").targets == USUAL
+    assert bands(site.signed_in()) == [[120, 130], [70, 80]]
+
+
+def test_targets_that_are_set_are_shown_in_chart_page_and_report(site: Site) -> None:
+    browser = site.signed_in(name="dr.martin")
+    assert browser.post(f"{PATIENT}/targets", LOWER).status_code == 302
+
+    assert bands(browser) == [[110, 120], [60, 70]]
+    for path in (PATIENT, f"{PATIENT}/rapport"):
+        page = visible(browser.get(path).get_data(as_text=True))
+        assert "110\N{EN DASH}119 / 60\N{EN DASH}69 mmHg" in page
+        assert "set by dr.martin" in page
+    assert bands(site.signed_in("viewer")) == [[110, 120], [60, 70]]
+    assert bands(site.signed_in(name="else"), "/patients/P-0233") == [[120, 130], [70, 80]]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"systolic_lowest": "119"},  # as high as its end
+        {"systolic_highest": "251"},
+        {"diastolic_lowest": "39"},
+        {"diastolic_lowest": "-60"},
+        {"diastolic_highest": "6e1"},
+        {"diastolic_highest": "\N{SUPERSCRIPT TWO}"},
+        {"diastolic_highest": ""},
+        {"diastolic_highest": "120"},  # above the systolic one
+        {"systolic_lowest": "9" * 400},
+    ],
+)
+def test_targets_that_nobody_can_mean_are_refused(site: Site, changes: dict[str, str]) -> None:
+    browser = site.signed_in()
+
+    assert browser.post(f"{PATIENT}/targets", {**LOWER, **changes}).status_code == 422
+    assert bands(browser) == [[120, 130], [70, 80]]
+
+
+def test_nobody_sets_targets_of_a_patient_who_is_not_there(site: Site) -> None:
+    assert site.signed_in().post("/patients/P-9/targets", LOWER).status_code == 404
+
+
+def test_who_may_only_read_is_offered_no_change(site: Site) -> None:
+    assert "targets" not in text(site, PATIENT, role="viewer").replace('class="targets"', "")
+
+
+def test_each_change_is_noted_in_the_audit(tmp_path: Path, search: FakeSearch) -> None:
+    with running() as server:
+        made = make_site(tmp_path, search=search, elasticsearch_url=server.url)
+        browser = made.signed_in()
+        browser.post(f"{PATIENT}/targets", LOWER)
+        browser.post(f"{PATIENT}/targets", {"usual": "1"})
+        made.services.audit.flush()
+
+        noted = [event for event in server.stored("blood-pressure-audit").values() if event["action"] == "targets"]
+    assert [event["target"] for event in noted] == ["110\N{EN DASH}119/60\N{EN DASH}69", "usual"]
+    assert {patient_id for event in noted for patient_id in event["patient_id"]} == {"P-0412"}
