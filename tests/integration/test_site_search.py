@@ -15,11 +15,11 @@ from jobs.indices import MODEL_MONITORING, OBSERVATIONS, REJECTED
 from jobs.sinks import connect
 from tests.integration.pipeline import delete_documents
 from tests.ward import INTERVAL, VERSION, fill, ward
-from webapp import alerts, answering
+from webapp import alerts, answering, episodes, resolved
 from webapp.answering import Acknowledgement, Person
 from webapp.board.ward import Board, View
 from webapp.clinical import CRISIS_KEPT, Urgency
-from webapp.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
+from webapp.search import alert_events, latest, monitoring, observations, predictions, rejected, sampling, statistics
 from webapp.search.client import Search
 
 pytestmark = pytest.mark.integration
@@ -155,18 +155,54 @@ def test_histories_hold_all_predictions_in_order(store: Store) -> None:
 def test_statistics_count_everything(store: Store) -> None:
     start, end = store.now - timedelta(days=3), store.now + timedelta(minutes=1)
     stored = store.search.client.count(index=OBSERVATIONS)["count"]
-    assert sum(statistics.categories(store.search, start, end).values()) == stored
+    assert sum(statistics.categories(store.search, start, end).counts.values()) == stored
     assert (
         sum(one["readings"] for one in statistics.circadian(store.search, start, end, ZoneInfo("Europe/Paris")))
         == stored
     )
-    over_time = statistics.levels_over_time(store.search, start, end)
+    over_time = statistics.levels_over_time(store.search, start, end).items
     burden = statistics.alarm_burden(store.search, start, end)
     assert sum(one["CRITICAL"] for one in over_time) == burden["levels"]["CRITICAL"]["predictions"]
-    assert burden["patients"] == 10 + QUIET
+    assert (burden["patients"], burden["share"]) == (10 + QUIET, 1.0)
     edges = [store.now - timedelta(minutes=30), store.now - timedelta(hours=2)]
     assert statistics.freshness(store.search, edges, store.now) == [8 + QUIET, 1, 1]
-    assert sum(one["readings"] for one in statistics.readings_per_minute(store.search, start, end)) == stored
+    assert sum(one["readings"] for one in statistics.readings_per_minute(store.search, start, end).items) == stored
+
+
+def test_a_sample_of_many_predictions_stands_for_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    span = (store.now - timedelta(days=3), store.now + timedelta(minutes=1))
+    whole = statistics.alarm_burden(store.search, *span)
+    monkeypatch.setattr(sampling.aggregate, "__defaults__", (1_500,))
+    monkeypatch.setattr(statistics, "MOST", 150)
+    sampled = statistics.alarm_burden(store.search, *span)
+    of_all, of_sample = (
+        {level: of["predictions"] for level, of in found["levels"].items()} for found in (whole, sampled)
+    )
+    assert sum(of_all.values()) == pytest.approx(1_500 / sampled["share"], abs=1)
+    assert sum(of_sample.values()) == pytest.approx(sum(of_all.values()), rel=0.15)
+    assert of_sample["LOW"] == pytest.approx(of_all["LOW"], rel=0.15)
+    assert sampled["patients"] == whole["patients"]
+    assert (sampled["levels"]["LOW"]["patients"], sampled["levels"]["HIGH"]["patients"]) == (
+        None,
+        whole["levels"]["HIGH"]["patients"],
+    )
+
+
+def test_pages_of_resolved_alerts_are_what_whole_histories_say(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolved, "MOST_PATIENTS", 2)
+    found: list[tuple[str, datetime]] = []
+    after, earliest = None, episodes.history_since(store.now)
+    while True:
+        page = resolved.page(store.search, earliest, store.now, store.now, INTERVAL, after)
+        found += [(id_, one.started_at) for id_, one in page.alerts]
+        after = page.after
+        if after is None:
+            break
+    ids = [patient.id for patient in ward(QUIET)]
+    folded = episodes.episodes_of(store.search, ids, store.now, INTERVAL)
+    expected = [(id_, one.started_at) for id_, one in folded if not one.is_open]
+    assert expected
+    assert sorted(found) == sorted(expected)
 
 
 def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:

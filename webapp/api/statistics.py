@@ -1,8 +1,9 @@
-"""Figures over all patients."""
+"""Figures over all patients; the same question is asked once a minute, whoever asks it."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Final
 
@@ -10,8 +11,10 @@ from webapp.api.parameters import Range
 from webapp.api.patients import span_of
 from webapp.api.routes import operation
 from webapp.api.statistics_models import Burden, FreshnessReport, LevelHistory, Summary
+from webapp.figures import shared
 from webapp.freshness import stale_after
 from webapp.search import alert_events, latest, statistics
+from webapp.search.client import Search
 from webapp.security.roles import Permission
 from webapp.services import services
 
@@ -34,11 +37,14 @@ class SpanQuery(Range):
 )
 def get_summary(query: SpanQuery) -> Summary:
     """The ward in figures."""
-    start, end = span_of(query)
-    search = services().search
-    readings = statistics.categories(search, start, end)
+    return shared("summary", query, partial(_summary, services().search, *span_of(query)))
+
+
+def _summary(search: Search, start: datetime, end: datetime) -> Summary:
+    readings, share = statistics.categories(search, start, end)
+    patients = latest.count_levels(search)
     return Summary.model_validate(
-        {"from_": start, "to": end, "patients": latest.count_levels(search), "readings": readings}
+        {"from_": start, "to": end, "patients": patients, "readings": readings, "share": share}
     )
 
 
@@ -54,9 +60,12 @@ def get_summary(query: SpanQuery) -> Summary:
 )
 def get_levels(query: SpanQuery) -> LevelHistory:
     """Levels over time."""
-    start, end = span_of(query)
-    items = statistics.levels_over_time(services().search, start, end)
-    return LevelHistory.model_validate({"from_": start, "to": end, "items": items})
+    return shared("levels", query, partial(_levels, services().search, *span_of(query)))
+
+
+def _levels(search: Search, start: datetime, end: datetime) -> LevelHistory:
+    items, share = statistics.levels_over_time(search, start, end)
+    return LevelHistory.model_validate({"from_": start, "to": end, "items": items, "share": share})
 
 
 @operation(
@@ -72,9 +81,12 @@ def get_freshness() -> FreshnessReport:
     """Patients by the age of their newest reading; the first group is fresh."""
     site = services()
     fresh = stale_after(timedelta(minutes=site.settings.expected_interval_minutes))
+    return shared("freshness", None, partial(_freshness, site.search, fresh, site.clock()))
+
+
+def _freshness(search: Search, fresh: timedelta, now: datetime) -> FreshnessReport:
     edges = sorted({fresh, *(edge for edge in LATER_EDGES if edge > fresh)})
-    now = site.clock()
-    counts = statistics.freshness(site.search, [now - edge for edge in edges], now)
+    counts = statistics.freshness(search, [now - edge for edge in edges], now)
     ages = [0, *(int(edge.total_seconds() // 60) for edge in edges), None]
     groups = zip(pairwise(ages), counts, strict=True)
     items = [{"above_minutes": low, "below_minutes": high, "patients": count} for (low, high), count in groups]
@@ -93,8 +105,10 @@ def get_freshness() -> FreshnessReport:
 )
 def get_alarm_burden(query: SpanQuery) -> Burden:
     """Predictions and patients by level, and the answers to alerts."""
-    start, end = span_of(query)
-    search = services().search
+    return shared("burden", query, partial(_burden, services().search, *span_of(query)))
+
+
+def _burden(search: Search, start: datetime, end: datetime) -> Burden:
     answers = alert_events.usefulness(search, start, end)
     burden = statistics.alarm_burden(search, start, end)
     return Burden.model_validate(

@@ -9,10 +9,11 @@ from typing import Any, Final
 from flask import Blueprint, abort, current_app, render_template, request, url_for
 
 from conf.clinical import ALERT_LEVELS, HORIZONS_H
+from webapp import figures
 from webapp.api.cursors import CursorError, Cursors
 from webapp.board.views import screens
 from webapp.predictions.quality import Quality, by_horizon
-from webapp.search import latest, monitoring, statistics
+from webapp.search import latest, monitoring
 from webapp.search.client import Search
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
@@ -26,7 +27,6 @@ SHORTEST_PREFIX: Final = 2
 LONGEST_PREFIX: Final = 64
 RISK_CHOICES: Final = (0, 20, 40, 60)  # percent
 STRATA: Final = ("all", "not_in_crisis")
-BURDEN_OVER: Final = timedelta(hours=24)
 MODEL_LIFETIME: Final = timedelta(seconds=30)
 
 
@@ -43,12 +43,11 @@ class Filters:
 
 @dataclass(frozen=True)
 class Model:
-    """The live model: its version, all versions in use, quality by horizon, and predictions by level of a day."""
+    """The live model: its version, all versions in use, and quality by horizon."""
 
     version: str | None
     versions: tuple[str, ...]
     quality: tuple[Quality, ...]
-    burden: dict[str, Any]
 
 
 @blueprint.get("/predictions")
@@ -76,6 +75,7 @@ def index() -> str:
         "next_page": page.after and url_for(".index", **_parameters(), cursor=cursors.make(page.after)),
         "filters": filters,
         "model": live_model(site.search, filters.stratum, now),
+        "burden": figures.alarm_burden_of_a_day(site.search, now),
         "levels": ALERT_LEVELS[::-1],
         "risk_choices": RISK_CHOICES,
         "strata": STRATA,
@@ -114,12 +114,11 @@ def _parameters() -> dict[str, Any]:
 def live_model(search: Search, stratum: str, now: datetime) -> Model:
     """The model behind the newest predictions, shared by everybody for half a minute."""
     shared: Shared[Model] = current_app.extensions.setdefault("bp_live_model", Shared(MODEL_LIFETIME))
-    return shared.get(stratum, now, lambda: _load_model(search, stratum, now))
+    return shared.get(stratum, now, lambda: _load_model(search, stratum))
 
 
-def _load_model(search: Search, stratum: str, now: datetime) -> Model:
+def _load_model(search: Search, stratum: str) -> Model:
     versions = latest.model_versions(search)
     documents = monitoring.live_quality(search, versions[0], None, stratum) if versions else []
     known = [one for one in documents if one["horizon_h"] in HORIZONS_H]
-    burden = statistics.alarm_burden(search, now - BURDEN_OVER, now)
-    return Model(versions[0] if versions else None, tuple(versions), tuple(by_horizon(known)), burden)
+    return Model(versions[0] if versions else None, tuple(versions), tuple(by_horizon(known)))

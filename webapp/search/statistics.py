@@ -1,50 +1,70 @@
-"""Figures over all patients for the statistics page: all times are half-open ranges of the newest reading's time."""
+"""Figures over all patients: all times are half-open ranges of the newest reading's time.
+
+Beyond `sampling.MOST` documents counts are estimated from a sample; what each function says of its `share` is the share
+of the documents that it looked at, 1.0 for all of them.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from conf.clinical import ALERT_LEVELS
 from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
 from webapp.readings import RETRACTED_STATUS
-from webapp.search.client import Document, Query, Search, all_of, between, buckets, term
+from webapp.search.client import Document, Query, Search, all_of, between, buckets, months, term, terms
+from webapp.search.sampling import MOST, aggregate, count
 
 CIRCADIAN_SAMPLE: Final = 100_000  # readings that the percentiles by hour of day are taken from
 PERCENTS: Final = (10, 50, 90)
-LARGEST_SAMPLED_SHARE: Final = 0.5  # Elasticsearch samples at most half, or takes all
 MEASURES: Final = ("systolic", "diastolic")
-SEED: Final = 1  # the same sample for every screen
 
 
-def categories(search: Search, start: datetime, end: datetime) -> dict[str, int]:
+class Counts(NamedTuple):
+    """Numbers by name, and the share that they were taken from."""
+
+    counts: dict[str, int]
+    share: float
+
+
+class Course(NamedTuple):
+    """Numbers per interval in time's order, and the share that they were taken from."""
+
+    items: list[Document]
+    share: float
+
+
+def categories(search: Search, start: datetime, end: datetime) -> Counts:
     """How many readings have each pressure category."""
-    found = search.aggregate(OBSERVATIONS, {"categories": {"terms": {"field": "category"}}}, _standing(start, end))
-    return _counts(found, "categories")
+    aggregations = {"categories": {"terms": {"field": "category"}}}
+    found, share = aggregate(search, months(OBSERVATIONS, start, end), aggregations, _standing(start, end))
+    return Counts(_counts(found, "categories"), share)
 
 
-def levels_over_time(search: Search, start: datetime, end: datetime, interval: str = "1h") -> list[Document]:
+def levels_over_time(search: Search, start: datetime, end: datetime, interval: str = "1h") -> Course:
     """Per interval: `@timestamp` (its start), and the number of predictions of each level."""
     histogram = {"field": "@timestamp", "fixed_interval": interval}
     levels = {"levels": {"terms": {"field": "alert_level"}}}
     times = {"times": {"date_histogram": histogram, "aggs": levels}}
-    found = search.aggregate(PREDICTIONS, times, between("@timestamp", start, end))
-    return [
+    found, share = aggregate(search, months(PREDICTIONS, start, end), times, _within(start, end))
+    items = [
         {"@timestamp": bucket["key_as_string"], **_of_levels(_counts(bucket, "levels"))}
         for bucket in buckets(found, "times")
     ]
+    return Course(items, share)
 
 
-def readings_per_minute(search: Search, start: datetime, end: datetime) -> list[Document]:
+def readings_per_minute(search: Search, start: datetime, end: datetime) -> Course:
     """Per minute in which readings were stored: `@timestamp` and `readings`."""
     times = {"times": {"date_histogram": {"field": "ingested_at", "fixed_interval": "1m"}}}
-    found = search.aggregate(OBSERVATIONS, times, between("ingested_at", start, end))
-    return [
+    found, share = aggregate(search, OBSERVATIONS, times, all_of(between("ingested_at", start, end)))
+    items = [
         {"@timestamp": bucket["key_as_string"], "readings": bucket["doc_count"]} for bucket in buckets(found, "times")
     ]
+    return Course(items, share)
 
 
 def freshness(search: Search, edges: Sequence[datetime], now: datetime) -> list[int]:
@@ -58,21 +78,41 @@ def freshness(search: Search, edges: Sequence[datetime], now: datetime) -> list[
 
 
 def alarm_burden(search: Search, start: datetime, end: datetime) -> Document:
-    """`patients` with predictions, and per level how many `predictions` and `patients` had it."""
-    patients = {"patients": {"cardinality": {"field": "patient_id"}}}
-    levels = {"levels": {"terms": {"field": "alert_level"}, "aggs": patients}}
-    found = search.aggregate(PREDICTIONS, levels | patients, between("@timestamp", start, end))
-    by_level = {bucket["key"]: bucket for bucket in buckets(found, "levels")}
+    """`patients` with predictions, per level how many `predictions` and `patients` had it, and the `share`.
+
+    Of a sample nobody can tell how many patients there are: those with a prediction are then the ones whose newest
+    prediction is not before `start`, and of a level with more than `sampling.MOST` predictions they are None.
+    """
+    index, query = months(PREDICTIONS, start, end), _within(start, end)
+    found, share = aggregate(search, index, {"levels": {"terms": {"field": "alert_level"}}}, query)
+    predictions = _of_levels(_counts(found, "levels"))
+    counted = [level for level, number in predictions.items() if 0 < number <= 2 * MOST]
+    patients = _patients_by_level(search, index, query, counted)
     return {
-        "patients": found.get("patients", {}).get("value", 0),
-        "levels": {level: _burden(by_level.get(level)) for level in ALERT_LEVELS},
+        "patients": _patients(search, index, query) if share == 1.0 else count(search, LATEST, _within(start, None)),
+        "levels": {
+            level: {"predictions": number, "patients": patients.get(level) if number else 0}
+            for level, number in predictions.items()
+        },
+        "share": share,
     }
 
 
-def _burden(bucket: Mapping[str, Any] | None) -> dict[str, int]:
-    if bucket is None:
-        return {"predictions": 0, "patients": 0}
-    return {"predictions": bucket["doc_count"], "patients": bucket["patients"]["value"]}
+PATIENTS: Final = {"patients": {"cardinality": {"field": "patient_id"}}}
+
+
+def _patients(search: Search, index: str, query: Query) -> int:
+    number: int = search.aggregate(index, PATIENTS, query).get("patients", {}).get("value", 0)
+    return number
+
+
+def _patients_by_level(search: Search, index: str, query: Query, levels: Sequence[str]) -> dict[str, int]:
+    if not levels:
+        return {}
+    asked = {"levels": {"filters": {"filters": {one: term("alert_level", one) for one in levels}}, "aggs": PATIENTS}}
+    wanted = all_of(query, terms("alert_level", levels))
+    found = search.aggregate(index, asked, wanted).get("levels", {}).get("buckets", {})
+    return {level: bucket["patients"]["value"] for level, bucket in found.items()}
 
 
 def circadian(search: Search, start: datetime, end: datetime, zone: ZoneInfo) -> list[Document]:
@@ -81,24 +121,14 @@ def circadian(search: Search, start: datetime, end: datetime, zone: ZoneInfo) ->
     Percentiles of one hour of several days are averaged, weighted by readings: without scripts, which a node need not
     allow, Elasticsearch cannot group by hour of day. Taken from a sample of about `CIRCADIAN_SAMPLE` readings.
     """
-    standing = _standing(start, end)
     measured = {name: {"percentiles": {"field": name, "percents": PERCENTS}} for name in MEASURES}
     histogram = {"field": "@timestamp", "fixed_interval": "1h", "time_zone": zone.key, "min_doc_count": 1}
     hours = {"hours": {"date_histogram": histogram, "aggs": measured}}
-    share = _sampled_share(search, standing)
-    sample = {"sample": {"random_sampler": {"probability": share, "seed": SEED}, "aggs": hours}}
-    found = search.aggregate(OBSERVATIONS, sample, standing).get("sample", {})
+    found, _ = aggregate(search, months(OBSERVATIONS, start, end), hours, _standing(start, end), most=CIRCADIAN_SAMPLE)
     by_hour: dict[int, list[Document]] = defaultdict(list)
     for bucket in buckets(found, "hours"):
         by_hour[datetime.fromtimestamp(bucket["key"] / 1000, zone).hour].append(bucket)
     return [_hour(hour, of_days) for hour, of_days in sorted(by_hour.items())]
-
-
-def _sampled_share(search: Search, query: Query) -> float:
-    body = {"size": 0, "query": query, "track_total_hits": True}
-    readings = search.ask(OBSERVATIONS, body)["hits"]["total"]["value"]
-    share = CIRCADIAN_SAMPLE / max(readings, 1)
-    return share if share <= LARGEST_SAMPLED_SHARE else 1.0
 
 
 def _hour(hour: int, of_days: Sequence[Document]) -> Document:
@@ -115,6 +145,10 @@ def _weighted(of_days: Sequence[Document], name: str, percent: int) -> float | N
 
 def _standing(start: datetime, end: datetime) -> Query:
     return all_of(between("@timestamp", start, end), without=[term("status", RETRACTED_STATUS)])
+
+
+def _within(start: datetime, end: datetime | None) -> Query:
+    return all_of(between("@timestamp", start, end))
 
 
 def _counts(found: Mapping[str, Any], name: str) -> dict[str, int]:

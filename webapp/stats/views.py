@@ -8,20 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, render_template, request
 
 from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
+from webapp.figures import shared
 from webapp.search import alert_events, latest, statistics
 from webapp.search.client import Search
 from webapp.security.roles import Permission, requires
 from webapp.services import services
-from webapp.shared import Shared
 from webapp.stats import curves
 
 blueprint = Blueprint("stats", __name__)
 
 TIMEOUT_S: Final = 20.0  # of each question: these go over all readings
-LIFETIME: Final = timedelta(seconds=60)
 SPANS: Final = {"24h": (timedelta(hours=24), "1h"), "7d": (timedelta(days=7), "6h"), "30d": (timedelta(days=30), "1d")}
 CATEGORIES: Final = ("severe", "stage_2", "stage_1", "elevated", "normal", "low")
 AGE_EDGES_MIN: Final = (5, 15, 30, 60, 360, 1440)
@@ -34,8 +33,8 @@ class Figures:
     """Everything on the page."""
 
     levels: dict[str, int]
-    categories: dict[str, int]
-    over_time: list[dict[str, Any]]
+    categories: statistics.Counts
+    over_time: statistics.Course
     per_minute: list[tuple[str, int]]
     ages: list[int]
     burden: dict[str, Any]
@@ -51,7 +50,7 @@ def index() -> str:
     now, span = site.clock(), request.args.get("span", "24h")
     span = span if span in SPANS else "24h"
     zone = ZoneInfo(site.settings.time_zone)
-    found = _shared().get(span, now, lambda: load(Search(site.search.client, TIMEOUT_S), span, zone, now))
+    found = shared("page", span, lambda: load(Search(site.search.client, TIMEOUT_S), span, zone, now))
     pressures = {name: curves.curve(found.hours, name) for name in ("systolic", "diastolic")}
     values = {
         "figures": found,
@@ -67,11 +66,6 @@ def index() -> str:
     return render_template("stats.html", **values)
 
 
-def _shared() -> Shared[Figures]:
-    found: Shared[Figures] = current_app.extensions.setdefault("bp_statistics", Shared(LIFETIME, LIFETIME))
-    return found
-
-
 def load(search: Search, span: str, zone: ZoneInfo, now: datetime) -> Figures:
     """Ask for all figures of a span that ends now."""
     length, interval = SPANS[span]
@@ -81,7 +75,7 @@ def load(search: Search, span: str, zone: ZoneInfo, now: datetime) -> Figures:
         levels=latest.count_levels(search),
         categories=statistics.categories(search, start, now),
         over_time=statistics.levels_over_time(search, start, now, interval),
-        per_minute=per_minute(statistics.readings_per_minute(search, now - RATE_OVER, now), now),
+        per_minute=per_minute(statistics.readings_per_minute(search, now - RATE_OVER, now).items, now),
         ages=statistics.freshness(search, edges, now),
         burden=statistics.alarm_burden(search, start, now),
         answers=_answers(lambda since: alert_events.usefulness(search, since, now), now),

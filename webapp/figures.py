@@ -1,0 +1,35 @@
+"""Figures over all patients, asked for once a minute by each process, however many people look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar, cast
+
+from flask import current_app
+
+from webapp.search import statistics
+from webapp.search.client import Search
+from webapp.services import services
+from webapp.shared import Shared
+
+T = TypeVar("T")
+
+EXTENSION: Final = "bp_figures"
+LIFETIME: Final = timedelta(minutes=1)
+BURDEN_OVER: Final = timedelta(hours=24)
+MOST_KEPT: Final = 256
+
+
+def shared(name: str, asked: Hashable, load: Callable[[], T]) -> T:
+    """The figure `name` of what is `asked`, up to a minute old, or two while it is renewed behind.
+
+    `load` may run in another thread, where no request is.
+    """
+    store: Shared[Any] = current_app.extensions.setdefault(EXTENSION, Shared(LIFETIME, LIFETIME, MOST_KEPT))
+    return cast(T, store.get((name, asked), services().clock(), load))
+
+
+def alarm_burden_of_a_day(search: Search, now: datetime) -> dict[str, Any]:
+    """The alarm burden of the last 24 hours."""
+    return shared("burden of a day", None, lambda: statistics.alarm_burden(search, now - BURDEN_OVER, now))
