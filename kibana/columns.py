@@ -9,7 +9,7 @@ from kibana import kql
 from kibana.saved import Json
 from kibana.views import TIME_FIELD
 
-DataType = Literal["number", "string", "date", "boolean"]
+DataType = Literal["number", "string", "date"]
 RECORDS: Final = "___records___"
 
 
@@ -55,18 +55,20 @@ def last_value(field: str, label: str, data_type: DataType = "number", sort_fiel
     }
 
 
-def by_time(field: str = TIME_FIELD, label: str = "Heure") -> Json:
-    """Buckets of time, as long as suits the range that is shown."""
+def by_time(field: str = TIME_FIELD, label: str = "Heure", *, with_empty: bool = True) -> Json:
+    """Buckets of time, as long as suits the range that is shown; with empty ones a chart has no false bridges."""
     return {
         **_column("date_histogram", label, "date", is_bucketed=True),
         "scale": "interval",
         "sourceField": field,
-        "params": {"interval": "auto", "includeEmptyRows": True, "dropPartials": False},
+        "params": {"interval": "auto", "includeEmptyRows": with_empty, "dropPartials": False},
     }
 
 
-def top_values(field: str, label: str, size: int, by: str = "", data_type: DataType = "string") -> Json:
-    """The values with the highest figure in the column `by`, or the first ones of the alphabet."""
+def top_values(
+    field: str, label: str, size: int, by: str = "", *, lowest_first: bool = False, data_type: DataType = "string"
+) -> Json:
+    """The values with the highest (or lowest) figure in the column `by`, or the first ones of the alphabet."""
     order = {"type": "column", "columnId": by} if by else {"type": "alphabetical"}
     return {
         **_column("terms", label, data_type, is_bucketed=True),
@@ -75,7 +77,7 @@ def top_values(field: str, label: str, size: int, by: str = "", data_type: DataT
         "params": {
             "size": size,
             "orderBy": order,
-            "orderDirection": "desc" if by else "asc",
+            "orderDirection": "desc" if by and not lowest_first else "asc",
             "otherBucket": False,
             "missingBucket": False,
             "parentFormat": {"id": "terms"},

@@ -6,7 +6,6 @@ from typing import Final
 
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, pressure_category
 
-CATEGORIES: Final = ("low", "normal", "elevated", "stage_1", "stage_2", "severe")  # from low to high
 HARMLESS_SYSTOLIC: Final = 110
 HARMLESS_DIASTOLIC: Final = 70
 

@@ -11,7 +11,7 @@ Labels = Mapping[str, str]
 
 LEVELS: Final[Labels] = {"LOW": "Faible", "MEDIUM": "Modéré", "HIGH": "Élevé", "CRITICAL": "Critique"}
 LEVEL_COLOURS: Final[Labels] = {"LOW": "#54B399", "MEDIUM": "#D6BF57", "HIGH": "#DA8B45", "CRITICAL": "#B9332A"}
-CATEGORIES: Final[Labels] = {
+CATEGORIES: Final[Labels] = {  # from low to high, as levels are
     "low": "Basse",
     "normal": "Normale",
     "elevated": "Élevée",

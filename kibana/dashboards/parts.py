@@ -9,14 +9,13 @@ from conf.clinical import ALERT_LEVELS, ALERT_THRESHOLDS, HORIZONS_H
 from kibana import kql
 from kibana.columns import count
 from kibana.dashboard import Control, Row
-from kibana.limits import CATEGORIES, diastolic_limit, systolic_limit
+from kibana.limits import diastolic_limit, systolic_limit
 from kibana.panels.navigation import navigation
 from kibana.panels.palette import palette
 from kibana.panels.xy import Threshold
 from kibana.saved import Json
 from kibana.views import OBSERVATIONS, PATIENT_FIELD
-from kibana.words import BLUE, CATEGORY_COLOURS, GREEN, LEVEL_COLOURS, LEVELS, ORANGE, RED, YELLOW
-from kibana.words import CATEGORIES as CATEGORY_NAMES
+from kibana.words import BLUE, CATEGORIES, CATEGORY_COLOURS, GREEN, LEVEL_COLOURS, LEVELS, ORANGE, RED, YELLOW, Labels
 
 NAVIGATION_HEIGHT: Final = 4
 HIGHEST_PRESSURE: Final = 300  # mmHg, where a legend ends
@@ -24,28 +23,17 @@ ALERT_FIELD: Final = "critical_risk_6h"
 RISKS: Final = {f"risk_{hours}h": (f"critical_risk_{hours}h", f"Risque {hours} h") for hours in HORIZONS_H}
 RISK_COLOURS: Final = dict(zip(RISKS, (BLUE, ORANGE, RED), strict=True))
 
-LEVEL_COUNTS: Final = {
-    level: count(LEVELS[level], kql.equals("alert_level", level)) for level in reversed(ALERT_LEVELS)
-}
-CATEGORY_COUNTS: Final = {
-    category: count(CATEGORY_NAMES[category], kql.equals("category", category)) for category in reversed(CATEGORIES)
-}
-LEVEL_QUERIES: Final = {LEVELS[level]: kql.equals("alert_level", level) for level in reversed(ALERT_LEVELS)}
-CATEGORY_QUERIES: Final = {
-    CATEGORY_NAMES[category]: kql.equals("category", category) for category in reversed(CATEGORIES)
-}
-
 RISK_PALETTE: Final = palette([LEVEL_COLOURS[level] for level in ALERT_LEVELS], (0, *ALERT_THRESHOLDS), 1)
-ANY_IS_BAD: Final = palette((GREEN, RED), (0, 1), 1)
+ANY_IS_BAD: Final = palette((GREEN, RED), (0, 1), 2)
 
 SYSTOLIC_LINES: Final = tuple(
-    Threshold(f"{CATEGORY_NAMES[category]} ({limit})", limit, CATEGORY_COLOURS[category])
+    Threshold(f"{CATEGORIES[category]} ({limit})", limit, CATEGORY_COLOURS[category])
     for category, limit in (
         (name, systolic_limit(name)) for name in ("normal", "elevated", "stage_1", "stage_2", "severe")
     )
 )
 DIASTOLIC_LINES: Final = tuple(
-    Threshold(f"{CATEGORY_NAMES[category]} ({limit})", limit, CATEGORY_COLOURS[category])
+    Threshold(f"{CATEGORIES[category]} ({limit})", limit, CATEGORY_COLOURS[category])
     for category, limit in ((name, diastolic_limit(name)) for name in ("normal", "stage_1", "stage_2", "severe"))
 )
 RISK_LINES: Final = tuple(
@@ -57,6 +45,21 @@ CRISIS_LINES: Final = (
     Threshold(f"Crise, diastolique ({diastolic_limit('severe')})", diastolic_limit("severe"), ORANGE),
     Threshold(f"Stade 2, systolique ({systolic_limit('stage_2')})", systolic_limit("stage_2"), YELLOW),
 )
+
+
+def _counts(field: str, names: Labels) -> dict[str, Json]:
+    return {value: count(name, kql.equals(field, value)) for value, name in reversed(list(names.items()))}
+
+
+def _queries(field: str, names: Labels) -> dict[str, str]:
+    return {name: kql.equals(field, value) for value, name in reversed(list(names.items()))}
+
+
+# one figure, or one bucket, for each value, the worst first
+LEVEL_COUNTS: Final = _counts("alert_level", LEVELS)
+LEVEL_QUERIES: Final = _queries("alert_level", LEVELS)
+CATEGORY_COUNTS: Final = _counts("category", CATEGORIES)
+CATEGORY_QUERIES: Final = _queries("category", CATEGORIES)
 
 
 def patient_control(*, is_single: bool = False) -> Control:

@@ -153,7 +153,7 @@ def _readings() -> Panel:
         "Mesures par période",
         "Readings of each interval: how many, mean and highest pressures, mean heart rate.",
         OBSERVATIONS,
-        {"time": by_time()},
+        {"time": by_time(with_empty=False)},
         {
             "readings": count("Mesures"),
             "systolic": average("systolic", "Systolique"),

@@ -44,8 +44,8 @@ def ward_overview(site_url: str) -> Dashboard:
             Row(6, tuple((8, panel) for panel in _figures())),
             Row(15, ((30, _patients()), (18, _levels_now()))),
             Row(14, ((24, _systolic()), (24, _diastolic()))),
-            Row(12, ((24, _categories()), (24, _levels()))),
-            Row(16, ((30, _pressure_map()), (18, _measuring()))),
+            Row(12, ((16, _categories()), (16, _levels()), (16, _measuring()))),
+            Row(16, ((28, _pressure_map()), (20, _measuring_least()))),
         ),
         controls=(parts.patient_control(),),
     )
@@ -156,4 +156,16 @@ def _measuring() -> Panel:
     )
     return xy(
         "Patients qui mesurent", "Patients with at least one reading in each interval.", [series], unit="patients"
+    )
+
+
+def _measuring_least() -> Panel:
+    return table(
+        "Patients qui mesurent le moins",
+        "Patients with the fewest readings in the range; who has none at all is on the site's board.",
+        OBSERVATIONS,
+        {"patient": top_values("patient_id", "Patient", MOST_PATIENTS, by="readings", lowest_first=True)},
+        {"readings": count("Mesures"), "measured_at": last_value("@timestamp", "Dernière mesure", "date")},
+        sort_by="readings",
+        direction="asc",
     )

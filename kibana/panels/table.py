@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from kibana.panels.lens import Layer, Panel, lens
 from kibana.saved import Json
@@ -19,15 +20,16 @@ def table(
     figures: Mapping[str, Json],
     *,
     sort_by: str,
+    direction: Literal["asc", "desc"] = "desc",
     where: str = "",
 ) -> Panel:
-    """A table of pages, sorted by the column with this id, highest first."""
+    """A table of pages, sorted by the column with this id."""
     columns = {**rows, **figures}
     visualization = {
         "layerId": "layer_0",
         "layerType": "data",
         "columns": [{"columnId": id_, "isTransposed": False, "isMetric": id_ in figures} for id_ in columns],
-        "sorting": {"columnId": sort_by, "direction": "desc"},
+        "sorting": {"columnId": sort_by, "direction": direction},
         "paging": {"enabled": True, "size": PAGE_SIZE},
     }
     return lens(title, description, "lnsDatatable", visualization, [Layer("layer_0", view, columns)], where)

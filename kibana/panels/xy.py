@@ -11,7 +11,7 @@ from kibana.panels.lens import Layer, Panel, lens
 from kibana.saved import Json
 from kibana.views import DataView
 
-Shape = Literal["line", "area", "bar", "bar_stacked", "bar_horizontal", "area_stacked"]
+Shape = Literal["line", "area", "bar", "bar_stacked", "bar_horizontal"]
 THRESHOLDS_ID = "thresholds"
 
 

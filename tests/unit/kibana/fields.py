@@ -30,7 +30,6 @@ DATA_TYPES: Final[Mapping[str, frozenset[str]]] = {
     "number": NUMBERS,
     "string": KEYWORDS,
     "date": DATES,
-    "boolean": frozenset({"boolean"}),
 }
 
 

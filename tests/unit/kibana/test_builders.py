@@ -7,13 +7,14 @@ import itertools
 import pytest
 
 from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, alert_level, pressure_category
-from kibana import words
+from kibana import views, words
 from kibana.columns import count, top_values
 from kibana.dashboards.parts import RISK_PALETTE
-from kibana.limits import CATEGORIES, diastolic_limit, systolic_limit
+from kibana.limits import diastolic_limit, systolic_limit
 from kibana.panels.palette import palette
 from kibana.saved import stable_id, text
 from ml import drift
+from tests.unit.kibana.reading import Objects, lens_panels
 from webapp.alerts import Kind, Reason
 from webapp.episodes import ACKNOWLEDGED, FEEDBACK
 
@@ -34,7 +35,7 @@ def test_a_crisis_is_the_highest_limit() -> None:
 def test_every_category_that_is_stored_has_a_word_and_a_colour() -> None:
     pressures = itertools.product(range(40, 260, 5), range(30, 150, 5))
     stored = {pressure_category(systolic, diastolic) for systolic, diastolic in pressures}
-    assert stored == set(CATEGORIES) == set(words.CATEGORIES) == set(words.CATEGORY_COLOURS)
+    assert stored == set(words.CATEGORIES) == set(words.CATEGORY_COLOURS)
 
 
 def test_every_alert_level_and_kind_has_a_word_and_a_colour() -> None:
@@ -55,6 +56,26 @@ def test_every_reading_of_drift_has_a_word() -> None:
 def test_the_colour_of_a_risk_is_that_of_its_level(risk: float) -> None:
     starts = [one for one in RISK_PALETTE["params"]["colorStops"] if one["stop"] <= risk]
     assert starts[-1]["color"] == words.LEVEL_COLOURS[alert_level(risk)]
+
+
+def test_every_palette_of_the_file_rises(objects: Objects) -> None:
+    drawn = (one.visualization for one in lens_panels(objects))
+    for params in (one["palette"]["params"] for one in drawn if "palette" in one):
+        starts, ends = ([one["stop"] for one in params[key]] for key in ("colorStops", "stops"))
+        assert starts == [params["rangeMin"], *ends[:-1]]
+        assert ends == sorted(set(ends))
+
+
+def test_every_named_field_is_in_a_data_view() -> None:
+    named = {field for view in views.ALL for field in view.fields}
+    assert named == set(words.FIELDS) >= set(words.FORMATS)
+
+
+def test_the_lowest_figures_come_first_where_wished() -> None:
+    found = [
+        top_values("f", "F", 3, by="x", lowest_first=lowest)["params"]["orderDirection"] for lowest in (True, False)
+    ]
+    assert found == ["asc", "desc"]
 
 
 def test_a_palette_needs_a_start_for_each_colour() -> None:
