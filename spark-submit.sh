@@ -121,7 +121,7 @@ prepare() { # [--dev]
     "$python" -m conf.prepare --java "$java" "$@"
 }
 
-run_job() { # [--conf KEY=VALUE | --packed DIR]... JOB [OPTION]...
+run_job() { # [--conf KEY=VALUE | --packed DIR | --deploy-mode MODE]... JOB [OPTION]...
     local word job="" previous=""
     for word in "$@"; do
         if [[ "$previous" != --* && "$word" != --* ]]; then job=$word && break; fi
@@ -145,7 +145,7 @@ case "${1:-demo}" in
         prepare
         exec "$VENV_PYTHON" -m deploy.pack "$@"
         ;;
-    --conf | --packed) run_job "$@" ;;
+    --conf | --packed | --deploy-mode) run_job "$@" ;;
     demo | -*)
         prepare
         exec "$VENV_PYTHON" -m demo "$@"

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from conf import packed
+from conf import cluster_mode, packed
 from conf.errors import UserError, run_main
 from conf.jars import JARS_DIR
 from conf.settings import Settings, load_settings
@@ -130,8 +130,22 @@ def _checked(packed_dir: Path | None, master: str, root: Path) -> Path | None:
     return packed_dir.absolute()
 
 
-def main() -> None:
-    """Replace this process by the job."""
+def on_a_node(
+    settings: Settings, root: Path, conf: Iterable[str], packed_dir: Path, job: Iterable[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a submission whose driver runs on a node of YARN; `job` is a module and its words."""
+    module, *arguments = job
+    script = root.joinpath(*module.split(".")).with_suffix(".py")
+    settings_file = settings.local_dir / cluster_mode.SETTINGS_FILE
+    options = submit_arguments(settings, root, conf, packed_dir)
+    command = cluster_mode.command(
+        options, package_path(settings), packed_dir, settings_file, [str(script), *arguments]
+    )
+    cluster_mode.write_settings(settings, settings_file)
+    return command, cluster_mode.environment(os.environ, root)
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./spark-submit.sh", description="Submit a job of jobs/ or ml/ to Spark.")
     parser.add_argument(
         "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting, may be repeated"
@@ -139,17 +153,30 @@ def main() -> None:
     parser.add_argument(
         "--packed", type=Path, metavar="DIR", help="send the executors the environment that `pack` has put there"
     )
+    parser.add_argument(
+        "--deploy-mode", choices=("client", "cluster"), default="client", help="cluster: YARN runs the driver, too"
+    )
     parser.add_argument("job")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Replace this process by the job, or by the submission of a job that runs elsewhere."""
+    options = _parse()
     root, settings = Path.cwd(), load_settings()
     packed_dir = _checked(options.packed, settings.spark_master, root)
     memory = os.environ.get("SPARK_DRIVER_MEMORY")
     conf = [*([f"spark.driver.memory={memory}"] if memory else []), *options.conf]
+    job = [job_module(root, options.job), *options.arguments]
+    if options.deploy_mode == "cluster":
+        command, environment = on_a_node(settings, root, conf, cluster_mode.checked(settings, packed_dir), job)
+    else:
+        command = [sys.executable, "-m", *job]
+        environment = submit_environment(os.environ, settings, root, conf, packed_dir)
     if not is_local(settings.spark_master):
         write_package(root, package_path(settings))
-    command = [sys.executable, "-m", job_module(root, options.job), *options.arguments]
-    os.execve(command[0], command, submit_environment(os.environ, settings, root, conf, packed_dir))  # noqa: S606
+    os.execve(command[0], command, environment)  # noqa: S606 - no shell needed
 
 
 if __name__ == "__main__":
