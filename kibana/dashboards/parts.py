@@ -17,6 +17,7 @@ from kibana.saved import Json
 from kibana.views import OBSERVATIONS, PATIENT_FIELD
 from kibana.words import BLUE, CATEGORIES, CATEGORY_COLOURS, GREEN, LEVEL_COLOURS, LEVELS, ORANGE, RED, YELLOW, Labels
 
+LIVE_S: Final = 30  # patients measure every quarter of an hour; each refresh asks one query a panel
 NAVIGATION_HEIGHT: Final = 4
 HIGHEST_PRESSURE: Final = 300  # mmHg, where a legend ends
 ALERT_FIELD: Final = "critical_risk_6h"

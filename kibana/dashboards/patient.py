@@ -30,7 +30,7 @@ def patient(site_url: str) -> Dashboard:
         description="One patient: newest values, pressures against the clinical limits, predicted risk and what raises "
         "it, answers to alerts. Choose the patient in the control first; without a choice all patients are mixed.",
         since="now-3d",
-        refresh_s=10,
+        refresh_s=parts.LIVE_S,
         rows=(
             parts.navigation_row(PATIENT, site_url),
             Row(6, tuple((8, panel) for panel in _newest())),

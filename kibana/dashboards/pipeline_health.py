@@ -31,7 +31,7 @@ def pipeline_health(site_url: str) -> Dashboard:
         "messages and why, progress in each Kafka partition. The range applies to the times of readings, so readings "
         "older than it are not counted even if they came in today.",
         since="now-6h",
-        refresh_s=10,
+        refresh_s=parts.LIVE_S,
         rows=(
             parts.navigation_row(PIPELINE_HEALTH, site_url),
             Row(6, tuple((8, panel) for panel in _figures())),

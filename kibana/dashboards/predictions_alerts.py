@@ -32,7 +32,7 @@ def predictions_alerts(site_url: str) -> Dashboard:
         description="Predicted risks over time and by patient, and the team's answers to alerts: how many, how soon, "
         "why, and whether the alerts were found useful. Alerts themselves are not stored, only what was answered.",
         since="now-24h",
-        refresh_s=10,
+        refresh_s=parts.LIVE_S,
         rows=(
             parts.navigation_row(PREDICTIONS_ALERTS, site_url),
             Row(7, tuple((8, panel) for panel in _figures())),

@@ -38,7 +38,7 @@ def ward_overview(site_url: str) -> Dashboard:
         description="Ward overview for the telemonitoring team: who needs attention now, pressures against the "
         "clinical limits, and whether everybody still measures. Times are those of the readings.",
         since="now-24h",
-        refresh_s=10,
+        refresh_s=parts.LIVE_S,
         rows=(
             parts.navigation_row(WARD_OVERVIEW, site_url),
             Row(6, tuple((8, panel) for panel in _figures())),
