@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
 from typing import Final, cast
 
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
+from werkzeug.wrappers import Response as AnyResponse
 
+from webapp.api import handling
 from webapp.i18n import N_
 from webapp.search.client import SearchUnavailable
 from webapp.security.access import API_PATHS
 from webapp.security.audit import AuditUnavailable
 
 log = logging.getLogger(__name__)
+
+PROBLEM_PATHS: Final = (*API_PATHS, "/healthz", "/readyz")  # programs ask here, also where there is nothing
 
 TEXTS: Final = {
     400: N_("The request cannot be read."),
@@ -38,28 +41,28 @@ def install(app: Flask) -> None:
         app.register_error_handler(kind, answer_unavailable)
 
 
-def answer_error(error: HTTPException) -> Response:
-    """The answer to an HTTP error."""
+def answer_error(error: HTTPException) -> AnyResponse:
+    """The answer to an HTTP error, also where no route was found."""
     if error.response is not None:
         return cast(Response, error.response)
+    if request.path.startswith(PROBLEM_PATHS):
+        return handling.answer(error)
     status = error.code or 500
-    response = _problem(error, status) if request.path.startswith(API_PATHS) else _page(error, status)
+    response = _page(error, status)
     response.status_code = status
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
-    if status == HTTPStatus.UNAUTHORIZED and request.path.startswith(API_PATHS):
-        response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
-def answer_unavailable(error: Exception) -> Response:
+def answer_unavailable(error: Exception) -> AnyResponse:
     """The answer while Elasticsearch is away."""
     log.warning("request %s: %s", g.get("request_id"), error)
     return answer_error(ServiceUnavailable(str(error)))
 
 
-def answer_unexpected(error: Exception) -> Response:
+def answer_unexpected(error: Exception) -> AnyResponse:
     """The answer to a fault of ours; its trace goes to the log alone."""
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     return answer_error(InternalServerError())
@@ -69,10 +72,3 @@ def _page(error: HTTPException, status: int) -> Response:
     if isinstance(error, SecurityError):  # the host's name is not ours, so no address of a page can be made
         return Response("Bad Request", mimetype="text/plain")
     return Response(render_template("error.html", status=status, text=TEXTS.get(status, TEXTS[500])))
-
-
-def _problem(error: HTTPException, status: int) -> Response:
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": error.description}
-    response = jsonify(body)
-    response.mimetype = "application/problem+json"
-    return response

@@ -36,7 +36,7 @@ def answer(error: Exception) -> AnyResponse:
         log.error("request %s failed", g.get("request_id"), exc_info=error)
     if known.status == 401 and request.endpoint == "api.docs" and request.accept_mimetypes.accept_html:
         return redirect(url_for("auth.login", next=request.path))
-    return _outcome(known) if request.path.startswith(FHIR_PREFIX) else problems.respond(known)
+    return _outcome(known) if f"{request.path}/".startswith(FHIR_PREFIX) else problems.respond(known)
 
 
 def to_api_error(error: Exception) -> ApiError:
@@ -47,10 +47,17 @@ def to_api_error(error: Exception) -> ApiError:
         return ApiError(503)
     if isinstance(error, AuditUnavailable):
         return ApiError(503, "Exports wait until the access audit can be written again.")
-    if isinstance(error, HTTPException) and error.code and error.code in problems.TITLES:
+    if isinstance(error, HTTPException) and error.code:
         kept = {name: value for name, value in error.get_headers() if name in KEPT_HEADERS}
-        return ApiError(error.code, error.description if error.code in OWN_WORDS else None, headers=kept)
+        return ApiError(_known(error.code), error.description if error.code in OWN_WORDS else None, headers=kept)
     return ApiError(500)
+
+
+def _known(status: int) -> int:
+    """The nearest status that there is an explanation of."""
+    if status in problems.TITLES:
+        return status
+    return 400 if status < 500 else 500
 
 
 def _outcome(error: ApiError) -> Response:
