@@ -1,6 +1,7 @@
-"""Text with links. A visualisation within the panel is the form that every Kibana since 7.14 reads.
+"""Text with links, as a visualisation within the panel.
 
-Kibana 9.2 has a newer text panel and a panel of links; older servers refuse the one, and neither is needed here.
+That is the form of Kibana's own sample dashboards since 7.14 and of Elastic's integrations, whose dashboards are linked
+in just this way. Older servers know neither the text panel of Kibana 9.2 nor that of links; none of them is needed.
 """
 
 from __future__ import annotations
