@@ -34,6 +34,7 @@ UNREACHED: Final = """\
 Not reached from here (see Privacy in docs/operations.md):
   - the messages in Kafka's topic {topic}, until its retention ends; until then a rebuild would store them again;
   - the patient's last readings in the checkpoint {checkpoint}; a new reading would be judged together with them;
+  - targets that the site keeps for this patient: take them back on the patient's page;
   - the audit of who saw the patient, snapshots and other copies, and training data in {data}."""
 
 Pages = Iterator[list[Found]]
