@@ -1,0 +1,263 @@
+"""The whole system on an Elasticsearch with security on: each account can do what it is for, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+from pyspark.sql import SparkSession
+
+from conf.errors import EXIT_FAILURE, EXIT_OK, UserError
+from conf.settings import Settings
+from deploy.account_files import SUPERUSER, read_password, read_roles
+from deploy.secrets import all_names, make_missing
+from embedded.services import Addresses, Options, start, stop
+from jobs.connector import read_index
+from jobs.history import history_rows, observations_from_elasticsearch
+from jobs.indices import MODEL_MONITORING, OBSERVATIONS
+from jobs.monitor import monitor
+from jobs.sinks import connect
+from tests.conftest import ELASTICSEARCH_HEAP
+from tests.integration.job import PROJECT, Job
+from tests.integration.mixed import PATIENTS, Mixture, mixture
+from tests.integration.pipeline import Pipeline, publish_model
+from tests.integration.secured import (
+    ACCOUNTS,
+    ACTIONS,
+    FORBIDDEN,
+    IMPORT,
+    READER,
+    RETRAIN,
+    SITE,
+    STREAM,
+    Action,
+    Secured,
+    search,
+    send,
+)
+from tests.unit.webapp.site import SAME_ORIGIN, Site, make_site
+
+pytestmark = pytest.mark.integration
+
+COMMAND_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class SecuredJob(Job):
+    """The stream as a process that reads its password from a file, as in a container."""
+
+    password_file: Path = Path()
+
+    def _environment(self) -> dict[str, str]:
+        return super()._environment() | {"BP_ELASTICSEARCH_PASSWORD": f"@{self.password_file}"}
+
+
+def run(settings: Settings, password_file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of the project with these settings and a password from a file."""
+    own = {
+        "BP_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "BP_KAFKA_TOPIC": settings.kafka_topic,
+        "BP_ELASTICSEARCH_URL": settings.elasticsearch_url,
+        "BP_ELASTICSEARCH_USER": settings.elasticsearch_user or SUPERUSER,
+        "BP_ELASTICSEARCH_PASSWORD": f"@{password_file}",
+        "BP_LOCAL_DIR": str(settings.local_dir),
+    }
+    command = [sys.executable, "-m", *arguments]
+    environment = {"PATH": os.environ["PATH"], **own}
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S
+    )
+
+
+@pytest.fixture(scope="module")
+def secured(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A node with the accounts of deploy/roles and secrets of deploy.secrets, prepared by deploy.setup."""
+    folder = tmp_path_factory.mktemp("secured")
+    secrets = folder / "secrets"
+    make_missing(secrets, all_names())
+    options = Options(
+        folder,
+        elasticsearch_port=0,
+        elasticsearch_heap=ELASTICSEARCH_HEAP,
+        only="elasticsearch",
+        elasticsearch_accounts=secrets,
+    )
+    try:
+        base = Settings(
+            kafka_bootstrap_servers=str(services.kafka_bootstrap_servers),
+            kafka_topic=f"test-{uuid4().hex[:8]}",
+            elasticsearch_url=str(start(options).elasticsearch_url),
+            min_readings=3,
+            max_offsets_per_trigger=1_000,
+            spark_master="local[2]",
+            local_dir=folder / "local",
+            data_dir=folder / "data",
+            model_dir=folder / "models",
+            checkpoint_dir=folder / "checkpoints",
+        )
+        for _ in range(2):  # the second time it finds everything there
+            done = run(base, secrets / SUPERUSER, "deploy.setup", "--partitions", "2")
+            assert done.returncode == EXIT_OK, done.stderr
+        yield Secured(base, secrets)
+    finally:
+        stop(folder, only="elasticsearch", clean=True)
+
+
+@dataclass(frozen=True)
+class Ward:
+    """What the stream was sent and has stored."""
+
+    secured: Secured
+    sent: Mixture
+    log: str
+
+    @property
+    def newest(self) -> datetime:
+        """The time of the newest reading."""
+        found = self.secured.client().search(index=OBSERVATIONS, size=1, sort=[{"@timestamp": "desc"}])
+        return datetime.fromisoformat(found["hits"]["hits"][0]["_source"]["@timestamp"])
+
+
+@pytest.fixture(scope="module")
+def ward(secured: Secured) -> Ward:
+    """The stream has run with its own account."""
+    settings = secured.base.model_copy(update={"elasticsearch_user": STREAM})
+    publish_model(settings.model_dir)
+    job = SecuredJob(settings, password_file=secured.secrets / STREAM)
+    sent = mixture()
+    job.send_all(sent.messages)
+    job.drain()
+    return Ward(secured, sent, (settings.local_dir / "job.log").read_text())
+
+
+@pytest.fixture(scope="module")
+def site(ward: Ward, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The site with its own account, two minutes after the newest reading."""
+    known = ward.secured.settings(SITE)
+    made = make_site(
+        tmp_path_factory.mktemp("site"),
+        elasticsearch_url=known.elasticsearch_url,
+        elasticsearch_user=known.elasticsearch_user,
+        elasticsearch_password=known.elasticsearch_password,
+    )
+    made.clock.now = ward.newest + timedelta(minutes=2)
+    return made
+
+
+def test_stream_stores_everything_with_its_own_account(ward: Ward, spark: SparkSession) -> None:
+    found = Pipeline(ward.secured.settings(STREAM), spark)
+    expected = ward.sent.expected
+    observations = found.observations()
+    assert len(observations) == expected["observations"]
+    assert len(found.latest()) == PATIENTS
+    assert len(found.predictions()) > PATIENTS  # scored in several micro-batches
+    assert Counter(one["reason"] for one in found.rejected().values()) == expected["rejected_by_reason"]
+    statuses = Counter(one["status"] for one in observations.values())
+    assert (statuses["entered-in-error"], statuses["corrected"]) == (expected["retracted"], expected["corrected"])
+
+
+def test_no_password_is_in_the_log_of_the_job(ward: Ward) -> None:
+    assert "jobs.progress" in ward.log
+    assert not [name for name in all_names() if (ward.secured.secrets / name).read_text().strip() in ward.log]
+
+
+def test_batch_jobs_read_with_their_own_account_and_write_their_figures(ward: Ward, spark: SparkSession) -> None:
+    settings = ward.secured.settings(RETRAIN)
+    rows = history_rows(observations_from_elasticsearch(spark, settings), settings.min_readings)
+    assert rows.count() > PATIENTS
+    written = monitor(spark, settings, days=3, now=ward.newest + timedelta(days=1))
+    client = connect(settings)
+    superuser = ward.secured.client()
+    superuser.indices.refresh(index=MODEL_MONITORING)
+    assert client.count(index=MODEL_MONITORING)["count"] == written > 0
+
+
+def test_site_shows_answers_and_notes_with_its_own_account(ward: Ward, site: Site) -> None:
+    nurse, administrator = site.signed_in("clinician", name="anne"), site.signed_in("admin", name="root")
+    # 1. the board and a patient on it
+    assert nurse.get("/").status_code == 200
+    alert = nurse.get("/api/v1/alerts", page=False).get_json(force=True)["items"][0]
+    patient_id = alert["patient_id"]
+    assert patient_id in nurse.get("/").get_data(as_text=True)
+    assert nurse.get(f"/api/v1/patients/{patient_id}/observations", page=False).get_json(force=True)["items"]
+    # 2. an alert is acknowledged, once
+    path = f"/api/v1/alerts/{alert['alert_id']}/ack"
+    answers = [nurse.send("POST", path, json={"reason": "seen"}, headers=SAME_ORIGIN).status_code for _ in range(2)]
+    assert answers == [200, 409]
+    # 3. who saw the patient is in the audit, which the administrator reads
+    assert site.services.audit.flush()
+    ward.secured.client().indices.refresh(index="blood-pressure-audit-*")
+    assert patient_id in administrator.get("/admin/audit").get_data(as_text=True)
+
+
+def test_chains_of_the_audit_are_checked_with_the_sites_account(ward: Ward, site: Site) -> None:
+    assert site.services.audit.flush()
+    done = run(ward.secured.settings(SITE), ward.secured.secrets / SITE, "webapp.audit", "verify")
+    assert done.returncode == EXIT_OK, done.stderr
+    assert "all unchanged and complete" in done.stdout
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.what)
+def test_exactly_the_accounts_that_need_it_may(secured: Secured, action: Action) -> None:
+    superuser = secured.client()
+    answers = {name: action.attempt(superuser, client) for name, client in secured.clients().items()}
+    allowed = {name for name, status in answers.items() if status < 300}
+    refused = {name for name, status in answers.items() if status == FORBIDDEN}
+    assert allowed == action.allowed, answers
+    assert allowed | refused == set(ACCOUNTS), answers
+
+
+def test_matrix_has_every_account() -> None:
+    assert set(ACCOUNTS) == set(read_roles())
+
+
+def test_reader_of_dashboards_who_asks_for_everything_gets_no_audit(ward: Ward, site: Site) -> None:
+    assert site.services.audit.flush()
+    found = ward.secured.client(READER).search(index="blood-pressure-*", aggs={"i": {"terms": {"field": "_index"}}})
+    names = {bucket["key"] for bucket in found["aggregations"]["i"]["buckets"]}
+    assert any(name.startswith(OBSERVATIONS) for name in names)
+    assert not any("audit" in name for name in names)
+
+
+def test_importer_of_dashboards_sees_no_index_at_all(secured: Secured) -> None:
+    assert send(secured.client(IMPORT), search("*")) == FORBIDDEN
+
+
+def test_nobody_reads_without_signing_in(secured: Secured) -> None:
+    assert send(connect(secured.base), search(OBSERVATIONS)) == 401
+
+
+def test_wrong_password_ends_each_program_with_one_line(secured: Secured, tmp_path: Path, spark: SparkSession) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not-the-password-at-all")
+    settings = secured.base.model_copy(update={"elasticsearch_user": STREAM})
+    said = SecuredJob(settings.model_copy(update={"checkpoint_dir": tmp_path}), password_file=wrong).refused()
+    (complaint,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert "does not know this user with this password" in complaint
+    done = run(settings, wrong, "webapp.audit", "verify")
+    assert (done.returncode, done.stderr.count("\n")) == (EXIT_FAILURE, 1)
+    assert "unable to authenticate" in done.stderr
+    locked_out = settings.model_copy(update={"elasticsearch_password": SecretStr(wrong.read_text())})
+    with pytest.raises(UserError, match="BP_ELASTICSEARCH_USER"):
+        read_index(spark, locked_out, OBSERVATIONS, ["patient_id"])
+
+
+def test_embedded_node_is_asked_with_its_accounts_and_keeps_them(secured: Secured, tmp_path: Path) -> None:
+    settings = secured.base.model_copy(update={"local_dir": secured.secrets.parent})
+    password = secured.secrets / SUPERUSER
+    assert read_password(secured.secrets, SUPERUSER)
+    status = run(settings, password, "embedded", "status", "--only", "elasticsearch")
+    assert (status.returncode, "healthy" in status.stdout) == (EXIT_OK, True), status.stderr
+    other = ("--only", "elasticsearch", "--elasticsearch-accounts", str(tmp_path))
+    refused = run(settings, password, "embedded", "start", *other)
+    assert refused.returncode == EXIT_FAILURE
+    assert f"already runs with the accounts of {secured.secrets}" in refused.stderr
