@@ -21,6 +21,7 @@ from demo.figures import Figures
 from demo.lock import only_demo
 from demo.pipeline import Demo, bring_up, take_down, watch
 from demo.summary import closing_lines
+from producer.__main__ import duration_us
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,6 +107,11 @@ def _positive(text: str) -> float:
     return value
 
 
+def _duration(text: str) -> str:
+    duration_us(text)  # the producer reads it; a fault is to be told here
+    return text
+
+
 _positive.__name__ = "positive number"  # argparse shows it: "invalid positive number value: '0'"
 
 DESCRIPTION = "Simulated patients, Kafka, the stream, Elasticsearch and the site on this machine, with a live summary."
@@ -113,8 +119,8 @@ OPTIONS: tuple[tuple[str, Callable[[str], object], object, str], ...] = (
     ("exit-after", _positive, None, "end by itself this many seconds after the stream was started"),
     ("patients", int, 200, "number of simulated patients (%(default)s)"),
     ("interval", str, "15m", "time between two readings of a patient (%(default)s)"),
-    ("speed", _positive, 1.0, "1: the past is sent at once, the ward is live; more: the past goes by so much faster"),
-    ("history", str, "24h", "how far back the readings begin (%(default)s)"),
+    ("speed", _positive, 960.0, "how many times faster than the clock the past goes by (%(default)s); 1: all at once"),
+    ("history", _duration, "16h", "how much of the past goes by (%(default)s); as much before it is sent at once"),
     ("seed", int, 1, "another seed gives other patients (%(default)s)"),
     ("kafka-port", int, None, "port of the embedded Kafka, 0 = any free one (from BP_KAFKA_BOOTSTRAP_SERVERS)"),
     ("elasticsearch-port", int, None, "the same for Elasticsearch (from BP_ELASTICSEARCH_URL)"),

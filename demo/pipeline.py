@@ -18,7 +18,7 @@ from rich.console import Console
 
 from conf.errors import UserError
 from conf.settings import Settings
-from demo import site
+from demo import monitor, site
 from demo.display import step
 from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_figures
 from demo.lock import note_part
@@ -29,6 +29,8 @@ from jobs.indices import LATEST
 from jobs.progress import METRICS_FILE
 from jobs.sinks import connect
 from ml.registry import current_version
+from producer.__main__ import duration_us
+from producer.simulation import SECOND_US
 
 PARTITIONS = 2
 REFRESH_S = 1.0
@@ -37,6 +39,7 @@ ASK_TIMEOUT_S = 2.0
 # told to end 4 s later than the parts, and are killed 5 s after that.
 PATIENCE_S = 8.0
 HEAD_START_S = 4.0
+MONITOR_WAITS_S = 20.0  # after the past has gone by: time for the last micro-batch, and for the first look at the site
 SUBMIT = str(PROJECT_ROOT / "spark-submit.sh")
 
 
@@ -49,6 +52,7 @@ class Demo:
     console: Console
     lock_fd: int
     children: list[Child] = field(default_factory=list)
+    jobs: list[Child] = field(default_factory=list)  # those that end by themselves
 
     @property
     def log_dir(self) -> Path:
@@ -60,8 +64,17 @@ class Demo:
         """What the stream tells of itself."""
         return self.settings.local_dir / METRICS_FILE
 
-    def start(self, name: str, *command: str, environment: Mapping[str, str] = MappingProxyType({})) -> Child:
-        """Start one part with the addresses of the running services, and what it alone must be told."""
+    def start(
+        self,
+        name: str,
+        *command: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        is_lasting: bool = True,
+    ) -> Child:
+        """Start one part with the addresses of the running services, and what it alone must be told.
+
+        A part that ends by itself ends the demo, unless it is not lasting.
+        """
         told = {
             **os.environ,
             "BP_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
@@ -69,7 +82,7 @@ class Demo:
             **environment,
         }
         child = start_child(name, command, self.log_dir, told, self.lock_fd)
-        self.children.append(child)
+        (self.children if is_lasting else self.jobs).append(child)
         note_part(self.lock_fd, child.process.pid)
         return child
 
@@ -112,6 +125,11 @@ def _ports(demo: Demo) -> dict[NodeName, int]:
     return {name: port if (asked := chosen[name]) is None else asked for name, port in usual.items()}
 
 
+def _start_monitor(demo: Demo) -> Child:
+    command = ("nice", SUBMIT, "monitor", "--days", str(monitor.DAYS))
+    return demo.start("monitor", *command, environment={"BP_SPARK_MASTER": "local[1]"}, is_lasting=False)
+
+
 def _train(demo: Demo, report: Callable[[str], None]) -> None:
     child = demo.start("retrain", SUBMIT, "retrain", "--quick")
     began_s = time.monotonic()
@@ -128,23 +146,32 @@ def _train(demo: Demo, report: Callable[[str], None]) -> None:
 def watch(demo: Demo, ends_after_s: float | None) -> Iterator[tuple[Figures, float]]:
     """Show the figures until the time is over; yields each with the seconds since the start."""
     began_s, figures = time.monotonic(), Figures()
+    monitoring = monitor.Monitor(lambda: _start_monitor(demo), due_s=past_takes_s(demo.options) + MONITOR_WAITS_S)
     client = connect(demo.settings).options(request_timeout=ASK_TIMEOUT_S)
     while ends_after_s is None or time.monotonic() - began_s < ends_after_s:
         require_running(demo.children)
         levels = count_levels(client, LATEST)
         known = figures.patients_by_level if levels is None else levels
-        figures = to_figures(read_metrics(demo.metrics_file), known, read_trouble(demo.log_dir / "stream.log"))
-        yield figures, time.monotonic() - began_s
+        trouble = read_trouble(demo.log_dir / "stream.log") or monitoring.trouble
+        figures = to_figures(read_metrics(demo.metrics_file), known, trouble)
+        elapsed_s = time.monotonic() - began_s
+        monitoring.step(figures, elapsed_s)
+        yield figures, elapsed_s
         time.sleep(REFRESH_S)
+
+
+def past_takes_s(options: Namespace) -> float:
+    """How long the past takes to go by, in seconds."""
+    return duration_us(options.history) / SECOND_US / options.speed if options.speed > 1 else 0.0
 
 
 def take_down(demo: Demo) -> None:
     """Stop every part and the services within 10 s; further signals do not interrupt it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    stopping = threading.Thread(target=stop_children, args=(demo.children, PATIENCE_S))
+    stopping = threading.Thread(target=stop_children, args=([*demo.children, *demo.jobs], PATIENCE_S))
     stopping.start()
-    wait_for_end(demo.children, HEAD_START_S)
+    wait_for_end([*demo.children, *demo.jobs], HEAD_START_S)
     if local_ports(demo.settings):
         stop_services(demo.settings)
     stopping.join()

@@ -12,6 +12,7 @@ from demo.__main__ import main
         (["--exit-after", "nan"], "invalid positive number value: 'nan'"),
         (["--exit-after", "5", "stream"], "invalid choice: 'stream'"),
         (["--patients", "many"], "invalid int value: 'many'"),
+        (["--history", "long"], "'long' is not a duration"),
     ],
 )
 def test_an_unfit_option_ends_with_the_usage_exit_code(
