@@ -12,7 +12,7 @@ from typing import Final
 from tests.lens import Columns, Json, Period, UnsupportedError, aggregations, refuse_unknown, translate_query
 
 CONTROL_VALUES: Final = 10
-WITHOUT_DATA: Final = frozenset({"links"})  # kinds of panels
+MARKDOWN: Final = ("visualization", "markdown")
 LAYER_KEYS: Final = frozenset({"columns", "columnOrder", "incompleteColumns", "sampling"})
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -55,8 +55,8 @@ class Board:
         for panel in json.loads(self.attributes["panelsJSON"]):
             if panel["type"] == "lens":
                 yield from self._panel(panel)
-            elif panel["type"] not in WITHOUT_DATA:
-                raise UnsupportedError(f"a panel of type {panel['type']}")
+            elif (panel["type"], panel["embeddableConfig"].get("savedVis", {}).get("type")) != MARKDOWN:
+                raise UnsupportedError(f"panel of type {panel['type']}")
         for control in json.loads(self.attributes.get("controlGroupInput", {}).get("panelsJSON", "{}")).values():
             yield self._control(control)
 
@@ -77,7 +77,7 @@ class Board:
 
     def _control(self, control: Json) -> DataQuery:
         if control["type"] != "optionsListControl":
-            raise UnsupportedError(f"a control of type {control['type']}")
+            raise UnsupportedError(f"control of type {control['type']}")
         given = control["explicitInput"]
         view, period = self.views[given["dataViewId"]], self._period()
         column = {"label": given["title"], "operationType": "terms", "isBucketed": True}

@@ -88,6 +88,10 @@ def lens(*layers: Json, title: str = "Pressures", text: str = "", filtered: list
     }
 
 
+def visualization(kind: str) -> Json:
+    return {"type": "visualization", "embeddableConfig": {"savedVis": {"type": kind}}}
+
+
 def objects(*panels: Json, text: str = "", control: Json | None = None) -> list[Json]:
     """A data view and a dashboard of the last day with these panels."""
     board: Json = {
@@ -253,7 +257,7 @@ def test_a_query_that_is_not_understood_is_refused() -> None:
 
 def test_each_layer_of_each_panel_makes_a_request_unless_it_holds_fixed_values_only() -> None:
     first = lens({"when": by_time(), "mean": column("average")}, {"limit": static()}, {"n": count()})
-    found = list(queries(objects(first, lens({"n": count()}, title="Readings"), {"type": "links"}), NOW))
+    found = list(queries(objects(first, lens({"n": count()}, title="Readings"), visualization("markdown")), NOW))
     assert [one.name for one in found] == ["Ward: Pressures (1)", "Ward: Pressures (3)", "Ward: Readings (1)"]
     assert {one.index for one in found} == {"blood-pressure-observations-*"}
     assert [list(one.columns) for one in found] == [["when", "mean"], ["n"], ["n"]]
@@ -301,7 +305,8 @@ def test_a_control_asks_for_the_values_of_its_field() -> None:
 @pytest.mark.parametrize(
     "found",
     [
-        objects({"type": "visualization"}),
+        objects(visualization("vega")),
+        objects({"type": "links", "embeddableConfig": {}}),
         objects(control={"type": "rangeSliderControl", "explicitInput": {}}),
     ],
 )
