@@ -14,9 +14,9 @@ from typing import Final
 
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
-from webapp.factory import require_secret
+from webapp.factory import make_passwords
 from webapp.i18n import LANGUAGES
-from webapp.security.passwords import Passwords, one_time_secret
+from webapp.security.passwords import one_time_secret
 from webapp.security.roles import ROLES
 from webapp.store import Store, users
 from webapp.store.database import STORE_FILE
@@ -27,7 +27,7 @@ HOURS: Final = LIFETIME // timedelta(hours=1)
 
 def create(settings: Settings, name: str, role: str, language: str, now: datetime) -> str | None:
     """Add a user; returns the one-time password, None for a service (it has tokens only). Raises `UserError`."""
-    passwords = Passwords(require_secret(settings, "password_pepper"))
+    passwords = make_passwords(settings)
     secret = None if role == "service" else one_time_secret()
     users.add(
         open_store(settings),
@@ -43,7 +43,7 @@ def create(settings: Settings, name: str, role: str, language: str, now: datetim
 
 def reset(settings: Settings, name: str, now: datetime) -> str:
     """Give a user a new one-time password and take the second factor away; raises `UserError`."""
-    passwords, store = Passwords(require_secret(settings, "password_pepper")), open_store(settings)
+    passwords, store = make_passwords(settings), open_store(settings)
     user = users.find(store, name)
     if user is None or user.role == "service":
         raise UserError(f"There is no user {name} who signs in with a password. Check the name.")

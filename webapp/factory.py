@@ -5,6 +5,7 @@ Each package of `BLUEPRINTS` holds one ``blueprint``.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
@@ -23,10 +24,13 @@ from webapp.security import access, audit, throttle
 from webapp.security.audit import AuditTrail
 from webapp.security.headers import add_headers
 from webapp.security.passwords import BCRYPT_COST, Passwords
+from webapp.security.peppers import Peppers
 from webapp.security.roles import find_unmarked, public
 from webapp.services import EXTENSION, Services
-from webapp.store import Store
+from webapp.store import Store, users
 from webapp.store.database import STORE_FILE
+
+log = logging.getLogger(__name__)
 
 BLUEPRINTS: Final = ("auth", "account", "admin", "help", "board", "predictions", "stats", "system", "patients", "api")
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -46,7 +50,7 @@ def create_app(
     bcrypt_cost: int = BCRYPT_COST,
 ) -> Flask:
     """Make the site; raises `SiteError` without secrets, or when a view says nothing of who may see it."""
-    secret_key, pepper = (require_secret(settings, name) for name in ("secret_key", "password_pepper"))
+    secret_key, passwords = require_secret(settings, "secret_key"), make_passwords(settings, bcrypt_cost)
     app = Flask("webapp")
     app.config.update(
         SECRET_KEY=secret_key,
@@ -62,10 +66,18 @@ def create_app(
         store=store or Store(settings.local_dir / STORE_FILE),
         clock=clock or now_utc,
         audit=AuditTrail(connect(settings), settings.local_dir / audit.FOLDER, clock or now_utc),
-        passwords=Passwords(pepper, bcrypt_cost),
+        passwords=passwords,
     )
     _wire(app, settings)
+    if settings.password_pepper_old:
+        _tell_who_waits(app.extensions[EXTENSION])
     return app
+
+
+def _tell_who_waits(site: Services) -> None:
+    """Say in the log how many users have not signed in since the pepper was replaced."""
+    waiting = users.count_other_records(site.store, site.passwords.newest_form)
+    log.info("%d users have a password of the old pepper or cost; keep BP_PASSWORD_PEPPER_OLD until it is 0", waiting)
 
 
 def _wire(app: Flask, settings: Settings) -> None:
@@ -101,6 +113,12 @@ def _allow_origins(app: Flask, origins: list[str]) -> None:
 def now_utc() -> datetime:
     """The clock of a site that is not under test."""
     return datetime.now(UTC)
+
+
+def make_passwords(settings: Settings, bcrypt_cost: int = BCRYPT_COST) -> Passwords:
+    """Passwords with the pepper, and the old one where it is being replaced; raises `SiteError`."""
+    old = require_secret(settings, "password_pepper_old") if settings.password_pepper_old else None
+    return Passwords(Peppers(require_secret(settings, "password_pepper"), old), bcrypt_cost)
 
 
 def require_secret(settings: Settings, name: str) -> bytes:

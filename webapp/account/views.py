@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from webapp.forms import FormError, choice, read_days, unwrap
 from webapp.i18n import LANGUAGES, N_
 from webapp.navigation import home_path
-from webapp.security import passwords, sessions, throttle, tokens
+from webapp.security import password_rules, sessions, throttle, tokens
 from webapp.security import totp as one_time_codes
 from webapp.security.access import client_ip
 from webapp.security.current import principal
@@ -33,6 +33,7 @@ PASSWORD_FAULTS = {
     "too_long": N_("A password has at most 128 characters."),
     "too_plain": N_("This password repeats too few different characters."),
     "known_words": N_("This password is made of well-known words or of your name."),
+    "pattern": N_("This password is made of repetitions or of rows of keys."),
     "unequal": N_("The two new passwords differ."),
     "same": N_("The new password is the old one."),
     "wrong": N_("The present password is not right."),
@@ -67,7 +68,7 @@ def totp() -> Response:
     if user.has_totp:
         return redirect(url_for(".overview"))
     if user.totp_nonce is None:
-        users.begin_totp(site.store, user.id, one_time_codes.new_nonce())
+        users.begin_totp(site.store, user.id, one_time_codes.new_secret(site.passwords))
         user = me()
     code = request.form.get("code", "")
     is_wrong = request.method == "POST" and not one_time_codes.use_code(site, user, code, site.clock())
@@ -162,7 +163,7 @@ def _change_password(user: User, present: str, new: str) -> str | None:
     if not site.passwords.verify(present, user.password):
         return "wrong"
     throttle.forget(site.store, keys)
-    fault = passwords.find_fault(new, user.name)
+    fault = password_rules.find_fault(new, user.name)
     if fault or new != request.form.get("again", ""):
         return fault or "unequal"
     if site.passwords.verify(new, user.password):

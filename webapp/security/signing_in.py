@@ -60,8 +60,15 @@ def _is_over(user: User, now: datetime) -> bool:
 
 def _begin(site: Services, user: User, attempt: Attempt, now: datetime) -> str:
     sessions.remove_expired(site.store, now)
-    if user.password and site.passwords.needs_new_record(user.password):
-        users.renew_record(site.store, user.id, site.passwords.make_record(attempt.password))
+    _renew(site, user, attempt.password)
     session_id = sessions.begin(site.store, user, ip=attempt.ip, agent=attempt.agent, now=now)
     users.note_login(site.store, user.id, now)
     return session_id
+
+
+def _renew(site: Services, user: User, password: str) -> None:
+    """Move what was made with another cost or an old pepper to today's."""
+    if user.password and site.passwords.needs_new_record(user.password):
+        users.renew_record(site.store, user.id, site.passwords.make_record(password))
+    if user.has_totp:
+        totp.renew_seal(site, user)

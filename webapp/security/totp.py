@@ -1,6 +1,6 @@
 """The second factor: one-time codes of 30 s (RFC 6238), each accepted once.
 
-The store holds a nonce; the secret itself is derived from it and the pepper, so that the file alone gives no codes.
+The store holds the secret sealed with the pepper, so that the file alone gives no codes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final, cast
 import pyotp
 
 from webapp.security.passwords import Passwords
+from webapp.security.peppers import UnknownPepper
 from webapp.services import Services
 from webapp.store import users
 from webapp.store.users import User
@@ -22,16 +23,24 @@ ISSUER: Final = "Blood pressure"
 STEP_S: Final = 30
 DRIFT_STEPS: Final = (0, -1, 1)  # a telephone's clock may be one step off
 SECRET_BYTES: Final = 20
+PURPOSE: Final = "totp"
 
 
-def new_nonce() -> str:
+def new_secret(passwords: Passwords) -> str:
     """What to store for a new second factor."""
-    return secrets.token_hex(16)
+    return passwords.peppers.seal(PURPOSE, secrets.token_bytes(SECRET_BYTES))
 
 
-def secret_of(passwords: Passwords, nonce: str) -> str:
-    """The secret for the authenticator, in base 32."""
-    return base64.b32encode(passwords.derive("totp", nonce)[:SECRET_BYTES]).decode()
+def secret_of(passwords: Passwords, sealed: str) -> str:
+    """The secret for the authenticator, in base 32; raises `UnknownPepper`."""
+    return base64.b32encode(passwords.peppers.unseal(PURPOSE, sealed)).decode()
+
+
+def renew_seal(site: Services, user: User) -> None:
+    """Seal the user's secret, which stays the same, with the current pepper."""
+    peppers = site.passwords.peppers
+    if user.totp_nonce and not peppers.is_current(user.totp_nonce):
+        users.renew_totp(site.store, user.id, peppers.seal(PURPOSE, peppers.unseal(PURPOSE, user.totp_nonce)))
 
 
 def address_of(secret: str, user_name: str) -> str:
@@ -49,7 +58,10 @@ def _find_step(passwords: Passwords, user: User, code: str, now: datetime) -> in
     typed = "".join(code.split())
     if user.totp_nonce is None or not typed.isascii():
         return None
-    generator = pyotp.TOTP(secret_of(passwords, user.totp_nonce))
+    try:
+        generator = pyotp.TOTP(secret_of(passwords, user.totp_nonce))
+    except UnknownPepper:
+        return None
     current = int(now.timestamp()) // STEP_S
     for drift in DRIFT_STEPS:
         if hmac.compare_digest(str(generator.generate_otp(current + drift)), typed):

@@ -30,7 +30,7 @@ class User:
     password: str | None
     must_change: bool
     secret_expires_at: datetime | None
-    totp_nonce: str | None
+    totp_nonce: str | None  # its secret, sealed
     totp_confirmed: bool
     totp_last_step: int
     disabled: bool
@@ -110,7 +110,7 @@ def set_password(
 
 
 def renew_record(store: Store, user_id: int, record: str) -> None:
-    """Store the same password under a new record (another cost)."""
+    """Store the same password under a new record (another cost or pepper)."""
     store.run("UPDATE users SET password = ? WHERE id = ?", (record, user_id))
 
 
@@ -129,9 +129,20 @@ def remove_totp(store: Store, user_id: int) -> None:
     _set_and_sign_out(store, user_id, "totp_nonce = NULL, totp_confirmed = 0, totp_last_step = 0")
 
 
-def begin_totp(store: Store, user_id: int, nonce: str) -> None:
-    """Note the nonce of a second factor that is not confirmed yet; a confirmed one stays."""
-    store.run("UPDATE users SET totp_nonce = ? WHERE id = ? AND totp_confirmed = 0", (nonce, user_id))
+def begin_totp(store: Store, user_id: int, sealed: str) -> None:
+    """Note the sealed secret of a second factor that is not confirmed yet; a confirmed one stays."""
+    store.run("UPDATE users SET totp_nonce = ? WHERE id = ? AND totp_confirmed = 0", (sealed, user_id))
+
+
+def renew_totp(store: Store, user_id: int, sealed: str) -> None:
+    """Store the same second factor under a new seal."""
+    store.run("UPDATE users SET totp_nonce = ? WHERE id = ?", (sealed, user_id))
+
+
+def count_other_records(store: Store, form: str) -> int:
+    """How many users have a password whose record does not begin with `form`."""
+    row = store.row("SELECT count(*) FROM users WHERE substr(password, 1, ?) != ?", (len(form), form))
+    return int(row[0]) if row else 0
 
 
 def use_totp_step(store: Store, user_id: int, step: int) -> bool:

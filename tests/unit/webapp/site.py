@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from conf.settings import Settings
 from webapp import create_app
-from webapp.security import sessions, tokens
+from webapp.security import sessions, tokens, totp
 from webapp.services import EXTENSION, Services
 from webapp.store import users
 
@@ -74,7 +74,7 @@ class Site:
         user = users.find(store, name)
         assert user
         if role == "admin":
-            users.begin_totp(store, user.id, "0" * 32)
+            users.begin_totp(store, user.id, totp.new_secret(self.services.passwords))
             users.use_totp_step(store, user.id, 1)
         return users.find_by_id(store, user.id) or user
 

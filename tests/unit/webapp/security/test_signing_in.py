@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pyotp
 import pytest
 
-from tests.unit.webapp.site import PASSWORD, Site
+from tests.unit.webapp.site import PASSWORD, Site, make_site
 from webapp.security import sessions, totp
 from webapp.security.passwords import Passwords
+from webapp.security.peppers import Peppers
 from webapp.store import users
 
 CASES = ["known", "unknown", "shut", "service", "ended", "corrupt"]
@@ -82,7 +84,7 @@ def test_a_code_that_cannot_be_one_is_a_wrong_one(site: Site, code: str) -> None
 
 
 def test_a_user_of_another_cost_gets_a_new_record(site: Site) -> None:
-    old = Passwords(b"p" * 48, cost=5).make_record(PASSWORD)
+    old = Passwords(Peppers(b"p" * 48), cost=5).make_record(PASSWORD)
     site.add_user("anne", password=old)
 
     assert site.client().post("/login", {"user_name": "anne", "password": PASSWORD}).status_code == 302
@@ -90,6 +92,47 @@ def test_a_user_of_another_cost_gets_a_new_record(site: Site) -> None:
     user = users.find(site.services.store, "anne")
     assert user
     assert "$2b$04$" in (user.password or "")
+
+
+def test_who_signs_in_is_moved_to_the_new_pepper_with_the_same_authenticator(tmp_path: Path) -> None:
+    """1. the old pepper alone, 2. a new one beside it, 3. the new one alone: the password and the codes stay."""
+    before = make_site(tmp_path, password_pepper="o" * 48)
+    user = before.add_user("chief", "admin")
+    codes = pyotp.TOTP(totp.secret_of(before.services.passwords, user.totp_nonce or ""))
+
+    during = make_site(tmp_path, password_pepper="n" * 48, password_pepper_old="o" * 48)
+    after = make_site(tmp_path, password_pepper="n" * 48)
+
+    def sign_in(site: Site, minutes: int) -> int:
+        site.clock.pass_by(minutes=minutes)
+        form = {"user_name": "chief", "password": PASSWORD, "code": codes.at(site.clock.now)}
+        return site.client().post("/login", form).status_code
+
+    assert sign_in(after, 10) == 401
+    assert sign_in(during, 20) == 302
+    assert sign_in(after, 30) == 302
+
+
+def test_the_log_says_how_many_still_wait_for_the_new_pepper(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = make_site(tmp_path, password_pepper="o" * 48)
+    for name in ("anne", "bea"):
+        before.add_user(name)
+    before.add_user("robot", "service", password=None)
+    changes = {"password_pepper": "n" * 48, "password_pepper_old": "o" * 48}
+    make_site(tmp_path, **changes).client().post("/login", {"user_name": "anne", "password": PASSWORD})
+
+    with caplog.at_level("INFO"):
+        make_site(tmp_path, **changes)
+
+    assert [record.getMessage()[:7] for record in caplog.records if "old pepper" in record.getMessage()] == ["1 users"]
+
+
+def test_without_the_pepper_of_their_records_people_are_told_what_everybody_is_told(tmp_path: Path) -> None:
+    before = make_site(tmp_path, password_pepper="o" * 48)
+    before.add_user("chief", "admin")
+    after = make_site(tmp_path, password_pepper="n" * 48)
+
+    assert answers(after, "chief", PASSWORD) == answers(after, "nobody", PASSWORD)
 
 
 def test_each_sign_in_gives_another_session_and_leaves_an_old_cookie_without_use(site: Site) -> None:
