@@ -1,0 +1,119 @@
+"""Figures and alert lists of the site over many predictions: ``python -m benchmarks.site_volume [--predictions N]``.
+
+Fills an Elasticsearch of its own with a day of predictions, one patient in twenty alerting now and then, and measures
+what the statistics and the lists of alerts wait for: once with every document looked at, once as the site asks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice
+from pathlib import Path
+from statistics import median
+from unittest.mock import patch
+
+import msgspec
+
+from conf.errors import run_main
+from conf.settings import Settings
+from embedded.services import Options, start, stop
+from jobs.indices import LATEST, PREDICTIONS, instant_id, monthly_index, put_templates
+from jobs.sinks import Operation, connect, write
+from tests.ward import INTERVAL, Document, prediction, reading
+from webapp import resolved
+from webapp.search import sampling, statistics
+from webapp.search.client import Search
+
+HEAP = "1g"
+BATCH = 20_000
+PER_PATIENT = 96  # a day of them
+ALERTING_EVERY = 20  # one patient in so many
+EPISODE = 8  # predictions that an alert lasts, and as many until the next one
+RUNS = 9
+TIMEOUT_S = 120.0
+ALL = 10**12
+CHANGE = count(1)
+
+
+def main() -> int:
+    """Parse the command line and measure; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.site_volume", description=__doc__)
+    parser.add_argument("--predictions", type=int, default=3_000_000)
+    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
+    options = parser.parse_args()
+    return run_main(lambda: measure(options.predictions), verbose=options.verbose)
+
+
+def measure(number: int) -> None:
+    """Fill, ask, print."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        own = Options(Path(folder), elasticsearch_port=0, only="elasticsearch", elasticsearch_heap=HEAP)
+        try:
+            client = connect(Settings(local_dir=folder, elasticsearch_url=str(start(own).elasticsearch_url)))
+            now, began = datetime.now(UTC), time.perf_counter()
+            put_templates(client)
+            operations = fill(number // PER_PATIENT, now)
+            while batch := list(islice(operations, BATCH)):
+                write(client, batch)
+            client.indices.refresh(index="blood-pressure-*")
+            print(f"{number} predictions filled in {time.perf_counter() - began:.0f} s", flush=True)
+            report(Search(client, TIMEOUT_S), now)
+        finally:
+            stop(Path(folder), clean=True)
+
+
+def fill(patients: int, now: datetime) -> Iterator[Operation]:
+    """A day of predictions of each patient, and the newest one again."""
+    for number in range(patients):
+        for back in range(PER_PATIENT):
+            document = prediction_of(number, back, now)
+            effective_us = round(datetime.fromisoformat(document["@timestamp"]).timestamp() * 1_000_000)
+            body = msgspec.json.encode(document)
+            id_ = instant_id(document["patient_id"], effective_us)
+            yield Operation("index", monthly_index(PREDICTIONS, effective_us), id_, body)
+            if back == 0:
+                yield Operation("index", LATEST, document["patient_id"], body)
+
+
+def prediction_of(number: int, back: int, now: datetime) -> Document:
+    """The prediction of a patient that is `back` intervals old."""
+    is_alerting = number % ALERTING_EVERY == 0 and (back + number // ALERTING_EVERY) // EPISODE % 2 == 0
+    at = now - timedelta(seconds=number % 900) - back * INTERVAL
+    risk = 0.25 + number % 7 / 10 if is_alerting else 0.05
+    return prediction(reading(f"P-{number}", at, 120 + number % 50, 75), risk)
+
+
+def report(search: Search, now: datetime) -> None:
+    """Print the medians."""
+    compare("levels over time, 24 h", now, lambda start: statistics.levels_over_time(search, start, now))
+    compare("alarm burden, 24 h", now, lambda start: statistics.alarm_burden(search, start, now))
+    seconds = timed(now, lambda start: resolved.page(search, start, now - 2 * INTERVAL, now, INTERVAL))
+    print(f"a page of resolved alerts: {seconds * 1000:.0f} ms")
+
+
+def compare(name: str, now: datetime, ask: Callable[[datetime], object]) -> None:
+    """Print what a figure takes over all documents and over a sample."""
+    with patch.object(sampling.aggregate, "__defaults__", (ALL,)):
+        whole = timed(now, ask)
+    sampled = timed(now, ask)
+    print(f"{name}: all {whole * 1000:.0f} ms, as the site asks {sampled * 1000:.0f} ms, {whole / sampled:.1f} times")
+
+
+def timed(now: datetime, ask: Callable[[datetime], object]) -> float:
+    """The median seconds of several runs over a day, no two of which Elasticsearch could answer from its cache."""
+    waits = []
+    for _ in range(RUNS):
+        start = now - timedelta(days=1, milliseconds=next(CHANGE))
+        began = time.perf_counter()
+        ask(start)
+        waits.append(time.perf_counter() - began)
+    return median(waits)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
