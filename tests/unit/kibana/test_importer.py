@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from conf.errors import EXIT_FAILURE, EXIT_OK
+from deploy.certificates import make_missing
 from kibana import importer
 from tests import fake_kibana
 from tests.fake_kibana import FakeKibana
@@ -89,6 +91,12 @@ def test_a_second_import_replaces_what_the_first_one_brought(
     file.write_text("\n".join(json.dumps(one) for one in changed))
     assert run_import() == EXIT_OK
     assert list(kibana.objects.values()) == changed
+
+
+def test_the_dashboards_of_the_project_arrive_whole(run_import: Import, kibana: FakeKibana) -> None:
+    assert run_import("--file", str(importer.SAVED_OBJECTS)) == EXIT_OK
+    lines = importer.SAVED_OBJECTS.read_text(encoding="utf-8").splitlines()
+    assert list(kibana.objects.values()) == [json.loads(line) for line in lines]
 
 
 def test_the_address_of_the_command_line_wins(run_import: Import, kibana: FakeKibana) -> None:
@@ -239,6 +247,19 @@ def test_a_fault_of_encryption_is_not_waited_for(
     assert run_import("--url", kibana.url.replace("http:", "https:")) == EXIT_FAILURE
     assert clock.pauses_s == []
     assert "BP_ELASTICSEARCH_CA" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl on this machine")
+def test_a_certificate_counts_only_with_the_authority_that_signed_it(
+    run_import: Import, tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_missing(tmp_path / "tls", ())
+    with fake_kibana.running(tmp_path / "tls" / "kibana.crt") as kibana:
+        assert run_import("--url", kibana.url) == EXIT_FAILURE
+        assert "certificate verify failed" in capsys.readouterr().err
+        assert (kibana.requests, clock.pauses_s) == ([], [])
+        assert run_import("--url", kibana.url, BP_ELASTICSEARCH_CA=str(tmp_path / "tls" / "ca.crt")) == EXIT_OK
+        assert len(kibana.objects) == len(OBJECTS)
 
 
 @pytest.mark.parametrize(
