@@ -163,9 +163,18 @@ def _of_the_cluster() -> Iterator[Action]:
 ACTIONS: Final = tuple(_all_actions())
 
 
+def require_exact_rights(action: Action, superuser: Elasticsearch, clients: Mapping[str, Elasticsearch]) -> None:
+    """Let every account try: those that are meant must succeed, and all others must be told that they may not."""
+    answers = {name: action.attempt(superuser, client) for name, client in clients.items()}
+    allowed = {name for name, status in answers.items() if status < 300}
+    refused = {name for name, status in answers.items() if status == FORBIDDEN}
+    assert allowed == action.allowed, (action.what, answers)
+    assert allowed | refused == set(ACCOUNTS), (action.what, answers)
+
+
 @dataclass(frozen=True)
 class Secured:
-    """The node's settings for each account, and the folder of its secrets."""
+    """The settings of an Elasticsearch for each account, and the folder of their secrets."""
 
     base: Settings
     secrets: Path
