@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from webapp.forms import FormError, choice, read_days, unwrap
 from webapp.i18n import LANGUAGES, N_
 from webapp.navigation import home_path
-from webapp.security import password_rules, sessions, throttle, tokens
+from webapp.security import audit, password_rules, sessions, throttle, tokens
 from webapp.security import totp as one_time_codes
 from webapp.security.access import client_ip
 from webapp.security.current import principal
@@ -96,8 +96,10 @@ def preferences() -> Response:
 @requires(Permission.ACCOUNT)
 def end_session() -> Response:
     """End one of the own sessions."""
-    if not sessions.end(services().store, request.form.get("hash", ""), principal().user_name):
+    session_hash = request.form.get("hash", "")
+    if not sessions.end(services().store, session_hash, principal().user_name):
         abort(404)
+    services().audit.record("session_ended", target=session_hash)
     return redirect(url_for(".overview", done="session"))
 
 
@@ -117,7 +119,7 @@ def create_token() -> Response:
         )
     except (tokens.TokenError, FormError):
         return make_response(_overview(token_fault=True), 422)
-    site.audit.record("token_created")
+    site.audit.record("token_created", target=audit.token(principal().user_name, tokens.id_of(text)))
     return _overview(new_token=text)
 
 
@@ -128,7 +130,7 @@ def revoke_token() -> Response:
     token_id = request.form.get("id", "")
     if not tokens.revoke(services().store, token_id, principal().user_name):
         abort(404)
-    services().audit.record("token_revoked", target=token_id)
+    services().audit.record("token_revoked", target=audit.token(principal().user_name, token_id))
     return redirect(url_for(".overview", done="token"))
 
 

@@ -30,7 +30,8 @@ def search_audit() -> str:
     if end:
         end += timedelta(days=1)
     found = audit_events.find(services().search, **wanted, start=start, end=end, limit=PAGE_SIZE, after=_read_after())
-    services().audit.record("audit_search", patient_ids=[wanted["patient_id"]] if wanted["patient_id"] else [])
+    patient_ids = [wanted["patient_id"]] if wanted["patient_id"] else []
+    services().audit.record("audit_search", patient_ids=patient_ids, target=wanted["actor"])
     return render_template("admin/audit.html", found=found, wanted=wanted, next_query=_next_query(found.after))
 
 

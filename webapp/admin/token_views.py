@@ -8,7 +8,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from webapp.forms import FormError, read_days, unwrap
-from webapp.security import tokens
+from webapp.security import audit, tokens
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.store import users
@@ -45,7 +45,7 @@ def create_token() -> Response:
         )
     except (tokens.TokenError, FormError):
         return _page(has_fault=True, status=422)
-    site.audit.record("token_created", target=owner.name)
+    site.audit.record("token_created", target=audit.token(owner.name, tokens.id_of(text)))
     return _page(new_token=text)
 
 
@@ -53,9 +53,10 @@ def create_token() -> Response:
 def revoke_token() -> Response:
     """Revoke any token."""
     token_id = request.form.get("id", "")
-    if not tokens.revoke(services().store, token_id):
+    owner_name = tokens.owner_of(services().store, token_id)
+    if owner_name is None or not tokens.revoke(services().store, token_id):
         abort(404)
-    services().audit.record("token_revoked", target=token_id)
+    services().audit.record("token_revoked", target=audit.token(owner_name, token_id))
     return redirect(url_for(".tokens"))
 
 

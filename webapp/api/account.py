@@ -13,7 +13,7 @@ from webapp.api.parameters import NewToken
 from webapp.api.problems import ApiError, Fault
 from webapp.api.routes import operation
 from webapp.security import tokens
-from webapp.security.audit import record
+from webapp.security.audit import record, token
 from webapp.security.current import Principal, principal
 from webapp.security.roles import Permission
 from webapp.services import services
@@ -86,8 +86,8 @@ def create_token(body: NewToken) -> Answer:
         )
     except tokens.TokenError as error:
         raise ApiError(422, faults=[Fault(location="body", message=str(error))]) from error
-    record("token_created")
-    made = next(one for one in tokens.list_tokens(site.store, owner.user_name) if one.id == text.split("_")[1])
+    made = next(one for one in tokens.list_tokens(site.store, owner.user_name) if one.id == tokens.id_of(text))
+    record("token_created", target=token(owner.user_name, made.id))
     return Answer(CreatedToken.model_validate({**_info(made), "token": text}))
 
 
@@ -104,9 +104,10 @@ def create_token(body: NewToken) -> Answer:
 )
 def delete_token(token_id: str) -> Answer:
     """End a token; the token of somebody else is not there."""
-    if not tokens.revoke(services().store, token_id, _person().user_name):
+    owner = _person()
+    if not tokens.revoke(services().store, token_id, owner.user_name):
         raise ApiError(404)
-    record("token_revoked")
+    record("token_revoked", target=token(owner.user_name, token_id))
     return Answer(b"")
 
 

@@ -85,11 +85,11 @@ def acknowledge_alert(alert_id: str, body: Acknowledgement) -> AlertDetail:
         )
     except answering.NoOpenAlert as error:
         raise ApiError(409, "The alert is over.") from error
+    record("ack", patient_ids=[patient_id], outcome="ok" if result.stored else "refused")
     if not result.stored:
         winner = result.winner
         raise ApiError(409, f"Already acknowledged by {winner.get('by')} at {winner.get('@timestamp')}.")
     screens().board.forget()
-    record("ack", patient_ids=[patient_id])
     return _detail(*_find(alert_id))
 
 
@@ -108,9 +108,10 @@ def give_feedback(alert_id: str, body: Feedback) -> AlertDetail:
     site = services()
     patient_id, episode = _find(alert_id)
     stored_id = alerts.alert_id(patient_id, episode.kind, episode.started_at)
-    if not answering.give_feedback(site.search, stored_id, body.useful, _person(), site.clock()).stored:
+    is_stored = answering.give_feedback(site.search, stored_id, body.useful, _person(), site.clock()).stored
+    record("feedback", patient_ids=[patient_id], outcome="ok" if is_stored else "refused")
+    if not is_stored:
         raise ApiError(409, "Others answered at the same time. Try again.")
-    record("feedback", patient_ids=[patient_id])
     return _detail(patient_id, episode)
 
 

@@ -167,11 +167,13 @@ def acknowledge() -> Response:
     try:
         results = acknowledge_all(site.search, patient_id, given, person, site.clock(), interval)
     except NoOpenAlert:
+        site.audit.record("ack", patient_ids=[patient_id], outcome="refused")
         return _answer(patient_id, None, 404)
     screens().board.forget()
-    services().audit.record("ack", patient_ids=[patient_id])
+    is_stored = any(one.stored for one in results)
+    site.audit.record("ack", patient_ids=[patient_id], outcome="ok" if is_stored else "refused")
     winner = next((one.winner for one in results if not one.stored), None)
-    return _answer(patient_id, winner, 200 if any(one.stored for one in results) else 409)
+    return _answer(patient_id, winner, 200 if is_stored else 409)
 
 
 def _read_form() -> tuple[str, Acknowledgement]:

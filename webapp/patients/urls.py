@@ -24,8 +24,8 @@ class PatientId(BaseConverter):
 
     def to_python(self, value: str) -> str:
         """The patient's id; one spelling only for each."""
-        patient_id = _decode(value[1:]) if value.startswith(MARK) else value
-        if len(patient_id) > LONGEST_ID or spell(patient_id) != value:
+        patient_id = read_id(value)
+        if patient_id is None:
             raise ValidationError
         return patient_id
 
@@ -39,6 +39,15 @@ def spell(patient_id: str) -> str:
     if is_plain(patient_id) and patient_id not in (".", ".."):
         return patient_id
     return MARK + base64.urlsafe_b64encode(patient_id.encode("utf-8", "replace")).rstrip(b"=").decode()
+
+
+def read_id(spelled: str) -> str | None:
+    """The id that is spelled so in an address, None when no id is."""
+    try:
+        patient_id = _decode(spelled[1:]) if spelled.startswith(MARK) else spelled
+    except ValidationError:
+        return None
+    return patient_id if len(patient_id) <= LONGEST_ID and spell(patient_id) == spelled else None
 
 
 def _decode(text: str) -> str:

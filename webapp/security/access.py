@@ -110,10 +110,20 @@ def _authorise(view: Callable[..., Any], known: Principal | None) -> Response | 
             return _to_response(redirect(url_for(step)))
         raise Forbidden("The account is not set up yet; sign in with a browser first.")
     if not known.allows(permission) and request.endpoint != step:  # a wall screen has no account page but this one
-        services().audit.record("denied", outcome="denied")
+        services().audit.record("denied", patient_ids=_named_patients(), outcome="denied")
         raise Forbidden("Your role does not allow this.")
     _limit_rate(view, known)
     return None
+
+
+def _named_patients() -> list[str]:
+    """The patient whom the address names, if it names one."""
+    from webapp.patients.urls import read_id  # those pages ask here themselves
+
+    named = request.view_args or {}
+    spelled = named.get("patient_id") or str(named.get("alert_id", "")).partition("-")[2].partition("-")[2]
+    spelled = spelled or request.args.get("patient", request.args.get("subject", "")).removeprefix("Patient/")
+    return [read_id(spelled) or spelled] if spelled else []
 
 
 def _ask_to_sign_in() -> Response:

@@ -126,6 +126,11 @@ def record(action: str, *, patient_ids: Iterable[str] = (), outcome: str = "ok",
     services().audit.record(action, patient_ids=patient_ids, outcome=outcome, target=target)
 
 
+def token(owner_name: str, token_id: str) -> str:
+    """How an event names a token that was acted on."""
+    return f"{owner_name}/{token_id}"
+
+
 def _event(now: datetime, action: str, outcome: str, actor: str | None) -> dict[str, Any]:
     known = principal_or_none()
     return {

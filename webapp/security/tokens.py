@@ -64,6 +64,17 @@ def create(store: Store, user: User, *, name: str, scopes: Iterable[str], lifeti
     return f"{PREFIX}_{token_id}_{secret}"
 
 
+def id_of(text: str) -> str:
+    """The id of a token's text."""
+    return text.split("_", 2)[1]
+
+
+def owner_of(store: Store, token_id: str) -> str | None:
+    """Whose token it is, None when there is none."""
+    row = store.row(_SELECT + " WHERE t.id = ?", (token_id,))
+    return None if row is None else str(row["user_name"])
+
+
 def find(store: Store, text: str, now: datetime) -> tuple[Token, User] | None:
     """The token of that text and its user, while both are valid."""
     prefix, _, rest = text.partition("_")

@@ -117,15 +117,16 @@ def _newest(of_patient: Callable[..., Page], query: FhirSearch) -> Page:
 def fhir_audit_events(query: FhirAuditSearch) -> Answer:
     """A searchset of AuditEvents."""
     start, end = span_of(query.date)
+    patient_id = None if query.patient is None else patient_of(query.patient, None)
     found = audit_events.find(
         services().search,
-        patient_id=None if query.patient is None else patient_of(query.patient, None),
+        patient_id=patient_id,
         start=start,
         end=end,
         limit=query.count,
         after=position(query, CURSOR),
     )
-    record("audit_search")
+    record("audit_search", patient_ids=[patient_id] if patient_id else [])
     return bundle_of(list(map(audit_event, found.documents)), next_cursor(query, found.after))
 
 

@@ -15,6 +15,7 @@ from jobs.indices import TEMPLATE_DIR
 from tests.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.site import PASSWORD, Site, make_site
 from webapp.audit import find_breaks
+from webapp.security import tokens
 from webapp.security.audit import AuditUnavailable
 from webapp.security.chain import AUDIT, GENESIS, Chain, ship_leftovers
 from webapp.security.current import Principal
@@ -105,7 +106,7 @@ def test_what_an_administrator_does_is_noted_with_whom_it_was_done_to(watched: S
 
     assert found == [
         ("user_added", "chief", "robot"),
-        ("token_created", "chief", "robot"),
+        ("token_created", "chief", f"robot/{tokens.list_tokens(watched.services.store)[0].id}"),
         ("user_disable", "chief", "robot"),
     ]
 
