@@ -39,11 +39,12 @@ class SecretError(UserError):
 
 @dataclass(frozen=True)
 class Consumer:
-    """A service that gets secrets: which, owned by whom, and files that are made of several."""
+    """A service that gets secrets: which, owned by whom, files made of several, and some that may be absent."""
 
     names: tuple[str, ...]
     owner_id: int = APP_ID
     made: Mapping[str, Callable[[Mapping[str, str]], str]] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
 
 
 def kafka_logins(values: Mapping[str, str]) -> str:
@@ -58,7 +59,7 @@ CONSUMERS: Final[Mapping[str, Consumer]] = {
     "kafka": Consumer(("kafka-keystore",), VENDOR_ID, {KAFKA_LOGINS: kafka_logins}),
     "stream": Consumer(("bp_stream", "pseudonym-key", "kafka_stream")),
     "producer": Consumer(("kafka_producer",)),
-    "site": Consumer(("bp_site", "secret-key", "password-pepper")),
+    "site": Consumer(("bp_site", "secret-key", "password-pepper"), optional=("password-pepper-old",)),
     "retrain": Consumer(("bp_retrain",)),
     "prune": Consumer(("bp_prune",)),
     "import": Consumer(("bp_kibana_import",)),
@@ -93,6 +94,9 @@ def hand_out(directory: Path, places: Path) -> list[str]:
             give(name, values[name].encode())
         for name, make in consumer.made.items():
             give(name, make(values).encode())
+        for name in consumer.optional:
+            if (directory / name).exists():
+                give(name, (directory / name).read_bytes())
     return list(present)
 
 

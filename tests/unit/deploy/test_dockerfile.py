@@ -106,8 +106,8 @@ def test_what_each_service_writes_by_its_settings_is_on_a_volume() -> None:
         "stream": {"/data/local", "/data/checkpoints", "/data/archive", "/spark"},
         "webapp": {"/data/local"},
         "producer": {"/data/local"},
-        "first-model": {"/data/models", "/spark"},
-        "retrain": {"/data/models", "/data/local", "/spark"},
+        "first-model": {"/data/models", "/data/archive", "/spark"},  # the rows of a training go into the data folder
+        "retrain": {"/data/models", "/data/archive", "/data/local", "/spark"},
         "monitor": {"/data/local", "/spark"},
         "prune": {"/data/archive"},
         "spark-worker": {"/data/checkpoints", "/data/archive", "/spark"},

@@ -127,6 +127,17 @@ def test_a_renewed_secret_reaches_its_service(directory: Path, tmp_path: Path) -
     assert (tmp_path / "places" / "site" / "bp_site").read_text() == (directory / "bp_site").read_text()
 
 
+def test_the_pepper_before_reaches_the_site_while_it_is_being_replaced(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "places" / "site").mkdir(parents=True)
+    before = (directory / "password-pepper").read_text()
+    (directory / "password-pepper").rename(directory / "password-pepper-old")
+    assert make_missing(directory, all_names()) == ["password-pepper"]
+    hand_out(directory, tmp_path / "places")
+    handed = values(tmp_path / "places" / "site")
+    assert handed["password-pepper-old"] == before
+    assert handed["password-pepper"] != before
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away; the container that does it runs as root")
 def test_the_images_own_users_and_nobody_else_can_read_what_they_get(directory: Path, tmp_path: Path) -> None:
     for name in ("elasticsearch", "site"):
