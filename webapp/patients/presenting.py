@@ -179,6 +179,7 @@ def texts() -> dict[str, Any]:
         "risk_axis": gettext("6 h risk"),
         "time_axis": gettext("Time (%(zone)s)", zone=services().settings.time_zone),
         "no_data": gettext("no data"),
+        "no_prediction": gettext("no valid prediction"),
         "crisis_systolic": gettext("crisis: systolic %(value)s", value=CRISIS_SYSTOLIC),
         "crisis_diastolic": gettext("crisis: diastolic %(value)s", value=CRISIS_DIASTOLIC),
         "mean": gettext("mean"),

@@ -55,7 +55,7 @@ function drawCells(plot, ctx, data, colours) {
 function drawMarks(plot, ctx, { alerts, acknowledgements, gaps, thresholds }, texts, colours) {
   const label = { ink: colours.border, ground: colours.gap };
   const lowMiddle = thresholds[0] / 2; // where neither a threshold runs nor a mark stands
-  draw.nameTimes(plot, ctx, gaps, lowMiddle, texts.no_data, { ink: colours["gap-ink"], ground: colours.gap });
+  draw.nameTimes(plot, ctx, gaps, lowMiddle, texts.no_prediction, { ink: colours["gap-ink"], ground: colours.gap });
   thresholds.forEach((threshold, index) => draw.nameLine(plot, ctx, threshold, texts.levels[index + 1], label));
   const y = plot.bbox.top + draw.pixels(MARK_PX + 3);
   for (const { t, level } of alerts ?? []) {
