@@ -52,6 +52,7 @@ def create_app(
     """Make the site; raises `SiteError` without secrets, or when a view says nothing of who may see it."""
     secret_key, passwords = require_secret(settings, "secret_key"), make_passwords(settings, bcrypt_cost)
     app = Flask("webapp")
+    app.debug = False  # whatever FLASK_DEBUG says: a trace shows too much
     app.config.update(
         SECRET_KEY=secret_key,
         TRUSTED_HOSTS=settings.trusted_hosts.split(","),

@@ -25,10 +25,6 @@ class Peppers:
         self._keys = {_version(key): key for key in (old, current) if key is not None}
         self.current = _version(current)
 
-    def knows(self, version: str) -> bool:
-        """Whether what bears this version can be checked."""
-        return version in self._keys
-
     def digest(self, version: str, text: bytes) -> bytes:
         """HMAC-SHA-384 of a text with the pepper of a version; raises `UnknownPepper`."""
         return hmac.digest(self._key(version), text, "sha384")
