@@ -1,0 +1,158 @@
+"""A ward for the dashboards: what the real pipeline, monitor and site have written, and who looks at it when."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from elasticsearch import ApiError, Elasticsearch
+from pyspark.sql import SparkSession
+
+from embedded.services import Addresses
+from jobs.indices import LATEST
+from jobs.monitor import monitor
+from ml import drift
+from ml.features import FEATURE_NAMES
+from producer.faults import USUAL_FAULTS
+from producer.forms import USUAL_FORMS
+from producer.position import Identity
+from producer.run import Options, Run
+from producer.sender import Sender
+from tests.factories import observation, payload
+from tests.integration.pipeline import Document, Pipeline, build_settings, delete_documents, publish_model
+from tests.kibana_queries import DataQuery
+from tests.lens import Row, emptiness, table
+from webapp import answering
+from webapp.alerts import Reason
+from webapp.answering import Acknowledgement, NoOpenAlert, Person
+from webapp.search.alert_events import ALERT_EVENTS
+from webapp.search.client import Search
+
+SIMULATED = 24
+FRAGILE = 12  # patients who meet a crisis every few hours, so that the monitor can judge calibration
+INTERVAL = timedelta(minutes=30)
+SLICE = timedelta(hours=4, minutes=15)
+SLICES = 8
+SILENT = timedelta(minutes=70)  # nobody has measured since then, so that data lost after a high risk raise an alert
+BATCH = 320  # messages of a micro-batch: about a slice, and each patient is scored once in it
+EVEN_AT = 160.0  # mmHg
+IN_CRISIS = "fragile-0"  # at the end
+CRISIS = 186  # mmHg
+SEED = 7
+DAYS = 3
+SECOND_US = 1_000_000
+PAUSE = timedelta(minutes=30)
+ANSWERED = 8  # patients, those at the highest risk
+QUICK = {"index.refresh_interval": "50ms"}
+
+
+class Ward(NamedTuple):
+    """What was written, and when somebody looks at the dashboards."""
+
+    client: Elasticsearch
+    now: datetime
+
+    def ask(self, query: DataQuery) -> list[Row]:
+        """The table of a panel."""
+        return table(query.columns, dict(self.client.search(index=query.index, body=query.body)))
+
+    def faults(self, query: DataQuery) -> list[str]:
+        """What a panel lacks; a request that Elasticsearch refuses is a fault too."""
+        try:
+            return emptiness(query.columns, self.ask(query))
+        except ApiError as error:
+            return [str(error)]
+
+    def latest(self) -> list[Document]:
+        """The newest prediction of every patient, the highest risk first."""
+        found = self.client.search(index=LATEST, size=SIMULATED + FRAGILE, sort=[{"critical_risk_6h": "desc"}])
+        return [hit["_source"] for hit in found["hits"]["hits"]]
+
+
+def open_ward(services: Addresses, spark: SparkSession, folder: Path) -> Ward:
+    """1. Histories with forms and faults. 2. A late reading. 3. The monitor. 4. Answers to the alerts."""
+    pipeline = Pipeline(build_settings(services, folder, max_offsets_per_trigger=BATCH), spark)
+    delete_documents(pipeline.client)
+    publish_model(pipeline.settings.model_dir, even_at=EVEN_AT, files={"drift.json": drift_reference()})
+    send_histories(pipeline, datetime.now(UTC) - SILENT)
+    pipeline.drain()
+    refresh(pipeline)
+    send_late(pipeline, Ward(pipeline.client, datetime.now(UTC)).latest()[-1])
+    pipeline.drain()
+    found = Ward(pipeline.client, datetime.now(UTC))
+    monitor(spark, pipeline.settings, days=DAYS, now=found.now)
+    refresh(pipeline)
+    answer_alerts(found)
+    refresh(pipeline)
+    return found
+
+
+def refresh(pipeline: Pipeline) -> None:
+    pipeline.client.indices.refresh(index="blood-pressure-*")
+
+
+def send_histories(pipeline: Pipeline, until: datetime) -> None:
+    """Slice by slice what the producer sends and what the fragile patients measure."""
+    chance = random.Random(SEED)  # noqa: S311 - a simulation
+    for number in reversed(range(SLICES)):
+        end = until - number * SLICE
+        pipeline.send_all(fragile(end, chance))
+        produce(pipeline, end)
+    pipeline.send_all([message(IN_CRISIS, until, CRISIS)])
+
+
+def produce(pipeline: Pipeline, until: datetime) -> None:
+    """What the producer sends by then, going on from the last slice."""
+    interval_us, slice_us = (round(span.total_seconds() * SECOND_US) for span in (INTERVAL, SLICE))
+    until_us = round(until.timestamp() * SECOND_US)
+    topic = pipeline.settings.kafka_topic
+    identity = Identity(SEED, SIMULATED, interval_us, 4.0, topic, dict(USUAL_FORMS), dict(USUAL_FAULTS))
+    options = Options(identity, slice_us, speed=1.0, limit_s=0.0)
+    run = Run(options, Sender(pipeline.settings), pipeline.settings.local_dir, lambda: until_us, threading.Event())
+    run.loop()
+    run.finish()
+
+
+def fragile(end: datetime, chance: random.Random) -> Iterator[tuple[str, bytes]]:
+    """A slice of readings up to `end`."""
+    for number in reversed(range(1, SLICE // INTERVAL + 1)):
+        for patient in range(FRAGILE):
+            yield message(f"fragile-{patient}", end - number * INTERVAL, round(chance.gauss(165, 15)))
+
+
+def message(patient_id: str, at: datetime, systolic: int) -> tuple[str, bytes]:
+    own = {"subject": {"reference": f"Patient/{patient_id}"}, "effectiveDateTime": at.isoformat()}
+    reading = observation(systolic=systolic, diastolic=92, id=f"{patient_id}-{at:%d%H%M}")
+    return patient_id, payload(reading | own)
+
+
+def send_late(pipeline: Pipeline, newest: Document) -> None:
+    """A high reading of a patient at low risk that comes after a later one was scored."""
+    at = datetime.fromisoformat(newest["@timestamp"]) - timedelta(minutes=7)
+    pipeline.send_all([message(newest["patient_id"], at, CRISIS)])
+
+
+def answer_alerts(ward: Ward) -> None:
+    """Somebody answers the alerts of patients in danger, for different reasons; every second one was useless."""
+    ward.client.indices.create(index=ALERT_EVENTS, settings=QUICK)  # each answer waits until it can be seen
+    search, person = Search(ward.client), Person("anne", "clinician")
+    useful, reasons = cycle((True, False)), cycle(Reason)
+    in_danger = [one["patient_id"] for one in ward.latest()[:ANSWERED]]
+    for patient_id in dict.fromkeys([IN_CRISIS, *in_danger]):
+        given = Acknowledgement(next(reasons), "", PAUSE)
+        with suppress(NoOpenAlert):
+            for one in answering.acknowledge_all(search, patient_id, given, person, ward.now, INTERVAL):
+                answering.give_feedback(search, one.winner["alert_id"], next(useful), person, ward.now)
+
+
+def drift_reference() -> bytes:
+    rows = np.random.default_rng(1).normal(135, 15, (500, len(FEATURE_NAMES))).astype(np.float32)
+    return json.dumps(drift.to_json(drift.make_reference(rows))).encode()
