@@ -12,11 +12,12 @@ COPY conf/__init__.py conf/errors.py conf/jars.py conf/prepare.py conf/ivy.xml c
 RUN PIP_NO_CACHE_DIR=1 XDG_CACHE_HOME=/tmp/cache python -m conf.prepare --java /usr/bin/java
 
 FROM base
-# By name, because Hadoop looks the user up. The folders are here so that new volumes belong to that user.
+# By name, because Hadoop looks the user up. The folders are here so that new volumes belong to that user,
+# whichever service comes first.
 RUN groupadd --gid 10001 surveillance \
     && useradd --uid 10001 --gid 10001 --home-dir /scratch --no-create-home --shell /usr/sbin/nologin surveillance \
     && install --directory --owner=10001 --group=10001 \
-        /scratch /spark /data /data/local /data/archive /data/models /data/checkpoints
+        /scratch /spark /data /data/local /data/archive /data/models /data/checkpoints /data/stream
 COPY --from=dependencies /app/.venv .venv
 COPY --from=dependencies /app/.local/jars/spark .local/jars/spark
 COPY conf conf

@@ -86,11 +86,13 @@ def test_the_image_runs_as_the_user_that_secrets_are_given_to() -> None:
     assert users == {f"{APP_ID}:{APP_ID}"}
 
 
-def test_every_folder_that_a_service_writes_belongs_to_its_user_in_the_image() -> None:
+def test_every_volume_that_a_service_writes_gets_its_user_from_the_image_wherever_it_is_mounted_first() -> None:
+    """A new volume takes the owner of the folder that it is mounted on, or root where there is none."""
     made = set(re.findall(r"(?<= )/[a-z/]+", STAGES[-1].split("install --directory")[1].split("\n")[0]))
     as_user = [service for _, service in ours(load(*VARIANTS["tls"])) if service["user"] != "0:0"]
-    written = {target for service in as_user for _, target, can_write in mounts(service) if can_write}
-    assert written <= made
+    mounted = [mount for service in as_user for mount in mounts(service)]
+    written = {source for source, _, can_write in mounted if can_write}
+    assert {target for source, target, _ in mounted if source in written} - made == set()
 
 
 def test_settings_of_the_image_name_folders_that_are_there() -> None:
