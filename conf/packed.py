@@ -45,8 +45,8 @@ def manifest_of(root: Path) -> Manifest:
     return {"python": python_version(), "machine": f"{sys.platform} {platform.machine()}", "lock": lock}
 
 
-def check(folder: Path, root: Path) -> None:
-    """Raise `PackedError` unless the folder's environment fits this Python and this lock."""
+def check(folder: Path, root: Path) -> Manifest:
+    """The folder's manifest; raises `PackedError` unless its environment fits this Python and this lock."""
     remedy = f"Pack it with: ./spark-submit.sh pack --output {folder}"
     there = _read(folder)
     if there is None:
@@ -59,6 +59,7 @@ def check(folder: Path, root: Path) -> None:
         )
     if there.get("lock") != wanted["lock"]:
         raise PackedError(f"The environment in {folder} was packed from another {LOCK_FILE}. {remedy}")
+    return there
 
 
 def _read(folder: Path) -> Manifest | None:

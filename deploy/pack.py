@@ -2,7 +2,7 @@
 
 Two files: the project's packages as a zip, and the packages of conf/requirements.lock as one archive. Workers then need
 nothing but Spark of the same version, Java, and the same minor version of Python. The archive is a virtual environment
-without an interpreter: ``bin/python`` starts the Python that stands at `--python` on each worker.
+without an interpreter: ``bin/python`` starts the Python that stands at ``--python`` on each worker.
 
 The same lock gives the same bytes. An environment that fits is not packed again.
 """
@@ -127,10 +127,9 @@ def _check_python(python: PurePath) -> None:
 
 def _fits(output: Path, root: Path, manifest: Manifest) -> bool:
     try:
-        check(output, root)
+        return check(output, root) == manifest
     except PackedError:
         return False
-    return bool(json.loads((output / MANIFEST_FILE).read_text(encoding="utf-8")) == manifest)
 
 
 def _build(root: Path, folder: Path, target: Path, python: PurePath) -> None:
