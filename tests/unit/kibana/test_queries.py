@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kibana.importer import SAVED_OBJECTS
 from tests.kibana_queries import DataQuery, moment, queries, read_objects
 from tests.kql import KqlError
 from tests.lens import Period, UnsupportedError, aggregations, emptiness, table
@@ -345,6 +346,11 @@ def test_a_time_in_another_form_is_refused() -> None:
 def test_objects_are_read_line_by_line() -> None:
     written = "".join(json.dumps(one) + "\n" for one in objects())
     assert read_objects(written) == objects()
+
+
+def test_the_dashboards_of_the_project_hold_nothing_that_is_not_known() -> None:
+    names = [one.name for one in queries(read_objects(SAVED_OBJECTS.read_text(encoding="utf-8")), NOW)]
+    assert len(names) == len(set(names)) > 50
 
 
 def test_the_table_has_a_row_for_each_innermost_bucket_with_documents() -> None:
