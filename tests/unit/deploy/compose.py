@@ -79,9 +79,9 @@ def ours(model: Model) -> Iterator[tuple[str, Model]]:
 
 
 def mounts(service: Model) -> Iterator[tuple[str, str, bool]]:
-    """Source, target, and whether it can be written, of each volume."""
+    """Source (empty: a volume without a name), target, and whether it can be written, of each volume."""
     for volume in service.get("volumes", []):
-        source, target, *options = volume.split(":")
+        source, target, *options = volume.split(":") if ":" in volume else ("", volume)
         yield source, target, options != ["ro"]
 
 

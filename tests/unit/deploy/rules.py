@@ -108,7 +108,7 @@ def ports_are_for_this_machine(model: Model) -> Iterator[str]:
 
 
 def volumes_are_declared_and_used(model: Model) -> Iterator[str]:
-    used = {source for _, service in services(model) for source, _, _ in mounts(service)}
+    used = {source for _, service in services(model) for source, _, _ in mounts(service) if source}
     yield from (f"the volume {name} is not declared" for name in sorted(used - set(model["volumes"])))
     yield from (f"the volume {name} is used by nobody" for name in sorted(set(model["volumes"]) - used))
 

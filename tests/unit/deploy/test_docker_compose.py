@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.deploy import docker_compose
-from tests.unit.deploy.compose import BASE, ROOT, VARIANTS, environment_of, load, services
+from tests.unit.deploy.compose import BASE, ROOT, VARIANTS, environment_of, load, mounts, services
 
 PROFILES = ("", "demo", "cluster", "batch", "*")
 
@@ -59,7 +59,7 @@ def test_the_real_one_reads_the_files_as_these_tests_do(compose: docker_compose.
         unescaped = [word.replace("$$", "$") for word in theirs[name].get("command") or []]
         assert unescaped == [str(word) for word in service.get("command", [])], name
         targets = {volume["target"] for volume in theirs[name].get("volumes", [])}
-        assert targets == {volume.split(":")[1] for volume in service.get("volumes", [])}, name
+        assert targets == {target for _, target, _ in mounts(service)}, name
         assert len(theirs[name].get("ports", [])) == len(service.get("ports", [])), name
         assert {port["host_ip"] for port in theirs[name].get("ports", [])} <= {"127.0.0.1"}, name
 

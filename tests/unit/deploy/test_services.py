@@ -44,7 +44,7 @@ def seen_by(service: Model, volumes: Path) -> dict[str, str]:
     """The environment of a service, with the folders of its own volumes of secrets where they are here."""
     found = environment_of(service)
     for source, target, _ in mounts(service):
-        if (volumes / source).is_dir():
+        if source and (volumes / source).is_dir():
             found = {name: value.replace(f"{target}/", f"{volumes / source}/") for name, value in found.items()}
     return found
 
