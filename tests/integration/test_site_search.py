@@ -15,7 +15,7 @@ from jobs.indices import MODEL_MONITORING, OBSERVATIONS, REJECTED
 from jobs.sinks import connect
 from tests.integration.pipeline import delete_documents
 from tests.ward import INTERVAL, VERSION, fill, ward
-from webapp import alerts, answering, episodes, resolved
+from webapp import alerts, answering
 from webapp.answering import Acknowledgement, Person
 from webapp.board.ward import Board, View
 from webapp.clinical import CRISIS_KEPT, Urgency
@@ -186,23 +186,6 @@ def test_a_sample_of_many_predictions_stands_for_all(store: Store, monkeypatch: 
         None,
         whole["levels"]["HIGH"]["patients"],
     )
-
-
-def test_pages_of_resolved_alerts_are_what_whole_histories_say(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolved, "MOST_PATIENTS", 2)
-    found: list[tuple[str, datetime]] = []
-    after, earliest = None, episodes.history_since(store.now)
-    while True:
-        page = resolved.page(store.search, earliest, store.now, store.now, INTERVAL, after)
-        found += [(id_, one.started_at) for id_, one in page.alerts]
-        after = page.after
-        if after is None:
-            break
-    ids = [patient.id for patient in ward(QUIET)]
-    folded = episodes.episodes_of(store.search, ids, store.now, INTERVAL)
-    expected = [(id_, one.started_at) for id_, one in folded if not one.is_open]
-    assert expected
-    assert sorted(found) == sorted(expected)
 
 
 def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:

@@ -74,9 +74,7 @@ class LevelBurden(Output):
     """What one level asked of people."""
 
     predictions: int = Field(description="Predictions of this level.")
-    patients: int | None = Field(
-        None, description="Patients who had it; null beyond two million predictions."
-    )
+    patients: int | None = Field(None, description="Patients who had it; null beyond two million predictions.")
 
 
 class Burden(Span):
