@@ -32,10 +32,11 @@ def accounts_of(local_dir: Path) -> Path | None:
 
 
 def remember_accounts(local_dir: Path, accounts: Path | None) -> None:
-    """Note the folder for later commands, which must sign in to ask for the node's health."""
+    """Note the folder for later commands, which must sign in to ask for the node's health; it must have all secrets."""
     link = local_dir / LINK
     link.unlink(missing_ok=True)
     if accounts is not None:
+        _read_passwords(accounts)
         link.symlink_to(accounts.absolute())
 
 
@@ -50,12 +51,17 @@ def refuse_change(local_dir: Path, accounts: Path | None) -> None:
 
 def write_realm(conf: Path, accounts: Path) -> None:
     """Write ``users``, ``users_roles`` and ``roles.yml`` into a node's configuration."""
-    roles = read_roles()
-    role_of = {**BUILT_IN_ROLES, **{name: name for name in roles}}
-    users = [f"{name}:{_hash(read_password(accounts, name))}" for name in role_of]
-    _write(conf / "users", users)
-    _write(conf / "users_roles", [f"{role}:{name}" for name, role in role_of.items()])
-    _write(conf / "roles.yml", [f"{name}: {json.dumps(body)}" for name, body in roles.items()])  # JSON is YAML
+    _write(conf / "users", [f"{name}:{_hash(password)}" for name, password in _read_passwords(accounts).items()])
+    _write(conf / "users_roles", [f"{role}:{name}" for name, role in _role_of_account().items()])
+    _write(conf / "roles.yml", [f"{name}: {json.dumps(body)}" for name, body in read_roles().items()])  # JSON is YAML
+
+
+def _role_of_account() -> dict[str, str]:
+    return {**BUILT_IN_ROLES, **{name: name for name in read_roles()}}
+
+
+def _read_passwords(accounts: Path) -> dict[str, str]:
+    return {name: read_password(accounts, name) for name in _role_of_account()}
 
 
 def _hash(password: str) -> str:

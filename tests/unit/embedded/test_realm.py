@@ -61,21 +61,27 @@ def test_account_without_a_usable_password_is_named_with_the_remedy(
         write_realm(tmp_path, secrets)
 
 
-def test_folder_is_remembered_until_a_start_without_it(tmp_path: Path) -> None:
+def test_folder_is_remembered_until_a_start_without_it(secrets: Path, tmp_path: Path) -> None:
     assert accounts_of(tmp_path) is None
-    remember_accounts(tmp_path, tmp_path / "one")
-    remember_accounts(tmp_path, tmp_path / "other")
-    assert accounts_of(tmp_path) == tmp_path / "other"
+    remember_accounts(tmp_path, secrets)
+    assert accounts_of(tmp_path) == secrets
     remember_accounts(tmp_path, None)
     assert accounts_of(tmp_path) is None
 
 
-def test_running_node_keeps_its_accounts(tmp_path: Path) -> None:
+def test_folder_that_lacks_a_secret_is_refused_before_anything_is_started(secrets: Path, tmp_path: Path) -> None:
+    (secrets / "bp_prune").unlink()
+    with pytest.raises(SecretFileError, match="The password of bp_prune cannot be read"):
+        remember_accounts(tmp_path, secrets)
+    assert accounts_of(tmp_path) is None
+
+
+def test_running_node_keeps_its_accounts(secrets: Path, tmp_path: Path) -> None:
     refuse_change(tmp_path, None)
     with pytest.raises(UserError, match="already runs without accounts"):
-        refuse_change(tmp_path, tmp_path / "one")
-    remember_accounts(tmp_path, tmp_path / "one")
-    refuse_change(tmp_path, tmp_path / "one")
+        refuse_change(tmp_path, secrets)
+    remember_accounts(tmp_path, secrets)
+    refuse_change(tmp_path, secrets)
     refuse_change(tmp_path, None)
-    with pytest.raises(UserError, match=f"already runs with the accounts of {tmp_path / 'one'}. Stop it first"):
+    with pytest.raises(UserError, match=f"already runs with the accounts of {secrets}. Stop it first"):
         refuse_change(tmp_path, tmp_path / "other")
