@@ -20,7 +20,8 @@ from webapp.shared import Shared
 LIFETIME: Final = timedelta(seconds=1)
 GRACE: Final = timedelta(seconds=1)
 SLOW_LIFETIME: Final = timedelta(seconds=15)  # of what changes slowly or is only a safeguard
-WAITING_SINCE: Final = timedelta(hours=24)
+WAITING_SPANS: Final = tuple(timedelta(hours=hours) for hours in (24, 6, 1, 0.25))  # the first that is not too much
+MOST_READINGS: Final = 2_000_000
 SIZES: Final[Mapping[Urgency, int]] = {  # rows that a section shows; beyond, it tells how many there are
     Urgency.CRITICAL: 200,
     Urgency.HIGH: 200,
@@ -98,13 +99,19 @@ class Board:
         return latest.Bounds(now - stale_after(self._interval), now + CLOCK_TOLERANCE, now - CRISIS_KEPT)
 
     def _find_others(self, now: datetime) -> Others:
-        counts = observations.waiting(self._search, now - WAITING_SINCE)
+        counts = observations.waiting(self._search, self._waiting_since(now))
         scored = latest.of_patients(self._search, counts)
         return Others(
             frozenset(predictions.were_critical(self._search, now - HISTORY)),
             {id_: count for id_, count in counts.items() if id_ not in scored},
             latest.newest_time(self._search),
         )
+
+    def _waiting_since(self, now: datetime) -> datetime:
+        """Since when readings are counted: a day, less where that would be too many readings to go over."""
+        starts = [now - span for span in WAITING_SPANS]
+        bearable = (at for at in starts if observations.count_since(self._search, at, now) <= MOST_READINGS)
+        return next(bearable, starts[-1])
 
     def _with_unscored(self, rows: list[Row], others: Others, now: datetime) -> list[Row]:
         """Add patients whom the sections miss, and put readings that are not scored yet into their rows."""

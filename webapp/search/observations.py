@@ -8,7 +8,21 @@ from typing import Final
 
 from jobs.indices import OBSERVATIONS
 from webapp.readings import RETRACTED_STATUS
-from webapp.search.client import After, Document, Page, Search, all_of, between, buckets, in_time, term, term_if, terms
+from webapp.search.client import (
+    After,
+    Document,
+    Page,
+    Search,
+    all_of,
+    between,
+    buckets,
+    in_time,
+    months,
+    term,
+    term_if,
+    terms,
+)
+from webapp.search.sampling import count
 
 CRISIS_CATEGORY: Final = "severe"
 INTERVALS: Final = ("1m", "15m", "1h")
@@ -101,6 +115,11 @@ def crises(search: Search, since: datetime) -> set[str]:
         term("category", CRISIS_CATEGORY), between("@timestamp", since), without=[term("status", RETRACTED_STATUS)]
     )
     return {bucket["key"] for bucket in _patients(search, query, MOST_CRISES, {"newest": "desc"})}
+
+
+def count_since(search: Search, since: datetime, now: datetime) -> int:
+    """How many readings there are since then."""
+    return count(search, months(OBSERVATIONS, since, now), all_of(between("@timestamp", since)))
 
 
 def waiting(search: Search, since: datetime, most: int = MOST_WAITING) -> dict[str, int]:
