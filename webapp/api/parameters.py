@@ -168,7 +168,7 @@ class AlertsQuery(LevelFilter, Range):
 
     def span(self, now: datetime, earliest: datetime, expected_interval: timedelta) -> tuple[datetime, datetime]:
         """First and last instant; raise ValueError if the span begins before `earliest` or ends before it begins."""
-        end = self.to or now - FINDINGS_TO_END * expected_interval
+        end = min(self.to, now) if self.to else now - FINDINGS_TO_END * expected_interval
         start = self.from_ or max(end - DEFAULT_RANGE, earliest)
         if start > end:
             raise ValueError("`from` must not be after `to`")

@@ -219,6 +219,13 @@ def test_resolved_alerts_are_those_of_a_span_and_a_level(site: Site, search: Fak
     assert alerts(browser, "?status=resolved&level=CRITICAL") == []
 
 
+def test_a_span_of_resolved_alerts_ends_now_at_the_latest(site: Site, search: FakeSearch) -> None:
+    ended(search, 1)
+    assert len(alerts(site.signed_in(), "?status=resolved&from=2026-03-01T00:00:00Z&to=2190-01-01T00:00:00Z")) == 1
+    asked = {name for one in search.asked for name in one["index"].split(",") if name.startswith(f"{PREDICTIONS}-")}
+    assert asked == {f"{PREDICTIONS}-2026.03"}
+
+
 @pytest.mark.parametrize(
     "query",
     [
