@@ -1,175 +1,57 @@
-"""An Elasticsearch with its security on, and what its accounts may do by the table of docs/operations.md."""
+"""An Elasticsearch with its security on and the accounts of deploy/roles, and programs that use it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
+from uuid import uuid4
 
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
+from conf.errors import EXIT_OK
 from conf.settings import Settings
 from deploy.account_files import SUPERUSER, read_password, read_roles
+from deploy.secrets import all_names, make_missing
+from embedded.services import Addresses, Options, start, stop
 from jobs.sinks import connect
+from tests.conftest import ELASTICSEARCH_HEAP
+from tests.integration.job import PROJECT, Job
 
-STREAM, RETRAIN, SITE, PRUNE, IMPORT, READER = (
-    "bp_stream",
-    "bp_retrain",
-    "bp_site",
-    "bp_prune",
-    "bp_kibana_import",
-    "bp_kibana_reader",
-)
-ACCOUNTS: Final = (STREAM, RETRAIN, SITE, PRUNE, IMPORT, READER)
-NOBODY: Final[frozenset[str]] = frozenset()
-FORBIDDEN: Final = 403
-
-MONTH: Final = "2001.01"  # far from any real reading
-READINGS, SCORES = f"blood-pressure-observations-{MONTH}", f"blood-pressure-predictions-{MONTH}"
-LATEST, REJECTED = "blood-pressure-latest", "blood-pressure-rejected"
-FIGURES, EVENTS, AUDIT = (
-    "blood-pressure-model-monitoring",
-    "blood-pressure-alert-events",
-    f"blood-pressure-audit-{MONTH}",
-)
-STAMP: Final = {"@timestamp": "2001-01-01T00:00:00Z"}
-TEMPLATE: Final = {"index_patterns": ["blood-pressure-audit-*"], "priority": 900}
-SAME_MAPPING: Final = {"properties": {"@timestamp": {"type": "date"}}}
-CLUSTER_SETTING: Final = {"persistent": {"indices.id_field_data.enabled": None}}
-USER: Final = {"password": "sixteen-characters", "roles": ["superuser"]}
-
-Request = tuple[str, str, Mapping[str, Any] | None]
+COMMAND_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
-class Action:
-    """A request, who may send it, and what there must be before."""
+class SecuredJob(Job):
+    """The stream as a process that reads its password from a file, as in a container."""
 
-    what: str
-    request: Request
-    allowed: frozenset[str]
-    needs: tuple[Request, ...] = field(default=())
+    password_file: Path = Path()
 
-    def attempt(self, superuser: Elasticsearch, client: Elasticsearch) -> int:
-        """The status of the request, after its needs have been seen to."""
-        for need in self.needs:
-            assert send(superuser, need) < 300, need
-        return send(client, self.request)
+    def _environment(self) -> dict[str, str]:
+        return super()._environment() | {"BP_ELASTICSEARCH_PASSWORD": f"@{self.password_file}"}
 
 
-def send(client: Elasticsearch, request: Request) -> int:
-    """The status of a request."""
-    method, path, body = request
-    headers = {"accept": "application/json", "content-type": "application/json"}
-    try:
-        return client.perform_request(method, path, headers=headers, body=body).meta.status
-    except ApiError as error:
-        return error.status_code
-
-
-def put(index: str, id_: str = "kept") -> Request:
-    """Store a document, whether it is there or not."""
-    return "PUT", f"/{index}/_doc/{id_}", STAMP
-
-
-def search(index: str) -> Request:
-    """Read an index."""
-    return "GET", f"/{index}/_search", None
-
-
-def _reading(what: str, index: str, *accounts: str) -> Action:
-    return Action(f"read {what}", search(index), frozenset(accounts), (put(index),))
-
-
-def _reading_alias(what: str, index: str, *accounts: str) -> Action:
-    return Action(f"read {what} by alias", search(index.removesuffix(f"-{MONTH}")), frozenset(accounts), (put(index),))
-
-
-def _storing(what: str, index: str, *accounts: str) -> Action:
-    return Action(f"write {what}", put(index), frozenset(accounts))
-
-
-def _deleting(what: str, index: str, *accounts: str) -> Action:
-    return Action(f"delete {what}", ("DELETE", f"/{index}/_doc/gone", None), frozenset(accounts), (put(index, "gone"),))
-
-
-def _dropping(what: str, index: str, *accounts: str) -> Action:
-    return Action(f"delete {what} as a whole", ("DELETE", f"/{index}", None), frozenset(accounts), (put(index),))
-
-
-def _forbidden(what: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Action:
-    return Action(what, (method, path, body), NOBODY)
-
-
-def _all_actions() -> Iterator[Action]:
-    """Each thing that somebody might try."""
-    for what, index in (("readings", READINGS), ("predictions", SCORES)):
-        yield _reading(what, index, STREAM, RETRAIN, SITE, PRUNE, READER)
-        yield _reading_alias(what, index, STREAM, RETRAIN, SITE, PRUNE, READER)
-        yield _storing(what, index, STREAM)
-        yield _deleting(what, index, STREAM, PRUNE)
-        yield _dropping(f"a month of {what}", index, PRUNE)
-    for what, index in (("latest predictions", LATEST), ("refused messages", REJECTED)):
-        yield _reading(what, index, STREAM, SITE, PRUNE, READER)
-        yield _storing(what, index, STREAM)
-        yield _deleting(what, index, STREAM, PRUNE)
-        yield _forbidden(f"delete {what} as a whole", "DELETE", f"/{index}")
-    yield _reading("figures of the model", FIGURES, RETRAIN, SITE, READER)
-    yield _storing("figures of the model", FIGURES, RETRAIN)
-    yield _deleting("figures of the model", FIGURES)
-    yield from _of_journals()
-    yield from _of_the_cluster()
-
-
-def _of_journals() -> Iterator[Action]:
-    for what, index in (("alert events", EVENTS), ("audit", AUDIT)):
-        gone = ("DELETE", f"/{index}/_doc/new", None)
-        adding = ("PUT", f"/{index}/_create/new", STAMP)
-        yield Action(f"add to the {what}", adding, frozenset({SITE}), (put(index, "new"), gone))
-        yield Action(f"overwrite the {what}", put(index), NOBODY, (put(index),))
-        change = ("POST", f"/{index}/_update/kept", {"doc": STAMP})
-        yield Action(f"change the {what}", change, NOBODY, (put(index),))
-    yield _reading("alert events", EVENTS, SITE, PRUNE, READER)
-    yield _deleting("alert events", EVENTS, PRUNE)
-    yield _forbidden("delete alert events as a whole", "DELETE", f"/{EVENTS}")
-    yield _reading("audit", AUDIT, SITE)
-    yield _deleting("audit", AUDIT)
-    yield _dropping("a month of the audit", AUDIT, PRUNE)
-
-
-def _of_the_cluster() -> Iterator[Action]:
-    yield _forbidden("put a template", "PUT", "/_index_template/intruder", TEMPLATE)
-    yield _forbidden("remove a template", "DELETE", "/_index_template/blood-pressure-audit")
-    yield _forbidden(
-        "put a component template", "PUT", "/_component_template/blood-pressure-settings", {"template": {}}
+def run(settings: Settings, password_file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command of the project with these settings and a password from a file."""
+    own = {
+        "BP_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "BP_KAFKA_TOPIC": settings.kafka_topic,
+        "BP_ELASTICSEARCH_URL": settings.elasticsearch_url,
+        "BP_ELASTICSEARCH_USER": settings.elasticsearch_user or SUPERUSER,
+        "BP_ELASTICSEARCH_PASSWORD": f"@{password_file}",
+        "BP_LOCAL_DIR": str(settings.local_dir),
+    }
+    command = [sys.executable, "-m", *arguments]
+    environment = {"PATH": os.environ["PATH"], **own}
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S
     )
-    for index, writer in ((LATEST, STREAM), (FIGURES, RETRAIN), (EVENTS, SITE)):  # who may write may also add fields
-        yield Action(f"add fields to {index}", ("PUT", f"/{index}/_mapping", SAME_MAPPING), frozenset({writer}))
-    yield _forbidden("close an index", "POST", f"/{LATEST}/_close")
-    yield _forbidden("create an index", "PUT", "/elsewhere")
-    yield _forbidden("write elsewhere", *put("elsewhere"))
-    yield _forbidden("read elsewhere", *search(".security-7"))
-    yield _forbidden("create a user", "PUT", "/_security/user/intruder", USER)
-    yield _forbidden("create a role", "PUT", "/_security/role/intruder", {"cluster": ["all"]})
-    yield _forbidden("create a key", "POST", "/_security/api_key", {"name": "intruder"})
-    yield _forbidden(
-        "change the cluster", "PUT", "/_cluster/settings", {"persistent": {"indices.id_field_data.enabled": None}}
-    )
-    yield _forbidden("see the cluster's state", "GET", "/_cluster/state")
-
-
-ACTIONS: Final = tuple(_all_actions())
-
-
-def require_exact_rights(action: Action, superuser: Elasticsearch, clients: Mapping[str, Elasticsearch]) -> None:
-    """Let every account try: those that are meant must succeed, and all others must be told that they may not."""
-    answers = {name: action.attempt(superuser, client) for name, client in clients.items()}
-    allowed = {name for name, status in answers.items() if status < 300}
-    refused = {name for name, status in answers.items() if status == FORBIDDEN}
-    assert allowed == action.allowed, (action.what, answers)
-    assert allowed | refused == set(ACCOUNTS), (action.what, answers)
 
 
 @dataclass(frozen=True)
@@ -192,3 +74,36 @@ class Secured:
     def clients(self) -> dict[str, Elasticsearch]:
         """A client for each account of a role."""
         return {name: self.client(name) for name in read_roles()}
+
+
+@contextmanager
+def secured_node(services: Addresses, folder: Path) -> Iterator[Secured]:
+    """A node with the accounts of deploy/roles and secrets of deploy.secrets, prepared by deploy.setup."""
+    secrets = folder / "secrets"
+    make_missing(secrets, all_names())
+    options = Options(
+        folder,
+        elasticsearch_port=0,
+        elasticsearch_heap=ELASTICSEARCH_HEAP,
+        only="elasticsearch",
+        elasticsearch_accounts=secrets,
+    )
+    try:
+        base = Settings(
+            kafka_bootstrap_servers=str(services.kafka_bootstrap_servers),
+            kafka_topic=f"test-{uuid4().hex[:8]}",
+            elasticsearch_url=str(start(options).elasticsearch_url),
+            min_readings=3,
+            max_offsets_per_trigger=1_000,
+            spark_master="local[2]",
+            local_dir=folder / "local",
+            data_dir=folder / "data",
+            model_dir=folder / "models",
+            checkpoint_dir=folder / "checkpoints",
+        )
+        for _ in range(2):  # the second time it finds everything there
+            done = run(base, secrets / SUPERUSER, "deploy.setup", "--partitions", "2")
+            assert done.returncode == EXIT_OK, done.stderr
+        yield Secured(base, secrets)
+    finally:
+        stop(folder, only="elasticsearch", clean=True)

@@ -2,115 +2,57 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
 from conf.errors import EXIT_FAILURE, EXIT_OK, UserError
-from conf.settings import Settings
 from deploy.account_files import SUPERUSER, read_password, read_roles
-from deploy.secrets import all_names, make_missing
-from embedded.services import Addresses, Options, start, stop
+from deploy.secrets import all_names
+from embedded.services import Addresses
 from jobs.connector import read_index
 from jobs.history import history_rows, observations_from_elasticsearch
 from jobs.indices import MODEL_MONITORING, OBSERVATIONS
 from jobs.monitor import monitor
 from jobs.sinks import connect
-from tests.conftest import ELASTICSEARCH_HEAP
-from tests.integration.job import PROJECT, Job
 from tests.integration.mixed import PATIENTS, Mixture, mixture
 from tests.integration.pipeline import Pipeline, publish_model
-from tests.integration.secured import (
+from tests.integration.rights import (
     ACCOUNTS,
     ACTIONS,
+    EVENTS,
     FORBIDDEN,
     IMPORT,
+    PRUNE,
     READER,
+    READINGS,
     RETRAIN,
     SITE,
+    STAMP,
     STREAM,
     Action,
-    Secured,
     require_exact_rights,
     search,
     send,
 )
+from tests.integration.secured import Secured, SecuredJob, run, secured_node
 from tests.unit.webapp.site import SAME_ORIGIN, Site, make_site
+from webapp.search.client import Search
 
 pytestmark = pytest.mark.integration
-
-COMMAND_TIMEOUT_S = 60
-
-
-@dataclass(frozen=True)
-class SecuredJob(Job):
-    """The stream as a process that reads its password from a file, as in a container."""
-
-    password_file: Path = Path()
-
-    def _environment(self) -> dict[str, str]:
-        return super()._environment() | {"BP_ELASTICSEARCH_PASSWORD": f"@{self.password_file}"}
-
-
-def run(settings: Settings, password_file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command of the project with these settings and a password from a file."""
-    own = {
-        "BP_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "BP_KAFKA_TOPIC": settings.kafka_topic,
-        "BP_ELASTICSEARCH_URL": settings.elasticsearch_url,
-        "BP_ELASTICSEARCH_USER": settings.elasticsearch_user or SUPERUSER,
-        "BP_ELASTICSEARCH_PASSWORD": f"@{password_file}",
-        "BP_LOCAL_DIR": str(settings.local_dir),
-    }
-    command = [sys.executable, "-m", *arguments]
-    environment = {"PATH": os.environ["PATH"], **own}
-    return subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S
-    )
 
 
 @pytest.fixture(scope="module")
 def secured(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """A node with the accounts of deploy/roles and secrets of deploy.secrets, prepared by deploy.setup."""
-    folder = tmp_path_factory.mktemp("secured")
-    secrets = folder / "secrets"
-    make_missing(secrets, all_names())
-    options = Options(
-        folder,
-        elasticsearch_port=0,
-        elasticsearch_heap=ELASTICSEARCH_HEAP,
-        only="elasticsearch",
-        elasticsearch_accounts=secrets,
-    )
-    try:
-        base = Settings(
-            kafka_bootstrap_servers=str(services.kafka_bootstrap_servers),
-            kafka_topic=f"test-{uuid4().hex[:8]}",
-            elasticsearch_url=str(start(options).elasticsearch_url),
-            min_readings=3,
-            max_offsets_per_trigger=1_000,
-            spark_master="local[2]",
-            local_dir=folder / "local",
-            data_dir=folder / "data",
-            model_dir=folder / "models",
-            checkpoint_dir=folder / "checkpoints",
-        )
-        for _ in range(2):  # the second time it finds everything there
-            done = run(base, secrets / SUPERUSER, "deploy.setup", "--partitions", "2")
-            assert done.returncode == EXIT_OK, done.stderr
-        yield Secured(base, secrets)
-    finally:
-        stop(folder, only="elasticsearch", clean=True)
+    """An Elasticsearch with security on."""
+    with secured_node(services, tmp_path_factory.mktemp("secured")) as node:
+        yield node
 
 
 @dataclass(frozen=True)
@@ -226,6 +168,26 @@ def test_reader_of_dashboards_who_asks_for_everything_gets_no_audit(ward: Ward, 
 
 def test_importer_of_dashboards_sees_no_index_at_all(secured: Secured) -> None:
     assert send(secured.client(IMPORT), search("*")) == FORBIDDEN
+
+
+def test_retention_and_erasure_delete_with_their_own_account(secured: Secured) -> None:
+    superuser, settings, password = secured.client(), secured.settings(PRUNE), secured.secrets / PRUNE
+    body = STAMP | {"patient_id": "long-ago"}
+    for index in (READINGS, EVENTS):
+        superuser.index(index=index, id="long-ago", document=body, refresh=True)
+    erased = run(settings, password, "jobs.erase", "--patient", "long-ago", "--delete")
+    assert erased.returncode == EXIT_OK, erased.stderr
+    superuser.indices.refresh(index=[READINGS, EVENTS])
+    assert superuser.count(index=[READINGS, EVENTS], query={"term": {"patient_id": "long-ago"}})["count"] == 0
+    pruned = run(settings, password, "jobs.prune", "--delete")
+    assert pruned.returncode == EXIT_OK, pruned.stderr
+    assert not superuser.indices.exists(index=READINGS)
+
+
+def test_index_that_an_account_may_not_read_looks_as_if_it_were_not_there(secured: Secured) -> None:
+    """Which is why the roles must hold everything that a program asks for: nothing would tell it."""
+    found = Search(secured.client(RETRAIN)).ask(EVENTS, {"size": 0})
+    assert (found["_shards"]["total"], found["hits"]["total"]["value"]) == (0, 0)
 
 
 def test_nobody_reads_without_signing_in(secured: Secured) -> None:

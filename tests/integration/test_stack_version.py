@@ -37,7 +37,8 @@ from jobs.monitor import monitor
 from jobs.sinks import connect
 from tests.integration.mixed import PATIENTS, mixture
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
-from tests.integration.secured import ACTIONS, Secured, require_exact_rights
+from tests.integration.rights import ACTIONS, require_exact_rights
+from tests.integration.secured import Secured
 from tests.unit.webapp.site import SAME_ORIGIN, Site, make_site
 
 URL, USER, PASSWORD = (os.environ.get(f"BP_TEST_ELASTICSEARCH_{name}") for name in ("URL", "USER", "PASSWORD"))
