@@ -81,7 +81,7 @@ class FakeElasticsearch:
         return _failure(400, "illegal_argument_exception", f"the fake does not know {method} {path}")
 
     def _bulk(self, body: bytes) -> Json:
-        lines = iter(body.decode().splitlines())
+        lines = iter(body.decode().split("\n")[:-1])  # a text may hold other ends of lines
         items: list[Json] = []
         ids: list[str] = []
         for header in lines:
