@@ -20,7 +20,9 @@ STOP_PATIENCE_S: Final = 6.0  # then the running micro-batch is abandoned; it wi
 POLL_S: Final = 0.2
 RESTART_WAITS_S: Final = (1, 2, 5, 10, 20, 40, 60, 60, 60)
 STEADY_S: Final = 120  # a query that has run this long has recovered: its failures are forgotten
-HOPELESS: Final = ("DocumentRefusedError", "ModuleNotFoundError", "failOnDataLoss", "OffsetOutOfRange")
+NO_PYTHON: Final = "NoPythonError"
+HOPELESS: Final = ("DocumentRefusedError", "ModuleNotFoundError", NO_PYTHON, "failOnDataLoss", "OffsetOutOfRange")
+_LAUNCHER_ERROR: Final = re.compile(r"Error from python worker:\s+error: (.+)")  # of `deploy.pack`'s bin/python
 _LAST_ERROR: Final = re.compile(r"(?:^|[\s.])(?:\w+(?:Error|Exception): )*(\w+(?:Error|Exception)): (.+)")
 
 
@@ -98,6 +100,9 @@ def _pause_before_restart(name: str, message: str, failures: int, gate: StopGate
 
 def explain(message: str) -> str:
     """The innermost cause named in the text of a Spark failure, as ``Kind: text`` on one line."""
+    launcher = _LAUNCHER_ERROR.search(message)
+    if launcher:
+        return f"{NO_PYTHON}: {launcher[1]}"
     found = _LAST_ERROR.findall(message)
     if found:
         kind, text = found[-1]

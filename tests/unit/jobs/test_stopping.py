@@ -37,6 +37,12 @@ jobs.sinks.DocumentRefusedError: Elasticsearch refused document p-1|17 of observ
 Driver stacktrace:
 \tat org.apache.spark.scheduler.DAGScheduler.failJobAndIndependentStages(DAGScheduler.scala:2856)
 """
+NO_PYTHON_FAILURE = """Lost task 0.0 in stage 0.0 (TID 0) (127.0.0.1 executor 0): org.apache.spark.SparkException:
+Error from python worker:
+  error: There is no Python at /usr/bin/python3.11 on this machine.
+PYTHONPATH was:
+  pyspark.zip
+org.apache.spark.SparkException: EOFException occurred while reading the port number from pyspark.daemon's stdout."""
 JAVA_FAILURE = """\
 [STREAM_FAILED] Query [id = 0f1e, runId = 2d3c] terminated with exception: Job aborted.
 === Streaming Query ===
@@ -145,6 +151,7 @@ def test_query_that_fails_too_often_ends_the_job_with_the_cause(gate: StopGate) 
     "message",
     [
         WORKER_FAILURE,
+        explain(NO_PYTHON_FAILURE),
         "Cannot fetch offset 17. Some data may have been lost ... set the source option failOnDataLoss to false.",
         "org.apache.kafka.clients.consumer.OffsetOutOfRangeException: Fetch position is out of range",
     ],
@@ -238,6 +245,7 @@ def test_gate_counts_the_micro_batches_of_both_queries() -> None:
         ),
         ("jobs.queries.MicroBatchFailedError: BundleError: no model", "BundleError: no model"),
         (JAVA_FAILURE, "IOException: No space left on device"),
+        (NO_PYTHON_FAILURE, "NoPythonError: There is no Python at /usr/bin/python3.11 on this machine."),
         ("KafkaError: broker away", "KafkaError: broker away"),
         ("no kind is named here\nsecond line", "no kind is named here"),
         ("\n\n  first words\nrest", "first words"),
