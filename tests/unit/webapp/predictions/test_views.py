@@ -11,6 +11,7 @@ from jobs.indices import LATEST, PREDICTIONS
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, Site, make_site
 from tests.ward import prediction, reading
+from webapp.search import latest
 
 
 @pytest.fixture
@@ -55,3 +56,12 @@ def test_the_page_stands_without_data(tmp_path: Path) -> None:
     answer = make_site(tmp_path, FakeSearch()).signed_in().get("/predictions")
     assert answer.status_code == 200
     assert "No prediction matches." in answer.get_data(as_text=True)
+
+
+def test_a_model_without_figures_says_when_they_will_come_and_what_it_has_predicted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest, "model_versions", lambda _: ["20260310T110000Z-0a1b2c3d"])  # memory counts nothing
+    page = site.signed_in(language="en").get("/predictions").get_data(as_text=True)
+    assert "No figures for this version yet" in page
+    assert "Per patient and day" in page
