@@ -31,11 +31,11 @@ INTERVAL = timedelta(minutes=15)
 HISTORY = timedelta(hours=30)
 PATIENTS = 24
 SCREENSHOTS = os.environ.get("BP_TEST_SCREENSHOTS") == "1"
-BATCH = 100 if SCREENSHOTS else 480  # messages of a micro-batch: the smaller, the more predictions of the past
+BATCH = 75 if SCREENSHOTS else 480  # messages of a micro-batch: the smaller, the more predictions of the past
 EVEN_AT = 166.0  # mmHg
 SEED = 4
 BEHIND = timedelta(minutes=13)  # how much of the simulation is left to be sent while somebody looks at the board
-SLICE = timedelta(hours=1)
+SLICE = timedelta(minutes=30 if SCREENSHOTS else 60)
 SECOND_US = 1_000_000
 
 

@@ -53,7 +53,7 @@ def test_a_wrong_password_is_refused_without_saying_what_was_wrong(visit: Visit)
     page.fill("#user_name", "claire.moreau")
     page.fill("#password", "une phrase qui ne va pas")
     page.get_by_role("button", name="Se connecter").click()
-    expect(page.get_by_role("alert")).to_contain_text("mot de passe ou code inexact")
+    expect(page.get_by_role("alert")).to_contain_text("mot de passe ou code incorrect")
     assert visitor.violations() == []
 
 

@@ -40,6 +40,48 @@ def test_the_chart_draws_and_its_cursor_reads_out_values(visit: Visit) -> None:
     expect(page.locator("#pressures-status")).to_contain_text("mmHg")
 
 
+def test_both_charts_stand_under_each_other_so_that_an_instant_is_at_one_place(visit: Visit) -> None:
+    page = visit().sign_in().open(PATIENT)
+    edges = page.locator(".u-over").evaluate_all(
+        "plots => plots.map(plot => plot.getBoundingClientRect()).map(({ left, right }) => [left, right])"
+    )
+    assert len(edges) == 2
+    assert edges[0] == edges[1]
+
+
+def test_the_legends_name_every_mark(visit: Visit) -> None:
+    page = visit().sign_in().open(PATIENT)
+    legends = " ".join(page.locator(".legend").all_inner_texts())
+    for mark in ("mesure en crise", "crise dès", "cible", "nuit", "pas de données", "alerte", "perte de données"):
+        assert mark in legends
+
+
+def test_a_target_that_is_set_moves_the_band(visit: Visit) -> None:
+    """1. A lower target is set. 2. Legend and page tell it, with its author. 3. The usual one comes back."""
+    page = visit().sign_in().open(PATIENT)
+    page.get_by_text("Modifier la cible").click()
+    bounds = page.locator(".targets input[type=number]")
+    for place, value in enumerate(("110", "119", "60", "69")):
+        bounds.nth(place).fill(value)
+    page.locator(".targets").get_by_role("button", name="Enregistrer").click()
+    expect(page.locator(".legend").first).to_contain_text("cible 110–119 sur 60–69")  # noqa: RUF001 - as shown
+    expect(page.locator(".targets")).to_contain_text("fixée par claire.moreau")
+    page.get_by_text("Modifier la cible").click()
+    page.get_by_role("button", name="Revenir à la cible usuelle").click()
+    expect(page.locator(".targets")).to_contain_text("cible usuelle")
+
+
+def test_filters_are_kept_as_a_view_and_deleted(visit: Visit) -> None:
+    page = visit().sign_in("viewer").open("/patients?q=P-04&order=id")
+    page.get_by_label("Garder ces filtres sous le nom").fill("Mes lits")
+    page.get_by_role("button", name="Enregistrer la vue").click()
+    page.goto(page.url.partition("?")[0])
+    page.get_by_role("link", name="Mes lits").click()
+    expect(page).to_have_url(re.compile("q=P-04"))
+    page.get_by_role("button", name="Supprimer la vue Mes lits").click()
+    expect(page.get_by_role("link", name="Mes lits")).to_have_count(0)
+
+
 def test_a_page_that_is_open_shows_the_next_reading(visit: Visit, hospital: Hospital) -> None:
     page = visit().sign_in().open(PATIENT)
     hospital.measure(RISING.id, 179, 103)

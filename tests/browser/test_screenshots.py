@@ -30,10 +30,12 @@ PICTURES = {
     "patient-360": (PHONE, "clinician", "fr", PATIENT),
     "patient-1366": (DESK, "clinician", "fr", PATIENT),
     "predictions-1366": (DESK, "clinician", "fr", "/predictions"),
+    "statistics-1366": (DESK, "clinician", "fr", "/stats"),
+    "system-1366-en": (DESK, "admin", "en", "/admin/system"),
     "report-1366": (DESK, "clinician", "fr", f"{PATIENT}/rapport"),
     "wall-1920": (WALL, "kiosk", "fr", "/"),
 }
-WHOLE_PAGE = {"patient-1366", "report-1366"}
+WHOLE_PAGE = {"patient-1366", "report-1366", "statistics-1366", "system-1366-en"}
 
 
 @pytest.mark.parametrize("name", PICTURES)
