@@ -127,6 +127,7 @@ def test_batch_jobs_read_with_their_own_account_and_write_their_figures(ward: Wa
 def test_site_shows_answers_and_notes_with_its_own_account(ward: Ward, site: Site) -> None:
     nurse, administrator = site.signed_in("clinician", name="anne"), site.signed_in("admin", name="root")
     # 1. the board and a patient on it
+    assert nurse.get("/readyz", page=False).status_code == 200
     assert nurse.get("/").status_code == 200
     alert = nurse.get("/api/v1/alerts", page=False).get_json(force=True)["items"][0]
     patient_id = alert["patient_id"]

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
-from elasticsearch import ConflictError, ConnectionTimeout, Elasticsearch
+from elasticsearch import ConflictError, Elasticsearch
 
 from webapp.search.client import Search, SearchUnavailable
 
@@ -19,7 +19,7 @@ MONTHS = re.compile(r"-\d{4}\.\d\d(,.*)?$")  # the documents of all months are t
 
 
 class FakeClient:
-    """Answers pings, and creates documents once."""
+    """Creates documents once."""
 
     def __init__(self, documents: dict[str, list[Json]]) -> None:
         self.is_away = False
@@ -34,11 +34,6 @@ class FakeClient:
         return self
 
     def exists(self, **_: object) -> bool:
-        return True
-
-    def ping(self) -> bool:
-        if self.is_away:
-            raise ConnectionTimeout("the fake is away")
         return True
 
     def index(self, *, index: str, id: str, document: Json, op_type: str, **_: object) -> None:  # noqa: A002
