@@ -48,11 +48,11 @@ class DataView:
 
 
 def _patient_link(site_url: str) -> Json:
-    """Kibana puts the value into the address; ids of FHIR need no other spelling there."""
+    """Kibana puts the value, escaped, into the address; the site leads on to how it spells the id."""
     return {
         "id": "url",
         "params": {
-            "urlTemplate": f"{site_url}/patients/{{{{value}}}}",
+            "urlTemplate": f"{site_url}/patient?id={{{{value}}}}",
             "labelTemplate": "{{value}}",
             "openLinkInCurrentTab": False,
         },

@@ -22,7 +22,7 @@ from webapp.patients.presenting import list_view, patient_view, table_view, text
 from webapp.patients.sentences import INTERVAL_NAMES, SPAN_NAMES, chart_sentence, strip_sentence
 from webapp.patients.spans import SPANS, USUAL_SPAN
 from webapp.patients.strip import drawing as strip_drawing
-from webapp.patients.urls import PatientId, spell
+from webapp.patients.urls import LONGEST_ID, PatientId, spell
 from webapp.security import audit
 from webapp.security.access import limit_exports
 from webapp.security.current import principal
@@ -85,6 +85,16 @@ def export() -> Response:
     found = listing.find_all(site.search, listing.read_filters(request.args), site.clock(), expected_interval(site))
     audit.record("export", patient_ids=[document["patient_id"] for document in found])
     return _csv(csv_files.csv_text(found, csv_files.LIST_FIELDS), "patients.csv")
+
+
+@blueprint.get("/patient")
+@requires(Permission.PATIENT)
+def find() -> Response:
+    """Lead from ``?id=`` to the patient's page, for links of programs that do not know how the site spells ids."""
+    patient_id = request.args.get("id", "")
+    if not 0 < len(patient_id) <= LONGEST_ID:
+        abort(404)
+    return current_app.make_response(redirect(patient_path(patient_id)))
 
 
 @blueprint.get("/patients/<patient:patient_id>")

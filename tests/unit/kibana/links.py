@@ -32,7 +32,7 @@ def every_page_of_the_site_exists(objects: Objects, site_url: str, is_page: Call
     shown = [link for board in boards(objects) for link in links(board) if not link.startswith(DASHBOARD)]
     for link in [*shown, *_patient_links(objects)]:
         path = link.removeprefix(site_url)
-        if path == link or not is_page(path):
+        if path == link or not is_page(path.partition("?")[0]):
             yield link
 
 

@@ -137,7 +137,7 @@ def test_a_dead_link_to_the_site_is_found(objects: Objects, is_page: Callable[[s
 def test_a_dead_link_of_a_patient_is_found(objects: Objects, is_page: Callable[[str], bool]) -> None:
     damaged = copy.deepcopy(objects)
     link = damaged[0]["attributes"]["fieldFormatMap"]["patient_id"]["params"]
-    link["urlTemplate"] = link["urlTemplate"].replace("/patients/", "/people/")
+    link["urlTemplate"] = link["urlTemplate"].replace("/patient?", "/person?")
     assert len(list(every_page_of_the_site_exists(damaged, default_site_url(), is_page))) == 1
 
 

@@ -66,7 +66,7 @@ PLANTS: dict[str, Callable[[Objects], Json]] = {
     "a runtime field": lambda objects: changed(objects[0]["attributes"], runtimeFieldMap={"age": {"type": "long"}}),
     "a link to nobody": lambda objects: changed(
         objects[0]["attributes"]["fieldFormatMap"]["patient_id"]["params"],
-        urlTemplate="https://suivi.example/patients/",
+        urlTemplate="https://suivi.example/patient?id=",
     ),
     "names without entries": lambda objects: changed(
         objects[0]["attributes"]["fieldFormatMap"]["category"]["params"], lookupEntries=[]

@@ -37,6 +37,7 @@ ROUTES = {
     "GET /board/rows": SCREENS,
     "GET /acknowledge": "clinician",
     "POST /acknowledge": "clinician",
+    "GET /patient": READERS,
     "GET /patients": READERS,
     "GET /patients.csv": "clinician",
     "GET /patients/<patient:patient_id>": READERS,

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -16,6 +17,8 @@ from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import NOON, Site, make_site
 from tests.ward import reading
 from webapp.patients.listing import PAGE_SIZE
+from webapp.patients.urls import LONGEST_ID
+from webapp.patients.views import patient_path
 from webapp.search.alert_events import ALERT_EVENTS
 
 PAGES = ("/patients", "/patients/P-0412", "/patients/P-0412?view=table", "/patients/P-0412/rapport")
@@ -71,6 +74,17 @@ def test_a_list_longer_than_a_page_goes_on_for_its_own_user_only(site: Site, sea
     assert "P-0412" not in rest
     assert site.signed_in(name="other").get(address).status_code == 404
     assert browser.get(address + "&level=HIGH").status_code == 404
+
+
+@pytest.mark.parametrize("patient_id", ["p-1", "urn:oid:1.2|7/8 é"])
+def test_a_link_with_the_plain_id_leads_to_the_patient_however_the_id_is_spelled(site: Site, patient_id: str) -> None:
+    answer = site.signed_in().get("/patient?" + urlencode({"id": patient_id}))
+    assert (answer.status_code, answer.location) == (302, patient_path(patient_id))
+
+
+@pytest.mark.parametrize("query", ["", "?id=", "?id=" + "p" * (LONGEST_ID + 1)])
+def test_a_link_without_an_id_leads_nowhere(site: Site, query: str) -> None:
+    assert site.signed_in().get("/patient" + query).status_code == 404
 
 
 def test_a_patient_of_whom_nothing_is_stored_is_not_found(site: Site) -> None:
