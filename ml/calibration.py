@@ -130,7 +130,8 @@ def logit(risk: Floats) -> Floats:
 
 
 def _expit(log_odds: Floats) -> Floats:
-    probability: Floats = 1 / (1 + np.exp(-log_odds))
+    with np.errstate(over="ignore"):  # infinity below the line is the right zero
+        probability: Floats = 1 / (1 + np.exp(-log_odds))
     return probability
 
 
