@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[1]
 TEST_CONF = ("spark.ui.enabled=false", "spark.task.maxFailures=1")
 
+BROWSER = "browser"
 KAFKA_HEAP = "384m"
 ELASTICSEARCH_HEAP = "768m"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes, one runs a whole module, and one all browser tests: they share a ward."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder == BROWSER else f"{folder}/{item.path.stem}"))
 
 
 @pytest.fixture(scope="session")

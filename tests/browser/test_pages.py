@@ -44,7 +44,7 @@ PAGES: dict[str | None, tuple[str, ...]] = {
 }
 NO_PAGES = {
     *("static", "auth.start", "admin.index", "board.rows", "patients.live", "patients.chart"),
-    *("patients.data", "patients.export"),
+    *("patients.data", "patients.export", "patients.find"),
 }
 CASES = [(role, path, language) for role, paths in PAGES.items() for path in paths for language in LANGUAGES]
 

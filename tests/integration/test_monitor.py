@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from conf.errors import UserError
 from embedded.services import Addresses
-from jobs.indices import MODEL_MONITORING
+from jobs.indices import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from jobs.monitor import monitor
 from jobs.sinks import connect
 from ml import drift
@@ -76,6 +76,7 @@ def judged(services: Addresses, spark: SparkSession, tmp_path_factory: pytest.Te
     publish_model(settings.model_dir, seed=5)
     pipeline.send_all(messages[half:], partition=0)
     pipeline.drain()
+    pipeline.client.indices.refresh(index=[OBSERVATIONS, PREDICTIONS])  # a search finds what was written before
     monitor(spark, settings, days=3, now=NOW)
     return pipeline
 
