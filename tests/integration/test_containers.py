@@ -1,0 +1,119 @@
+"""What the containers run, run without them: commands, environments and accounts of compose.yaml, security on."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conf.errors import EXIT_OK
+from embedded.ports import free_port
+from embedded.services import Addresses
+from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.fake_kibana import running as fake_kibana
+from tests.integration.containers import Containers, fill_secrets, image_environment
+from tests.integration.pipeline import publish_model
+from tests.integration.secured import Secured, secured_node
+
+pytestmark = pytest.mark.integration
+
+PATIENTS = 12
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def secured(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """An Elasticsearch with security on, set up."""
+    with secured_node(services, tmp_path_factory.mktemp("containers")) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def containers(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Containers:
+    """The services, with a model as `first-model` leaves one."""
+    volumes = tmp_path_factory.mktemp("volumes")
+    fill_secrets(secured.secrets, volumes)
+    publish_model(volumes / "models")
+    addresses = {
+        "kafka:19092": secured.base.kafka_bootstrap_servers,
+        "http://elasticsearch:9200": secured.base.elasticsearch_url,
+    }
+    own = {"BP_KAFKA_TOPIC": secured.base.kafka_topic, "DEMO_PATIENTS": str(PATIENTS)}
+    return Containers(volumes, addresses, own)
+
+
+@pytest.fixture(scope="module")
+def streamed(containers: Containers, secured: Secured) -> str:
+    """What the stream said when it had read all that the producer sent."""
+    sent = containers.run("producer", "--limit-seconds", "1")
+    assert sent.returncode == EXIT_OK, sent.stderr
+    done = containers.run("stream", "--available-now")
+    assert done.returncode == EXIT_OK, done.stderr
+    secured.client().indices.refresh(index=[OBSERVATIONS, PREDICTIONS, LATEST])
+    return done.stderr
+
+
+def wait_for(holds: Callable[[], bool], said: Callable[[], str]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.1)
+
+
+def test_the_image_tells_where_the_folders_are() -> None:
+    assert {"BP_LOCAL_DIR", "BP_MODEL_DIR", "SPARK_LOCAL_DIRS", "TMPDIR"} <= set(image_environment())
+
+
+def test_producer_and_stream_fill_the_indices(streamed: str, secured: Secured) -> None:
+    client = secured.client()
+    assert streamed
+    assert client.count(index=LATEST)["count"] == PATIENTS
+    assert client.count(index=OBSERVATIONS)["count"] > client.count(index=PREDICTIONS)["count"] >= PATIENTS
+
+
+def test_the_streams_health_check_reads_what_the_stream_has_left(streamed: str, containers: Containers) -> None:
+    assert streamed
+    assert containers.check("stream").returncode == EXIT_OK
+
+
+def test_the_site_is_healthy_and_ready_and_ends_when_told(streamed: str, containers: Containers) -> None:
+    here = {"BP_WEB_HOST": "127.0.0.1", "BP_WEB_PORT": str(free_port())}
+    assert streamed
+    assert containers.check("webapp", **here).returncode != EXIT_OK
+    with containers.running("webapp", **here) as site:
+        wait_for(lambda: containers.check("webapp", **here).returncode == EXIT_OK, lambda: containers.said("webapp"))
+        site.send_signal(signal.SIGTERM)
+        assert site.wait(PATIENCE_S) == EXIT_OK, containers.said("webapp")
+
+
+@pytest.mark.parametrize("service", ["monitor", "prune"])
+def test_a_batch_service_ends_well(streamed: str, containers: Containers, service: str) -> None:
+    assert streamed
+    done = containers.run(service)
+    assert done.returncode == EXIT_OK, done.stderr
+
+
+def test_the_dashboards_are_imported(containers: Containers, secured: Secured) -> None:
+    with fake_kibana() as kibana:
+        name = "bp_kibana_import"
+        kibana.account = (name, (secured.secrets / name).read_text().strip())
+        done = containers.run("kibana-import", BP_KIBANA_URL=kibana.url)
+        assert done.returncode == EXIT_OK, done.stderr
+        assert kibana.objects
+
+
+def test_a_service_does_not_see_the_secrets_of_another(containers: Containers) -> None:
+    elsewhere = containers.volumes / "secrets-stream" / "bp_site"
+    assert not elsewhere.exists()
+    done = containers.run("prune", BP_ELASTICSEARCH_PASSWORD=f"@{elsewhere}")
+    assert done.returncode != EXIT_OK
+    assert "cannot be read" in done.stderr
+
+
+def test_volumes_are_where_the_services_write(streamed: str, containers: Containers) -> None:
+    assert streamed
+    for volume, expected in {"archive": "**/*.csv", "checkpoints": "*", "stream": "metrics.json"}.items():
+        assert [*Path(containers.volumes / volume).glob(expected)], volume
