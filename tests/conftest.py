@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,16 +21,21 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[1]
 TEST_CONF = ("spark.ui.enabled=false", "spark.task.maxFailures=1")
 
-BROWSER = "browser"
+BROWSER = "tests/browser/"
 KAFKA_HEAP = "384m"
 ELASTICSEARCH_HEAP = "768m"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes, one runs a whole module, and one all browser tests: they share a ward."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == BROWSER else f"{folder}/{item.path.stem}"))
+class ByFileAndWard(LoadFileScheduling):  # type: ignore[misc]
+    """One process gets a whole file, and one all browser tests: integration tests would empty the ward they share."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndWard | None:
+    """How ``--dist loadfile`` gives tests to processes."""
+    return ByFileAndWard(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

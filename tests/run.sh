@@ -40,6 +40,6 @@ run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run
 run "chromium" prepare_chromium
 if [[ $# == 0 ]]; then # the quick ones first; then what needs services, in two processes, each with services of its own
     run "unit tests" .venv/bin/pytest --numprocesses auto tests/unit
-    set -- --numprocesses 2 --dist loadgroup --durations 25 tests/integration tests/browser
+    set -- --numprocesses 2 --dist loadfile --durations 25 tests/integration tests/browser
 fi
 run "tests" .venv/bin/pytest "$@"
