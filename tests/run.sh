@@ -30,6 +30,9 @@ prepare_chromium() {
     has_chromium || note="The browser tests did not run: $(has_chromium || true)"
 }
 
+# Two where this machine has the memory for two sets of services, each of up to 6 GB with its jobs.
+processes() { .venv/bin/python -c 'import os; print(2 if os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") > 15e9 else 1)'; }
+
 note=""
 step="start"
 run "preparation" ./spark-submit.sh setup --dev
@@ -38,8 +41,8 @@ run "ruff format" .venv/bin/ruff format --check .
 run "mypy" .venv/bin/mypy
 run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run
 run "chromium" prepare_chromium
-if [[ $# == 0 ]]; then # the quick ones first; then what needs services, in two processes, each with services of its own
+if [[ $# == 0 ]]; then # the quick ones first; then what needs services, each process with services of its own
     run "unit tests" .venv/bin/pytest --numprocesses auto tests/unit
-    set -- --numprocesses 2 --dist loadfile --durations 25 tests/integration tests/browser
+    set -- --numprocesses "$(processes)" --dist loadfile --durations 25 tests/integration tests/browser
 fi
 run "tests" .venv/bin/pytest "$@"

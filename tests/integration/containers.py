@@ -21,7 +21,7 @@ from embedded.java import find_java
 from tests.integration.job import PROJECT
 from tests.unit.deploy.compose import BASE, Model, environment_of, example_environment, load, mounts
 
-TIMEOUT_S: Final = 150
+TIMEOUT_S: Final = 280
 IMAGE_VARIABLE: Final = re.compile(r"^(?:ENV|   ) +(\w+)=(\S+)", re.MULTILINE)
 OF_THE_MACHINE: Final = ("PATH",)  # those of the image do not fit here
 SCRATCH: Final = ("/scratch", "/spark")

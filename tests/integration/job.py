@@ -22,7 +22,7 @@ from tests.integration.pipeline import Document, Surroundings, environment
 
 PROJECT = Path(__file__).parents[2]
 PROC = Path("/proc")
-JOB_TIMEOUT_S = 150
+JOB_TIMEOUT_S = 280
 POLL_S = 0.02
 Line = tuple[tuple[str, str], ...]
 

@@ -24,7 +24,7 @@ from jobs.sinks import connect
 from tests.conftest import ELASTICSEARCH_HEAP
 from tests.integration.job import PROJECT, Job
 
-COMMAND_TIMEOUT_S = 60
+COMMAND_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.integration
 
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 SPARK_DEPLOY = "org.apache.spark.deploy"
-END_PATIENCE_S = 20
+END_PATIENCE_S = 60
 WORKERS = 2
 BARE_PATH = "/usr/bin:/bin"
 

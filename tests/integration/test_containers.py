@@ -21,7 +21,7 @@ from tests.integration.secured import Secured, secured_node
 pytestmark = pytest.mark.integration
 
 PATIENTS = 12
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")

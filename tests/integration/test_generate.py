@@ -29,7 +29,7 @@ from tests.integration.pipeline import Pipeline
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-JOB_TIMEOUT_S = 120
+JOB_TIMEOUT_S = 280
 PATIENTS = [name for name in (f"p-{number}" for number in range(60)) if split_of(name) in ("early_stopping", "test")]
 READINGS = 110
 LATE_ROUNDS = 6

@@ -28,7 +28,7 @@ from tests.integration.pipeline import Pipeline
 pytestmark = pytest.mark.integration
 
 PATIENCE_S = 120
-STOP_LIMIT_S = 10
+STOP_LIMIT_S = 45  # usually below 10, but others may be at work beside it
 
 
 @contextmanager
