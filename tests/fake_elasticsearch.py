@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.http_server import serving
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -211,17 +212,8 @@ def _failure(status: int, kind: str, reason: str) -> tuple[int, Json]:
 def running(fake: FakeElasticsearch | None = None) -> Iterator[FakeElasticsearch]:
     """A fake, or the one given, on a free port of this machine, stopped afterwards."""
     fake = fake or FakeElasticsearch()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
-    server.daemon_threads = True
-    fake.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with serving(_handler(fake)) as fake.url:
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _handler(fake: FakeElasticsearch) -> type[BaseHTTPRequestHandler]:
