@@ -19,6 +19,8 @@ from pyarrow import csv
 from jobs.observations import Document
 
 FOLDER: Final = "observations"
+DAY_PREFIX: Final = "day="
+ASIDE: Final = f"{FOLDER}-until-"  # begins the name of an archive that was set aside
 COLUMNS: Final = (
     "@timestamp",
     "utc_offset_minutes",
@@ -48,14 +50,14 @@ def write_archive(data_dir: Path, batch_id: int, part: str, documents: Iterable[
     for document in documents:
         by_day[document["@timestamp"][:10]].append(document)
     for day, of_day in by_day.items():
-        folder = data_dir / FOLDER / f"day={day}"
+        folder = data_dir / FOLDER / f"{DAY_PREFIX}{day}"
         folder.mkdir(parents=True, exist_ok=True)
         _write_csv(folder / f"{_batch_name(batch_id)}-{part}.csv", of_day)
 
 
 def remove_batch(data_dir: Path, batch_id: int) -> None:
     """Remove what an interrupted attempt at this micro-batch has left, unfinished files too."""
-    for path in (data_dir / FOLDER).glob(f"day=*/*{_batch_name(batch_id)}-*"):
+    for path in (data_dir / FOLDER).glob(f"{DAY_PREFIX}*/*{_batch_name(batch_id)}-*"):
         path.unlink(missing_ok=True)
 
 
@@ -64,9 +66,16 @@ def set_aside(data_dir: Path, now_text: str) -> Path | None:
     folder = data_dir / FOLDER
     if not folder.exists() or not any(folder.iterdir()):
         return None
-    aside = data_dir / f"{FOLDER}-until-{now_text}"
+    aside = data_dir / f"{ASIDE}{now_text}"
     folder.rename(aside)
     return aside
+
+
+def write_table(path: Path, lines: pa.Table) -> None:
+    """Write a file of the archive, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    csv.write_csv(lines, temporary)
+    temporary.replace(path)
 
 
 def _batch_name(batch_id: int) -> str:
@@ -77,6 +86,4 @@ def _write_csv(path: Path, documents: list[Document]) -> None:
     columns = [[document.get(name) for document in documents] for name in COLUMNS]
     flags = COLUMNS.index("flags")
     columns[flags] = [FLAG_SEPARATOR.join(document["flags"]) for document in documents]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    csv.write_csv(pa.table(columns, names=list(COLUMNS)), temporary)
-    temporary.replace(path)
+    write_table(path, pa.table(columns, names=list(COLUMNS)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from jobs.archive import COLUMNS, FOLDER
+from jobs.archive import ASIDE, COLUMNS, DAY_PREFIX, FOLDER, write_table
 from jobs.retention import is_past_day
 
-DAY_PREFIX: Final = "day="
 _PARSING: Final = csv.ParseOptions(newlines_in_values=True)
 _AS_TEXT: Final = csv.ConvertOptions(
     column_types=dict.fromkeys(COLUMNS, pa.string()),
@@ -58,14 +56,12 @@ def remove_lines(path: Path, patient_id: str) -> None:
     if len(others) == 0:
         path.unlink()
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    csv.write_csv(others, temporary)
-    temporary.replace(path)
+    write_table(path, others)
 
 
 def _paths(data_dir: Path, pattern: str) -> list[Path]:
     """What fits the pattern in the archive and in those that were set aside, oldest names first."""
-    archives = [data_dir / FOLDER, *data_dir.glob(f"{FOLDER}-until-*")]
+    archives = [data_dir / FOLDER, *data_dir.glob(f"{ASIDE}*")]
     return sorted(path for archive in archives for path in archive.glob(pattern))
 
 

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import UserError
 from conf.settings import Settings
-from jobs.archive import COLUMNS, FOLDER
+from jobs.archive import COLUMNS, DAY_PREFIX, FOLDER
 from jobs.connector import read_index
 from jobs.fhir.status import CORRECTIONS
 from jobs.indices import OBSERVATIONS
@@ -52,7 +52,7 @@ def observations_from_elasticsearch(spark: SparkSession, settings: Settings) -> 
 def observations_from_archive(spark: SparkSession, settings: Settings) -> DataFrame:
     """The same from the CSV archive in `BP_DATA_DIR`: the last line of a patient and instant stands."""
     folder = settings.data_dir / FOLDER
-    if not any(folder.glob("day=*/*.csv")):
+    if not any(folder.glob(f"{DAY_PREFIX}*/*.csv")):
         raise UserError(f"There is no archive in {folder}. Let the stream store something first, or set BP_DATA_DIR.")
     schema = ", ".join(f"`{name}` {ARCHIVE_NUMBERS.get(name, 'string')}" for name in COLUMNS)
     lines = spark.read.csv(str(folder), schema=schema, header=True, escape='"', pathGlobFilter="*.csv")
