@@ -19,7 +19,7 @@ from rich.table import Table
 from conf.errors import UserError, run_main
 from conf.settings import load_settings
 from jobs.indices import OBSERVATIONS
-from jobs.sinks import connect
+from jobs.sinks import connect, no_answer
 
 PAGE_SIZE = 5_000
 
@@ -59,9 +59,7 @@ def _ask(client: Elasticsearch, page_size: int, after: dict[str, Any] | None) ->
             allow_partial_search_results=False,  # a shard that is away must not look like fewer observations
         )
     except (ApiError, TransportError) as error:
-        raise UserError(
-            f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
-        ) from error
+        raise UserError(no_answer(error)) from error
     return dict(answer.get("aggregations", {}).get("patients", {}))
 
 

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
-from jobs.sinks import connect
+from jobs.sinks import connect, no_answer
 
 SOURCE: Final = "org.elasticsearch.spark.sql"
 MATCH_ALL: Final[Mapping[str, Any]] = {"match_all": {}}
@@ -66,9 +66,7 @@ def _exists(settings: Settings, index: str) -> bool:
             "BP_ELASTICSEARCH_USER and BP_ELASTICSEARCH_PASSWORD, and the account's rights."
         ) from error
     except TransportError as error:
-        raise UserError(
-            f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
-        ) from error
+        raise UserError(no_answer(error)) from error
 
 
 def connection_options(settings: Settings) -> dict[str, str]:

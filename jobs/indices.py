@@ -16,6 +16,7 @@ from typing import Any, Final
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, TransportError
 
 from conf.errors import UserError
+from jobs.sinks import no_answer
 
 OBSERVATIONS: Final = "blood-pressure-observations"
 PREDICTIONS: Final = "blood-pressure-predictions"
@@ -108,9 +109,7 @@ def put_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None
             f"Elasticsearch refused the index templates ({error}). Check its version and the account's rights."
         ) from error
     except TransportError as error:
-        raise TemplateError(
-            f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
-        ) from error
+        raise TemplateError(no_answer(error)) from error
 
 
 def create_standing_indices(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None:

@@ -67,6 +67,11 @@ def connect(settings: Settings) -> Elasticsearch:
     )
 
 
+def no_answer(error: Exception) -> str:
+    """What to tell people when Elasticsearch cannot be reached."""
+    return f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
+
+
 def write(
     client: Elasticsearch, operations: Sequence[Operation], pause: Callable[[float], None] = time.sleep
 ) -> list[bool]:
