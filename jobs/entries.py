@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from jobs.fhir.effective_time import FIRST_US, is_in_calendar
 from jobs.fhir.readings import Reading, Retraction
 from jobs.fhir.status import CORRECTIONS
 from jobs.intake import Message, Source
@@ -94,8 +95,12 @@ def _pack_reading(reading: Reading, source: Source) -> _Packed:
 
 
 def _pack_retraction(retraction: Retraction, patient_id: str, source: Source) -> _Packed:
-    """A retraction without a time of its own waits at its record time, the newest place it can refer to."""
-    effective_us = source.received_us if retraction.effective_us is None else retraction.effective_us
+    """A retraction without a time of its own waits at its record time, the newest place it can refer to.
+
+    If that cannot be true it waits at the oldest place, where it keeps no reading out of the state.
+    """
+    waiting_us = source.received_us if is_in_calendar(source.received_us) else FIRST_US
+    effective_us = waiting_us if retraction.effective_us is None else retraction.effective_us
     observation = observation_number(retraction.observation_id)
     return _Packed(
         patient_id,

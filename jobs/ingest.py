@@ -20,6 +20,7 @@ from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
 from jobs.archive import write_archive
+from jobs.fhir.effective_time import is_in_calendar
 from jobs.fhir.readings import IntakeRules, Reject
 from jobs.fhir.reasons import Reason
 from jobs.indices import OBSERVATIONS, REJECTED, instant_id, isoformat_us, monthly_index, rejected_id
@@ -177,7 +178,7 @@ def _rejected_operations(rejects: Sequence[tuple[Message, Reject]], batch: Batch
 def _rejected_operation(source: Source, reject: Reject, payload: str | None, batch: Batch) -> Operation:
     topic = batch.settings.kafka_topic
     document = {
-        "@timestamp": isoformat_us(source.received_us),
+        "@timestamp": _dated(source, batch),
         "reason": reject.reason,
         "detail": reject.detail,
         "payload": payload,
@@ -188,6 +189,11 @@ def _rejected_operation(source: Source, reject: Reject, payload: str | None, bat
     }
     id_ = rejected_id(topic, source.partition, source.offset, reject.entry)
     return Operation("index", REJECTED, id_, msgspec.json.encode(document))
+
+
+def _dated(source: Source, batch: Batch) -> str:
+    """When a refused message came: its record time, or where that cannot be true the time of ingestion."""
+    return isoformat_us(source.received_us) if is_in_calendar(source.received_us) else batch.ingested_at
 
 
 def payload_text(payload: bytes | None) -> str | None:

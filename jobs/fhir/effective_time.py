@@ -1,4 +1,9 @@
-"""When a reading was taken: only a full time with a zone counts, and nothing is made up."""
+"""When a reading was taken: only a full time with a zone counts, and nothing is made up.
+
+No reading and no record is dated outside the calendar of 1971 to 2099. What lies outside is a clock that was never set
+(1970, 1900, year 1), a unit mistaken for another (seconds taken for milliseconds are in January 1970, microseconds
+beyond the year 9999) or a text that stands for "no end" (9999-12-31).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,8 @@ MICROSECONDS: Final = 1_000_000
 DAY_US: Final = 86_400 * MICROSECONDS
 LONGEST_PERIOD_US: Final = 15 * 60 * MICROSECONDS
 FUTURE_TOLERANCE_US: Final = 5 * 60 * MICROSECONDS
+FIRST_US: Final = 365 * DAY_US  # 1971-01-01
+END_US: Final = 47_482 * DAY_US  # 2100-01-01, not included; `jobs.entries.state_order` would overflow in 2109
 
 _DATE = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(\.[0-9]+)?"
@@ -114,10 +121,28 @@ def is_long_period(period: object) -> bool:
         return False
 
 
-def refuse_far_from(record_time_us: int, effective_us: int, rules: IntakeRules) -> None:
-    """Compare with the Kafka record time, not the clock, so that a replay decides alike."""
+def is_in_calendar(instant_us: int) -> bool:
+    """Tell whether a time, of a reading or of a Kafka record, is one that anything can have."""
+    return FIRST_US <= instant_us < END_US
+
+
+def refuse_impossible(record_time_us: int, effective_us: int) -> None:
+    """Refuse a time at which nothing can have been measured, whatever the settings; holds for retractions too.
+
+    Compare with the Kafka record time, not the clock, so that a replay decides alike.
+    """
+    if not is_in_calendar(record_time_us):
+        detail = f"the Kafka record time, {record_time_us // 1000} ms, is not in the years 1971 to 2099"
+        raise Refused(Reason.RECORD_TIME_OUT_OF_RANGE, detail)
     if effective_us > record_time_us + FUTURE_TOLERANCE_US:
         raise Refused(Reason.TIME_IN_FUTURE, _distance(effective_us - record_time_us, "after"))
+    if effective_us < FIRST_US:
+        raise Refused(Reason.TIME_TOO_OLD, _distance(record_time_us - effective_us, "before"))
+
+
+def refuse_far_from(record_time_us: int, effective_us: int, rules: IntakeRules) -> None:
+    """Refuse a reading of an impossible time, and one that is older than the settings allow."""
+    refuse_impossible(record_time_us, effective_us)
     if rules.max_age_days and effective_us < record_time_us - rules.max_age_days * DAY_US:
         raise Refused(Reason.TIME_TOO_OLD, _distance(record_time_us - effective_us, "before"))
 

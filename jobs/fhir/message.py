@@ -66,7 +66,7 @@ def judge_resources(resources: list[Located], record_time_us: int, rules: Intake
             draft = _read(located, record_time_us, rules)
         except Refused as refused:
             rejects.append(Reject(refused.reason, refused.detail, located.entry))
-            retractions += _retracted(refused, located, rules)
+            retractions += _retracted(refused, located, record_time_us, rules)
         else:
             if draft is not None:
                 drafts.append(draft)
@@ -93,10 +93,10 @@ def _read(located: Located, record_time_us: int, rules: IntakeRules) -> Draft | 
     return read_observation(resource, content, located.entry, located.scope, record_time_us, rules)
 
 
-def _retracted(refused: Refused, located: Located, rules: IntakeRules) -> list[Retraction]:
+def _retracted(refused: Refused, located: Located, record_time_us: int, rules: IntakeRules) -> list[Retraction]:
     if refused.reason is not Reason.STATUS_ENTERED_IN_ERROR or not isinstance(located.resource, dict):
         return []
-    retraction = read_retraction(located.resource, located.entry, located.scope, rules)
+    retraction = read_retraction(located.resource, located.entry, located.scope, record_time_us, rules)
     return [] if retraction is None else [retraction]
 
 

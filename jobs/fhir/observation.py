@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from jobs.fhir.codes import JsonObject, Meaning, meanings
-from jobs.fhir.effective_time import is_long_period, read_instant, refuse_far_from
+from jobs.fhir.effective_time import is_long_period, read_instant, refuse_far_from, refuse_impossible
 from jobs.fhir.readings import IntakeRules, Reading, Retraction
 from jobs.fhir.reasons import Reason, Refused
 from jobs.fhir.references import first_identifier, last_part, short_text
@@ -150,7 +150,9 @@ def read_reading(draft: Draft) -> Reading:
     )
 
 
-def read_retraction(observation: JsonObject, entry: int, scope: Scope, rules: IntakeRules) -> Retraction | None:
+def read_retraction(
+    observation: JsonObject, entry: int, scope: Scope, record_time_us: int, rules: IntakeRules
+) -> Retraction | None:
     """What an entered-in-error Observation takes back; None if it names neither a patient nor an id."""
     try:
         patient_id = read_subject(observation, scope, rules)[0]
@@ -159,11 +161,14 @@ def read_retraction(observation: JsonObject, entry: int, scope: Scope, rules: In
     name = observation_id(observation)
     if patient_id is None and name is None:
         return None
-    return Retraction(patient_id, name, _effective_us(observation), entry)
+    return Retraction(patient_id, name, _effective_us(observation, record_time_us), entry)
 
 
-def _effective_us(observation: JsonObject) -> int | None:
+def _effective_us(observation: JsonObject, record_time_us: int) -> int | None:
+    """The time of what is retracted, of any age; None if there is none or no stored reading can have it."""
     try:
-        return read_instant(observation)[0].us
+        effective_us = read_instant(observation)[0].us
+        refuse_impossible(record_time_us, effective_us)
     except Refused:
         return None
+    return effective_us

@@ -14,7 +14,8 @@ from jobs.fhir.reasons import Reason
 class IntakeRules:
     """The settings of the intake; picklable.
 
-    `max_age_days`: older readings, before the record time, are `TIME_TOO_OLD`; 0 sets no limit.
+    `max_age_days`: older readings, before the record time, are `TIME_TOO_OLD`; 0 sets no limit but
+    the year 1971 (see `jobs.fhir.effective_time`).
     `patient_key`: "id" drops the server part of a reference, "source" keeps it as ``base|id``.
     `pseudonym_key`: replaces every identifier by a pseudonym (see `jobs.fhir.pseudonyms`); None leaves them.
     """
@@ -48,7 +49,10 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 
 class Retraction(msgspec.Struct, frozen=True, gc=False):
-    """A reading its producer declared entered in error; the same resource is also a `Reject`."""
+    """A reading its producer declared entered in error; the same resource is also a `Reject`.
+
+    It has no time where its own is missing, unreadable or one that no stored reading can have.
+    """
 
     patient_id: str | None
     observation_id: str | None

@@ -20,7 +20,9 @@ def message(resource: Any, offset: int = 10, partition: int = 0) -> Message:
     return raw_message(payload(resource), offset, partition)
 
 
-def raw_message(content: bytes | None, offset: int = 10, partition: int = 0) -> Message:
+def raw_message(
+    content: bytes | None, offset: int = 10, partition: int = 0, received_us: int = RECEIVED_US, max_age_days: int = 400
+) -> Message:
     """The message of any bytes."""
-    source = Source(partition, offset, RECEIVED_US)
-    return Message(source, content, parse_message(content, RECEIVED_US, IntakeRules()))
+    source = Source(partition, offset, received_us)
+    return Message(source, content, parse_message(content, received_us, IntakeRules(max_age_days)))

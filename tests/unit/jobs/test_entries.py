@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jobs.entries import (
     ENTRY,
     NO_OBSERVATION,
+    STATE_LENGTH,
     Entries,
     Kind,
     observation_number,
@@ -18,6 +19,7 @@ from jobs.entries import (
     state_order,
     unpack_state,
 )
+from jobs.fhir.effective_time import END_US, FIRST_US
 from jobs.fhir.readings import Parsed, Reading, Retraction
 from jobs.intake import Message, Source
 from tests.factories import bundle, heart_rate_observation, observation, without
@@ -98,6 +100,30 @@ def test_retraction_stands_at_the_instant_it_names() -> None:
 def test_retraction_without_a_time_waits_at_its_record_time() -> None:
     _, (entry,) = pack(message(without(observation(status="entered-in-error"), "effectiveDateTime")))
     assert (entry["kind"], entry["effective_us"]) == (Kind.RETRACTION, RECEIVED_US)
+
+
+@pytest.mark.parametrize("received_us", [-(2**63), -1000, 0, 1_795_946_400_000_000_000, 2**63 - 1])
+def test_retraction_without_any_usable_time_takes_no_newer_entrys_place(received_us: int) -> None:
+    retraction = Parsed(retractions=[Retraction("p-1", "bp-1", None, 0)])
+    patients, (entry,) = pack(Message(Source(0, 1, received_us), None, retraction))
+    assert (patients, entry["effective_us"]) == (["p-1"], FIRST_US)
+
+
+def test_sixty_retractions_of_an_unset_clock_leave_room_for_the_next_reading() -> None:
+    sentinels = [
+        message(observation(id=f"bp-{n}", status="entered-in-error", effectiveDateTime="2106-02-07T06:28:15Z"), n)
+        for n in range(STATE_LENGTH)
+    ]
+    later = message(observation(effectiveDateTime="2026-03-01T12:01:00Z"), STATE_LENGTH)
+    batch = pack_messages([*sentinels, later])
+    orders = batch.column("state_order").to_pylist()
+    assert max(orders) == orders[-1]
+
+
+@pytest.mark.parametrize("end_us", [FIRST_US, END_US])
+def test_order_of_the_state_holds_over_the_whole_calendar(end_us: int) -> None:
+    before, after = state_order(np.array([end_us - 1_000, end_us]), np.array([2**62, 0]))
+    assert before < after
 
 
 def test_retraction_without_a_patient_touches_no_state() -> None:

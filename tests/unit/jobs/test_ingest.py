@@ -6,13 +6,18 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from conf.settings import Settings
+from jobs.entries import pack_messages
 from jobs.fhir.readings import IntakeRules
 from jobs.indices import OBSERVATIONS, REJECTED
 from jobs.ingest import Batch, payload_text, store_messages, store_partition
@@ -100,6 +105,62 @@ def test_retracted_reading_is_marked_and_its_retraction_refused(ingest: Ingest, 
     counts = ingest(message(observation(status="entered-in-error"), 11))
     assert fake.stored(OBSERVATIONS)[ID]["status"] == "entered-in-error"
     assert counts == {"messages": 1, "rejected": 1, "rejected.STATUS_ENTERED_IN_ERROR": 1}
+
+
+def test_retraction_at_the_end_of_the_calendar_takes_its_reading_back_and_costs_no_other(
+    ingest: Ingest, fake: FakeElasticsearch
+) -> None:
+    ingest(message(observation(), 10))
+    other = observation(id="bp-2", subject={"reference": "Patient/p-2"})
+    sentinel = observation(status="entered-in-error", effectiveDateTime="9999-12-31T23:59:59-05:00")
+    ingest(message(sentinel, 11), message(other, 12))
+    assert {index for index, _ in fake.documents} == {OBSERVATIONS_OF_MARCH, REJECTED}
+    statuses = {document["patient_id"]: document["status"] for document in fake.stored(OBSERVATIONS).values()}
+    assert statuses == {"p-1": "entered-in-error", "p-2": "final"}
+    assert fake.stored(REJECTED)["topic-0-11"]["reason"] == "STATUS_ENTERED_IN_ERROR"
+
+
+@pytest.mark.parametrize("content", [payload(observation()), b"{"])
+@pytest.mark.parametrize("received_ms", [-1, 0, 1_795_946_400, 1_795_946_400_000_000, 2**53])
+def test_dead_letter_without_a_usable_record_time_is_dated_by_its_ingestion(
+    ingest: Ingest, fake: FakeElasticsearch, content: bytes, received_ms: int
+) -> None:
+    other = observation(id="bp-2", subject={"reference": "Patient/p-2"})
+    ingest(raw_message(content, 10, received_us=received_ms * 1000), message(other, 11))
+    assert fake.stored(REJECTED)["topic-0-10"]["@timestamp"] == "2026-03-01T12:00:01.000Z"
+    assert [document["patient_id"] for document in fake.stored(OBSERVATIONS).values()] == ["p-2"]
+
+
+record_times_us = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([-1000, 0, RECEIVED_US, 2**53 * 1000])
+zones = st.integers(-13 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+effective_times = (
+    st.sampled_from(["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+14:00", "2106-02-07T06:28:15Z"])
+    | st.datetimes(timezones=zones).map(datetime.isoformat)  # year 1 to 9999, beyond them in UTC
+    | st.text("0123456789-:.TZ+", max_size=30)
+)
+
+
+@given(
+    received_us=record_times_us,
+    effective=effective_times,
+    status=st.sampled_from(["final", "corrected", "entered-in-error"]),
+    max_age_days=st.sampled_from([0, 400]),
+)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_time_whatever_stops_the_intake(
+    ingest: Ingest, fake: FakeElasticsearch, received_us: int, effective: str, status: str, max_age_days: int
+) -> None:
+    """Every message ends in one place, every document in a month of the calendar, every entry within the state."""
+    fake.documents.clear()
+    content = payload(observation(status=status, effectiveDateTime=effective))
+    any_time = raw_message(content, received_us=received_us, max_age_days=max_age_days)
+    counts = ingest(any_time)
+    assert counts["readings"] + counts["rejected"] == 1
+    for index, document in ((index, document) for (index, _), document in fake.documents.items()):
+        year = datetime.fromisoformat(document["@timestamp"]).year
+        assert 1971 <= year <= 2099
+        assert index in (REJECTED, f"{OBSERVATIONS}-{document['@timestamp'][:7].replace('-', '.')}")
+    assert all(order > 0 for order in pack_messages([any_time]).column("state_order").to_pylist())
 
 
 def mixed() -> list[Message]:

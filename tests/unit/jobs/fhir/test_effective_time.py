@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.fhir.effective_time import DAY_US, Instant, is_long_period, parse_instant, read_instant, refuse_far_from
+from jobs.fhir.effective_time import (
+    DAY_US,
+    END_US,
+    FIRST_US,
+    Instant,
+    is_in_calendar,
+    is_long_period,
+    parse_instant,
+    read_instant,
+    refuse_far_from,
+)
 from jobs.fhir.message import IntakeRules
 from jobs.fhir.reasons import Reason, Refused
 from tests.unit.jobs.fhir.reading_tables import EPOCH, microseconds
@@ -96,15 +106,45 @@ def test_ages_are_refused_just_beyond_their_bounds(offset_us: int, reason: Reaso
     assert refusal_of_age(NOW_US + offset_us, IntakeRules(max_age_days=400)) is reason
 
 
-def test_without_a_maximum_age_nothing_is_too_old() -> None:
-    ancient_us = microseconds(datetime(1, 1, 1, tzinfo=UTC).isoformat())
+def test_without_a_maximum_age_only_what_is_before_the_calendar_is_too_old() -> None:
+    no_limit = IntakeRules(max_age_days=0)
 
-    assert refusal_of_age(ancient_us, IntakeRules(max_age_days=0)) is None
+    assert refusal_of_age(microseconds("1971-01-01T00:00:00Z"), no_limit) is None
+    assert refusal_of_age(microseconds("1970-12-31T23:59:59.999999Z"), no_limit) is Reason.TIME_TOO_OLD
+    assert refusal_of_age(microseconds("0001-01-01T00:00:00Z"), no_limit) is Reason.TIME_TOO_OLD
 
 
-def refusal_of_age(effective_us: int, rules: IntakeRules) -> Reason | None:
+@pytest.mark.parametrize(
+    "record_time_ms",
+    [
+        pytest.param(-1, id="no timestamp"),
+        pytest.param(0, id="the epoch"),
+        pytest.param(1_795_946_400, id="seconds"),
+        pytest.param(1_795_946_400_000_000, id="microseconds"),
+        pytest.param(2**53, id="the largest whole double"),
+        pytest.param(4_294_967_295_000, id="an unset clock of 32 bits"),
+    ],
+)
+@pytest.mark.parametrize("effective", ["2026-11-29T08:30:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"])
+def test_a_record_time_outside_the_calendar_is_named_as_the_cause(record_time_ms: int, effective: str) -> None:
+    reason = refusal_of_age(microseconds_of(effective), IntakeRules(), record_time_us=record_time_ms * 1000)
+
+    assert reason is Reason.RECORD_TIME_OUT_OF_RANGE
+
+
+def test_the_calendar_is_that_of_1971_to_2099() -> None:
+    assert (microseconds("1971-01-01T00:00:00Z"), microseconds("2100-01-01T00:00:00Z")) == (FIRST_US, END_US)
+    assert [is_in_calendar(us) for us in (FIRST_US - 1, FIRST_US, END_US - 1, END_US)] == [False, True, True, False]
+
+
+def microseconds_of(text: str) -> int:
+    """As `microseconds`, for times that Python cannot turn to UTC as well."""
+    return parse_instant(text).us
+
+
+def refusal_of_age(effective_us: int, rules: IntakeRules, record_time_us: int = NOW_US) -> Reason | None:
     try:
-        refuse_far_from(NOW_US, effective_us, rules)
+        refuse_far_from(record_time_us, effective_us, rules)
     except Refused as refused:
         return refused.reason
     return None

@@ -106,6 +106,41 @@ def test_a_retraction_needs_neither_content_nor_a_recent_time() -> None:
     assert parsed.retractions[0].effective_us == microseconds("2001-01-01T00:00:00Z")
 
 
+@pytest.mark.parametrize(
+    "effective",
+    [
+        "9999-12-31T23:59:59-05:00",
+        "9999-12-31T23:59:59Z",
+        "2106-02-07T06:28:15Z",
+        "2026-03-02T00:05:01Z",
+        "1970-01-01T00:00:00Z",
+        "1900-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+    ],
+)
+def test_a_retraction_at_a_time_that_no_stored_reading_can_have_keeps_only_its_names(effective: str) -> None:
+    parsed = parse(observation(status="entered-in-error", effectiveDateTime=effective))
+
+    assert parsed.retractions == [Retraction("p-1", "bp-1", None, 0)]
+    assert [reject.reason for reject in parsed.rejects] == [Reason.STATUS_ENTERED_IN_ERROR]
+
+
+def test_a_retraction_whose_record_time_is_out_of_range_keeps_only_its_names() -> None:
+    resource = observation(status="entered-in-error")
+
+    parsed = parse_message(payload(resource), record_time_us=-1000, rules=IntakeRules())
+
+    assert parsed.retractions == [Retraction("p-1", "bp-1", None, 0)]
+
+
+def test_the_detail_of_a_record_time_out_of_range_tells_what_it_was() -> None:
+    (reject,) = parse_message(payload(observation()), 1_795_946_400_000_000_000, IntakeRules()).rejects
+
+    assert reject.reason is Reason.RECORD_TIME_OUT_OF_RANGE
+    assert "1795946400000000 ms" in reject.detail
+
+
 def test_the_detail_of_an_absent_component_is_its_code() -> None:
     absent = {"code": code("8462-4"), "dataAbsentReason": code("not-performed", system="http://example.org")}
 

@@ -18,7 +18,6 @@ from tests.unit.jobs.fhir.reading_tables import (
 )
 
 EXPECTATIONS = load_expectations("expectations.json")
-RECORD_TIME_US = microseconds(EXPECTATIONS["record_time"])
 EXAMPLES = [
     pytest.param(folder, name, expected, id=f"{folder}/{name}: {expected['what']}")
     for folder in ("accepted", "rejected")
@@ -29,7 +28,8 @@ NEVER_FROM_ONE_MESSAGE = {Reason.LATE}
 
 @pytest.mark.parametrize(("folder", "name", "expected"), EXAMPLES)
 def test_written_example_gives_what_is_written_of_it(folder: str, name: str, expected: dict[str, Any]) -> None:
-    parsed = parse_message((DATA / folder / name).read_bytes(), RECORD_TIME_US, IntakeRules())
+    record_time_us = microseconds(expected.get("record_time", EXPECTATIONS["record_time"]))
+    parsed = parse_message((DATA / folder / name).read_bytes(), record_time_us, IntakeRules())
 
     assert reject_rows(parsed) == expected.get("rejects", [])
     assert reading_rows(parsed) == expected.get("readings", [])
