@@ -13,7 +13,7 @@ from webapp import lifecycle
 from webapp.alerts import CRITICAL_RANK, Answer, Episode, Finding, Kind
 from webapp.clinical import is_crisis, level_rank
 from webapp.freshness import stale_after
-from webapp.search import alert_events, observations, predictions
+from webapp.search import alert_events, latest, observations, predictions
 from webapp.search.client import Search
 
 Document = Mapping[str, Any]
@@ -27,6 +27,28 @@ NOTHING: Final = Finding(datetime.min.replace(tzinfo=UTC), 0)
 def history_since(now: datetime) -> datetime:
     """From when on findings are read; it moves once a day only, so that an alert keeps its start and its id."""
     return (now - HISTORY).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def lacks(history: Sequence[Document], newest: Document | None, since: datetime) -> bool:
+    """Tell whether a history of predictions read from `since` on does not hold the newest one, or an older scoring.
+
+    `newest` comes from another index than the history, and the two refresh apart.
+    """
+    if newest is None or datetime.fromisoformat(newest["@timestamp"]) < since:
+        return False
+    scored_at = datetime.fromisoformat(newest["scored_at"])
+    return not any(
+        known["@timestamp"] == newest["@timestamp"] and datetime.fromisoformat(known["scored_at"]) >= scored_at
+        for known in reversed(history)
+    )
+
+
+def with_newest(history: Sequence[Document], newest: Document | None, since: datetime) -> Sequence[Document]:
+    """Return the history, oldest first, with the newest prediction in it where it is still missing."""
+    if newest is None or not lacks(history, newest, since):
+        return history
+    others = (known for known in history if known["@timestamp"] != newest["@timestamp"])
+    return sorted([*others, newest], key=lambda known: datetime.fromisoformat(known["@timestamp"]))
 
 
 class Findings(NamedTuple):
@@ -107,19 +129,20 @@ def _answer(event: Document) -> Answer:
 
 def patient_episodes(search: Search, patient_id: str, now: datetime, expected_interval: timedelta) -> list[Episode]:
     """The episodes of a patient's last three days, oldest first by kind."""
-    return [episode for _, episode in episodes_of(search, [patient_id], now, expected_interval)]
+    newest = {patient_id: latest.patient(search, patient_id)}
+    return [episode for _, episode in episodes_of(search, newest, now, expected_interval)]
 
 
 def episodes_of(
-    search: Search, patient_ids: Iterable[str], now: datetime, expected_interval: timedelta
+    search: Search, scored: Mapping[str, Document | None], now: datetime, expected_interval: timedelta
 ) -> Iterator[tuple[str, Episode]]:
-    """The episodes of the last three days of several patients, patient by patient."""
-    ids, since = sorted(set(patient_ids)), history_since(now)
+    """The episodes of the last three days of several patients, patient by patient; `scored`: newest predictions."""
+    ids, since = sorted(scored), history_since(now)
     histories = predictions.histories(search, ids, since)
     newest = observations.newest(search, ids, since)
     events: dict[str, list[Document]] = defaultdict(list)
     for event in alert_events.of_patients(search, ids, since):
         events[event["patient_id"]].append(event)
     for id_ in ids:
-        findings = find(histories.get(id_, []), newest.get(id_))
+        findings = find(with_newest(histories.get(id_, []), scored[id_], since), newest.get(id_))
         yield from ((id_, one) for one in fold_findings(findings, events[id_], now, expected_interval))

@@ -44,7 +44,9 @@ def page(
     stale = stale_after(expected_interval)
     ends, following = _walk(search, start, end, stale, after)
     places = {(one["patient_id"], known_at(one)) for one in ends}
-    folded = episodes_of(search, {patient_id for patient_id, _ in places}, now, expected_interval)
+    ids = {patient_id for patient_id, _ in places}
+    newest = latest.of_patients(search, ids)
+    folded = episodes_of(search, {id_: newest.get(id_) for id_ in ids}, now, expected_interval)
     found = [(id_, one) for id_, one in folded if not one.is_open and (id_, _last_seen(one, stale)) in places]
     return Resolved(sorted(found, key=lambda one: one[1].met_at, reverse=True), following)
 

@@ -35,7 +35,7 @@ def test_pages_of_resolved_alerts_are_what_whole_histories_say(
         pages.append(resolved.page(search, earliest, now, now, INTERVAL, pages[-1].after))
 
     ids = [*RECOVERED, *(one.id for one in others)]
-    folded = episodes.episodes_of(search, ids, now, INTERVAL)
+    folded = episodes.episodes_of(search, dict.fromkeys(ids), now, INTERVAL)
     expected = [(id_, one.started_at) for id_, one in folded if not one.is_open]
     found = [(id_, one.started_at) for page in pages for id_, one in page.alerts]
     assert sorted(found) == sorted(expected)

@@ -46,6 +46,26 @@ def test_a_measured_crisis_is_critical_whatever_is_predicted(site: Site, search:
     assert first["prediction"]["alert_level"] == "LOW"
 
 
+def test_a_new_crisis_can_be_found_and_answered_before_the_index_of_all_predictions_shows_it(
+    site: Site, search: FakeSearch
+) -> None:
+    browser = site.signed_in()
+    board(browser)
+    newest = prediction("P-0004", 0.01, systolic=186.0, diastolic=101.0)
+    search.put(LATEST, newest)
+    site.clock.pass_by(seconds=3)
+
+    (early,) = (alert for alert in alerts(browser) if alert["patient_id"] == "P-0004")
+    assert board(browser)["CRITICAL"]["patients"][0]["alerts"] == [early]
+    assert (early["kind"], early["status"]) == ("measured", "open")
+    assert 'action="/acknowledge"' in browser.get("/patients/P-0004").get_data(as_text=True)
+    assert answer(browser, early["alert_id"], reason="called").status_code == 200
+
+    search.put(PREDICTIONS, newest)
+    site.clock.pass_by(seconds=3)
+    assert [alert["alert_id"] for alert in alerts(browser, "?status=acked")] == [early["alert_id"]]
+
+
 def test_one_section_of_the_board_can_be_asked_for(site: Site) -> None:
     patients = board(site.signed_in(), "?level=LOW")["LOW"]["patients"]
     assert [row["patient_id"] for row in patients] == ["P-0003"]

@@ -8,9 +8,10 @@ import pytest
 
 from jobs.indices import LATEST, PREDICTIONS
 from tests.unit.webapp.api.fake_search import FakeSearch
-from tests.ward import INTERVAL, Patient, history, prediction, reading
+from tests.ward import INTERVAL, Document, Patient, history, prediction, reading
 from webapp.alerts import Kind
 from webapp.board.courses import MOST_AT_ONCE, Courses, risk_line
+from webapp.episodes import HISTORY
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -39,6 +40,76 @@ def test_a_course_is_read_again_only_after_a_newer_prediction(search: FakeSearch
     search.put(PREDICTIONS, newer)
     assert read(courses, search) == 1
     assert courses.course("p-1").findings.predicted[-1].rank == 3
+
+
+def crisis(search: FakeSearch) -> Document:
+    """A crisis that is found among the newest predictions and not yet among all of them."""
+    newest = prediction(reading("p-1", NOW, 190, 100), 0.05)
+    search.put(LATEST, newest)
+    return newest
+
+
+def test_a_crisis_is_an_alert_before_the_index_of_all_predictions_shows_it(search: FakeSearch) -> None:
+    courses = Courses(INTERVAL)
+    read(courses, search)
+    crisis(search)
+    read(courses, search)
+    measured = [episode for episode in courses.episodes("p-1", [], NOW) if episode.kind is Kind.MEASURED]
+    assert [(episode.started_at, episode.is_unanswered) for episode in measured] == [(NOW, True)]
+
+
+def test_a_prediction_that_both_indices_show_counts_once_and_is_not_read_again(search: FakeSearch) -> None:
+    courses, courses_of_a_later_start = Courses(INTERVAL), Courses(INTERVAL)
+    newest = crisis(search)
+    assert [read(courses, search), read(courses, search)] == [1, 1]
+    early, before = courses.course("p-1"), courses.episodes("p-1", [], NOW)
+    search.put(PREDICTIONS, newest)
+    assert [read(courses, search), read(courses, search)] == [1, 0]
+    read(courses_of_a_later_start, search)
+    for course in (courses.course("p-1"), courses_of_a_later_start.course("p-1")):
+        assert (course.findings, course.risk_line) == (early.findings, early.risk_line)
+    assert courses.episodes("p-1", [], NOW) == before
+
+
+def test_what_was_folded_of_a_part_of_the_history_is_not_kept_for_the_whole(search: FakeSearch) -> None:
+    courses = Courses(INTERVAL)
+    newest = crisis(search)
+    read(courses, search)
+    courses.episodes("p-1", [], NOW)
+    earlier = prediction(reading("p-1", NOW - timedelta(minutes=1), 185, 100), 0.05)
+    search.put(PREDICTIONS, earlier, newest)
+    read(courses, search)
+    (measured,) = (episode for episode in courses.episodes("p-1", [], NOW) if episode.kind is Kind.MEASURED)
+    assert measured.started_at == NOW - timedelta(minutes=1)
+
+
+def test_a_newer_scoring_of_one_instant_takes_the_place_of_the_older(search: FakeSearch) -> None:
+    courses = Courses(INTERVAL)
+    before = search.documents[PREDICTIONS][-1]
+    search.put(LATEST, before | {"alert_level": "CRITICAL", "scored_at": NOW.isoformat()})
+    read(courses, search)
+    ranks = [finding.rank for finding in courses.course("p-1").findings.predicted]
+    assert len(ranks) == len(search.documents[PREDICTIONS])
+    assert ranks[-2:] == [2, 3]
+
+
+def test_a_newest_prediction_from_before_the_history_is_neither_shown_nor_read_again(search: FakeSearch) -> None:
+    courses = Courses(INTERVAL)
+    long_ago = prediction(reading("p-1", NOW - HISTORY - timedelta(days=2), 190, 100), 0.05)
+    search.documents[PREDICTIONS] = []
+    search.put(LATEST, long_ago)
+    assert [read(courses, search), read(courses, search)] == [1, 0]
+    assert courses.episodes("p-1", [], NOW) == []
+
+
+def test_histories_in_part_do_not_keep_others_from_being_read() -> None:
+    search, courses = FakeSearch(), Courses(INTERVAL)
+    ids = [f"p-{number:03}" for number in range(MOST_AT_ONCE + 1)]
+    newest = {id_: prediction(reading(id_, NOW, 190, 100), 0.05) for id_ in ids}
+    rows = {id_: (document, None) for id_, document in newest.items()}
+    for _ in range(2):
+        courses.read(search, rows, NOW)
+    assert [len(courses.episodes(id_, [], NOW)) for id_ in (ids[0], ids[-1])] == [1, 1]
 
 
 def test_the_slope_is_that_of_the_last_two_hours(search: FakeSearch) -> None:

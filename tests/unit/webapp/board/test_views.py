@@ -55,6 +55,12 @@ def shown(html: str) -> list[tuple[str, str]]:
     return re.findall(r'data-patient="([^"]+)" data-urgency="([A-Z]+)"', html)
 
 
+def alert_of(html: str, patient_id: str) -> str:
+    """The id of the alert that a patient's row shows, with the time when it was raised."""
+    (found,) = re.findall(rf'data-patient="{patient_id}"[^>]* data-alert="([^"]+@\d+)"', html)
+    return str(found)
+
+
 def text(browser: Browser, path: str) -> str:
     answer = browser.get(path)
     assert answer.status_code == 200
@@ -111,6 +117,27 @@ def test_a_poll_gets_what_is_new(ward: Ward) -> None:
     answer = browser.get("/board/rows", headers={"If-None-Match": tag})
     assert answer.status_code == 200
     assert ("p-low", "CRITICAL") in shown(answer.get_data(as_text=True))
+
+
+def test_a_new_crisis_has_button_and_count_before_the_index_of_all_predictions_shows_it(ward: Ward) -> None:
+    browser = ward.site.signed_in()
+    text(browser, "/")
+    newest = prediction(reading("p-low", ward.site.clock.now, 190, 100), 0.05)
+    ward.search.documents[LATEST] = [one for one in ward.search.documents[LATEST] if one["patient_id"] != "p-low"]
+    ward.search.put(LATEST, newest)
+    ward.site.clock.pass_by(seconds=3)
+
+    for html in (text(browser, "/board/rows"), text(ward.site.signed_in(name="bea"), "/")):
+        assert ("p-low", "CRITICAL") in shown(html)
+        assert 'href="/acknowledge?patient_id=p-low"' in html
+        assert 'data-unanswered="4"' in html
+    early = alert_of(text(browser, "/board/rows"), "p-low")
+
+    ward.search.put(PREDICTIONS, newest)
+    ward.site.clock.pass_by(seconds=3)
+    rows = text(browser, "/board/rows")
+    assert alert_of(rows, "p-low") == early
+    assert 'data-unanswered="4"' in rows
 
 
 def test_ages_are_renewed_each_minute(ward: Ward) -> None:
