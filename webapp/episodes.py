@@ -30,7 +30,7 @@ def history_since(now: datetime) -> datetime:
 
 
 def lacks(history: Sequence[Document], newest: Document | None, since: datetime) -> bool:
-    """Tell whether a history of predictions read from `since` on does not hold the newest one, or an older scoring.
+    """Tell whether a history of predictions read from `since` on lacks the newest one, or its newest scoring.
 
     `newest` comes from another index than the history, and the two refresh apart.
     """
