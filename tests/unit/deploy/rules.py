@@ -93,6 +93,18 @@ def images_are_of_one_version(model: Model) -> Iterator[str]:
             yield f"{name} takes the image {service['image']}, whose version is open"
 
 
+def each_image_is_built_by_exactly_one_service(model: Model) -> Iterator[str]:
+    """An engine builds once for each service that has `build`; several builds of one tag meet, and fail."""
+    builders: dict[str, list[str]] = {}
+    for name, service in ours(model):
+        builders.setdefault(service["image"], []).extend([name] if "build" in service else [])
+        if "build" not in service and service.get("pull_policy") != "never":
+            yield f"{name} may ask a registry for {service['image']}, which is built here"
+    for image, names in builders.items():
+        if len(names) != 1:
+            yield f"{image} is built by {', '.join(names) or 'nobody'}, not by one service"
+
+
 def no_secret_is_written_down(model: Model) -> Iterator[str]:
     for name, service in services(model):
         for variable, value in environment_of(service).items():
@@ -222,6 +234,7 @@ RULES: Final[tuple[Rule, ...]] = (
     what_must_be_healthy_has_a_health_check,
     one_shots_end_and_the_rest_comes_back,
     images_are_of_one_version,
+    each_image_is_built_by_exactly_one_service,
     no_secret_is_written_down,
     ports_are_for_this_machine,
     volumes_are_declared_and_used,

@@ -68,6 +68,21 @@ DEFECTS: list[tuple[Rule, Defect, str]] = [
         "whose version is open",
     ),
     (
+        rules.each_image_is_built_by_exactly_one_service,
+        lambda services: services["webapp"].update(build={"context": "."}),
+        "is built by secrets, webapp, not by one service",
+    ),
+    (
+        rules.each_image_is_built_by_exactly_one_service,
+        lambda services: services["secrets"].pop("build"),
+        "is built by nobody",
+    ),
+    (
+        rules.each_image_is_built_by_exactly_one_service,
+        lambda services: services["webapp"].pop("pull_policy"),
+        "webapp may ask a registry",
+    ),
+    (
         rules.no_secret_is_written_down,
         lambda services: services["elasticsearch"]["environment"].update(ELASTIC_PASSWORD="changeme"),
         "elasticsearch has a secret in ELASTIC_PASSWORD",

@@ -58,6 +58,10 @@ def test_the_real_one_reads_the_files_as_these_tests_do(compose: docker_compose.
         ), name
         unescaped = [word.replace("$$", "$") for word in theirs[name].get("command") or []]
         assert unescaped == [str(word) for word in service.get("command", [])], name
+        assert ("build" in theirs[name], theirs[name].get("pull_policy")) == (
+            "build" in service,
+            service.get("pull_policy"),
+        ), name
         targets = {volume["target"] for volume in theirs[name].get("volumes", [])}
         assert targets == {target for _, target, _ in mounts(service)}, name
         assert len(theirs[name].get("ports", [])) == len(service.get("ports", [])), name
