@@ -17,7 +17,9 @@ FROM base
 RUN groupadd --gid 10001 surveillance \
     && useradd --uid 10001 --gid 10001 --home-dir /scratch --no-create-home --shell /usr/sbin/nologin surveillance \
     && install --directory --owner=10001 --group=10001 \
-        /scratch /spark /data /data/local /data/archive /data/models /data/checkpoints /data/stream
+        /spark /data /data/local /data/archive /data/models /data/checkpoints /data/stream
+# The mode is that of the tmpfs in compose.yaml: runc before 1.1.8 takes it from here, and gives the folder to root.
+RUN install --directory --mode=1777 /scratch
 COPY --from=dependencies /app/.venv .venv
 COPY --from=dependencies /app/.local/jars/spark .local/jars/spark
 COPY conf conf

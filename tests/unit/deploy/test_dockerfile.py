@@ -17,6 +17,11 @@ from tests.unit.deploy.compose import ROOT, VARIANTS, environment_of, load, moun
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
 STAGES = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
+FOLDERS = {  # that the last stage makes, each with its mode
+    folder: (re.findall(r"--mode=(\d+)", options) or ["755"])[0]
+    for options, names in re.findall(r"install --directory((?: +--\S+)*)((?: +/\S+)+)", STAGES[-1])
+    for folder in names.split()
+}
 COMMANDS = {name: [str(word) for word in service["command"]] for name, service in ours(load(*VARIANTS["tls"]))}
 
 
@@ -88,18 +93,23 @@ def test_the_image_runs_as_the_user_that_secrets_are_given_to() -> None:
 
 def test_every_volume_that_a_service_writes_gets_its_user_from_the_image_wherever_it_is_mounted_first() -> None:
     """A new volume takes the owner of the folder that it is mounted on, or root where there is none."""
-    made = set(re.findall(r"(?<= )/[a-z/]+", STAGES[-1].split("install --directory")[1].split("\n")[0]))
     as_user = [service for _, service in ours(load(*VARIANTS["tls"])) if service["user"] != "0:0"]
     mounted = [mount for service in as_user for mount in mounts(service)]
     written = {source for source, _, can_write in mounted if can_write}
-    assert {target for source, target, _ in mounted if source in written} - made == set()
+    assert {target for source, target, _ in mounted if source in written} - set(FOLDERS) == set()
 
 
 def test_settings_of_the_image_name_folders_that_are_there() -> None:
     folders = dict(re.findall(r"(BP_\w+_DIR|SPARK_LOCAL_DIRS|TMPDIR)=(\S+)", STAGES[-1]))
-    made = STAGES[-1].split("install --directory")[1]
     assert len(folders) == 6
-    assert all(folder in made for folder in folders.values())
+    assert set(folders.values()) - set(FOLDERS) == set()
+
+
+def test_a_folder_in_memory_has_the_mode_of_the_folder_in_the_image() -> None:
+    """runc before 1.1.8 takes the mode from the image, whatever the option says."""
+    for name, service in ours(load(*VARIANTS["tls"])):
+        for folder, options in (mount.split(":") for mount in service["tmpfs"]):
+            assert re.findall(r"mode=(\d+)", options) == [FOLDERS[folder]], name
 
 
 def test_what_each_service_writes_by_its_settings_is_on_a_volume() -> None:
