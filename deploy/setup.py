@@ -22,12 +22,12 @@ from conf.settings import Settings, load_settings
 from deploy.accounts import Report, as_superuser, create_accounts
 from embedded.kafka_broker import create_topic
 from jobs.indices import create_standing_indices, put_templates
-from jobs.sinks import connect
+from jobs.sinks import RETRY_WAITS_S, connect
 from producer.sender import client_security
 
 DEADLINE_S: Final = 300.0
 PARTITIONS: Final = 6  # one task each: more than the cores of a small machine, and readings can be spread later
-REFUSED_PATIENCE_S: Final = 20.0  # a cluster that is starting may not have found its accounts yet
+REFUSED_PATIENCE_S: Final = sum(RETRY_WAITS_S)  # a cluster that is starting may not have found its accounts yet
 REQUEST_TIMEOUT_S: Final = 10.0
 PAUSE_S: Final = 1.0
 REPORT_EVERY_S: Final = 5.0

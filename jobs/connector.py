@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from elasticsearch import ApiError, TransportError
+from elasticsearch import ApiError
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
-from jobs.sinks import connect, no_answer
+from jobs.sinks import connect, with_retries
 
 SOURCE: Final = "org.elasticsearch.spark.sql"
 MATCH_ALL: Final[Mapping[str, Any]] = {"match_all": {}}
@@ -59,14 +59,12 @@ def read_index(
 
 def _exists(settings: Settings, index: str) -> bool:
     try:
-        return bool(connect(settings).indices.exists(index=index))
+        return bool(with_retries(lambda: connect(settings).indices.exists(index=index)))
     except ApiError as error:
         raise UserError(
             f"Elasticsearch does not let this account look at {index} (status {error.status_code}). Check "
-            "BP_ELASTICSEARCH_USER and BP_ELASTICSEARCH_PASSWORD, and the account's rights."
+            "BP_ELASTICSEARCH_USER and the account's rights."
         ) from error
-    except TransportError as error:
-        raise UserError(no_answer(error)) from error
 
 
 def connection_options(settings: Settings) -> dict[str, str]:

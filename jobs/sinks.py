@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import ApiError, AuthenticationException, Elasticsearch, TransportError
 
 from conf.errors import UserError
 from conf.settings import Settings
@@ -22,7 +22,9 @@ MAX_OPERATIONS: Final = 2_500  # per request; measured: 1,000 to 5,000 differ by
 MAX_REQUEST_BYTES: Final = 4_000_000
 REQUEST_TIMEOUT_S: Final = 60
 RETRY_WAITS_S: Final = (0.5, 1, 2, 4, 8, 8, 8)  # half a minute; a longer outage is for the query's own restart
-RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})
+REFUSED_ACCOUNT_STATUS: Final = 401  # also what a node answers while it starts and has not found its accounts yet
+UNAVAILABLE_STATUS: Final = 503
+RETRIED_STATUS: Final = frozenset({REFUSED_ACCOUNT_STATUS, 429, 502, UNAVAILABLE_STATUS, 504})
 CONFLICT_STATUS: Final = 409
 NOT_FOUND_STATUS: Final = 404
 RESPONSE_FIELDS: Final = "items.*.status,items.*.error.reason"
@@ -68,8 +70,18 @@ def connect(settings: Settings) -> Elasticsearch:
 
 
 def no_answer(error: Exception) -> str:
-    """What to tell people when Elasticsearch cannot be reached."""
+    """What to tell people when Elasticsearch cannot be reached, or does not take the account."""
+    if isinstance(error, AuthenticationException):
+        return refused_account(str(error))
     return f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
+
+
+def refused_account(reason: str) -> str:
+    """What to tell people when Elasticsearch does not take the account."""
+    return (
+        f"Elasticsearch does not take this account ({reason}). Check BP_ELASTICSEARCH_USER and "
+        "BP_ELASTICSEARCH_PASSWORD, or BP_ELASTICSEARCH_API_KEY."
+    )
 
 
 def write(
@@ -107,6 +119,8 @@ def _write_chunk(client: Elasticsearch, chunk: Sequence[Operation], pause: Calla
             return [results[position] for position in range(len(chunk))]
         if wait_s is not None:
             pause(wait_s)
+    if answers[-1]["status"] == REFUSED_ACCOUNT_STATUS:  # a request is refused so as a whole, never one document
+        raise SinkUnavailableError(refused_account(answers[-1]["error"]["reason"]))
     raise SinkUnavailableError(
         f"Elasticsearch takes no writes ({len(open_positions)} documents open after {len(RETRY_WAITS_S)} retries). "
         "Start it again, or free disk space if it is full; the job goes on from where it stopped."
@@ -121,7 +135,7 @@ def _send(client: Elasticsearch, operations: Sequence[Operation]) -> list[dict[s
     except ApiError as error:
         return _same_answer(operations, error.status_code, str(error))
     except TransportError as error:
-        return _same_answer(operations, min(RETRIED_STATUS), str(error))
+        return _same_answer(operations, UNAVAILABLE_STATUS, str(error))
     return [answer for item in response["items"] for answer in item.values()]
 
 
@@ -164,7 +178,7 @@ def _fetch_chunk(client: Elasticsearch, docs: list[dict[str, str]]) -> dict[str,
 
 
 def with_retries(ask: Callable[[], Any], pause: Callable[[float], None] = time.sleep) -> Any:
-    """Ask Elasticsearch, again after a pause while it is away; raise `SinkUnavailableError` when it stays away."""
+    """Ask Elasticsearch, again after a pause while it is away or starts; raise `SinkUnavailableError` if that lasts."""
     for wait_s in RETRY_WAITS_S:
         try:
             return ask()
@@ -177,4 +191,4 @@ def with_retries(ask: Callable[[], Any], pause: Callable[[float], None] = time.s
     try:
         return ask()
     except (ApiError, TransportError) as error:
-        raise SinkUnavailableError(f"Elasticsearch does not answer ({error}). Start it again.") from error
+        raise SinkUnavailableError(no_answer(error)) from error

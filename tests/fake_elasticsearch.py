@@ -59,6 +59,9 @@ class FakeElasticsearch:
         self.requests[verb if verb.startswith("_") else target.split("/")[0]] += 1
         if self.request_faults:
             return _failure(self.request_faults.pop(0), "fault", "a fault of the test")
+        if method == "HEAD":
+            known = self.templates if target == "_index_template" else self.index_names()
+            return (200 if verb in known else 404), {}
         if verb == "_bulk":
             return 200, _filtered(self._bulk(body), query)
         if verb == "_refresh":
@@ -236,7 +239,7 @@ def _handler(fake: FakeElasticsearch) -> type[BaseHTTPRequestHandler]:
                 return
             self.send(status, json.dumps(answer).encode())
 
-        do_GET = do_POST = do_PUT = handle_any  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815
 
         def send(self, status: int, content: bytes) -> None:
             self.send_response(status)
@@ -244,7 +247,8 @@ def _handler(fake: FakeElasticsearch) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", "application/vnd.elasticsearch+json;compatible-with=8")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """A test's requests are no news."""

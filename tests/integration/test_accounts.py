@@ -16,6 +16,7 @@ from conf.errors import EXIT_FAILURE, EXIT_OK, UserError
 from deploy.account_files import SUPERUSER, read_password, read_roles
 from deploy.secrets import all_names
 from embedded.services import Addresses
+from jobs import sinks
 from jobs.connector import read_index
 from jobs.history import history_rows, observations_from_elasticsearch
 from jobs.indices import MODEL_MONITORING, OBSERVATIONS
@@ -195,7 +196,9 @@ def test_nobody_reads_without_signing_in(secured: Secured) -> None:
     assert send(connect(secured.base), search(OBSERVATIONS)) == 401
 
 
-def test_wrong_password_ends_each_program_with_one_line(secured: Secured, tmp_path: Path, spark: SparkSession) -> None:
+def test_wrong_password_ends_each_program_with_one_line(
+    secured: Secured, tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("not-the-password-at-all")
     settings = secured.base.model_copy(update={"elasticsearch_user": STREAM})
@@ -206,6 +209,7 @@ def test_wrong_password_ends_each_program_with_one_line(secured: Secured, tmp_pa
     assert (done.returncode, done.stderr.count("\n")) == (EXIT_FAILURE, 1)
     assert "unable to authenticate" in done.stderr
     locked_out = settings.model_copy(update={"elasticsearch_password": SecretStr(wrong.read_text())})
+    monkeypatch.setattr(sinks, "RETRY_WAITS_S", (0,))
     with pytest.raises(UserError, match="BP_ELASTICSEARCH_USER"):
         read_index(spark, locked_out, OBSERVATIONS, ["patient_id"])
 

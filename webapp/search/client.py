@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from conf.errors import UserError
+from jobs.sinks import no_answer
 
 TIMEOUT_S: Final = 5.0
 MOST_DOCUMENTS: Final = 10_000  # of one answer; Elasticsearch's own limit
@@ -110,7 +111,7 @@ def read_page(answer: Document, size: int) -> Page:
 
 def unavailable(error: Exception) -> SearchUnavailable:
     """What a failure of the client means to the site."""
-    return SearchUnavailable(f"Elasticsearch does not answer ({error}). Start it, or check BP_ELASTICSEARCH_URL.")
+    return SearchUnavailable(no_answer(error))
 
 
 def everything() -> Query:

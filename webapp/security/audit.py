@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import ApiError, AuthorizationException, Elasticsearch, TransportError
 from flask import g, request
 
 from conf.errors import UserError
@@ -111,9 +111,9 @@ class AuditTrail:
         try:
             if not self._client.indices.exists_index_template(name=AUDIT):
                 put_templates(self._client)
-        except ApiError:
+        except AuthorizationException:
             pass
-        except (TransportError, TemplateError):
+        except (ApiError, TransportError, TemplateError):
             return False
         self._has_template = True
         return True

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
+from pyspark.sql import SparkSession
 
+from conf.errors import UserError
 from conf.settings import Settings
-from jobs.connector import connection_options
+from jobs.connector import connection_options, read_index
+from tests.fake_elasticsearch import FakeElasticsearch
 
 HOST = {"es.nodes": "search", "es.port": "9200"}
 
@@ -44,3 +47,23 @@ def test_address_is_taken_apart(url: str, expected: dict[str, str]) -> None:
 )
 def test_credentials_are_those_of_the_settings(given: dict[str, Any], expected: dict[str, str]) -> None:
     assert connection_options(Settings(elasticsearch_url="http://search:9200", **given)) == HOST | expected
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize(
+    ("refusals", "outcome"),
+    [(3, "There is no index nothing"), (100, r"does not take this account .* BP_ELASTICSEARCH_USER")],
+)
+def test_account_that_is_not_taken_is_asked_for_again_before_it_is_told(
+    fake: FakeElasticsearch, settings: Settings, refusals: int, outcome: str
+) -> None:
+    fake.request_faults = [401] * refusals
+    with pytest.raises(UserError, match=outcome):
+        read_index(cast(SparkSession, None), settings, "nothing", ["number"])
+
+
+@pytest.mark.usefixtures("client")
+def test_account_without_the_right_to_look_is_told_at_once(fake: FakeElasticsearch, settings: Settings) -> None:
+    fake.request_faults = [403]
+    with pytest.raises(UserError, match=r"not let this account look at nothing \(status 403\)"):
+        read_index(cast(SparkSession, None), settings, "nothing", ["number"])

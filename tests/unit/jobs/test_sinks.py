@@ -62,7 +62,7 @@ def test_answers_stay_with_their_operations_when_some_are_put_off(
     assert write(client, [index(id_, "create") for id_ in "abcd"]) == [True, False, False, True]
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [401, 429, 503])
 def test_request_that_is_put_off_as_a_whole_is_sent_again(
     fake: FakeElasticsearch, client: Elasticsearch, status: int
 ) -> None:
@@ -109,10 +109,33 @@ def test_document_that_is_refused_for_good_is_named(
 
 
 def test_request_that_is_refused_for_good_is_not_repeated(fake: FakeElasticsearch, client: Elasticsearch) -> None:
-    fake.request_faults = [401]
-    with pytest.raises(DocumentRefusedError, match="status 401"):
+    fake.request_faults = [403]
+    with pytest.raises(DocumentRefusedError, match="status 403"):
         write(client, [index("a")])
     assert fake.requests["_bulk"] == 1
+
+
+def test_elasticsearch_that_has_not_found_its_accounts_yet_is_asked_again(
+    fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    fake.request_faults = [401] * 3
+    assert write(client, [index("a"), index("b")]) == [True, True]
+    fake.request_faults = [401] * 3
+    assert set(fetch(client, [(INDEX, "a"), (INDEX, "b")])) == {"a", "b"}
+    assert (fake.requests["_bulk"], fake.requests["_mget"]) == (4, 4)
+
+
+def test_account_that_is_refused_for_good_is_told_as_such_and_not_as_a_document(
+    fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    fake.request_faults = [401] * 100
+    for ask in (lambda: write(client, [index("p-1|17")]), lambda: fetch(client, [(INDEX, "p-1|17")])):
+        with pytest.raises(
+            SinkUnavailableError, match=r"does not take this account .* BP_ELASTICSEARCH_USER"
+        ) as caught:
+            ask()
+        assert "p-1" not in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_request_is_bounded_in_count(

@@ -41,6 +41,12 @@ def test_a_fault_of_elasticsearch_is_unavailable(search: Search, fake: FakeElast
         search.page(INDEX, BODY)
 
 
+def test_an_account_that_is_not_taken_is_unavailable(search: Search, fake: FakeElasticsearch) -> None:
+    fake.request_faults = [401]
+    with pytest.raises(SearchUnavailable, match=r"does not take this account .* BP_ELASTICSEARCH_USER"):
+        search.page(INDEX, BODY)
+
+
 def test_a_lost_connection_is_unavailable(search: Search, fake: FakeElasticsearch) -> None:
     fake.unanswered = 1
     with pytest.raises(SearchUnavailable, match="BP_ELASTICSEARCH_URL"):

@@ -78,6 +78,28 @@ def test_every_field_of_an_event_is_mapped_and_nothing_else(watched: Site, index
     assert set(event) == set(template["template"]["mappings"]["properties"])
 
 
+@pytest.mark.parametrize("status", [401, 503])
+def test_an_elasticsearch_that_starts_gets_the_template_before_the_first_event(
+    watched: Site, index: FakeElasticsearch, status: int
+) -> None:
+    index.request_faults = [status]
+    record(watched, "view", "p-1")
+
+    assert not watched.services.audit.flush()
+    assert len(noted(watched, index)) == 1
+    assert AUDIT in index.templates
+
+
+def test_an_account_that_may_not_look_at_templates_trusts_that_they_are_there(
+    watched: Site, index: FakeElasticsearch
+) -> None:
+    index.request_faults = [403]
+    record(watched, "view", "p-1")
+
+    assert len(noted(watched, index)) == 1
+    assert not index.templates
+
+
 def test_sign_in_failure_and_denial_are_noted_without_what_was_typed(watched: Site, index: FakeElasticsearch) -> None:
     watched.add_user("anne", "viewer")
     browser = watched.client()
