@@ -8,8 +8,10 @@ WORKDIR /app
 # The packages of conf/requirements.lock and the jars of conf/ivy.xml, both checked against their hashes. This stage sees
 # only what they depend on, so a change of the code does not fetch them again.
 FROM base AS dependencies
-COPY conf/__init__.py conf/errors.py conf/jars.py conf/prepare.py conf/ivy.xml conf/jars.lock conf/requirements.lock conf/
-RUN PIP_NO_CACHE_DIR=1 XDG_CACHE_HOME=/tmp/cache python -m conf.prepare --java /usr/bin/java
+COPY conf/__init__.py conf/errors.py conf/ivy.xml conf/jars.lock conf/requirements.lock conf/
+COPY deploy/__init__.py deploy/
+COPY deploy/submit/__init__.py deploy/submit/jars.py deploy/submit/prepare.py deploy/submit/
+RUN PIP_NO_CACHE_DIR=1 XDG_CACHE_HOME=/tmp/cache python -m deploy.submit.prepare --java /usr/bin/java
 
 FROM base
 # By name, because Hadoop looks the user up. The folders are here so that new volumes belong to that user,
@@ -23,10 +25,14 @@ RUN install --directory --mode=1777 /scratch
 COPY --from=dependencies /app/.venv .venv
 COPY --from=dependencies /app/.local/jars/spark .local/jars/spark
 COPY conf conf
-COPY embedded embedded
-COPY producer producer
+COPY fhir fhir
+COPY assessment assessment
+COPY elastic elastic
 COPY ml ml
+COPY alerts alerts
+COPY producer producer
 COPY jobs jobs
+COPY embedded embedded
 COPY webapp webapp
 COPY kibana kibana
 COPY deploy deploy
@@ -44,4 +50,4 @@ ENV PATH=/app/.venv/bin:$PATH \
     BP_MODEL_DIR=/data/models \
     BP_CHECKPOINT_DIR=/data/checkpoints
 USER 10001:10001
-CMD ["python", "-m", "conf.submit", "--help"]
+CMD ["python", "-m", "deploy.submit.submit", "--help"]

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prepares this machine once, then runs the demo or submits a job of jobs/ or ml/ to Spark.
+# Prepares this machine once, then runs the demo or submits a job of jobs/ to Spark.
 #
 #   ./spark-submit.sh [--yes] [demo] [--exit-after SECONDS] [--patients N] ...   the whole system on this machine
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... stream [--available-now]     the streaming job
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... retrain                      train a model and publish it
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... generate [--source archive]  write training data to a file
-#   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... JOB [OPTION]...              any other jobs/JOB.py or ml/JOB.py
+#   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... JOB [OPTION]...              any other jobs/JOB.py
 #   ./spark-submit.sh [--yes] pack [--output DIR] [--python PATH]                pack what a cluster's executors need
 #   ./spark-submit.sh [--yes] [--conf KEY=VALUE]... --packed DIR JOB ...         submit with what was packed in DIR
 #   ./spark-submit.sh [--yes] setup [--dev]                                      prepare only (--dev: with the test tools)
@@ -27,7 +27,8 @@ fail() { # MESSAGE [EXIT_CODE]
 
 usage() { sed -n '2,/^set -/p' "$0" | sed -n 's/^# \{0,1\}//p'; }
 
-jobs() { grep -l '^def main' jobs/*.py ml/*.py 2>/dev/null | sed 's|.*/||; s|\.py$||' | tr '\n' ' '; }
+# Every file directly in jobs/ is a job; what jobs are made of is in the folders below.
+jobs() { find jobs -maxdepth 1 -name '[a-z]*.py' | sed 's|.*/||; s|\.py$||' | sort | tr '\n' ' '; }
 
 java_fits() { # PATH_OF_JAVA
     local version
@@ -118,7 +119,7 @@ prepare() { # [--dev]
     java=$(find_java) || { install java "Java 17 or 21" && java=$(find_java); } ||
         fail "Java 17 or 21 was installed but is not found. Set JAVA_HOME to it."
     export JAVA_HOME=${java%/bin/java}
-    "$python" -m conf.prepare --java "$java" "$@"
+    "$python" -m deploy.submit.prepare --java "$java" "$@"
 }
 
 run_job() { # [--conf KEY=VALUE | --packed DIR | --deploy-mode MODE]... JOB [OPTION]...
@@ -129,7 +130,7 @@ run_job() { # [--conf KEY=VALUE | --packed DIR | --deploy-mode MODE]... JOB [OPT
     done
     [[ " $(jobs)" == *" $job "* ]] || fail "Unknown job '$job'. There are: demo setup pack $(jobs)" 2
     prepare
-    exec "$VENV_PYTHON" -m conf.submit "$@"
+    exec "$VENV_PYTHON" -m deploy.submit.submit "$@"
 }
 
 yes=${CI:-false}

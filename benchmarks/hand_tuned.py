@@ -22,11 +22,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from elasticsearch import Elasticsearch
 
 from conf.clinical import alert_level, mean_arterial_pressure, pressure_category
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, instant_id, isoformat_us, monthly_index
-from jobs.sinks import Operation, write
+from conf.times import iso_us
+from elastic.bulk import Operation, write
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, instant_id, monthly_index
 from ml.features import WINDOW_LENGTH, Windows, feature_matrix
 from ml.prediction import Predictor
-from ml.registry import current_version, load_bundle
+from ml.registry.bundles import current_version, load_bundle
 
 BATCH = 10_000
 
@@ -170,9 +171,9 @@ def _documents(
 ) -> list[Operation]:
     partition, offset, observation = message
     systolic, diastolic, heart_rate = (part.quantity.value for part in observation.component)
-    now = isoformat_us(time.time_ns() // 1000)
+    now = iso_us(time.time_ns() // 1000)
     common = {
-        "@timestamp": isoformat_us(time_us),
+        "@timestamp": iso_us(time_us),
         "patient_id": patient_id,
         "systolic": systolic,
         "diastolic": diastolic,

@@ -11,7 +11,7 @@ import xgboost
 from conf.clinical import HORIZONS_H
 from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
-from ml.registry import publish, save_bundle
+from ml.registry.bundles import publish, save_bundle
 
 ROWS = 5_000
 TREES = 300

@@ -12,8 +12,8 @@ from statistics import median
 
 import msgspec
 
-from jobs.fhir.envelope import locate_resources, read_documents
-from jobs.fhir.message import IntakeRules, judge_resources, parse_message
+from fhir.parse.envelope import locate_resources, read_documents
+from fhir.parse.message import IntakeRules, judge_resources, parse_message
 
 ROUNDS = 15
 REPEATS = 5_000

@@ -6,8 +6,8 @@ import argparse
 import statistics
 import time
 
-from producer.patient_profile import HOUR_US, draw_patients
-from producer.simulation import Plan, Simulation
+from producer.simulation.patients import HOUR_US, draw_patients
+from producer.simulation.readings import Plan, Simulation
 
 EPOCH_US = 1_740_787_200_000_000  # 2025-03-01
 INTERVAL_US = HOUR_US // 4

@@ -28,11 +28,11 @@ import msgspec
 
 from conf.errors import run_main
 from conf.settings import PREFIX, Settings
+from elastic.bulk import Operation, connect, write
+from elastic.names import LATEST
 from embedded.ports import free_port
 from embedded.services import Options, start, stop
-from jobs.indices import LATEST
-from jobs.sinks import Operation, connect, write
-from tests.ward import Patient, fill, prediction, reading
+from tests.support.ward import Patient, fill, prediction, reading
 from webapp import create_app
 from webapp.security import sessions
 from webapp.services import EXTENSION

@@ -19,15 +19,15 @@ from unittest.mock import patch
 
 import msgspec
 
+from alerts import resolved
 from conf.errors import run_main
 from conf.settings import Settings
+from elastic.bulk import Operation, connect, write
+from elastic.client import Search
+from elastic.names import LATEST, PREDICTIONS, instant_id, monthly_index, put_templates
+from elastic.search import sampling, statistics
 from embedded.services import Options, start, stop
-from jobs.indices import LATEST, PREDICTIONS, instant_id, monthly_index, put_templates
-from jobs.sinks import Operation, connect, write
-from tests.ward import INTERVAL, Document, prediction, reading
-from webapp import resolved
-from webapp.search import sampling, statistics
-from webapp.search.client import Search
+from tests.support.ward import INTERVAL, Document, prediction, reading
 
 HEAP = "1g"
 BATCH = 20_000

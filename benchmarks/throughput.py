@@ -27,11 +27,11 @@ from benchmarks.model import publish_full_size_model
 from benchmarks.topic import fill
 from conf.errors import UserError, run_main
 from conf.settings import Settings
+from elastic.bulk import connect
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, put_templates
 from embedded.java import find_java
 from embedded.kafka_broker import create_topic
 from embedded.services import Addresses, Options, start, stop
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, put_templates
-from jobs.sinks import connect
 
 PARTITIONS = 2
 TOPIC = "benchmark"
@@ -113,7 +113,7 @@ def _rival_command(settings: Settings) -> list[str]:
 
 
 def _stream_command(heap: str) -> list[str]:
-    return ["conf.submit", "--conf", f"spark.driver.memory={heap}", "stream", "--available-now"]
+    return ["deploy.submit.submit", "--conf", f"spark.driver.memory={heap}", "stream", "--available-now"]
 
 
 def _drain(settings: Settings, command: list[str]) -> Result:

@@ -21,10 +21,10 @@ from typing import Final
 from pyspark.sql import SparkSession
 
 from conf.settings import load_settings
-from conf.submit import submit_environment
-from jobs.training import TARGETS, UNTUNED, regressor
-from ml.generate import generate, write_rows
-from ml.simulated import Design
+from deploy.submit.submit import submit_environment
+from jobs.generate import generate, write_rows
+from jobs.training.simulated import Design
+from jobs.training.training import TARGETS, UNTUNED, regressor
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WINDOWS_PER_PATIENT: Final = 16

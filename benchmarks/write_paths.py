@@ -25,10 +25,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import run_main
 from conf.settings import Settings
-from conf.submit import submit_environment
+from deploy.submit.submit import submit_environment
+from elastic.bulk import Operation, connect, write
 from embedded.java import find_java
 from embedded.services import Options, start, stop
-from jobs.sinks import Operation, connect, write
 from jobs.stream import build_session
 
 INDICES = ("write-paths-predictions", "write-paths-latest")

@@ -16,7 +16,7 @@ from conf.clinical import ALERT_LEVELS
 
 RATE_WINDOW_S = 30.0
 LOG_TAIL_BYTES = 65_536
-SUCCESS = " INFO jobs.progress micro-batch "
+SUCCESS = " INFO jobs.streaming.progress micro-batch "
 OWN_WARNING = re.compile(r" (?:WARNING|ERROR) jobs\.\S+ (.+)")
 
 

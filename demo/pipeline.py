@@ -24,13 +24,13 @@ from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_f
 from demo.lock import note_part
 from demo.processes import PROJECT_ROOT, Child, early_end, require_running, start_child, stop_children, wait_for_end
 from demo.services import local_ports, start_services, stop_services
+from elastic.bulk import connect
+from elastic.names import LATEST
 from embedded.services import NodeName
-from jobs.indices import LATEST
-from jobs.progress import METRICS_FILE
-from jobs.sinks import connect
-from ml.registry import current_version
+from jobs.streaming.progress import METRICS_FILE
+from ml.registry.bundles import current_version
 from producer.__main__ import duration_us
-from producer.simulation import SECOND_US
+from producer.simulation.readings import SECOND_US
 
 PARTITIONS = 2
 REFRESH_S = 1.0

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
 from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, Role, read_password, read_roles
-from jobs.sinks import connect
+from elastic.bulk import connect
 
 Report = Callable[[str], None]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conf.errors import UserError, run_main
 from conf.settings import load_settings
-from ml.registry import current_version
+from ml.registry.bundles import current_version
 
 
 def train_if_missing(model_dir: Path) -> None:
@@ -22,7 +22,7 @@ def train_if_missing(model_dir: Path) -> None:
     if version is not None:
         print(f"Model {version} is in service.")
         return
-    subprocess.run([sys.executable, "-m", "conf.submit", "retrain", "--quick"], check=False)
+    subprocess.run([sys.executable, "-m", "deploy.submit.submit", "retrain", "--quick"], check=False)
     if current_version(model_dir) is None:
         raise UserError("The first model was not trained or did not pass its checks, see above. Start this again.")
 

@@ -22,7 +22,9 @@ from conf.settings import Settings, load_settings
 HERE: Final = "127.0.0.1"
 TIMEOUT_S: Final = 5.0
 USUAL_MAX_AGE_S: Final = 180.0  # a micro-batch that catches up takes its time; a quiet query tells of itself every 10 s
-METRICS_FILE: Final = "metrics.json"  # `jobs.progress` has the same name, but cannot be imported without Spark
+METRICS_FILE: Final = (
+    "metrics.json"  # `jobs.streaming.progress` has the same name, but cannot be imported without Spark
+)
 
 
 class UnhealthyError(UserError):

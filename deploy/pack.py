@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from conf.errors import run_main
-from conf.packed import (
+from deploy.submit.packed import (
     ENVIRONMENT_FILE,
     LOCK_FILE,
     MANIFEST_FILE,
@@ -34,8 +34,8 @@ from conf.packed import (
     manifest_of,
     python_version,
 )
-from conf.prepare import LOG_FILE, Steps
-from conf.submit import PACKAGE_NAME, write_package
+from deploy.submit.prepare import LOG_FILE, Steps
+from deploy.submit.submit import PACKAGE_NAME, write_package
 
 OF_SPARK = ("pyspark", "py4j")  # a cluster's Spark brings its own, which must be of its version
 OF_THE_SITE = ("babel", "bcrypt", "blinker", "flask", "flask-cors", "gunicorn", "itsdangerous", "pyotp", "werkzeug")

@@ -20,9 +20,9 @@ from elasticsearch import ApiError, AuthenticationException, Elasticsearch, Tran
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
 from deploy.accounts import Report, as_superuser, create_accounts
+from elastic.bulk import RETRY_WAITS_S, connect
+from elastic.names import create_standing_indices, put_templates
 from embedded.kafka_broker import create_topic
-from jobs.indices import create_standing_indices, put_templates
-from jobs.sinks import RETRY_WAITS_S, connect
 from producer.sender import client_security
 
 DEADLINE_S: Final = 300.0

@@ -18,8 +18,8 @@ from rich.table import Table
 
 from conf.errors import UserError, run_main
 from conf.settings import load_settings
-from jobs.indices import OBSERVATIONS
-from jobs.sinks import connect, no_answer
+from elastic.bulk import connect, no_answer
+from elastic.names import OBSERVATIONS
 
 PAGE_SIZE = 5_000
 

@@ -24,16 +24,12 @@ from pyspark.sql import functions as F
 
 from conf.errors import run_main
 from conf.settings import Settings, load_settings
-from jobs.connector import read_index
-from jobs.indices import (
-    MICROSECONDS_PER_DAY,
-    MODEL_MONITORING,
-    OBSERVATIONS,
-    PREDICTIONS,
-    ensure_templates,
-    isoformat_us,
-)
-from jobs.judging import (
+from conf.times import DAY_US, iso_us
+from elastic.bulk import Operation, connect, write
+from elastic.connector import read_index
+from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, ensure_templates
+from jobs.streaming.observations import RETRACTED_STATUS
+from jobs.training.outcomes import (
     RISKS,
     TARGETS,
     count_windows,
@@ -43,14 +39,12 @@ from jobs.judging import (
     judge,
     quality_documents,
 )
-from jobs.observations import RETRACTED_STATUS
-from jobs.sinks import Operation, connect, write
 from ml import drift
-from ml.registry import BundleError, bundle_file
+from ml.registry.bundles import BundleError, bundle_file
 
 DAYS: Final = 3  # before today; a day's 24 h outcomes are known a day later
 DRIFT_PATIENTS: Final = 1_000  # whose windows are compared with the training's
-LOOKBACK_US: Final = 14 * MICROSECONDS_PER_DAY  # how far back such a window's readings are looked for
+LOOKBACK_US: Final = 14 * DAY_US  # how far back such a window's readings are looked for
 DRIFT_FILE: Final = "drift.json"
 
 PREDICTION_FIELDS: Final = ("model_version", "alert_level", "systolic", "diastolic", *RISKS)
@@ -68,7 +62,7 @@ log = logging.getLogger("jobs.monitor")
 def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -> int:
     """Judge the predictions of the last `days` whole UTC days and of today; the number of documents written."""
     now_us = round(now.timestamp() * 1_000_000)
-    since_us = (now_us // MICROSECONDS_PER_DAY - days) * MICROSECONDS_PER_DAY
+    since_us = (now_us // DAY_US - days) * DAY_US
     predictions = read_predictions(spark, settings, since_us).cache()
     bodies = [*_quality(spark, settings, predictions, since_us, now_us)]
     bodies += _drift(spark, settings, predictions, since_us, now_us)
@@ -120,7 +114,7 @@ def _instant(name: str) -> Any:
 
 
 def _since(since_us: int) -> dict[str, Any]:
-    return {"range": {"@timestamp": {"gte": isoformat_us(since_us)}}}
+    return {"range": {"@timestamp": {"gte": iso_us(since_us)}}}
 
 
 def _quality(
@@ -132,7 +126,7 @@ def _quality(
     def documents(rows: pa.Table) -> pa.Table:
         return documents_table(quality_documents(rows, now_us))
 
-    day = F.floor(F.col("newest_us") / MICROSECONDS_PER_DAY)
+    day = F.floor(F.col("newest_us") / DAY_US)
     written = judged.groupBy("model_version", day.alias("day")).applyInArrow(documents, "id string, body string")
     yield from ((row.id, row.body.encode()) for row in written.toLocalIterator())
 

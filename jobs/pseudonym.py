@@ -14,7 +14,7 @@ from typing import Final
 
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
-from jobs.fhir.pseudonyms import patient_pseudonym
+from fhir.pseudonyms import patient_pseudonym
 
 MIN_KEY_BYTES: Final = 32
 

@@ -1,8 +1,8 @@
 """Batch job: train a challenger, judge it and the model in service on the same patients, promote only the better.
 
 Submitted by ``./spark-submit.sh retrain``. The steps: collect rows, search parameters, fit, calibrate, judge beside
-baselines and champion, save the bundle with its report, and decide by the rule of `ml.gates`. ``--promote VERSION`` and
-``--rollback`` only move the pointer.
+baselines and champion, save the bundle with its report, and decide by the rule of `ml.evaluation.gates`.
+``--promote VERSION`` and ``--rollback`` only move the pointer.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from pyspark.sql import SparkSession
 
 from conf.errors import run_main
 from conf.settings import Settings, load_settings
-from jobs.challenger import champion_of, judge, save, train
-from jobs.collecting import Collection, Source, collect, require_both_outcomes
-from jobs.rivals import FOREST_ROWS, Rivalry
-from ml.bootstrap import REPLICATES
-from ml.gates import Decision, decide
-from ml.monotone import check_monotone
+from jobs.training.candidate import champion_of, judge, save, train
+from jobs.training.collecting import Collection, Source, collect, require_both_outcomes
+from jobs.training.reference_models import FOREST_ROWS, Rivalry
+from jobs.training.simulated import Design
+from ml.evaluation.bootstrap import REPLICATES
+from ml.evaluation.gates import Decision, decide
+from ml.evaluation.monotone import check_monotone
 from ml.prediction import Predictor
-from ml.registry import publish, rollback
-from ml.simulated import Design
+from ml.registry.bundles import publish, rollback
 from ml.storage import read_parts
 
 PATIENTS: Final = 40_000

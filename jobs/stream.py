@@ -16,14 +16,14 @@ from pyspark.sql import SparkSession
 
 from conf.errors import run_main
 from conf.settings import Settings, load_settings
-from jobs.archive import set_aside
-from jobs.checkpoint import guarded
-from jobs.indices import ensure_templates
-from jobs.models import ServingModel
-from jobs.progress import METRICS_FILE, Metrics, ProgressListener
-from jobs.queries import INGEST, QUERIES, SCORE, ingest_query, score_query
-from jobs.sinks import connect
-from jobs.stopping import StopGate, keep_running
+from elastic.bulk import connect
+from elastic.names import ensure_templates
+from jobs.streaming.archive import set_aside
+from jobs.streaming.checkpoint import guarded
+from jobs.streaming.progress import METRICS_FILE, Metrics, ProgressListener
+from jobs.streaming.queries import INGEST, QUERIES, SCORE, ingest_query, score_query
+from jobs.streaming.serving import ServingModel
+from jobs.streaming.stopping import StopGate, keep_running
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from jobs import indices
+from elastic import names as indices
+from elastic.search.alert_events import ALERT_EVENTS as ALERT_EVENTS_INDEX
 from kibana.saved import Json, saved_object, text
 from kibana.words import FIELDS, FORMATS
-from webapp.search.alert_events import ALERT_EVENTS as ALERT_EVENTS_INDEX
 
 TIME_FIELD: Final = "@timestamp"
 PATIENT_FIELD: Final = "patient_id"

@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
-from ml.alarms import alarm_burden
-from ml.baselines import fit_baselines
-from ml.bootstrap import REPLICATES, gap_closed, plain
 from ml.dataset import BLOCK, EXTERNAL, Dataset
+from ml.evaluation.alarms import alarm_burden
+from ml.evaluation.bootstrap import REPLICATES, gap_closed, plain
+from ml.evaluation.quality import OURS, evaluate_part, subgroups
+from ml.evaluation.reference_models import fit_baselines
+from ml.evaluation.subgroups import HEADLINE, strata
 from ml.prediction import Bundle, Predictor
-from ml.quality import OURS, evaluate_part, subgroups
-from ml.registry import current_version, load_bundle
-from ml.report import render_report
+from ml.registry.bundles import current_version, load_bundle
+from ml.report.findings import ORACLE, SIMULATED, verdicts
+from ml.report.page import render_report
 from ml.storage import read_parts
-from ml.strata import HEADLINE, strata
-from ml.verdicts import ORACLE, SIMULATED, verdicts
 
 __all__ = ["ORACLE", "TEST", "TRACK", "UNREPAIRED", "bundle_risks", "evaluate", "evaluate_version"]
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.fhir.ranges import impossible_pressure
+from fhir.ranges import impossible_pressure
+from fhir.write.fast_encoder import encode_observation
+from fhir.write.resources import Shown
 from producer.faults import FAULTS, LONGEST_DELAY, READING, Telling
-from producer.fhir import encode_observation
 from producer.forms import FORMS, PLAIN, VARIANTS
 from producer.messages import STORED, Message
-from producer.patient_profile import MINUTE_US, Patients, Stream, random_stream
-from producer.resources import Shown
 from producer.shares import draw
-from producer.simulation import Readings
+from producer.simulation.patients import MINUTE_US, Patients, Stream, random_stream
+from producer.simulation.readings import Readings
 
 
 @dataclass(frozen=True, slots=True)

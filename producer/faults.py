@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from jobs.fhir.ranges import POSSIBLE_SYSTOLIC
-from jobs.fhir.reasons import Reason
+from fhir.ranges import POSSIBLE_SYSTOLIC
+from fhir.reasons import Reason
+from fhir.write.resources import Shown, panel
 from producer.forms import Part
 from producer.malformed import KINDS, MALFORMED
 from producer.messages import NOTHING_NEW, Effect, Message, effect_of
-from producer.resources import Shown, panel
 
 LONGEST_DELAY: Final = 8  # measuring intervals between a reading and its last message
 CORRECTED_BY_MMHG: Final = 6

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from producer.simulation import Readings, Simulation
+from producer.simulation.readings import Readings, Simulation
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from producer.fhir import LOINC, encode_observation, local_time, utc_time
-from producer.resources import (
+from fhir.write.fast_encoder import LOINC, encode_observation, local_time, utc_time
+from fhir.write.resources import (
     DIASTOLIC,
     HEART_RATE,
     MMHG,

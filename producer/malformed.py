@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from jobs.fhir.reasons import Reason
-from producer.fhir import local_time, utc_time
-from producer.patient_profile import DAY_US
-from producer.resources import DIASTOLIC, SYSTOLIC, Json, Shown, concept, panel, pressure, quantity
+from fhir.reasons import Reason
+from fhir.write.fast_encoder import local_time, utc_time
+from fhir.write.resources import DIASTOLIC, SYSTOLIC, Json, Shown, concept, panel, pressure, quantity
+from producer.simulation.patients import DAY_US
 
 IN_FUTURE_US: Final = 1000 * DAY_US  # however late the message is sent
 LONG_US: Final = DAY_US // 24

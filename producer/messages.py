@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from jobs.fhir.ranges import POSSIBLE_HEART_RATE, impossible_pressure
-from jobs.fhir.reasons import Reason
+from fhir.ranges import POSSIBLE_HEART_RATE, impossible_pressure
+from fhir.reasons import Reason
+from fhir.write.resources import Shown
 from producer.forms import Part
-from producer.resources import Shown
 
 
 class Effect(NamedTuple):

@@ -8,9 +8,9 @@ from itertools import count
 from producer.composer import Composer
 from producer.feed import Feed
 from producer.messages import Message
-from producer.patient_profile import draw_patients
 from producer.position import Identity
-from producer.simulation import Plan, Simulation
+from producer.simulation.patients import draw_patients
+from producer.simulation.readings import Plan, Simulation
 
 
 class Outbox:

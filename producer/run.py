@@ -18,7 +18,7 @@ from producer.outbox import open_outbox
 from producer.pacing import Pacer
 from producer.position import Identity, Position, load_position, store_position
 from producer.sender import Sender
-from producer.simulation import SECOND_US
+from producer.simulation.readings import SECOND_US
 from producer.tally import Tally
 
 REPORT_EVERY_S: Final = 5.0

@@ -9,11 +9,11 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, ServiceUnavailable
 from werkzeug.wrappers import Response as AnyResponse
 
+from elastic.client import SearchUnavailable
 from webapp.api import handling
+from webapp.audit.events import AuditUnavailable
 from webapp.i18n import N_
-from webapp.search.client import SearchUnavailable
 from webapp.security.access import API_PATHS
-from webapp.security.audit import AuditUnavailable
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from conf.errors import UserError
 from conf.settings import Settings
-from jobs.sinks import connect
+from elastic.bulk import connect
+from elastic.client import Search
 from webapp import errors, i18n, logs, navigation
-from webapp.search.client import Search
-from webapp.security import access, audit, throttle
-from webapp.security.audit import AuditTrail
+from webapp.audit import events as audit
+from webapp.audit.events import AuditTrail
+from webapp.security import access, throttle
 from webapp.security.headers import add_headers
 from webapp.security.passwords import BCRYPT_COST, Passwords
 from webapp.security.peppers import Peppers

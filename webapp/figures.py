@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar, cast
 
 from flask import current_app
 
-from webapp.search import statistics
-from webapp.search.client import Search
+from elastic.client import Search
+from elastic.search import statistics
 from webapp.services import services
 from webapp.shared import Shared
 

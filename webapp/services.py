@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final, cast
 from flask import current_app
 
 from conf.settings import Settings
-from webapp.search.client import Search
+from elastic.client import Search
 from webapp.security.passwords import Passwords
 from webapp.store import Store
 
 if TYPE_CHECKING:  # it asks for the services itself
-    from webapp.security.audit import AuditTrail
+    from webapp.audit.events import AuditTrail
 
 EXTENSION: Final = "bp"
 

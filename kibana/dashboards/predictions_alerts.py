@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerts.episodes import ACKNOWLEDGED, FEEDBACK
 from kibana import kql
 from kibana.columns import average, by_time, count, last_value, maximum, median, top_values, unique_count
 from kibana.dashboard import Dashboard, Row
@@ -16,7 +17,6 @@ from kibana.panels.xy import Series, xy
 from kibana.saved import Json
 from kibana.views import ALERT_EVENTS, PREDICTIONS
 from kibana.words import ALERT_KINDS, BLUE, GREEN, KIND_COLOURS, LEVEL_COLOURS, RED, VIOLET
-from webapp.episodes import ACKNOWLEDGED, FEEDBACK
 
 MOST_PATIENTS = 25
 MOST_REASONS = 10

@@ -24,8 +24,8 @@ from producer.forms import USUAL_FORMS
 from producer.position import Identity
 from producer.run import Options, Run
 from producer.sender import Sender
-from tests.factories import observation, payload
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
+from tests.support.factories import observation, payload
 
 INTERVAL = timedelta(minutes=15)
 HISTORY = timedelta(hours=30)

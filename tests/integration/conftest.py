@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.settings import Settings
+from elastic.bulk import connect
 from embedded.services import Addresses
-from jobs.sinks import connect
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
 
 

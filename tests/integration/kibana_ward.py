@@ -16,8 +16,13 @@ import numpy as np
 from elasticsearch import ApiError, Elasticsearch
 from pyspark.sql import SparkSession
 
+from alerts import journal as answering
+from alerts.journal import Acknowledgement, NoOpenAlert, Person
+from alerts.model import Reason
+from elastic.client import Search
+from elastic.names import LATEST
+from elastic.search.alert_events import ALERT_EVENTS
 from embedded.services import Addresses
-from jobs.indices import LATEST
 from jobs.monitor import monitor
 from ml import drift
 from ml.features import FEATURE_NAMES
@@ -26,15 +31,10 @@ from producer.forms import USUAL_FORMS
 from producer.position import Identity
 from producer.run import Options, Run
 from producer.sender import Sender
-from tests.factories import observation, payload
 from tests.integration.pipeline import Document, Pipeline, build_settings, delete_documents, publish_model
-from tests.kibana_queries import DataQuery
-from tests.lens import Row, emptiness, table
-from webapp import answering
-from webapp.alerts import Reason
-from webapp.answering import Acknowledgement, NoOpenAlert, Person
-from webapp.search.alert_events import ALERT_EVENTS
-from webapp.search.client import Search
+from tests.support.factories import observation, payload
+from tests.support.kibana_queries import DataQuery
+from tests.support.lens import Row, emptiness, table
 
 SIMULATED = 24
 FRAGILE = 12  # patients who meet a crisis every few hours, so that the monitor can judge calibration

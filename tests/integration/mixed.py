@@ -8,10 +8,10 @@ from typing import Any
 from producer.faults import USUAL_FAULTS
 from producer.forms import FORMS
 from producer.outbox import open_outbox
-from producer.patient_profile import MINUTE_US
 from producer.position import Identity
+from producer.simulation.patients import MINUTE_US
 from producer.tally import Tally
-from tests.clock import RECENTLY
+from tests.support.clock import RECENTLY
 
 PATIENTS = 150
 ROUNDS = 18

@@ -18,21 +18,21 @@ from pyspark.sql import SparkSession
 
 from conf.clinical import HORIZONS_H
 from conf.settings import Settings
+from elastic.bulk import connect
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
 from embedded.kafka_broker import create_topic
 from embedded.services import Addresses
-from jobs.archive import FOLDER
-from jobs.checkpoint import guarded
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
-from jobs.progress import METRICS_FILE
-from jobs.queries import QUERIES
-from jobs.sinks import connect
-from jobs.stopping import StopGate
 from jobs.stream import run
+from jobs.streaming.archive import FOLDER
+from jobs.streaming.checkpoint import guarded
+from jobs.streaming.progress import METRICS_FILE
+from jobs.streaming.queries import QUERIES
+from jobs.streaming.stopping import StopGate
 from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
-from ml.registry import publish, save_bundle
-from tests.clock import RECENTLY, at
-from tests.factories import observation, payload
+from ml.registry.bundles import publish, save_bundle
+from tests.support.clock import RECENTLY, at
+from tests.support.factories import observation, payload
 
 Document = dict[str, Any]
 PARTITIONS = 2

@@ -15,13 +15,14 @@ from pyspark.sql import SparkSession
 from conf.errors import EXIT_FAILURE, EXIT_OK, UserError
 from deploy.account_files import SUPERUSER, read_password, read_roles
 from deploy.secrets import all_names
+from elastic import bulk as sinks
+from elastic.bulk import connect
+from elastic.client import Search
+from elastic.connector import read_index
+from elastic.names import MODEL_MONITORING, OBSERVATIONS
 from embedded.services import Addresses
-from jobs import sinks
-from jobs.connector import read_index
-from jobs.history import history_rows, observations_from_elasticsearch
-from jobs.indices import MODEL_MONITORING, OBSERVATIONS
 from jobs.monitor import monitor
-from jobs.sinks import connect
+from jobs.training.history import history_rows, observations_from_elasticsearch
 from tests.integration.mixed import PATIENTS, Mixture, mixture
 from tests.integration.pipeline import Pipeline, publish_model
 from tests.integration.rights import (
@@ -44,7 +45,6 @@ from tests.integration.rights import (
 )
 from tests.integration.secured import Secured, SecuredJob, run, secured_node
 from tests.unit.webapp.site import SAME_ORIGIN, Site, make_site
-from webapp.search.client import Search
 
 pytestmark = pytest.mark.integration
 
@@ -110,7 +110,7 @@ def test_stream_stores_everything_with_its_own_account(ward: Ward, spark: SparkS
 
 
 def test_no_password_is_in_the_log_of_the_job(ward: Ward) -> None:
-    assert "jobs.progress" in ward.log
+    assert "jobs.streaming.progress" in ward.log
     assert not [name for name in all_names() if (ward.secured.secrets / name).read_text().strip() in ward.log]
 
 

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from elasticsearch.helpers import bulk
-from fhir.resources.R4B.bundle import Bundle
 
+from elastic.bulk import connect
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, monthly_index, put_templates
 from embedded.services import Addresses
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, monthly_index, put_templates
-from jobs.sinks import connect
 from tests.integration.pipeline import delete_documents
+from tests.support.fhir_models import r4b
 from tests.unit.webapp.api.documents import NEWEST, NEWEST_US, prediction, reading
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site, make_site
+
+Bundle = r4b("Bundle")
 
 pytestmark = pytest.mark.integration
 

@@ -18,14 +18,14 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from conf.packed import ENVIRONMENT_NAME, PACKED_DIR, python_version
-from conf.submit import PACKAGE_NAME
 from deploy.pack import pack
+from deploy.submit.packed import ENVIRONMENT_NAME, PACKED_DIR, python_version
+from deploy.submit.submit import PACKAGE_NAME
+from elastic.bulk import connect
+from elastic.names import LATEST
 from embedded.java import find_java
 from embedded.ports import free_port
 from embedded.services import Addresses
-from jobs.indices import LATEST
-from jobs.sinks import connect
 from tests.integration.job import PROJECT, Job, in_folder
 from tests.integration.mixed import PATIENTS, mixture
 from tests.integration.pipeline import build_settings, delete_documents, publish_model

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
-from jobs.connector import TRUST_STORE_WORD, read_index, write_trust_store
-from jobs.sinks import connect
+from elastic.bulk import connect
+from elastic.connector import TRUST_STORE_WORD, read_index, write_trust_store
 
 pytestmark = pytest.mark.integration
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from conf.errors import EXIT_OK
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
 from embedded.ports import free_port
 from embedded.services import Addresses
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
-from tests.fake_kibana import running as fake_kibana
 from tests.integration.containers import Containers, fill_secrets, image_environment
 from tests.integration.pipeline import publish_model
 from tests.integration.secured import Secured, secured_node
+from tests.support.fake_kibana import running as fake_kibana
 
 pytestmark = pytest.mark.integration
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from elastic.bulk import connect
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from embedded.services import Addresses
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
-from jobs.queries import INGEST, SCORE
-from jobs.sinks import connect
+from jobs.streaming.queries import INGEST, SCORE
 from tests.integration.job import PROC, Job, Outcome, in_folder
 from tests.integration.mixed import PATIENTS, Mixture, mixture
 from tests.integration.pipeline import build_settings, delete_documents, publish_model

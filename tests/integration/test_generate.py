@@ -16,15 +16,15 @@ from pyspark.sql import SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
+from jobs.generate import parse_arguments, run, write_rows
+from jobs.training.simulated import Design, simulate_rows
 from ml.dataset import BLOCK, SPLITS, Dataset, split_of
 from ml.features import MICROSECONDS_PER_HOUR
-from ml.generate import parse_arguments, run, write_rows
-from ml.simulated import Design, simulate_rows
 from ml.splits import FITTED
 from ml.storage import from_arrow, read_parts, to_arrow
-from tests.clock import at
-from tests.factories import heart_rate_observation, observation, payload
 from tests.integration.pipeline import Pipeline
+from tests.support.clock import at
+from tests.support.factories import heart_rate_observation, observation, payload
 
 pytestmark = pytest.mark.integration
 
@@ -73,7 +73,7 @@ def test_submitted_as_a_job_it_writes_one_csv_file_with_the_rows_that_parquet_ha
     spark: SparkSession, tmp_path: Path
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BP_")}
-    command = [sys.executable, "-m", "conf.submit", "generate", "--patients", "300", "--external", "100"]
+    command = [sys.executable, "-m", "deploy.submit.submit", "generate", "--patients", "300", "--external", "100"]
     done = subprocess.run(
         [*command, "--output", str(tmp_path / "rows.csv")],
         cwd=ROOT,

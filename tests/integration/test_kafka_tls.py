@@ -23,7 +23,7 @@ from embedded.java import find_java
 from embedded.kafka_broker import create_topic
 from embedded.paths import kafka_jars
 from embedded.ports import free_port, is_listening
-from jobs.kafka_source import _security
+from jobs.streaming.source import _security
 from producer.sender import Sender, client_security
 from tests.unit.deploy.compose import VARIANTS, environment_of, load
 

@@ -1,7 +1,7 @@
 """Every panel and control of the dashboards has something to show of what the real pipeline, monitor and site wrote.
 
 The strongest proof of the dashboards without a Kibana: their layers, translated to what Kibana would ask (see
-`tests.kibana_queries`), run on the real Elasticsearch. How a browser draws the answers is not proved.
+`tests.support.kibana_queries`), run on the real Elasticsearch. How a browser draws the answers is not proved.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyspark.sql import SparkSession
 
+from elastic.names import OBSERVATIONS
 from embedded.services import Addresses
-from jobs.indices import OBSERVATIONS
 from kibana.importer import SAVED_OBJECTS
 from tests.integration.kibana_ward import Ward, open_ward
-from tests.kibana_queries import DataQuery, queries, read_objects
-from tests.lens import RECORDS, Columns, Period, aggregations
+from tests.support.kibana_queries import DataQuery, queries, read_objects
+from tests.support.lens import RECORDS, Columns, Period, aggregations
 
 pytestmark = pytest.mark.integration
 

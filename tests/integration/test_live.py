@@ -14,16 +14,16 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.settings import Settings
+from elastic.names import put_templates
 from embedded.services import Options, start, stop
-from jobs.checkpoint import guarded
-from jobs.indices import put_templates
-from jobs.queries import QUERIES
-from jobs.stopping import StopGate
 from jobs.stream import run
-from tests.clock import RECENTLY, at
+from jobs.streaming.checkpoint import guarded
+from jobs.streaming.queries import QUERIES
+from jobs.streaming.stopping import StopGate
 from tests.conftest import ELASTICSEARCH_HEAP
-from tests.factories import observation, payload
 from tests.integration.pipeline import Pipeline
+from tests.support.clock import RECENTLY, at
+from tests.support.factories import observation, payload
 
 pytestmark = pytest.mark.integration
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ml.pointer import read_journal
-from ml.registry import current_version, publish, rollback
-from tests.clock import RECENTLY, at
-from tests.factories import observation, payload
+from ml.registry.bundles import current_version, publish, rollback
+from ml.registry.pointer import read_journal
 from tests.integration.pipeline import Pipeline, publish_model
 from tests.integration.test_live import running, wait_until
+from tests.support.clock import RECENTLY, at
+from tests.support.factories import observation, payload
 
 pytestmark = pytest.mark.integration
 

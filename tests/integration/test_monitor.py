@@ -16,15 +16,15 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.errors import UserError
+from elastic.bulk import connect
+from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from embedded.services import Addresses
-from jobs.indices import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from jobs.monitor import monitor
-from jobs.sinks import connect
 from ml import drift
 from ml.features import FEATURE_NAMES
-from tests.clock import RECENTLY
-from tests.factories import observation, payload
 from tests.integration.pipeline import Document, Pipeline, build_settings, delete_documents, publish_model
+from tests.support.clock import RECENTLY
+from tests.support.factories import observation, payload
 
 pytestmark = pytest.mark.integration
 

@@ -18,23 +18,23 @@ import pytest
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from jobs.entries import ENTRY, Entries, Kind, observation_number, unpack_state
-from jobs.fhir.reasons import Reason
-from jobs.history import history_rows, observations_from_elasticsearch
-from jobs.kafka_source import read_topic
-from jobs.queries import intake_rules
-from jobs.replay import unpack
-from jobs.window_state import entry_rows, keep_newest
-from jobs.windows import build_windows
+from fhir.reasons import Reason
+from jobs.streaming.entries import ENTRY, Entries, Kind, observation_number, unpack_state
+from jobs.streaming.queries import intake_rules
+from jobs.streaming.source import read_topic
+from jobs.streaming.window_state import entry_rows, keep_newest
+from jobs.streaming.windows import build_windows
+from jobs.training.history import history_rows, observations_from_elasticsearch
+from jobs.training.replay import unpack
 from ml.features import MICROSECONDS_PER_HOUR, feature_matrix
 from ml.storage import from_arrow
 from producer.faults import USUAL_FAULTS
 from producer.forms import FORMS
 from producer.outbox import open_outbox
 from producer.position import Identity
-from tests.clock import RECENTLY
-from tests.factories import heart_rate_observation, observation, payload
 from tests.integration.pipeline import Pipeline
+from tests.support.clock import RECENTLY
+from tests.support.factories import heart_rate_observation, observation, payload
 
 pytestmark = pytest.mark.integration
 

@@ -15,12 +15,12 @@ from kafka import KafkaConsumer, TopicPartition
 
 from embedded.kafka_broker import create_topic
 from embedded.services import Addresses, Options, start, stop
-from jobs.fhir.effective_time import parse_instant
+from fhir.parse.effective_time import parse_instant
 from producer.feed import Feed
 from producer.outbox import patient_id
-from producer.patient_profile import draw_patients
 from producer.position import load_position
-from producer.simulation import Plan, Simulation
+from producer.simulation.patients import draw_patients
+from producer.simulation.readings import Plan, Simulation
 
 pytestmark = pytest.mark.integration
 

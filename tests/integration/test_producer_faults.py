@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conf.settings import Settings
-from jobs.indices import OBSERVATIONS, REJECTED
+from elastic.names import OBSERVATIONS, REJECTED
 from producer.faults import FAULTS
 from producer.forms import FORMS
 from tests.integration.pipeline import Pipeline, environment

@@ -11,13 +11,13 @@ from elasticsearch import Elasticsearch
 
 from conf.errors import EXIT_OK
 from conf.settings import Settings
+from elastic.bulk import connect
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
 from embedded.services import Addresses
 from jobs import erase, prune
-from jobs.archive import write_archive
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
-from jobs.removal import count, find, remove
-from jobs.retention import ALERT_EVENTS
-from jobs.sinks import connect
+from jobs.maintenance.removal import count, find, remove
+from jobs.maintenance.retention import ALERT_EVENTS
+from jobs.streaming.archive import write_archive
 from tests.integration.pipeline import delete_documents
 
 pytestmark = pytest.mark.integration

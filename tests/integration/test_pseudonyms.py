@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
 from conf.settings import Settings
+from elastic.bulk import connect
 from embedded.services import Addresses
-from jobs.fhir.pseudonyms import WITHHELD, patient_pseudonym
-from jobs.sinks import connect
-from tests.factories import payload
+from fhir.pseudonyms import WITHHELD, patient_pseudonym
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model, reading
+from tests.support.factories import payload
 
 pytestmark = pytest.mark.integration
 

@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
-from jobs.fhir.reasons import Reason
-from tests.clock import at
-from tests.factories import bundle, observation, payload
+from fhir.reasons import Reason
 from tests.integration.pipeline import Pipeline, reading
-from tests.real_messages import PROJECT, real_messages
+from tests.support.clock import at
+from tests.support.factories import bundle, observation, payload
+from tests.support.real_messages import PROJECT, real_messages
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.indices import OBSERVATIONS
+from elastic.names import OBSERVATIONS
 from tests.integration.pipeline import Pipeline, reading
 
 pytestmark = pytest.mark.integration

@@ -17,11 +17,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError
-from jobs.training import TARGETS, best_trees, fit_forests, forest_risks, regressor, time_limit
+from jobs.training.simulated import Design, chunks, simulate_rows
+from jobs.training.training import TARGETS, best_trees, fit_forests, forest_risks, regressor, time_limit
 from ml.calibration import UNCALIBRATED
 from ml.prediction import Bundle, Predictor, booster_bytes
-from ml.registry import bundle_file, current_version, load_bundle, versions
-from ml.simulated import Design, chunks, simulate_rows
+from ml.registry.bundles import bundle_file, current_version, load_bundle, versions
 from ml.storage import from_arrow, to_arrow
 
 pytestmark = pytest.mark.integration
@@ -60,7 +60,7 @@ def retrain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BP_")}
     folders = {"BP_MODEL_DIR": folder / "models", "BP_LOCAL_DIR": folder / "local", "BP_DATA_DIR": folder / "data"}
     environment |= {name: str(path) for name, path in folders.items()}
-    command = [sys.executable, "-m", "conf.submit", "retrain", *arguments]
+    command = [sys.executable, "-m", "deploy.submit.submit", "retrain", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=JOB_TIMEOUT_S)
 
 

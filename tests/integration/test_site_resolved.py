@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts import episodes, resolved
 from conf.settings import Settings
+from elastic.bulk import connect
+from elastic.client import Search
 from embedded.services import Addresses
-from jobs.sinks import connect
 from tests.integration.pipeline import delete_documents
-from tests.ward import INTERVAL, Patient, fill, ward
-from webapp import episodes, resolved
-from webapp.search.client import Search
+from tests.support.ward import INTERVAL, Patient, fill, ward
 
 pytestmark = pytest.mark.integration
 

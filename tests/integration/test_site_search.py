@@ -9,18 +9,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from elasticsearch import BadRequestError
 
+from alerts import journal as answering
+from alerts import model as alerts
+from alerts.journal import Acknowledgement, Person
+from assessment.urgency import CRISIS_KEPT, Urgency
 from conf.settings import Settings
+from elastic.bulk import connect
+from elastic.client import Search
+from elastic.names import MODEL_MONITORING, OBSERVATIONS, REJECTED
+from elastic.search import alert_events, latest, monitoring, observations, predictions, rejected, sampling, statistics
 from embedded.services import Addresses
-from jobs.indices import MODEL_MONITORING, OBSERVATIONS, REJECTED
-from jobs.sinks import connect
 from tests.integration.pipeline import delete_documents
-from tests.ward import INTERVAL, VERSION, fill, ward
-from webapp import alerts, answering
-from webapp.answering import Acknowledgement, Person
+from tests.support.ward import INTERVAL, VERSION, fill, ward
 from webapp.board.ward import Board, View
-from webapp.clinical import CRISIS_KEPT, Urgency
-from webapp.search import alert_events, latest, monitoring, observations, predictions, rejected, sampling, statistics
-from webapp.search.client import Search
 
 pytestmark = pytest.mark.integration
 

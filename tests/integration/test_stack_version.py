@@ -21,8 +21,8 @@ from conf.settings import Settings
 from deploy.account_files import read_roles
 from deploy.accounts import create_accounts
 from deploy.secrets import all_names, make_missing
-from embedded.services import Addresses
-from jobs.indices import (
+from elastic.bulk import connect
+from elastic.names import (
     COMPONENT_PREFIX,
     LATEST,
     MODEL_MONITORING,
@@ -33,8 +33,8 @@ from jobs.indices import (
     create_standing_indices,
     put_templates,
 )
+from embedded.services import Addresses
 from jobs.monitor import monitor
-from jobs.sinks import connect
 from tests.integration.mixed import PATIENTS, mixture
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
 from tests.integration.rights import ACTIONS, require_exact_rights

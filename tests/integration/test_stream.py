@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from jobs.indices import LATEST, OBSERVATIONS, REJECTED
-from ml.registry import BundleError
-from tests.clock import at
-from tests.factories import heart_rate_observation, observation, payload
+from elastic.names import LATEST, OBSERVATIONS, REJECTED
+from ml.registry.bundles import BundleError
 from tests.integration.pipeline import Pipeline, publish_model, reading
+from tests.support.clock import at
+from tests.support.factories import heart_rate_observation, observation, payload
 
 pytestmark = pytest.mark.integration
 

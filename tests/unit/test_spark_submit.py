@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = ("bash", "cat", "chmod", "dirname", "env", "find", "grep", "head", "mkdir", "sed", "sh", "tr")
+TOOLS = ("bash", "cat", "chmod", "dirname", "env", "find", "grep", "head", "mkdir", "sed", "sh", "sort", "tr")
 PREPARE_STUB = "import sys; print('prepared with', *sys.argv[1:])"
 JAVA_STUB = "#!/bin/sh\necho 'openjdk version \"{version}.0.1\" 2026-01-01' >&2\n"
 APT_THAT_BRINGS_JAVA = (
@@ -57,13 +57,14 @@ def machine(tmp_path: Path) -> Machine:
     (tmp_path / "bin").mkdir()
     for name in TOOLS:
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
-    for folder in ("conf", "jobs", "ml"):
-        (tmp_path / folder).mkdir()
+    for folder in ("deploy/submit", "jobs/streaming"):
+        (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "spark-submit.sh", tmp_path)
-    (tmp_path / "conf" / "prepare.py").write_text(PREPARE_STUB)
+    (tmp_path / "deploy" / "submit" / "prepare.py").write_text(PREPARE_STUB)
     (tmp_path / "jobs" / "stream.py").write_text("def main() -> None: ...\n")
-    (tmp_path / "jobs" / "windows.py").write_text("WINDOW = 30\n")
-    (tmp_path / "ml" / "generate.py").write_text("def main() -> None: ...\n")
+    (tmp_path / "jobs" / "__init__.py").write_text("")
+    (tmp_path / "jobs" / "streaming" / "windows.py").write_text("WINDOW = 30\n")
+    (tmp_path / "jobs" / "generate.py").write_text("def main() -> None: ...\n")
     made = Machine(tmp_path)
     made.add("id", "#!/bin/sh\necho 1000\n")
     made.add("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -74,7 +75,7 @@ def test_an_unknown_job_is_refused_with_the_list_of_jobs(machine: Machine) -> No
     ended = machine.run("windows")
 
     assert ended.returncode == 2
-    assert ended.stderr == "error: Unknown job 'windows'. There are: demo setup pack stream generate \n"
+    assert ended.stderr == "error: Unknown job 'windows'. There are: demo setup pack generate stream \n"
 
 
 def test_the_value_of_an_option_is_not_taken_for_the_job(machine: Machine) -> None:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from webapp.audit import events as audit
 from webapp.forms import FormError, choice, read_days, unwrap
 from webapp.i18n import LANGUAGES, N_
 from webapp.navigation import home_path
-from webapp.security import audit, password_rules, sessions, throttle, tokens
+from webapp.security import password_rules, sessions, throttle, tokens
 from webapp.security import totp as one_time_codes
 from webapp.security.access import client_ip
 from webapp.security.current import principal

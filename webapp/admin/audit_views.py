@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, render_template, request
 from werkzeug.exceptions import UnprocessableEntity
 
-from webapp.search import audit_events
+from webapp.audit import search as audit_events
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from webapp.audit import events as audit
 from webapp.forms import FormError, read_days, unwrap
-from webapp.security import audit, tokens
+from webapp.security import tokens
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.store import users

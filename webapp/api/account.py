@@ -12,8 +12,8 @@ from webapp.api.operations import Answer
 from webapp.api.parameters import NewToken
 from webapp.api.problems import ApiError, Fault
 from webapp.api.routes import operation
+from webapp.audit.events import record, token
 from webapp.security import tokens
-from webapp.security.audit import record, token
 from webapp.security.current import Principal, principal
 from webapp.security.roles import Permission
 from webapp.services import services

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field
 
-from webapp.alerts import Kind, Reason, State
+from alerts.model import Kind, Reason, State
+from assessment.freshness import Freshness
+from assessment.urgency import Urgency
 from webapp.api.models import Output, Prediction, When
 from webapp.api.parameters import AlertStatus, Level
-from webapp.clinical import Urgency
-from webapp.freshness import Freshness
 
 AlertLevel = Level | Literal["STALE"]
 

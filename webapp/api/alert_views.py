@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from alerts import episodes, resolved
+from alerts import journal as answering
+from alerts import model as alerts
+from alerts.model import Episode, Kind, State
 from conf.clinical import ALERT_LEVELS
-from webapp import alerts, answering, episodes, resolved
-from webapp.alerts import Episode, Kind, State
+from elastic.search import alert_events, latest, observations
 from webapp.api.alert_models import AlertDetail, AlertList
 from webapp.api.operations import Answer
 from webapp.api.paging import next_cursor, position
@@ -16,10 +19,9 @@ from webapp.api.parameters import Acknowledgement, AlertsQuery, AlertStatus, Fee
 from webapp.api.patients import address_of, read_patient_id
 from webapp.api.problems import ApiError, Fault, invalid_parameter
 from webapp.api.routes import operation
+from webapp.audit.events import record
 from webapp.board.views import screens
 from webapp.board.ward import View
-from webapp.search import alert_events, latest, observations
-from webapp.security.audit import record
 from webapp.security.current import principal
 from webapp.security.roles import Permission
 from webapp.services import services

@@ -12,10 +12,10 @@ from webapp.api.etags import tag
 from webapp.api.operations import Answer
 from webapp.api.parameters import BoardQuery
 from webapp.api.routes import operation
+from webapp.audit.events import record
 from webapp.board.rows import Row, Section, Ward
 from webapp.board.views import screens
 from webapp.board.ward import View
-from webapp.security.audit import record
 from webapp.security.roles import Permission
 from webapp.services import services
 

@@ -10,12 +10,12 @@ from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from elastic.client import SearchUnavailable
 from webapp.api import problems
 from webapp.api.fhir import basics
 from webapp.api.fhir.outcomes import operation_outcome
 from webapp.api.problems import ApiError
-from webapp.search.client import SearchUnavailable
-from webapp.security.audit import AuditUnavailable
+from webapp.audit.events import AuditUnavailable
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from jobs.indices import LATEST
+from elastic.client import SearchUnavailable
+from elastic.names import LATEST
 from webapp.api.account_models import Health, Readiness
 from webapp.api.operations import Answer
 from webapp.api.routes import operation
-from webapp.search.client import SearchUnavailable
 from webapp.services import services
 
 

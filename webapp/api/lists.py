@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from elastic.search import observations, predictions
 from webapp.api.models import AllReadingsPage, PredictionPage
 from webapp.api.operations import Answer
 from webapp.api.paging import paged, position
 from webapp.api.parameters import ObservationsQuery, PredictionsQuery
 from webapp.api.patients import span_of
 from webapp.api.routes import operation
-from webapp.search import observations, predictions
-from webapp.security.audit import record
+from webapp.audit.events import record
 from webapp.security.roles import Permission
 from webapp.services import services
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import current_app, request
 
+from elastic.client import After
+from elastic.client import Page as Found
 from webapp.api.cursors import CursorError, Cursors
 from webapp.api.operations import Answer
 from webapp.api.parameters import Input, canonical
 from webapp.api.problems import invalid_parameter
-from webapp.search.client import After
-from webapp.search.client import Page as Found
 from webapp.security.current import principal
 
 

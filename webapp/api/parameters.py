@@ -11,12 +11,12 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from webapp.alerts import Reason
+from alerts.lifecycle import QUIET_FINDINGS as FINDINGS_TO_END
+from alerts.model import Reason
+from assessment.urgency import Urgency
 from webapp.api.cursors import MAX_LENGTH
 from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
-from webapp.clinical import Urgency
-from webapp.lifecycle import QUIET_FINDINGS as FINDINGS_TO_END
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100

@@ -9,6 +9,9 @@ from typing import Any, Final
 from werkzeug.routing import Map
 from werkzeug.routing import ValidationError as RoutingError
 
+from assessment.freshness import freshness
+from assessment.urgency import instant, is_crisis
+from elastic.search import latest, observations, predictions
 from webapp.api.models import Patient, PatientPage, PredictionPage, ReadingPage
 from webapp.api.operations import Answer
 from webapp.api.paging import paged, position
@@ -20,11 +23,8 @@ from webapp.api.parameters import (
 )
 from webapp.api.problems import ApiError, invalid_parameter
 from webapp.api.routes import operation
-from webapp.clinical import instant, is_crisis
-from webapp.freshness import freshness
+from webapp.audit.events import record
 from webapp.patients.urls import PatientId
-from webapp.search import latest, observations, predictions
-from webapp.security.audit import record
 from webapp.security.roles import Permission
 from webapp.services import services
 

@@ -1,11 +1,11 @@
-"""The report as the API answers it; the terms are those of `webapp.report`."""
+"""The report as the API answers it; the terms are those of `assessment.report`."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
+from assessment.report import Dipping
 from webapp.api.models import Output, When
-from webapp.report import Dipping
 
 
 class ReportFigures(Output):

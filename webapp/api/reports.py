@@ -6,19 +6,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from webapp import report
+from assessment import report
+from assessment.readings import Reading
+from elastic.search import latest
 from webapp.api.operations import Answer
 from webapp.api.parameters import Range
 from webapp.api.patients import read_patient_id, span_of
 from webapp.api.problems import ApiError
 from webapp.api.report_models import PatientReport
 from webapp.api.routes import operation
+from webapp.audit.events import record
 from webapp.patients.csv_files import csv_text, utc_text
 from webapp.patients.loading import day_hours, expected_interval, load_readings, zone
-from webapp.readings import Reading
-from webapp.search import latest
 from webapp.security.access import limit_exports
-from webapp.security.audit import record
 from webapp.security.roles import Permission
 from webapp.services import services
 

@@ -7,14 +7,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Final
 
+from assessment.freshness import stale_after
+from elastic.client import Search
+from elastic.search import alert_events, latest, statistics
 from webapp.api.parameters import Range
 from webapp.api.patients import span_of
 from webapp.api.routes import operation
 from webapp.api.statistics_models import Burden, FreshnessReport, LevelHistory, Summary
 from webapp.figures import shared
-from webapp.freshness import stale_after
-from webapp.search import alert_events, latest, statistics
-from webapp.search.client import Search
 from webapp.security.roles import Permission
 from webapp.services import services
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from webapp import lifecycle
-from webapp.alerts import Episode, Kind
-from webapp.episodes import Document, Findings, answers_of, find, history_since, lacks, with_newest
-from webapp.freshness import stale_after
-from webapp.search import predictions
-from webapp.search.client import Search
-from webapp.trend import trend
+from alerts import lifecycle
+from alerts.episodes import Document, Findings, answers_of, find, history_since, lacks, with_newest
+from alerts.model import Episode, Kind
+from assessment.freshness import stale_after
+from assessment.trend import trend
+from elastic.client import Search
+from elastic.search import predictions
 
 MOST_PATIENTS: Final = 2_000
 MOST_AT_ONCE: Final = 100

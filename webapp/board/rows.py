@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from webapp.alerts import Episode, Kind, State, alert_id
-from webapp.clinical import Urgency, instant, is_crisis, urgency
-from webapp.freshness import Freshness, freshness
+from alerts.model import Episode, Kind, State, alert_id
+from assessment.freshness import Freshness, freshness
+from assessment.urgency import Urgency, instant, is_crisis, urgency
 
 Document = Mapping[str, Any]
 

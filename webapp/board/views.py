@@ -9,12 +9,13 @@ from typing import Any, Final, cast
 
 from flask import Blueprint, Response, abort, current_app, jsonify, make_response, render_template, request
 
-from webapp import alerts, i18n
-from webapp.answering import Acknowledgement, NoOpenAlert, Person, acknowledge_all
+from alerts import model as alerts
+from alerts.journal import Acknowledgement, NoOpenAlert, Person, acknowledge_all
+from assessment.freshness import stale_after
+from assessment.urgency import Urgency
+from webapp import i18n
 from webapp.board.rows import Ward
 from webapp.board.ward import Board, View
-from webapp.clinical import Urgency
-from webapp.freshness import stale_after
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from alerts.episodes import HISTORY, history_since
+from assessment.freshness import CLOCK_TOLERANCE, Freshness, stale_after
+from assessment.urgency import CRISIS_KEPT, Urgency, instant
+from elastic.client import Search
+from elastic.search import alert_events, latest, observations, predictions
 from webapp.board.courses import Courses
 from webapp.board.rows import Document, Row, Ward, arrange, make_row, open_episodes, place_unseen
-from webapp.clinical import CRISIS_KEPT, Urgency, instant
-from webapp.episodes import HISTORY, history_since
-from webapp.freshness import CLOCK_TOLERANCE, Freshness, stale_after
-from webapp.search import alert_events, latest, observations, predictions
-from webapp.search.client import Search
 from webapp.shared import Shared
 
 LIFETIME: Final = timedelta(seconds=1)

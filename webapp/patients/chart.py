@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from assessment.daytime import DAY, DayHours, Interval, nights
+from assessment.freshness import stale_after
+from assessment.readings import read
+from assessment.targets import USUAL, Targets
+from assessment.urgency import is_crisis
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
-from webapp.clinical import is_crisis
-from webapp.daytime import DAY, DayHours, Interval, nights
-from webapp.freshness import stale_after
 from webapp.patients.spans import INTERVALS
-from webapp.readings import read
-from webapp.targets import USUAL, Targets
 
 MEASURES: Final = ("systolic", "diastolic", "mean_arterial_pressure", "heart_rate")
 
@@ -78,7 +78,7 @@ def _alone(value: float) -> Spread:
 
 
 def points_of_buckets(buckets: Iterable[Mapping[str, Any]]) -> list[Point]:
-    """One point for each interval with pressures; `buckets` as `webapp.search.observations` gives them."""
+    """One point for each interval with pressures; `buckets` as `elastic.search.observations` gives them."""
     spreads = ((bucket, {name: _spread(bucket[name]) for name in MEASURES}) for bucket in buckets)
     return [
         Point(at=datetime.fromisoformat(bucket["@timestamp"]), readings=bucket["readings"], **found)  # type: ignore[arg-type]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from assessment.freshness import stale_after
 from conf.clinical import ALERT_LEVELS
-from webapp.freshness import stale_after
+from elastic.client import Document, Page, Search
+from elastic.search import latest
 from webapp.i18n import N_
-from webapp.search import latest
-from webapp.search.client import Document, Page, Search
 
 PAGE_SIZE: Final = 50
 LEAST_PREFIX: Final = 2  # characters

@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from webapp import episodes
-from webapp.alerts import Episode
-from webapp.daytime import DayHours, read_day_hours
+from alerts import episodes
+from alerts.model import Episode
+from assessment.daytime import DayHours, read_day_hours
+from assessment.trend import LOOKBACK, trend
+from elastic.client import Document
+from elastic.search import alert_events, latest, observations, predictions
+from webapp.audit import search as audit_events
 from webapp.patients.chart import Chart, make_chart, points_of_buckets, points_of_readings
 from webapp.patients.spans import MOST_POINTS, SPANS, STRIP_LENGTH, bucket_interval
 from webapp.patients.strip import Strip, make_strip
-from webapp.search import alert_events, audit_events, latest, observations, predictions
-from webapp.search.client import Document
 from webapp.services import Services
-from webapp.trend import LOOKBACK, trend
 
 MOST_PREDICTIONS: Final = 10_000  # of the strip
 VIEWED_SINCE: Final = timedelta(days=7)

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from assessment.daytime import DAY, DayHours, hours, nights
+from assessment.readings import Reading
+from assessment.report import Report
+from assessment.targets import USUAL, Targets
+from assessment.urgency import is_crisis
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
-from webapp.clinical import is_crisis
-from webapp.daytime import DAY, DayHours, hours, nights
-from webapp.readings import Reading
-from webapp.report import Report
-from webapp.targets import USUAL, Targets
 
 WIDTH: Final = 960
 HEIGHT: Final = 220

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from alerts.model import Episode, Kind, Reason, State, alert_id
+from assessment.freshness import Freshness, freshness
+from assessment.trend import direction
+from assessment.urgency import instant, is_crisis, urgency
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
+from elastic.client import Document, Page
+from elastic.search.latest import MOST_COUNTED
 from ml.features import WINDOW_LENGTH
-from webapp.alerts import Episode, Kind, Reason, State, alert_id
 from webapp.board.views import PAUSES_MIN
-from webapp.clinical import instant, is_crisis, urgency
-from webapp.freshness import Freshness, freshness
 from webapp.i18n import N_, gettext, language
 from webapp.patients import listing
 from webapp.patients.chart import Chart
 from webapp.patients.loading import Now, Trace
 from webapp.patients.sentences import LEVEL_NAMES
 from webapp.patients.strip import changes
-from webapp.search.client import Document, Page
-from webapp.search.latest import MOST_COUNTED
 from webapp.services import services
-from webapp.trend import direction
 from webapp.wording import reasons_in_words, summary
 
 KIND_NAMES: Final[Mapping[Kind, str]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from webapp import report
-from webapp.clinical import instant, is_crisis
-from webapp.daytime import local_day
+from assessment import report
+from assessment.daytime import local_day
+from assessment.urgency import instant, is_crisis
 from webapp.patients.loading import Now, day_hours, expected_interval, load_readings, zone
 from webapp.patients.picture import draw
 from webapp.patients.sentences import DIPPING_NAMES

@@ -7,11 +7,11 @@ from datetime import timedelta
 from statistics import fmean
 from typing import Final
 
+from assessment.report import Dipping
 from conf.clinical import ALERT_LEVELS
 from webapp.i18n import N_, gettext, ngettext, percent, when
 from webapp.patients.chart import Chart
 from webapp.patients.strip import Strip
-from webapp.report import Dipping
 
 SPAN_NAMES: Final[Mapping[str, str]] = {
     "1h": N_("1 hour"),

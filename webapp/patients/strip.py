@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from assessment.daytime import Interval
+from assessment.freshness import stale_after
 from conf.clinical import ALERT_LEVELS, ALERT_THRESHOLDS
-from webapp.daytime import Interval
-from webapp.freshness import stale_after
 from webapp.patients.chart import gaps, seconds
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import abort, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from assessment.targets import TargetsError, read_targets
+from webapp.audit import events as audit
 from webapp.patients.views import blueprint, require_patient
-from webapp.security import audit
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.store import patient_targets
-from webapp.targets import TargetsError, read_targets
 
 
 @blueprint.post("/patients/<patient:patient_id>/targets")

@@ -9,10 +9,11 @@ from babel.numbers import get_decimal_symbol
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from webapp import answering
-from webapp.alerts import alert_id
+from alerts import journal as answering
+from alerts.model import alert_id
 from webapp.api.cursors import CursorError, Cursors
 from webapp.api.etags import make_conditional
+from webapp.audit import events as audit
 from webapp.forms import choice
 from webapp.i18n import gettext, language
 from webapp.patients import csv_files, listing, reporting
@@ -23,7 +24,6 @@ from webapp.patients.sentences import INTERVAL_NAMES, SPAN_NAMES, chart_sentence
 from webapp.patients.spans import SPANS, USUAL_SPAN
 from webapp.patients.strip import drawing as strip_drawing
 from webapp.patients.urls import LONGEST_ID, PatientId, spell
-from webapp.security import audit
 from webapp.security.access import limit_exports
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires

@@ -9,12 +9,12 @@ from typing import Any, Final
 from flask import Blueprint, abort, current_app, render_template, request, url_for
 
 from conf.clinical import ALERT_LEVELS, HORIZONS_H
+from elastic.client import Search
+from elastic.search import latest, monitoring
 from webapp import figures
 from webapp.api.cursors import CursorError, Cursors
 from webapp.board.views import screens
 from webapp.predictions.quality import Quality, by_horizon
-from webapp.search import latest, monitoring
-from webapp.search.client import Search
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services

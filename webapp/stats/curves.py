@@ -22,7 +22,7 @@ class Curve:
 
 
 def curve(hours: Sequence[dict[str, Any]], name: str) -> Curve:
-    """The curve of a pressure; `hours` as `webapp.search.statistics.circadian` gives them. Empty below two hours."""
+    """The curve of a pressure; `hours` as `elastic.search.statistics.circadian` gives them. Empty below two hours."""
     known = [hour for hour in hours if all(value is not None for value in hour[name])]
     if len(known) < 2:
         return Curve("", "")

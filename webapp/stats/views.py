@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, render_template, request
 
 from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
+from elastic.client import Search
+from elastic.search import alert_events, latest, statistics
 from webapp.figures import shared
-from webapp.search import alert_events, latest, statistics
-from webapp.search.client import Search
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.stats import curves

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from assessment.targets import USUAL, Band, Targets
 from webapp.store.database import Store
 from webapp.store.users import to_time
-from webapp.targets import USUAL, Band, Targets
 
 
 @dataclass(frozen=True)

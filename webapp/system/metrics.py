@@ -1,4 +1,4 @@
-"""The stream's metrics file, as `jobs.progress` writes it after each micro-batch; read without Spark."""
+"""The stream's metrics file, as `jobs.streaming.progress` writes it after each micro-batch; read without Spark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-METRICS_FILE: Final = "metrics.json"  # `jobs.progress` has the same name, but cannot be imported without Spark
+METRICS_FILE: Final = (
+    "metrics.json"  # `jobs.streaming.progress` has the same name, but cannot be imported without Spark
+)
 SILENT_AFTER: Final = timedelta(minutes=2)
 PERCENTILE: Final = 0.95
 

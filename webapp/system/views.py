@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template
 
-from webapp.search import latest, monitoring, observations, rejected
-from webapp.search.client import Search, SearchUnavailable
+from elastic.client import Search, SearchUnavailable
+from elastic.search import latest, monitoring, observations, rejected
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.system import metrics

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from conf.clinical import ALERT_LEVELS, HORIZONS_H, alert_level, mean_arterial_pressure, pressure_category
+from conf.clinical import (
+    ALERT_LEVELS,
+    HORIZONS_H,
+    RISK_FIELDS,
+    alert_level,
+    crisis_query,
+    is_crisis,
+    mean_arterial_pressure,
+    pressure_category,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +63,35 @@ def test_mean_arterial_pressure_weighs_the_diastolic_twice() -> None:
 
 def test_horizons_rise() -> None:
     assert list(HORIZONS_H) == sorted(set(HORIZONS_H))
+
+
+@pytest.mark.parametrize(
+    ("systolic", "diastolic", "crisis"),
+    [
+        (180, 60, True),
+        (179.9, 119.9, False),
+        (90, 120, True),
+        (None, None, False),
+        (None, 120, True),
+        (180, None, True),
+    ],
+)
+def test_a_crisis_begins_at_either_limit_and_a_missing_pressure_is_none(
+    systolic: float | None, diastolic: float | None, crisis: bool
+) -> None:
+    assert is_crisis(systolic, diastolic) is crisis
+
+
+def test_arrays_are_judged_as_single_readings_are() -> None:
+    systolic, diastolic = np.array([180, 179, np.nan, 100]), np.array([60, 119, np.nan, 120])
+    assert is_crisis(systolic, diastolic).tolist() == [True, False, False, True]
+
+
+def test_the_query_names_the_limits_of_a_crisis() -> None:
+    assert crisis_query() == {
+        "bool": {"should": [{"range": {"systolic": {"gte": 180}}}, {"range": {"diastolic": {"gte": 120}}}]}
+    }
+
+
+def test_each_horizon_has_its_field() -> None:
+    assert RISK_FIELDS == ("critical_risk_1h", "critical_risk_6h", "critical_risk_24h")

@@ -51,9 +51,11 @@ def test_a_missing_metrics_file_counts_as_none(tmp_path: Path) -> None:
     assert read_metrics(tmp_path / "metrics.json") == {}
 
 
-FAILED = "2026-01-01 00:00:00,000 WARNING jobs.stopping query ingest failed, restart 1 in 1 s: no Elasticsearch\n"
+FAILED = (
+    "2026-01-01 00:00:00,000 WARNING jobs.streaming.stopping query ingest failed, restart 1 in 1 s: no Elasticsearch\n"
+)
 SPARK_WARNING = "2026-01-01T00:00:00.000Z WARN TaskSetManager: Lost task\n\tat java.lang.Thread.run\n"
-DONE = '2026-01-01 00:00:01,000 INFO jobs.progress micro-batch {"query": "ingest"}\n'
+DONE = '2026-01-01 00:00:01,000 INFO jobs.streaming.progress micro-batch {"query": "ingest"}\n'
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from conf.jars import ivy_cache
+from deploy.submit.jars import ivy_cache
 
 MODULE: Final = "github.com/docker/compose/v2"
 VERSION: Final = "v2.40.3"

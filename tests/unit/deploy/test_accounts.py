@@ -14,8 +14,8 @@ import pytest
 from conf.errors import EXIT_FAILURE, EXIT_OK
 from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, read_roles
 from deploy.accounts import main
-from tests import fake_elasticsearch
-from tests.fake_elasticsearch import FakeElasticsearch, Json
+from tests.support import fake_elasticsearch
+from tests.support.fake_elasticsearch import FakeElasticsearch, Json
 
 WEAK = ("all", "manage", "write", "manage_security", "superuser", "*")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from conf.submit import job_module
 from deploy.secrets import APP_ID
 from tests.unit.deploy.compose import ROOT, VARIANTS, environment_of, load, mounts, ours
 
@@ -51,10 +50,10 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_stage_of_the_dependencies_has_all_that_the_preparation_reads(tmp_path: Path) -> None:
-    (tmp_path / "conf").mkdir()
     for source in copied(STAGES[1]):
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / source, tmp_path / source)
-    check = "from conf import prepare; prepare._jars_lock(); print(prepare.stamp_key(False))"
+    check = "from deploy.submit import prepare; prepare._jars_lock(); print(prepare.stamp_key(False))"
     done = run(tmp_path, sys.executable, "-c", check)
     assert (done.returncode, len(done.stdout.strip())) == (0, 64), done.stderr
 
@@ -66,9 +65,9 @@ def test_what_a_service_runs_is_in_the_image_and_takes_its_options(image: Path, 
         return
     program, dash_m, module, *options = command
     assert (program, dash_m) == ("python", "-m")
-    if module == "conf.submit":
+    if module == "deploy.submit.submit":
         job, *options = options
-        module = job_module(image, job)
+        module = f"jobs.{job}"
     done = run(image, sys.executable, "-m", module, "--help")
     assert done.returncode == 0, done.stderr
     unknown = [word for word in options if word.startswith("--") and word not in done.stdout]

@@ -13,7 +13,7 @@ import pytest
 
 from deploy import healthcheck
 from deploy.healthcheck import UnhealthyError, check_page, check_stream, main
-from jobs import progress
+from jobs.streaming import progress
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PATIENCE = timedelta(minutes=3)

@@ -14,9 +14,9 @@ from pathlib import Path, PurePath
 import pytest
 from packaging.requirements import Requirement
 
-from conf.packed import ENVIRONMENT_FILE, LOCK_FILE, MANIFEST_FILE, PackedError, manifest_of, python_version
-from conf.submit import PACKAGE_NAME, PACKAGES
 from deploy.pack import LEFT_OUT, OF_SPARK, pack, packed_requirements, write_archive, write_launcher
+from deploy.submit.packed import ENVIRONMENT_FILE, LOCK_FILE, MANIFEST_FILE, PackedError, manifest_of, python_version
+from deploy.submit.submit import PACKAGE_NAME, PACKAGES
 
 ROOT = Path(__file__).resolve().parents[3]
 BASE_PYTHON = Path(sys.base_prefix) / "bin" / f"python{python_version()}"

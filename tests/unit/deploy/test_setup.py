@@ -10,8 +10,8 @@ import pytest
 from conf.errors import UserError
 from conf.settings import Settings
 from deploy.setup import NotReadyError, PasswordRefusedError, require_usable, wait_for
-from jobs.sinks import connect
-from tests import fake_elasticsearch
+from elastic.bulk import connect
+from tests.support import fake_elasticsearch
 
 DEADLINE_S = 60.0
 

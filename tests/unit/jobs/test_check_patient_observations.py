@@ -11,9 +11,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from conf.errors import EXIT_FAILURE, EXIT_OK
+from elastic.names import OBSERVATIONS
 from jobs.check_patient_observations import PatientCount, count_observations, main
-from jobs.indices import OBSERVATIONS
-from tests.fake_elasticsearch import FakeElasticsearch
+from tests.support.fake_elasticsearch import FakeElasticsearch
 
 Run = Callable[..., int]
 

@@ -11,20 +11,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = (
     "conf.settings",
-    "jobs.archive",
+    "jobs.streaming.archive",
     "jobs.check_patient_observations",
-    "jobs.checkpoint",
-    "jobs.entries",
+    "jobs.streaming.checkpoint",
+    "jobs.streaming.entries",
     "jobs.erase",
-    "jobs.fhir.message",
-    "jobs.indices",
-    "jobs.ingest",
-    "jobs.judging",
-    "jobs.observations",
+    "fhir.parse.message",
+    "elastic.names",
+    "jobs.streaming.store",
+    "jobs.training.outcomes",
+    "jobs.streaming.observations",
     "jobs.prune",
     "jobs.pseudonym",
-    "jobs.replay",
-    "jobs.windows",
+    "jobs.training.replay",
+    "jobs.streaming.windows",
     "ml.features",
 )
 
@@ -37,6 +37,6 @@ def test_rules_and_stores_work_where_there_is_no_spark() -> None:
     assert exit_code(f"import sys, {', '.join(MODULES)}; sys.exit('pyspark' in sys.modules)") == 0
 
 
-@pytest.mark.parametrize("module", ["jobs.queries"])
+@pytest.mark.parametrize("module", ["jobs.streaming.queries"])
 def test_the_check_notices_spark_where_it_is_imported(module: str) -> None:
     assert exit_code(f"import sys, {module}; sys.exit('pyspark' in sys.modules)") == 1

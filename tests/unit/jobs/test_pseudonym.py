@@ -14,15 +14,15 @@ from pydantic import SecretStr
 
 from conf.errors import EXIT_FAILURE, EXIT_OK, UserError
 from conf.settings import Settings
-from jobs.fhir.pseudonyms import WITHHELD, patient_pseudonym
-from jobs.fhir.readings import IntakeRules
-from jobs.indices import OBSERVATIONS, REJECTED
-from jobs.ingest import Batch, store_messages
-from jobs.intake import parse_batches
+from elastic.names import OBSERVATIONS, REJECTED
+from fhir.pseudonyms import WITHHELD, patient_pseudonym
+from fhir.readings import IntakeRules
 from jobs.pseudonym import main, pseudonym_key
-from tests.factories import bundle, heart_rate_observation, observation, payload
-from tests.fake_elasticsearch import FakeElasticsearch
-from tests.unit.jobs.test_intake import record_batch, row
+from jobs.streaming.intake import parse_batches
+from jobs.streaming.store import Batch, store_messages
+from tests.support.factories import bundle, heart_rate_observation, observation, payload
+from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.unit.jobs.streaming.test_intake import record_batch, row
 
 KEY = "a key of at least thirty-two bytes"
 NAME = "RAW-7f3a"

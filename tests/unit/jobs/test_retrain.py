@@ -7,7 +7,6 @@ import pytest
 
 from conf.errors import UserError
 from conf.settings import Settings
-from jobs.collecting import Collection, require_both_outcomes
 from jobs.retrain import (
     PATIENTS,
     QUICK_PATIENTS,
@@ -17,11 +16,12 @@ from jobs.retrain import (
     move_pointer,
     parse_arguments,
 )
+from jobs.training.collecting import Collection, require_both_outcomes
+from jobs.training.simulated import Design, simulate_rows
 from ml.dataset import Dataset
-from ml.gates import Check, Decision
-from ml.registry import current_version
-from ml.simulated import Design, simulate_rows
-from tests.unit.ml.bundles import publish_small, save_small_bundle
+from ml.evaluation.gates import Check, Decision
+from ml.registry.bundles import current_version
+from tests.support.bundles import publish_small, save_small_bundle
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

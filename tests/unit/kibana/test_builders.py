@@ -6,6 +6,8 @@ import itertools
 
 import pytest
 
+from alerts.episodes import ACKNOWLEDGED, FEEDBACK
+from alerts.model import Kind, Reason
 from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, alert_level, pressure_category
 from kibana import views, words
 from kibana.columns import count, top_values
@@ -15,8 +17,6 @@ from kibana.panels.palette import palette
 from kibana.saved import stable_id, text
 from ml import drift
 from tests.unit.kibana.reading import Objects, lens_panels
-from webapp.alerts import Kind, Reason
-from webapp.episodes import ACKNOWLEDGED, FEEDBACK
 
 
 def test_limits_are_where_the_category_changes() -> None:

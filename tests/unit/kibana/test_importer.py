@@ -14,8 +14,8 @@ import pytest
 from conf.errors import EXIT_FAILURE, EXIT_OK
 from deploy.certificates import make_missing
 from kibana import importer
-from tests import fake_kibana
-from tests.fake_kibana import FakeKibana
+from tests.support import fake_kibana
+from tests.support.fake_kibana import FakeKibana
 
 OBJECTS: list[dict[str, Any]] = [
     {"type": "index-pattern", "id": "bp-observations", "attributes": {"title": "blood-pressure-observations-*"}},

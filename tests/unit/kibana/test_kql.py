@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.kql import KqlError, translate
+from tests.support.kql import KqlError, translate
 
 HIGH = {"match_phrase": {"alert_level": "HIGH"}}
 TALL = {"range": {"systolic": {"gte": "180"}}}

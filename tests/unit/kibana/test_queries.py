@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kibana.importer import SAVED_OBJECTS
-from tests.kibana_queries import DataQuery, moment, queries, read_objects
-from tests.kql import KqlError
-from tests.lens import Period, UnsupportedError, aggregations, emptiness, table
+from tests.support.kibana_queries import DataQuery, moment, queries, read_objects
+from tests.support.kql import KqlError
+from tests.support.lens import Period, UnsupportedError, aggregations, emptiness, table
 
 Json = dict[str, Any]
 

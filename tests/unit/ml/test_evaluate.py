@@ -15,8 +15,8 @@ from ml.dataset import Dataset
 from ml.evaluate import MOST_POINTS, bundle_risks, evaluate, evaluate_version
 from ml.prediction import Predictor
 from ml.storage import to_arrow
-from tests.unit.ml.bundles import make_bundle, make_calibrators, make_features, publish_small, save_small_bundle
-from tests.unit.ml.evaluations import full_evaluation, least_evaluation, make_part, make_risks
+from tests.support.bundles import make_bundle, make_calibrators, make_features, publish_small, save_small_bundle
+from tests.support.evaluations import full_evaluation, least_evaluation, make_part, make_risks
 
 
 def test_every_part_with_risks_is_judged() -> None:

@@ -10,7 +10,7 @@ from ml.calibration import logit
 from ml.explanation import CODES, LEAST_CONTRIBUTION, MOST_REASONS, Code, Reason, _fold, _groups, explain
 from ml.features import FEATURE_NAMES
 from ml.prediction import Predictor
-from tests.unit.ml.bundles import make_bundle, make_features
+from tests.support.bundles import make_bundle, make_features
 
 Rows = NDArray[np.float32]
 

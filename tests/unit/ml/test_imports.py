@@ -6,15 +6,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = (
-    "ml.card",
+    "ml.report.card",
     "ml.drift",
     "ml.explanation",
-    "ml.gates",
+    "ml.evaluation.gates",
     "ml.labels",
-    "ml.metrics",
+    "ml.evaluation.metrics",
     "ml.prediction",
-    "ml.registry",
-    "ml.simulated",
+    "ml.registry.bundles",
+    "jobs.training.simulated",
     "ml.storage",
     "producer.run",
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conf.clinical import HORIZONS_H
 from ml.features import FEATURE_NAMES
 from ml.prediction import Bundle, Predictor, booster_bytes
-from tests.unit.ml.bundles import make_bundle, make_calibrators, make_features
+from tests.support.bundles import make_bundle, make_calibrators, make_features
 
 NEWEST = [FEATURE_NAMES.index(name) for name in ("systolic_lag00", "diastolic_lag00")]
 

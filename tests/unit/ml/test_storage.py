@@ -10,9 +10,9 @@ import pytest
 from pyarrow import csv, parquet
 
 from conf.errors import UserError
+from jobs.training.simulated import Design, simulate_rows
 from ml.dataset import Dataset, Texts
 from ml.features import FEATURE_NAMES
-from ml.simulated import Design, simulate_rows
 from ml.storage import CSV_COLUMNS, TARGET_NAMES, count_parts, from_arrow, join_csv_parts, read_parts, to_arrow
 
 ROWS_PER_FILE = 150

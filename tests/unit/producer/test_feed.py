@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.feed import Feed, SimulatedClock
-from producer.patient_profile import HOUR_US, draw_patients
-from producer.simulation import Plan, Simulation
+from producer.simulation.patients import HOUR_US, draw_patients
+from producer.simulation.readings import Plan, Simulation
 
 EPOCH_US = 1_740_787_200_000_000
 INTERVAL_US = HOUR_US // 4

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from jobs.fhir.message import parse_message
-from jobs.fhir.readings import IntakeRules, Reading
-from producer.fhir import observation_id
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules, Reading
+from fhir.write.fast_encoder import observation_id
+from fhir.write.resources import Shown
 from producer.forms import FORMS, PLAIN, USUAL_FORMS
-from producer.resources import Shown
 
 EFFECTIVE_US = 1_740_787_215_000_000  # 2025-03-01T00:00:15Z
 SHOWN = Shown("sim1-00007", EFFECTIVE_US, 60, 142, 88, 71)

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.fhir.message import parse_message
-from jobs.fhir.readings import IntakeRules
-from jobs.fhir.reasons import Reason
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules
+from fhir.reasons import Reason
+from fhir.write.resources import Shown
 from producer.malformed import MALFORMED
-from producer.resources import Shown
 
 EFFECTIVE_US = 1_740_787_215_000_000
 SHOWN = Shown("sim1-00007", EFFECTIVE_US, 60, 142, 88, 71)

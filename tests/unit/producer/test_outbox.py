@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.fhir.message import parse_message
-from jobs.fhir.readings import IntakeRules, Parsed
-from jobs.fhir.reasons import Reason
-from jobs.intake import Source
-from jobs.observations import (
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules, Parsed
+from fhir.reasons import Reason
+from jobs.streaming.intake import Source
+from jobs.streaming.observations import (
     Document,
     Verdict,
     is_retraction,
@@ -27,10 +27,10 @@ from producer.forms import FORMS, USUAL_FORMS
 from producer.malformed import MALFORMED
 from producer.messages import Message
 from producer.outbox import open_outbox
-from producer.patient_profile import HOUR_US
 from producer.position import Identity
+from producer.simulation.patients import HOUR_US
 from producer.tally import Tally
-from tests.unit.producer.records import EPOCH_US, INTERVAL_US
+from tests.support.records import EPOCH_US, INTERVAL_US
 
 SPAN_US = 6 * HOUR_US
 ALL_FORMS = dict.fromkeys(FORMS, 1 / len(FORMS))

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from producer.patient_profile import HOUR_US
 from producer.position import Identity, Position
 from producer.run import Start, choose_start
+from producer.simulation.patients import HOUR_US
 
 NOW_US = 1_740_787_200_000_000
 DAY_US = 24 * HOUR_US

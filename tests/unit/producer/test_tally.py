@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from jobs.fhir.reasons import Reason
+from fhir.reasons import Reason
 from producer.messages import STORED, Effect, Message
 from producer.tally import Tally, report_lines
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from elasticsearch import Elasticsearch
 
-from webapp.search.client import Search
+from elastic.client import Search
 
 
 @dataclass

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from jobs.indices import LATEST, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, REJECTED
-from tests.fake_elasticsearch import FakeElasticsearch, running
+from elastic.names import LATEST, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.search.alert_events import ALERT_EVENTS
+from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import PAGE, make_site
 from tests.unit.webapp.test_routes import ROUTES, path_of
-from webapp.search import audit_events
-from webapp.search.alert_events import ALERT_EVENTS
+from webapp.audit import search as audit_events
 
 HOSTILE = (
     '"} }',

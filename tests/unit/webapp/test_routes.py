@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from conf.settings import Settings
-from tests.fake_elasticsearch import running
+from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import PAGE, SAME_ORIGIN, Browser, Site, make_site, settings
 from webapp.factory import SiteError, create_app

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from flask import request
 
+from elastic.client import Page
+from elastic.search import latest, observations, predictions
 from webapp.api.fhir.audit_events import audit_event
 from webapp.api.fhir.basics import MEDIA_TYPE, Json, fhir_id, patient_identifier
 from webapp.api.fhir.bundles import searchset
@@ -24,9 +26,8 @@ from webapp.api.parameters import MAX_RANGE, FhirAuditSearch, FhirSearch
 from webapp.api.patients import read_patient_id
 from webapp.api.problems import ApiError, invalid_parameter
 from webapp.api.routes import operation
-from webapp.search import audit_events, latest, observations, predictions
-from webapp.search.client import Page
-from webapp.security.audit import record
+from webapp.audit import search as audit_events
+from webapp.audit.events import record
 from webapp.security.roles import Permission
 from webapp.services import services
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
-from tests.fake_elasticsearch import running
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.documents import NEWEST, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import Site, make_site

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from conf.clinical import alert_level
-from jobs.fhir.readings import Reading
-from jobs.indices import isoformat_us
-from jobs.intake import Source
-from jobs.observations import observation_document
+from conf.times import iso_us
+from fhir.readings import Reading
+from jobs.streaming.intake import Source
+from jobs.streaming.observations import observation_document
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ def reading(patient_id: str = "P-0412", minutes: int = 0, **values: Any) -> Json
 def prediction(patient_id: str = "P-0412", risk_6h: float = 0.3996, minutes: int = 0, **overrides: Any) -> Json:
     """The stored prediction after the reading of the same instant."""
     document = {
-        "@timestamp": isoformat_us(NEWEST_US + minutes * 60_000_000),
+        "@timestamp": iso_us(NEWEST_US + minutes * 60_000_000),
         "patient_id": patient_id,
         "critical_risk_1h": round(risk_6h / 2, 6),
         "critical_risk_6h": risk_6h,

@@ -12,7 +12,7 @@ from typing import Any, cast
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ConflictError, Elasticsearch
 
-from webapp.search.client import Search, SearchUnavailable
+from elastic.client import Search, SearchUnavailable
 
 Json = dict[str, Any]
 MONTHS = re.compile(r"-\d{4}\.\d\d(,.*)?$")  # the documents of all months are together

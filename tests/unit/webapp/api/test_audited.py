@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.fake_elasticsearch import FakeElasticsearch, running
+from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.api.documents import NEWEST
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site, make_site
 from webapp.api.routes import OPERATIONS
+from webapp.audit.chain import AUDIT
 from webapp.security import sessions, tokens
-from webapp.security.chain import AUDIT
 
 ALERT = "/api/v1/alerts/<alert_id>"
 PATIENT = "/api/v1/patients/<patient_id>"

@@ -19,7 +19,7 @@ from schemathesis import Config, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from tests.fake_elasticsearch import running
+from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.conftest import make_ward
 from tests.unit.webapp.api.documents import NEWEST
 from tests.unit.webapp.site import SAME_ORIGIN, Site, make_site

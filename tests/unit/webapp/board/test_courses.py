@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.indices import LATEST, PREDICTIONS
+from alerts.episodes import HISTORY
+from alerts.model import Kind
+from elastic.names import LATEST, PREDICTIONS
+from tests.support.ward import INTERVAL, Document, Patient, history, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
-from tests.ward import INTERVAL, Document, Patient, history, prediction, reading
-from webapp.alerts import Kind
 from webapp.board.courses import MOST_AT_ONCE, Courses, risk_line
-from webapp.episodes import HISTORY
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.ward import INTERVAL, prediction, reading
-from webapp.alerts import Finding, Kind
+from alerts.lifecycle import fold
+from alerts.model import Finding, Kind
+from assessment.freshness import Freshness
+from assessment.urgency import Urgency
+from tests.support.ward import INTERVAL, prediction, reading
 from webapp.board.rows import Row, arrange, make_row, open_episodes, place_unseen
-from webapp.clinical import Urgency
-from webapp.freshness import Freshness
-from webapp.lifecycle import fold
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.search.alert_events import ALERT_EVENTS
+from tests.support.ward import Patient, history, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, Browser, Site, make_site
-from tests.ward import Patient, history, prediction, reading
 from webapp.patients.urls import spell
-from webapp.search.alert_events import ALERT_EVENTS
 
 ANSWER = {"patient_id": "p-high", "reason": "called", "note": "back at 3", "pause": "30"}
 JSON = {"Accept": "application/json"}

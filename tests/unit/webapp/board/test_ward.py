@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.indices import OBSERVATIONS
+from elastic.names import OBSERVATIONS
+from tests.support.ward import INTERVAL, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON
-from tests.ward import INTERVAL, reading
 from webapp.board import ward
 from webapp.board.ward import Board, View
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
-from tests.fake_elasticsearch import running
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.support.fake_elasticsearch import running
+from tests.support.ward import Patient, history
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, Site, make_site
-from tests.ward import Patient, history
 
 PATIENTS = (
     Patient("P-0412", 186, 0.68, rise=6),  # in crisis

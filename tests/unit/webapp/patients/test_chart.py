@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ward import reading
+from tests.support.ward import reading
 from webapp.patients.chart import Chart, columns, drawing, gaps, make_chart, points_of_buckets, points_of_readings
 from webapp.patients.spans import INTERVALS, MOST_POINTS, SPANS, bucket_interval
 

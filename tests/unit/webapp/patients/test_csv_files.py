@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.ward import reading
+from tests.support.ward import reading
 from webapp.patients.chart import make_chart, points_of_readings
 from webapp.patients.csv_files import chart_csv, csv_text
 

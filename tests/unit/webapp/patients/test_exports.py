@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_elasticsearch import running
+from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import Site, make_site

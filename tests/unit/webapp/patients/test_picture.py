@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.ward import reading
-from webapp.daytime import local_day
+from assessment.daytime import local_day
+from assessment.report import summarise
+from tests.support.ward import reading
 from webapp.patients.picture import HEIGHT, WIDTH, Picture, draw
-from webapp.report import summarise
 
 PARIS = ZoneInfo("Europe/Paris")
 SUMMER = date(2026, 6, 1)

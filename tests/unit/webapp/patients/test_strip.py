@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ward import prediction, reading
+from tests.support.ward import prediction, reading
 from webapp.patients.strip import Strip, changes, drawing, make_strip
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

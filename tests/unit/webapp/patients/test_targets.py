@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_elasticsearch import running
+from assessment.targets import FIELDS, USUAL
+from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import Browser, Site, make_site
 from webapp.store import patient_targets
-from webapp.targets import FIELDS, USUAL
 
 PATIENT = "/patients/P-0412"
 LOWER = dict(zip(FIELDS, ("110", "119", "60", "69"), strict=True))

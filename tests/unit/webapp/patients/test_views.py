@@ -10,16 +10,16 @@ from urllib.parse import urlencode
 
 import pytest
 
-from jobs.indices import LATEST, OBSERVATIONS, PREDICTIONS
-from tests.fake_elasticsearch import running
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.search.alert_events import ALERT_EVENTS
+from tests.support.fake_elasticsearch import running
+from tests.support.ward import reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import NOON, Site, make_site
-from tests.ward import reading
 from webapp.patients.listing import PAGE_SIZE
 from webapp.patients.urls import LONGEST_ID
 from webapp.patients.views import patient_path
-from webapp.search.alert_events import ALERT_EVENTS
 
 PAGES = ("/patients", "/patients/P-0412", "/patients/P-0412?view=table", "/patients/P-0412/rapport")
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)

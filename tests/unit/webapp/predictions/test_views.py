@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.indices import LATEST, PREDICTIONS
+from elastic.names import LATEST, PREDICTIONS
+from elastic.search import latest
+from tests.support.ward import prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, Site, make_site
-from tests.ward import prediction, reading
-from webapp.search import latest
 
 
 @pytest.fixture

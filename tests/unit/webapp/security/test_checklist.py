@@ -9,13 +9,14 @@ from typing import Any, cast
 import pytest
 from elasticsearch import Elasticsearch
 
+from elastic import client
+from elastic.client import Search, SearchUnavailable
+from elastic.search import observations
 from tests.unit.webapp.api.documents import prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, PAGE, PASSWORD, SAME_ORIGIN, Site, make_site, settings
 from webapp import create_app
 from webapp.logs import JsonLines
-from webapp.search import client, observations
-from webapp.search.client import Search, SearchUnavailable
 from webapp.security import passwords, sessions
 from webapp.services import EXTENSION
 from webapp.store import users

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from conf.clinical import ALERT_LEVELS
+from elastic.search import statistics
 from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import NOON, make_site
-from webapp.search import statistics
 from webapp.stats.views import per_minute
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import progress
+from jobs.streaming import progress
 from tests.unit.webapp.site import NOON
 from webapp.system import metrics
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs import progress
+from jobs.streaming import progress
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, make_site
 

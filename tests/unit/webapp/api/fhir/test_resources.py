@@ -6,15 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from fhir.resources.R4B.observation import Observation
-from fhir.resources.R4B.riskassessment import RiskAssessment
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.fhir_models import r4b
 from tests.unit.webapp.api.documents import prediction, reading
 from webapp.api.fhir.basics import fhir_id
 from webapp.api.fhir.observations import observations
 from webapp.api.fhir.risks import percent, risk_assessment
+
+Observation = r4b("Observation")
+RiskAssessment = r4b("RiskAssessment")
 
 Json = dict[str, Any]
 stored_risks = st.integers(0, 1_000_000).map(lambda millionths: round(millionths / 1_000_000, 6))

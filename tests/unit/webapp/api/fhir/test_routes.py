@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fhir.resources.R4B.bundle import Bundle
-from fhir.resources.R4B.capabilitystatement import CapabilityStatement
-from fhir.resources.R4B.operationoutcome import OperationOutcome
-from fhir.resources.R4B.patient import Patient
 from werkzeug.test import TestResponse
 
+from tests.support.fhir_models import r4b
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import Browser, Site
+
+Bundle = r4b("Bundle")
+CapabilityStatement = r4b("CapabilityStatement")
+OperationOutcome = r4b("OperationOutcome")
+Patient = r4b("Patient")
 
 BASE = "/api/v1/fhir"
 PATIENT = "patient=P-0001"

@@ -1,0 +1,122 @@
+"""What an alert is: one *episode* of a patient and a kind, what was found, what was answered, and its id.
+
+How one becomes the next is in `alerts.lifecycle`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from conf.clinical import ALERT_LEVELS
+
+CRITICAL_RANK: Final = len(ALERT_LEVELS) - 1
+SHORTEST_PAUSE: Final = timedelta(minutes=15)
+LONGEST_PAUSE: Final = timedelta(minutes=60)
+
+
+class Kind(StrEnum):
+    """What an alert is about."""
+
+    PREDICTED = "predicted"
+    MEASURED = "measured"
+    TECHNICAL = "technical"  # data lost after a high or critical level
+
+
+class State(StrEnum):
+    """Where an episode stands."""
+
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    REMINDED = "reminded"  # the acknowledgement ran out and the condition persists
+    LATCHED = "latched"  # the condition of a critical alert went away unseen
+    RESOLVED = "resolved"
+    EXPIRED = "expired"  # latched for three days: it counts as never acknowledged
+
+
+ENDED: Final = frozenset({State.RESOLVED, State.EXPIRED})
+UNANSWERED: Final = frozenset({State.RAISED, State.REMINDED, State.LATCHED})
+
+
+class Reason(StrEnum):
+    """Why somebody acknowledged."""
+
+    SEEN = "seen"
+    CALLED = "called"
+    TREATED = "treated"
+    FALSE_ALARM = "false_alarm"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One evaluation of an alert's condition; `rank` is that of the level, 0 where the condition is not met.
+
+    `window` is how far back the readings go that it rests on, `largest_gap` the longest pause between two of them.
+    """
+
+    at: datetime
+    rank: int
+    window: timedelta = timedelta(0)
+    largest_gap: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An acknowledgement and until when it silences the alert."""
+
+    at: datetime
+    until: datetime
+    by: str
+    reason: str = Reason.SEEN
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An alert as it stands at one moment."""
+
+    kind: Kind
+    started_at: datetime
+    rank: int  # of the current level, 0 once the condition is gone
+    peak: int  # the highest rank so far
+    mark: int  # a rank above it raises the alert anew
+    raised_at: datetime  # for the last time
+    met_at: datetime  # when its condition was found last
+    changed_at: datetime  # when the state began
+    state: State = State.RAISED
+    escalated: bool = False
+    quiet: int = 0  # findings in a row that did not meet the condition
+    escalations: int = 0
+    reminders: int = 0
+    answer: Answer | None = None  # the last one
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still is on the board."""
+        return self.state not in ENDED
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether it waits for somebody."""
+        return self.state in UNANSWERED
+
+    @property
+    def level(self) -> str:
+        """The alert level, the highest one after the condition has gone; ``STALE`` for lost data."""
+        return "STALE" if self.kind is Kind.TECHNICAL else ALERT_LEVELS[self.rank or self.peak]
+
+
+def alert_id(patient_id: str, kind: Kind, started_at: datetime) -> str:
+    """The id of an episode, the same on every screen."""
+    return f"{kind}-{round(started_at.timestamp() * 1000)}-{patient_id}"
+
+
+def read_alert_id(text: str) -> tuple[str, Kind, datetime]:
+    """Patient, kind and start of an alert id; raise ValueError if it is none."""
+    kind, milliseconds, patient_id = text.split("-", 2)
+    if not patient_id or not (milliseconds.isascii() and milliseconds.isdigit()) or len(milliseconds) > 14:
+        raise ValueError(f"{text!r} is not the id of an alert")
+    return patient_id, Kind(kind), datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

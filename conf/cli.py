@@ -1,0 +1,54 @@
+"""The command line that all tools share: options, ``--verbose``, errors in one line, exit codes.
+
+A tool makes its parser with `parser`, adds its options, and ends with ``sys.exit(run(parser, work))``. Standard library
+only, because the preparation runs before the environment exists.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from conf.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+
+
+def parser(command: str, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser that shows `description` (a module's docstring, lines as written) and knows ``--verbose``."""
+    made = argparse.ArgumentParser(
+        prog=command, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--verbose", action="store_true", help="show the trace of an error")
+    return made
+
+
+def run(
+    options_of: argparse.ArgumentParser,
+    work: Callable[[argparse.Namespace], None],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Parse `arguments` (those of the process unless given), do the work and return the exit code.
+
+    A `UserError` becomes one line on standard error; so does any other error, with its kind. The trace is shown only
+    with ``--verbose``.
+    """
+    options = options_of.parse_args(arguments)
+    try:
+        work(options)
+    except UserError as error:
+        return _report(str(error), options.verbose)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        first_line = (str(error).strip().splitlines() or ["no message"])[0]
+        hint = "" if options.verbose else " Run with --verbose for the trace."
+        return _report(f"Unexpected error: {type(error).__name__}: {first_line.rstrip('.')}.{hint}", options.verbose)
+    return EXIT_OK
+
+
+def _report(message: str, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    return EXIT_FAILURE

@@ -1,0 +1,1 @@
+"""Everything that knows Elasticsearch: client, names and ids, templates, bulk writes, searches."""

@@ -1,0 +1,126 @@
+"""Stored predictions: of a patient, of all, and the histories that the board folds into alert episodes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from conf.clinical import ALERT_LEVELS
+from elastic.client import (
+    After,
+    Document,
+    Page,
+    Search,
+    all_of,
+    any_of,
+    between,
+    buckets,
+    in_time,
+    months,
+    term,
+    term_if,
+    terms,
+)
+from elastic.names import PREDICTIONS
+from elastic.search.latest import crisis
+
+HISTORY_FIELDS: Final = [
+    "@timestamp",
+    "patient_id",
+    "alert_level",
+    "critical_risk_6h",
+    "model_version",
+    "systolic",
+    "diastolic",
+    "scored_at",
+    "window_hours",
+    "window_largest_gap_hours",
+]
+MOST_HISTORY: Final = 100_000
+MOST_CRITICAL: Final = 200
+RESOLUTION: Final = timedelta(milliseconds=1)  # of a stored time
+
+
+def of_patient(
+    search: Search,
+    patient_id: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 500,
+    after: After | None = None,
+    newest_first: bool = False,
+) -> Page:
+    """A patient's predictions with newest readings in [start, end)."""
+    query = all_of(term("patient_id", patient_id), between("@timestamp", start, end))
+    return search.page(PREDICTIONS, in_time(query, limit, after, newest_first=newest_first))
+
+
+def page(
+    search: Search,
+    *,
+    level: str | None = None,
+    min_risk_6h: float | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 100,
+    after: After | None = None,
+) -> Page:
+    """Predictions of all patients, newest first."""
+    query = all_of(
+        term_if("alert_level", level),
+        between("critical_risk_6h", min_risk_6h),
+        between("@timestamp", start, end),
+    )
+    return search.page(PREDICTIONS, in_time(query, limit, after, newest_first=True))
+
+
+def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> dict[str, list[Document]]:
+    """Of each patient the predictions since then, oldest first, with `HISTORY_FIELDS` only.
+
+    Risks come from the source: the index itself keeps them as binary fractions, where 0.29 is less than 29 %.
+    """
+    ids = sorted(set(patient_ids))
+    found: dict[str, list[Document]] = defaultdict(list)
+    if not ids:
+        return found
+    query = all_of(terms("patient_id", ids), between("@timestamp", since))
+    body = {**in_time(query, MOST_HISTORY, newest_first=False), "_source": HISTORY_FIELDS}
+    documents = search.pages(PREDICTIONS, body, MOST_HISTORY)
+    if len(documents) == MOST_HISTORY and len(ids) > 1:  # what was cut off are the newest ones
+        half = len(ids) // 2
+        return histories(search, ids[:half], since) | histories(search, ids[half:], since)
+    for document in documents:
+        found[document["patient_id"]].append(document)
+    return found
+
+
+def alerting(search: Search, start: datetime, end: datetime, limit: int, after: After | None = None) -> Page:
+    """Predictions in [start, end) that ask for an alert, by their level or a measured crisis, newest first."""
+    query = all_of(any_of(terms("alert_level", ALERT_LEVELS[1:]), crisis()), between("@timestamp", start, end))
+    body = {**in_time(query, limit, after, newest_first=True), "_source": HISTORY_FIELDS}
+    return search.page(months(PREDICTIONS, start, end), body)
+
+
+def following(search: Search, documents: Sequence[Mapping[str, Any]], within: timedelta) -> list[Document]:
+    """What was predicted for the same patients after these documents but not later than `within`, oldest first."""
+    if not documents:
+        return []
+    times = [datetime.fromisoformat(one["@timestamp"]) for one in documents]
+    spans = [
+        all_of(term("patient_id", one["patient_id"]), between("@timestamp", at + RESOLUTION, at + within + RESOLUTION))
+        for one, at in zip(documents, times, strict=True)
+    ]
+    body = {**in_time(any_of(*spans), MOST_HISTORY, newest_first=False), "_source": HISTORY_FIELDS}
+    return search.pages(months(PREDICTIONS, min(times), max(times) + within), body, MOST_HISTORY)
+
+
+def were_critical(search: Search, since: datetime) -> list[str]:
+    """The patients who were CRITICAL or measured in crisis since then, up to `MOST_CRITICAL`, last ones first."""
+    query = all_of(any_of(term("alert_level", "CRITICAL"), crisis()), between("@timestamp", since))
+    newest = {"newest": {"max": {"field": "@timestamp"}}}
+    patients = {"terms": {"field": "patient_id", "size": MOST_CRITICAL, "order": {"newest": "desc"}}, "aggs": newest}
+    found = search.aggregate(PREDICTIONS, {"patients": patients}, query)
+    return [bucket["key"] for bucket in buckets(found, "patients")]

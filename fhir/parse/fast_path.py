@@ -1,0 +1,93 @@
+"""The commonest message by the shortest way: one panel in which everything is plainly right.
+
+It only saves time. Whatever is not plain is left to the full rules, which alone decide what is wrong, and a property
+test holds both ways to the same answer. It works on the decoded JSON rather than on typed structs: a typed decoder does
+not look into fields it skips, and would let pass what is malformed there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fhir.codes import JsonObject, Meaning, meanings
+from fhir.parse.effective_time import parse_instant, refuse_far_from
+from fhir.parse.observation import device_id, observation_id, version_id
+from fhir.parse.quantities import MMHG, PER_MINUTE, Unit, find_unit, is_number
+from fhir.parse.subject import NO_BUNDLE, read_subject
+from fhir.ranges import POSSIBLE_HEART_RATE, implausible_heart_rate, implausible_pressure, impossible_pressure
+from fhir.readings import IntakeRules, Reading
+from fhir.reasons import Refused
+from fhir.status import PLAIN
+
+_NOT_PLAIN: Final = frozenset({"effectivePeriod", "effectiveTiming", "effectiveInstant", "valueSampledData"})
+_UNIT_OF: Final = {Meaning.SYSTOLIC: MMHG, Meaning.DIASTOLIC: MMHG, Meaning.HEART_RATE: PER_MINUTE}
+
+
+def read_plainly(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> Reading | None:
+    """The reading of a single Observation that is right in every respect, or None: let the full rules look."""
+    try:
+        return _read(observation, record_time_us, rules)
+    except (Refused, AttributeError, KeyError, OverflowError, TypeError):
+        return None
+
+
+def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> Reading | None:
+    if observation["status"] not in PLAIN or not _is_panel(observation) or not _NOT_PLAIN.isdisjoint(observation):
+        return None
+    values = _plain_values(observation["component"])
+    systolic, diastolic, heart_rate = (
+        values[Meaning.SYSTOLIC],
+        values[Meaning.DIASTOLIC],
+        values.get(Meaning.HEART_RATE),
+    )
+    if impossible_pressure(systolic, diastolic) is not None:
+        return None
+    flags = implausible_pressure(systolic, diastolic)
+    if heart_rate is not None:
+        if not POSSIBLE_HEART_RATE.holds(heart_rate):
+            return None
+        flags += implausible_heart_rate(heart_rate)
+    instant = parse_instant(observation["effectiveDateTime"])
+    refuse_far_from(record_time_us, instant.us, rules)
+    patient_id, subject_flags = read_subject(observation, NO_BUNDLE, rules)
+    return Reading(
+        patient_id,
+        instant.us,
+        instant.utc_offset_minutes,
+        systolic,
+        diastolic,
+        heart_rate,
+        observation["status"],
+        observation_id(observation),
+        version_id(observation),
+        device_id(observation),
+        subject_flags + flags,
+        0,
+    )
+
+
+def _is_panel(observation: JsonObject) -> bool:
+    own = meanings(observation["code"])
+    return bool(own) and own.count(Meaning.PANEL) == len(own)
+
+
+def _plain_values(components: list[JsonObject]) -> dict[Meaning, float]:
+    """Each meaning's value in its base unit; any doubt raises one of the errors that `read_plainly` awaits."""
+    values: dict[Meaning, float] = {}
+    for component in components:
+        found = meanings(component["code"])
+        if found:
+            meaning = found[0]
+            if meaning in values:
+                raise KeyError(meaning)
+            values[meaning] = _plain_value(component, _UNIT_OF[meaning])
+    return values
+
+
+def _plain_value(component: JsonObject, unit: Unit) -> float:
+    quantity = component["valueQuantity"]
+    value = quantity["value"]
+    doubtful = "dataAbsentReason" in component or "valueSampledData" in component or "comparator" in quantity
+    if doubtful or find_unit(quantity) is not unit or not is_number(value):
+        raise KeyError(unit)
+    return float(value)

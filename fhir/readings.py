@@ -1,0 +1,77 @@
+"""What the parser hands on: readings, retractions and rejects of one message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from fhir.reasons import Reason
+
+
+@dataclass(frozen=True)
+class IntakeRules:
+    """The settings of the intake; picklable.
+
+    `max_age_days`: older readings, before the record time, are `TIME_TOO_OLD`; 0 sets no limit but
+    the year 1971 (see `fhir.parse.effective_time`).
+    `patient_key`: "id" drops the server part of a reference, "source" keeps it as ``base|id``.
+    `pseudonym_key`: replaces every identifier by a pseudonym (see `fhir.pseudonyms`); None leaves them.
+    """
+
+    max_age_days: int = 400
+    patient_key: Literal["id", "source"] = "id"
+    hold_preliminary: bool = False
+    refuse_unknown_status: bool = False
+    pseudonym_key: bytes | None = field(default=None, repr=False)
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What one message says of one patient at one instant.
+
+    Pressures in mmHg, heart rate per minute, time in microseconds since the epoch (UTC). A heart rate that came alone
+    has neither pressure and the flag ``heart_rate_only``. `entry` is the position in the message, 0 for the first.
+    """
+
+    patient_id: str
+    effective_us: int
+    utc_offset_minutes: int
+    systolic: float | None
+    diastolic: float | None
+    heart_rate: float | None
+    status: str
+    observation_id: str | None
+    version_id: str | None
+    device_id: str | None
+    flags: tuple[str, ...]
+    entry: int
+
+
+class Retraction(msgspec.Struct, frozen=True, gc=False):
+    """A reading its producer declared entered in error; the same resource is also a `Reject`.
+
+    It has no time where its own is missing, unreadable or one that no stored reading can have.
+    """
+
+    patient_id: str | None
+    observation_id: str | None
+    effective_us: int | None
+    entry: int
+
+
+class Reject(msgspec.Struct, frozen=True, gc=False):
+    """A refused resource; `entry` is its position, None if the message is a single resource or unreadable."""
+
+    reason: Reason
+    detail: str
+    entry: int | None
+
+
+class Parsed(msgspec.Struct, frozen=True, gc=False):
+    """Everything one message gave; `ignored` counts resources that are none of our business."""
+
+    readings: list[Reading] = []
+    retractions: list[Retraction] = []
+    rejects: list[Reject] = []
+    ignored: int = 0

@@ -1,0 +1,1 @@
+"""FHIR Observations of readings, as devices and servers send them."""

@@ -1,0 +1,1 @@
+"""What the maintenance commands share: retention and removal."""

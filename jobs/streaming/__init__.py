@@ -1,0 +1,1 @@
+"""The parts of the streaming job, from the topic to the documents."""

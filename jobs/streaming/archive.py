@@ -1,0 +1,89 @@
+"""The CSV archive: every stored observation as a line, partitioned by day of effective time.
+
+Each micro-batch writes its own files (``day=2026-11-24/batch-00000012-0.csv``), whole or not at all. A repeated
+micro-batch first removes the files of its number, so that nothing stays twice. A later line of the same patient and
+instant (a correction, a joined heart rate) replaces an earlier one: order them by micro-batch and place in the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+from pyarrow import csv
+
+from jobs.streaming.observations import Document
+
+FOLDER: Final = "observations"
+DAY_PREFIX: Final = "day="
+ASIDE: Final = f"{FOLDER}-until-"  # begins the name of an archive that was set aside
+COLUMNS: Final = (
+    "@timestamp",
+    "utc_offset_minutes",
+    "patient_id",
+    "systolic",
+    "diastolic",
+    "heart_rate",
+    "mean_arterial_pressure",
+    "pulse_pressure",
+    "category",
+    "observation_id",
+    "version_id",
+    "status",
+    "device_id",
+    "flags",
+    "source_topic",
+    "source_partition",
+    "source_offset",
+    "ingested_at",
+)
+FLAG_SEPARATOR: Final = ";"
+
+
+def write_archive(data_dir: Path, batch_id: int, part: str, documents: Iterable[Document]) -> None:
+    """Write the documents of one part of a micro-batch, one file a day."""
+    by_day: dict[str, list[Document]] = defaultdict(list)
+    for document in documents:
+        by_day[document["@timestamp"][:10]].append(document)
+    for day, of_day in by_day.items():
+        folder = data_dir / FOLDER / f"{DAY_PREFIX}{day}"
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_csv(folder / f"{_batch_name(batch_id)}-{part}.csv", of_day)
+
+
+def remove_batch(data_dir: Path, batch_id: int) -> None:
+    """Remove what an interrupted attempt at this micro-batch has left, unfinished files too."""
+    for path in (data_dir / FOLDER).glob(f"{DAY_PREFIX}*/*{_batch_name(batch_id)}-*"):
+        path.unlink(missing_ok=True)
+
+
+def set_aside(data_dir: Path, now_text: str) -> Path | None:
+    """Move an archive of an earlier checkpoint away, since its micro-batch numbers start anew; tell where to."""
+    folder = data_dir / FOLDER
+    if not folder.exists() or not any(folder.iterdir()):
+        return None
+    aside = data_dir / f"{ASIDE}{now_text}"
+    folder.rename(aside)
+    return aside
+
+
+def write_table(path: Path, lines: pa.Table) -> None:
+    """Write a file of the archive, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    csv.write_csv(lines, temporary)
+    temporary.replace(path)
+
+
+def _batch_name(batch_id: int) -> str:
+    return f"batch-{batch_id:08d}"
+
+
+def _write_csv(path: Path, documents: list[Document]) -> None:
+    columns = [[document.get(name) for document in documents] for name in COLUMNS]
+    flags = COLUMNS.index("flags")
+    columns[flags] = [FLAG_SEPARATOR.join(document["flags"]) for document in documents]
+    write_table(path, pa.table(columns, names=list(COLUMNS)))

@@ -1,0 +1,156 @@
+"""Entries: what the window state keeps of each reading, 40 bytes, so that a patient's state stays small.
+
+Every reading, separate heart rate and retraction is packed into one entry; `jobs.streaming.window_state` keeps
+a patient's newest `STATE_LENGTH` of them by effective time, and
+`jobs.streaming.windows` folds them into the last 30 readings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fhir.parse.effective_time import FIRST_US, is_in_calendar
+from fhir.readings import Reading, Retraction
+from fhir.status import CORRECTIONS
+from jobs.streaming.intake import Message, Source
+
+STATE_LENGTH: Final = 60  # twice the window: room for what folds away (duplicates, heart rates, retractions)
+NO_OBSERVATION: Final = 0
+
+ENTRY: Final = np.dtype(
+    [
+        ("effective_us", "<i8"),
+        ("offset", "<i8"),
+        ("observation", "<u8"),
+        ("systolic", "<f4"),
+        ("diastolic", "<f4"),
+        ("heart_rate", "<f4"),
+        ("partition", "<u2"),
+        ("kind", "u1"),
+        ("corrected", "u1"),
+    ]
+)
+Entries = NDArray[np.void]
+
+_OFFSET_BITS: Final = 21
+
+
+class Kind(IntEnum):
+    """What an entry is."""
+
+    PRESSURE = 0
+    HEART_RATE = 1
+    RETRACTION = 2
+
+
+class _Packed(NamedTuple):
+    patient_id: str
+    effective_us: int
+    offset: int
+    observation: int
+    systolic: float | None
+    diastolic: float | None
+    heart_rate: float | None
+    partition: int
+    kind: Kind
+    corrected: bool
+
+
+def state_order(effective_us: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One sortable number per entry: effective time in milliseconds, then the low bits of the Kafka offset.
+
+    It only decides which entries the state keeps, and makes that choice repeatable. The exact order within a window,
+    microseconds and whole offsets, is that of `jobs.streaming.folding`.
+    """
+    return ((effective_us // 1000) << _OFFSET_BITS) | (offset & ((1 << _OFFSET_BITS) - 1))
+
+
+def _entries_of(message: Message) -> Iterator[_Packed]:
+    for reading in message.parsed.readings:
+        yield _pack_reading(reading, message.source)
+    for retraction in message.parsed.retractions:
+        if retraction.patient_id is not None:
+            yield _pack_retraction(retraction, retraction.patient_id, message.source)
+
+
+def _pack_reading(reading: Reading, source: Source) -> _Packed:
+    return _Packed(
+        reading.patient_id,
+        reading.effective_us,
+        source.offset,
+        observation_number(reading.observation_id),
+        reading.systolic,
+        reading.diastolic,
+        reading.heart_rate,
+        source.partition,
+        Kind.HEART_RATE if reading.systolic is None else Kind.PRESSURE,
+        reading.status in CORRECTIONS,
+    )
+
+
+def _pack_retraction(retraction: Retraction, patient_id: str, source: Source) -> _Packed:
+    """A retraction without a time of its own waits at its record time, the newest place it can refer to.
+
+    If that cannot be true it waits at the oldest place, where it keeps no reading out of the state.
+    """
+    waiting_us = source.received_us if is_in_calendar(source.received_us) else FIRST_US
+    effective_us = waiting_us if retraction.effective_us is None else retraction.effective_us
+    observation = observation_number(retraction.observation_id)
+    return _Packed(
+        patient_id,
+        effective_us,
+        source.offset,
+        observation,
+        None,
+        None,
+        None,
+        source.partition,
+        Kind.RETRACTION,
+        corrected=False,
+    )
+
+
+def observation_number(observation_id: str | None) -> int:
+    """A 64-bit number that stands for an Observation's id; `NO_OBSERVATION` if it has none."""
+    if observation_id is None:
+        return NO_OBSERVATION
+    return int.from_bytes(hashlib.blake2b(observation_id.encode(), digest_size=8).digest(), "little") or 1
+
+
+def pack_messages(messages: list[Message]) -> pa.RecordBatch:
+    """Messages -> one row per entry: patient, its order within the state, the packed entry."""
+    packed = [entry for message in messages for entry in _entries_of(message)]
+    entries = np.empty(len(packed), dtype=ENTRY)
+    columns: list[list[object]] = [list(column) for column in zip(*packed, strict=True)] or [
+        [] for _ in _Packed._fields
+    ]
+    for name, column in zip(_Packed._fields[1:], columns[1:], strict=True):
+        entries[name] = np.array(column, dtype=ENTRY[name])
+    order = state_order(entries["effective_us"], entries["offset"])
+    offsets = np.arange(len(packed) + 1, dtype=np.int32) * ENTRY.itemsize
+    binary = pa.Array.from_buffers(pa.binary(), len(packed), [None, pa.py_buffer(offsets), pa.py_buffer(entries)])
+    return pa.RecordBatch.from_arrays(
+        [pa.array(columns[0], pa.string()), pa.array(order), binary], names=["patient_id", "state_order", "entry"]
+    )
+
+
+def unpack_state(state: pa.RecordBatch) -> tuple[list[str], Entries, NDArray[np.intp]]:
+    """Rows of (patient_id, entries newest first) -> patients, all their entries oldest first, and the row of each.
+
+    Everything is turned round at once, patients too: their entries then stand in the order of the window rule already.
+    """
+    lists = state.column("entries")
+    packed = lists.flatten()
+    _, offsets, content = packed.buffers()
+    start = int(np.frombuffer(offsets, dtype=np.int32)[packed.offset]) if len(packed) else 0
+    entries = np.frombuffer(content or b"", dtype=ENTRY, count=len(packed), offset=start)[::-1]
+    counts = np.diff(lists.offsets.to_numpy())[::-1]
+    patient_ids = state.column("patient_id").to_pylist()[::-1]
+    return patient_ids, entries, np.repeat(np.arange(len(counts)), counts)

@@ -1,0 +1,144 @@
+"""From windows to predictions: pure functions around the model, and the lineage of a prediction that is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, HORIZONS_H, alert_level
+from conf.times import iso_us
+from elastic.names import instant_id
+from jobs.streaming.windows import Scorable
+from ml.explanation import Reason, explain
+from ml.features import feature_matrix
+from ml.prediction import Predictor
+
+RISK_DECIMALS = 6
+HOUR_DECIMALS = 4
+
+
+class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """One document of the predictions and latest indices; fields as in the index template.
+
+    `reasons` is given where the alert level is not the lowest one.
+    """
+
+    timestamp: str = msgspec.field(name="@timestamp")
+    patient_id: str
+    critical_risk_1h: float
+    critical_risk_6h: float
+    critical_risk_24h: float
+    alert_level: str
+    model_version: str
+    systolic: float
+    diastolic: float
+    heart_rate: float | None = None
+    window_readings: int
+    window_hours: float
+    window_largest_gap_hours: float
+    window_heart_rates: int
+    window_late_readings: int
+    replaced_risk_6h: float | None = None
+    replaced_scored_at: str | None = None
+    scored_at: str
+    source_partition: int
+    source_offset: int
+    reasons: list[Reason] | None = None
+
+
+class Scored(NamedTuple):
+    """A prediction with the id of its instant and its time; `disturbed` as in `jobs.streaming.windows.Scorable`."""
+
+    id: str
+    effective_us: int
+    disturbed: bool
+    prediction: Prediction
+
+
+def long_enough(scorable: Scorable, min_readings: int) -> NDArray[np.bool_]:
+    """Which windows hold enough readings for a score."""
+    return scorable.readings >= min_readings
+
+
+def score(
+    scorable: Scorable, patient_ids: Sequence[str], predictor: Predictor, scored_at: str
+) -> tuple[list[Scored], int]:
+    """Score every window; `patient_ids` is indexed by `scorable.rows`. Also count repaired horizon contradictions."""
+    features = feature_matrix(scorable.windows)
+    risks = predictor.risks(features)
+    risk_columns = _risk_columns(np.round(risks.values, RISK_DECIMALS))
+    effective_us = scorable.windows.effective_us[:, -1].tolist()
+    patients = [patient_ids[row] for row in scorable.rows.tolist()]
+    columns = {
+        "timestamp": [iso_us(instant) for instant in effective_us],
+        "patient_id": patients,
+        **risk_columns,
+        **_window_columns(scorable),
+        "reasons": _reasons(features, risk_columns["alert_level"], predictor),
+    }
+    common: dict[str, Any] = {"model_version": predictor.version, "scored_at": scored_at}
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    predictions = [Prediction(**row, **common) for row in rows]
+    ids = map(instant_id, patients, effective_us)
+    return list(map(Scored, ids, effective_us, scorable.disturbed.tolist(), predictions)), int(risks.repaired.sum())
+
+
+def _risk_columns(risks: NDArray[np.float64]) -> dict[str, list[Any]]:
+    by_horizon = {
+        f"critical_risk_{horizon_h}h": risks[:, column].tolist() for column, horizon_h in enumerate(HORIZONS_H)
+    }
+    levels = [alert_level(risk) for risk in by_horizon[f"critical_risk_{ALERT_HORIZON_H}h"]]
+    return {**by_horizon, "alert_level": levels}
+
+
+def _reasons(
+    features: NDArray[np.float32], levels: Sequence[str], predictor: Predictor
+) -> Sequence[list[Reason] | None]:
+    """Reasons for the rows whose level is an alert; the others, nearly all, cost nothing."""
+    alerting = [row for row, level in enumerate(levels) if level != ALERT_LEVELS[0]]
+    reasons: list[list[Reason] | None] = [None] * len(levels)
+    if alerting:
+        chosen = features[alerting]
+        for row, told in zip(alerting, explain(chosen, predictor.contributions(chosen)), strict=True):
+            reasons[row] = told
+    return reasons
+
+
+def _window_columns(scorable: Scorable) -> dict[str, list[Any]]:
+    """The newest reading, the quality of the window, and which message arrived last."""
+    windows = scorable.windows
+    heart_rates = windows.heart_rate[:, -1].tolist()
+    return {
+        "systolic": windows.systolic[:, -1].tolist(),
+        "diastolic": windows.diastolic[:, -1].tolist(),
+        "heart_rate": [None if isnan(rate) else rate for rate in heart_rates],
+        "window_readings": scorable.readings.tolist(),
+        "window_hours": np.round(scorable.hours, HOUR_DECIMALS).tolist(),
+        "window_largest_gap_hours": np.round(scorable.largest_gap_hours, HOUR_DECIMALS).tolist(),
+        "window_heart_rates": scorable.heart_rates.tolist(),
+        "window_late_readings": scorable.late_readings.tolist(),
+        "source_partition": scorable.last_partition.tolist(),
+        "source_offset": scorable.last_offset.tolist(),
+    }
+
+
+def with_lineage(prediction: Prediction, stored: Mapping[str, Any] | None) -> Prediction:
+    """Say which 6 h risk this prediction replaces and when that one was made, if a late message changed it.
+
+    `stored` is the document of the same patient and instant. The same last message means a repeated micro-batch, the
+    same risk that nothing changed: in both cases what the stored document says of its own past still holds.
+    """
+    if stored is None:
+        return prediction
+    ours = prediction.source_partition, prediction.source_offset
+    repeated = ours == (stored["source_partition"], stored["source_offset"])
+    if repeated or stored["critical_risk_6h"] == prediction.critical_risk_6h:
+        risk, scored_at = stored.get("replaced_risk_6h"), stored.get("replaced_scored_at")
+    else:
+        risk, scored_at = stored["critical_risk_6h"], stored["scored_at"]
+    return msgspec.structs.replace(prediction, replaced_risk_6h=risk, replaced_scored_at=scored_at)

@@ -1,0 +1,231 @@
+"""What the ingest query does with parsed messages: every entry ends in exactly one place.
+
+Readings go to the observation of their instant, refused entries to the rejected index, other resources to a count.
+The common case is one bulk `create` per batch; only where an instant is met again is the stored document read and
+`jobs.streaming.observations.resolve` asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Literal, NamedTuple
+
+import msgspec
+import pyarrow as pa
+from elasticsearch import Elasticsearch
+
+from conf.settings import Settings
+from conf.times import iso_us
+from elastic.bulk import Operation, connect, fetch, write
+from elastic.names import OBSERVATIONS, REJECTED, instant_id, monthly_index, rejected_id
+from fhir.parse.effective_time import is_in_calendar
+from fhir.readings import IntakeRules, Reject
+from fhir.reasons import Reason
+from jobs.streaming.archive import write_archive
+from jobs.streaming.intake import STORED_PAYLOAD_BYTES, Message, Source, parse_batches
+from jobs.streaming.observations import (
+    DUPLICATE_DETAIL,
+    Document,
+    Resolution,
+    Verdict,
+    observation_document,
+    resolve,
+    retraction_document,
+)
+from jobs.streaming.outcome import REASON_PREFIX, milliseconds, outcome_row
+from jobs.streaming.revisions import apply_revisions
+
+
+class Instant(NamedTuple):
+    """The place of one patient's reading of one instant: index and document id."""
+
+    index_name: str
+    id: str
+
+
+class Arrival(NamedTuple):
+    """A message's document on its way to its instant, and what a refusal would have to name."""
+
+    document: Document
+    message: Message
+    entry: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The micro-batch at hand, the same for all of its partitions."""
+
+    settings: Settings
+    rules: IntakeRules
+    batch_id: int
+    ingested_at: str
+
+
+def store_partition(rows: Iterator[pa.RecordBatch], batch: Batch) -> Iterator[pa.RecordBatch]:
+    """Arrow batches of messages -> one row with the counts of what was done (see `jobs.streaming.outcome`)."""
+    counts: Counter[str] = Counter()
+    client = connect(batch.settings)
+    started = time.monotonic()
+    for messages in parse_batches(rows, batch.rules):
+        counts["parse_ms"] += milliseconds(time.monotonic() - started)
+        counts.update(store_messages(client, messages, batch))
+        started = time.monotonic()
+    yield outcome_row(counts)
+
+
+def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Batch) -> Counter[str]:
+    """Store one Arrow batch of messages; return what was counted."""
+    started = time.monotonic()
+    arrivals = _by_instant(messages, batch)
+    resolutions = _store_instants(client, arrivals)
+    duplicates = _duplicates(arrivals, resolutions)
+    rejects = [(message, reject) for message in messages for reject in message.parsed.rejects] + duplicates
+    write(client, list(_rejected_operations(rejects, batch)))
+    revised = apply_revisions(client, messages)
+    written = time.monotonic()
+    _archive(messages, resolutions, revised, batch)
+    counts = _count(messages, rejects, len(duplicates))
+    counts["write_ms"] = milliseconds(written - started)
+    counts["archive_ms"] = milliseconds(time.monotonic() - written)
+    return counts
+
+
+def _by_instant(messages: Sequence[Message], batch: Batch) -> dict[Instant, list[Arrival]]:
+    """Group readings, and retractions that name patient and time, by the document they meet, in order of arrival."""
+    arrivals: dict[Instant, list[Arrival]] = defaultdict(list)
+    for message in messages:
+        for instant, arrival in _arrivals(message, batch):
+            arrivals[instant].append(arrival)
+    return arrivals
+
+
+def _arrivals(message: Message, batch: Batch) -> Iterator[tuple[Instant, Arrival]]:
+    entry_counts = not _is_single(message)
+    topic, ingested_at = batch.settings.kafka_topic, batch.ingested_at
+    for reading in message.parsed.readings:
+        document = observation_document(reading, message.source, topic, ingested_at)
+        arrival = Arrival(document, message, reading.entry if entry_counts else None)
+        yield _instant(reading.patient_id, reading.effective_us), arrival
+    for one in message.parsed.retractions:
+        if one.patient_id is None or one.effective_us is None:
+            continue
+        document = retraction_document(one.patient_id, one.effective_us, one, message.source, topic, ingested_at)
+        yield _instant(one.patient_id, one.effective_us), Arrival(document, message, None)
+
+
+def _instant(patient_id: str, effective_us: int) -> Instant:
+    return Instant(monthly_index(OBSERVATIONS, effective_us), instant_id(patient_id, effective_us))
+
+
+def _is_single(message: Message) -> bool:
+    """Whether the message is one resource, so that its refusal needs no entry number."""
+    parsed = message.parsed
+    return len(parsed.readings) + len(parsed.rejects) + parsed.ignored == 1
+
+
+def _store_instants(
+    client: Elasticsearch, arrivals: Mapping[Instant, list[Arrival]]
+) -> dict[Instant, list[Resolution]]:
+    """Create the documents; where one exists, resolve against it and write what stands."""
+    resolutions = {instant: _resolve_all(None, group) for instant, group in arrivals.items()}
+    fresh = list(resolutions)
+    created = write(client, [_operation("create", instant, resolutions[instant]) for instant in fresh])
+    met = list(compress(fresh, [not done for done in created]))
+    stored = fetch(client, met)
+    for instant in met:
+        resolutions[instant] = _resolve_all(stored.get(instant.id), arrivals[instant])
+    changed = [instant for instant in met if resolutions[instant][-1].document != stored.get(instant.id)]
+    write(client, [_operation("index", instant, resolutions[instant]) for instant in changed])
+    return resolutions
+
+
+def _resolve_all(stored: Document | None, group: Sequence[Arrival]) -> list[Resolution]:
+    """Let the arrivals of one instant meet the stored document one after the other."""
+    resolutions, standing = [], stored
+    for arrival in group:
+        resolutions.append(resolve(standing, arrival.document))
+        standing = resolutions[-1].document
+    return resolutions
+
+
+def _operation(action: Literal["create", "index"], instant: Instant, resolutions: Sequence[Resolution]) -> Operation:
+    return Operation(action, instant.index_name, instant.id, msgspec.json.encode(resolutions[-1].document))
+
+
+def _duplicates(
+    arrivals: Mapping[Instant, list[Arrival]], resolutions: Mapping[Instant, list[Resolution]]
+) -> list[tuple[Message, Reject]]:
+    return [
+        (arrival.message, Reject(Reason.DUPLICATE, DUPLICATE_DETAIL, arrival.entry))
+        for instant, group in arrivals.items()
+        for arrival, resolution in zip(group, resolutions[instant], strict=True)
+        if resolution.verdict is Verdict.DUPLICATE
+    ]
+
+
+def _rejected_operations(rejects: Sequence[tuple[Message, Reject]], batch: Batch) -> Iterator[Operation]:
+    """One document per refused entry; the first of a message keeps its payload, so that a Bundle is kept once."""
+    kept: set[Source] = set()
+    for message, reject in rejects:
+        payload = None if message.source in kept else payload_text(message.payload)
+        kept.add(message.source)
+        yield _rejected_operation(message.source, reject, payload, batch)
+
+
+def _rejected_operation(source: Source, reject: Reject, payload: str | None, batch: Batch) -> Operation:
+    topic = batch.settings.kafka_topic
+    document = {
+        "@timestamp": _dated(source, batch),
+        "reason": reject.reason,
+        "detail": reject.detail,
+        "payload": payload,
+        "source_topic": topic,
+        "source_partition": source.partition,
+        "source_offset": source.offset,
+        "source_entry": reject.entry,
+    }
+    id_ = rejected_id(topic, source.partition, source.offset, reject.entry)
+    return Operation("index", REJECTED, id_, msgspec.json.encode(document))
+
+
+def _dated(source: Source, batch: Batch) -> str:
+    """When a refused message came: its record time, or where that cannot be true the time of ingestion."""
+    return iso_us(source.received_us) if is_in_calendar(source.received_us) else batch.ingested_at
+
+
+def payload_text(payload: bytes | None) -> str | None:
+    """A rejected payload as text, cut at 32 KB; bytes that are no UTF-8 appear as escapes."""
+    return None if payload is None else payload[:STORED_PAYLOAD_BYTES].decode("utf-8", errors="backslashreplace")
+
+
+def _archive(
+    messages: Sequence[Message],
+    resolutions: Mapping[Instant, list[Resolution]],
+    revised: Mapping[tuple[str, str], Document],
+    batch: Batch,
+) -> None:
+    """Archive every document that these messages are part of, whether written now or by an earlier attempt.
+
+    As it stands after the revisions: so it is met, too, when the micro-batch is repeated.
+    """
+    documents = [
+        revised.get(instant, group[-1].document)
+        for instant, group in resolutions.items()
+        if any(one.verdict is not Verdict.DUPLICATE for one in group)
+    ]
+    if documents:
+        first = messages[0].source
+        write_archive(batch.settings.data_dir, batch.batch_id, f"{first.partition}-{first.offset}", documents)
+
+
+def _count(messages: Sequence[Message], rejects: Sequence[tuple[Message, Reject]], duplicates: int) -> Counter[str]:
+    counts = Counter(REASON_PREFIX + reject.reason for _, reject in rejects)
+    counts["messages"] = len(messages)
+    counts["rejected"] = len(rejects)
+    counts["ignored"] = sum(message.parsed.ignored for message in messages)
+    counts["readings"] = sum(len(message.parsed.readings) for message in messages) - duplicates
+    return counts

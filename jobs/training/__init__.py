@@ -1,0 +1,1 @@
+"""The parts of retraining and judging: history, candidate, reference models, outcomes."""

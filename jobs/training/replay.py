@@ -1,0 +1,115 @@
+"""Stored observations -> training rows: each reading of the past with the window that was known when it arrived.
+
+A reading of the stream's state and a stored observation fold by the same rule and give the same features. What arrived
+after the reading at t stays out of its window, and only what was measured after t makes its target. A stored
+observation counts from the arrival of the version that stands; of a corrected one it is not known what it said at
+first, so it makes no row of its own. No Spark here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from jobs.streaming.entries import ENTRY, STATE_LENGTH, Entries, Kind
+from jobs.streaming.windows import build_windows
+from ml.dataset import Dataset, split_of
+from ml.features import feature_matrix
+from ml.labels import targets_on_record
+from ml.splits import are_purged, parts_of
+from ml.storage import to_arrow
+
+OBSERVATIONS: Final = (  # as Spark names types; one row per patient and instant, without pressures a lone heart rate
+    "patient_id string, effective_us bigint, systolic float, diastolic float, heart_rate float, "
+    "source_partition int, source_offset bigint, corrected boolean"
+)
+WINDOWS_AT_ONCE: Final = 5_000
+
+Places = NDArray[np.intp]
+
+
+def whole_patients(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Cut rows that are ordered by patient anew, so that no patient is in two tables."""
+    waiting: pa.Table | None = None
+    for batch in (batch for batch in batches if batch.num_rows):
+        rows = pa.Table.from_batches([batch])
+        rows = rows if waiting is None else pa.concat_tables([waiting, rows])
+        last_begins = pc.index(rows["patient_id"], rows["patient_id"][-1]).as_py()
+        if last_begins:
+            yield rows.slice(0, last_begins)
+        waiting = rows.slice(last_begins)
+    if waiting is not None:
+        yield waiting
+
+
+def unpack(observations: pa.Table) -> tuple[list[str], Entries, Places]:
+    """Whole patients, in order of patient and time -> their ids, their observations as entries, the patient of each."""
+    entries = np.zeros(observations.num_rows, dtype=ENTRY)
+    for name in ("effective_us", "systolic", "diastolic", "heart_rate"):
+        entries[name] = observations[name].to_numpy()
+    for name in ("offset", "partition"):
+        entries[name] = observations[f"source_{name}"].to_numpy()
+    entries["corrected"] = observations["corrected"].to_numpy()
+    entries["kind"] = np.where(np.isnan(entries["systolic"]), Kind.HEART_RATE, Kind.PRESSURE)
+    patients = pc.dictionary_encode(observations["patient_id"].combine_chunks())
+    return patients.dictionary.to_pylist(), entries, patients.indices.to_numpy().astype(np.intp)
+
+
+def training_rows(observations: pa.Table, min_readings: int, block_from_us: int) -> list[pa.RecordBatch]:
+    """Whole patients' observations, in order of patient and time -> rows in the columns of `ml.storage.ROWS`."""
+    patient_ids, entries, patients = unpack(observations)
+    begins = np.flatnonzero(np.diff(patients, prepend=-1))
+    parts = [
+        part
+        for name, of_patient in zip(patient_ids, np.split(entries, begins[1:]), strict=True)
+        for part in _rows_of_patient(name, of_patient, min_readings, block_from_us)
+    ]
+    return pa.Table.from_batches(parts).combine_chunks().to_batches() if parts else []
+
+
+def _rows_of_patient(
+    patient_id: str, entries: Entries, min_readings: int, block_from_us: int
+) -> Iterator[pa.RecordBatch]:
+    side = np.array(split_of(patient_id))
+    newest = np.flatnonzero((entries["kind"] == Kind.PRESSURE) & (entries["corrected"] == 0))
+    newest = newest[~are_purged(side, entries["effective_us"][newest], block_from_us)]
+    for start in range(0, len(newest), WINDOWS_AT_ONCE):
+        data = _dataset(patient_id, entries, newest[start : start + WINDOWS_AT_ONCE], min_readings)
+        yield to_arrow(data, parts_of(np.repeat(side, len(data)), data.newest_us, block_from_us))
+
+
+def _dataset(patient_id: str, entries: Entries, newest: Places, min_readings: int) -> Dataset:
+    known = _known_at(entries["offset"], newest)
+    past = entries[np.concatenate(known)]
+    past["corrected"] = 0  # a stored observation has been folded: nothing is left that it could replace
+    scorable = build_windows(past, np.repeat(np.arange(len(newest)), [len(places) for places in known]))
+    features = feature_matrix(scorable.windows)
+    newest_us = entries["effective_us"][newest]
+    ids = np.full(len(newest), patient_id)
+    data = Dataset(features, _targets(entries, newest_us), ids, newest_us, np.full(len(newest), ""))
+    return data.where(scorable.readings >= min_readings)
+
+
+def _known_at(offset: NDArray[np.int64], newest: Places) -> list[Places]:
+    """For each newest reading the entries up to it that had arrived when it arrived, as many as the stream's state has.
+
+    In most records no entry up to a reading has arrived after it; only else each of them is looked at.
+    """
+    latest_so_far = np.maximum.accumulate(offset)
+    return [
+        np.arange(max(0, place - STATE_LENGTH + 1), place + 1)
+        if latest_so_far[place] == offset[place]
+        else np.flatnonzero(offset[: place + 1] <= offset[place])[-STATE_LENGTH:]
+        for place in newest.tolist()
+    ]
+
+
+def _targets(entries: Entries, newest_us: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Targets from all pressures that are stored; a patient's record ends with its last one."""
+    pressures = entries[entries["kind"] == Kind.PRESSURE]
+    return targets_on_record(newest_us, pressures["effective_us"], pressures["systolic"], pressures["diastolic"])

@@ -1,0 +1,215 @@
+"""Rows from simulated patients: windows as the stream would see them, and the crises that followed.
+
+Windows hold what the intake accepts of what the device showed, artefacts among it, failed measurements left out.
+Targets come from the true pressures at the instants that were measured. Groups, episodes and other latent state never
+reach the features. A design is made in chunks of patients that are independent of each other, so that any number of
+them fits into bounded memory. All SIMULATED.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.dataset import EXTERNAL, Dataset, Texts, split_of
+from ml.features import MICROSECONDS_PER_HOUR, WINDOW_LENGTH, Windows, feature_matrix
+from ml.labels import FOLLOW_UP_H, crisis_targets
+from ml.splits import are_purged, parts_of
+from producer.simulation.patients import draw_patients
+from producer.simulation.readings import Readings, Simulation
+from producer.simulation.scenario import SHIFTED, USUAL, Circumstances
+
+EPOCH_US: Final = 1_735_689_600_000_000  # 2025-01-01; any day would do, the simulator knows no seasons
+CHUNK_PATIENTS: Final = 1_000
+BLOCK_H: Final = 24  # the last day of usable time (a whole one: risks follow the clock), held out
+TRACK: Final = "track"
+
+Flags = NDArray[np.bool_]
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How rows are made; it goes into the model card as it stands.
+
+    `track_h` is how long a stretch of the patients of part `track` gives a row for every reading; with 0 they give
+    `windows_per_patient` random ones like all others. A shifted design is the external set.
+    """
+
+    patients: int = 5_000
+    seed: int = 7
+    windows_per_patient: int = 12
+    min_readings: int = 10
+    record_h: int = 144
+    track_h: int = 24
+    episode_factor: float = 10.0  # natural episodes are too rare to learn from a few days of a few thousand patients
+    shifted: bool = False
+
+    def __post_init__(self) -> None:
+        least = FOLLOW_UP_H + max(BLOCK_H + FOLLOW_UP_H, self.track_h)
+        if self.record_h < least:
+            raise ValueError(f"record_h must be at least {least}")
+
+    @property
+    def usable_h(self) -> int:
+        """Hours of the record in which t may lie: all but the follow-up."""
+        return self.record_h - FOLLOW_UP_H
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """Who is observed and how."""
+        return SHIFTED if self.shifted else USUAL
+
+    def describe(self) -> dict[str, object]:
+        """The design as plain values, with what it does not say itself."""
+        observed = {field.name: getattr(self.circumstances, field.name) for field in fields(Circumstances)}
+        observed["mixture"] = dict(self.circumstances.mixture)
+        return {"source": "SIMULATED patients, no real person", **asdict(self), "circumstances": observed}
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Readings of n patients at T ticks each, shape (n, T).
+
+    `measured` is False where the device failed; `shown` is True where the intake accepts what it showed: systolic,
+    diastolic and heart rate (NaN if that alone is refused). The true values are what they are without artefacts.
+    """
+
+    effective_us: NDArray[np.int64]
+    systolic: NDArray[np.int16]
+    diastolic: NDArray[np.int16]
+    heart_rate: NDArray[np.float32]
+    shown: Flags
+    true_systolic: NDArray[np.int16]
+    true_diastolic: NDArray[np.int16]
+    measured: Flags
+
+
+def chunks(design: Design) -> int:
+    """The number of chunks of a design."""
+    return -(-design.patients // CHUNK_PATIENTS)
+
+
+def patient_ids(design: Design, chunk: int) -> Texts:
+    """The patients of one chunk, in the order in which its simulation has them."""
+    count = min(CHUNK_PATIENTS, design.patients - chunk * CHUNK_PATIENTS)
+    prefix = "shifted" if design.shifted else "sim"
+    return np.array([f"{prefix}{design.seed}-{chunk}-{index}" for index in range(count)])
+
+
+def start_simulation(design: Design, chunk: int) -> Simulation:
+    """The simulation of one chunk before its first tick, which is at `EPOCH_US`."""
+    seed = _seed(design, chunk)
+    patients = draw_patients(len(patient_ids(design, chunk)), seed, design.circumstances.mixture)
+    return Simulation(patients, design.circumstances.plan(seed, EPOCH_US, design.episode_factor))
+
+
+def simulate_rows(design: Design, chunk: int) -> tuple[Dataset, Texts]:
+    """The rows of one chunk of patients and the part (`ml.dataset.SPLITS`) of each, shape (m,); repeatable."""
+    simulation = start_simulation(design, chunk)
+    records = _records([simulation.step() for _ in range(_ticks(design, design.record_h))])
+    names = patient_ids(design, chunk)
+    sides = np.array([split_of(name) for name in names])
+    patient, tick = _choose(records, sides, design, np.random.default_rng(_seed(design, chunk)))
+    newest_us = records.effective_us[patient, tick]
+    rows = Dataset(
+        features=feature_matrix(windows_at(records, patient, tick)),
+        targets=_targets_at(records, patient, tick, design),
+        patient_id=names[patient],
+        newest_us=newest_us,
+        group=np.array(simulation.patients.group)[patient],
+    )
+    return rows, _parts(sides[patient], newest_us, design)
+
+
+def windows_at(records: Records, patient: Places, tick: Places) -> Windows:
+    """The last 30 shown readings up to and including `tick` of each named patient, right-aligned."""
+    ordered = np.argsort(~records.shown, axis=1, kind="stable")  # ticks of shown readings first, in order
+    newest = np.cumsum(records.shown, axis=1)[patient, tick] - 1
+    place = newest[:, None] + np.arange(1 - WINDOW_LENGTH, 1)
+    chosen = ordered[patient[:, None], place.clip(0)]
+
+    def pick(values: NDArray[Any]) -> NDArray[np.float32]:
+        return np.where(place >= 0, values[patient[:, None], chosen], np.nan).astype(np.float32)
+
+    effective_us = records.effective_us[patient[:, None], chosen]
+    return Windows(effective_us, pick(records.systolic), pick(records.diastolic), pick(records.heart_rate))
+
+
+def _seed(design: Design, chunk: int) -> int:
+    """One seed per chunk; a shifted design never repeats the random numbers of another one of the same seed."""
+    words = np.random.SeedSequence([design.seed, chunk, int(design.shifted)]).generate_state(1, np.uint64)
+    return int(words[0])
+
+
+def _ticks(design: Design, hours: int) -> int:
+    return hours * 60 // design.circumstances.interval_minutes
+
+
+def _records(ticks: list[Readings]) -> Records:
+    def column(name: str) -> NDArray[Any]:
+        return np.stack([getattr(readings, name) for readings in ticks], axis=1)
+
+    heart_rate = np.where(column("heart_rate_accepted"), column("heart_rate"), np.nan)
+    return Records(
+        effective_us=column("effective_us"),
+        systolic=column("systolic"),
+        diastolic=column("diastolic"),
+        heart_rate=heart_rate.astype(np.float32),
+        shown=column("accepted"),
+        true_systolic=column("true_systolic"),
+        true_diastolic=column("true_diastolic"),
+        measured=column("measured"),
+    )
+
+
+def _choose(records: Records, sides: Texts, design: Design, random: np.random.Generator) -> tuple[Places, Places]:
+    """The (patient, tick) pairs that become rows: shown, with enough readings behind them, at a usable time."""
+    enough = np.cumsum(records.shown, axis=1) >= design.min_readings
+    eligible = records.shown & enough & (records.effective_us < _instant(design.usable_h))
+    if not design.shifted:
+        eligible &= ~are_purged(sides[:, None], records.effective_us, _block_from_us(design))
+    tracked = (sides == TRACK) & (design.track_h > 0) & (not design.shifted)
+    in_stretch = records.effective_us >= _instant(design.usable_h - design.track_h)
+    chosen = _sample(eligible, design.windows_per_patient, random)
+    patient, tick = np.nonzero(np.where(tracked[:, None], eligible & in_stretch, chosen))
+    return patient, tick
+
+
+def _sample(eligible: Flags, count: int, random: np.random.Generator) -> Flags:
+    """Choose `count` eligible ticks of each patient at random, all if there are fewer."""
+    keys = np.where(eligible, random.random(eligible.shape), np.inf)
+    chosen = np.zeros_like(eligible)
+    np.put_along_axis(chosen, keys.argsort(axis=1)[:, :count], True, axis=1)
+    return chosen & eligible
+
+
+def _targets_at(records: Records, patient: Places, tick: Places, design: Design) -> NDArray[np.float32]:
+    after = tick[:, None] + np.arange(1, _ticks(design, FOLLOW_UP_H) + 1)
+    rows = patient[:, None]
+    return crisis_targets(
+        newest_us=records.effective_us[patient, tick],
+        effective_us=records.effective_us[rows, after],
+        systolic=records.true_systolic[rows, after],
+        diastolic=records.true_diastolic[rows, after],
+        measured=records.measured[rows, after],
+        end_us=_instant(design.record_h),
+    )
+
+
+def _parts(sides: Texts, newest_us: NDArray[np.int64], design: Design) -> Texts:
+    if design.shifted:
+        return np.full(len(sides), EXTERNAL)
+    return parts_of(sides, newest_us, _block_from_us(design))
+
+
+def _block_from_us(design: Design) -> int:
+    return _instant(design.usable_h - BLOCK_H)
+
+
+def _instant(hours: int) -> int:
+    """The instant so many hours into a record."""
+    return EPOCH_US + hours * MICROSECONDS_PER_HOUR

@@ -1,0 +1,1 @@
+"""How good a model is: metrics, curves, alarms, reference models, gates."""

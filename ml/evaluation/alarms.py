@@ -1,0 +1,223 @@
+"""Alarm burden and lead times: what a threshold on the 6 h risk means for the people who hear the alarms.
+
+Judged on every window of its patients (part `track`). The rules, all of which change the figures:
+
+- A patient is *flagged* while the risk reaches the threshold; a patient in crisis at t is not: the measured value is
+  then the alarm. A flag sounds as an *alarm* unless another one sounded in the SILENCING_MINUTES before it.
+- A *crisis* begins with a crisis reading that has no other one in the 6 h before it. Readings are those of the window,
+  as the device showed them: an artefact beyond the limits counts as a crisis here, unlike in the targets.
+- A crisis is *found* if the patient was flagged at some time in the 6 h before it; the first such flag is its lead
+  time. Crises in a patient's first 6 h are left out, as their past is not complete.
+- An alarm is *right* if its target is 1; alarms with a censored target do not count for the share of right ones (PPV).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.clinical import (
+    ALERT_HORIZON_H,
+    ALERT_LEVELS,
+    ALERT_THRESHOLDS,
+    CRISIS_DIASTOLIC,
+    CRISIS_SYSTOLIC,
+    HORIZONS_H,
+)
+from ml.dataset import Dataset
+from ml.evaluation.bootstrap import REPLICATES, Weights, draw_weights, interval, plain, weighted_sums
+from ml.evaluation.subgroups import in_crisis
+from ml.features import MEASURES, MICROSECONDS_PER_HOUR, WINDOW_LENGTH
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.bool_]
+
+SILENCING_MINUTES: Final = 30
+RECALLS: Final = (0.80, 0.90)
+RECALL_CURVE: Final = tuple(round(0.50 + 0.05 * step, 2) for step in range(9))
+EARLY_H: Final = {"found_over_30_min_ahead": 0.5, "found_over_2_h_ahead": 2.0}
+AHEAD_H: Final = tuple(0.25 * step for step in range(1, 25))
+JUDGED: Final = ("xgboost", "champion", "last_value", "threshold_rule")
+
+_COLUMN: Final = HORIZONS_H.index(ALERT_HORIZON_H)
+_LOOKBACK_US: Final = ALERT_HORIZON_H * MICROSECONDS_PER_HOUR
+_SILENCING_US: Final = SILENCING_MINUTES * 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Rows sorted by patient and time, shape (m,), and the e crises among them.
+
+    `patient` are rows of `weights`; `may_flag` is False in crisis. Crisis i begins at row `crisis[i]`, and the rows of
+    the same patient in the 6 h before it are `past[i]` up to and not including `crisis[i]`.
+    """
+
+    patient: NDArray[np.intp]
+    time_us: NDArray[np.int64]
+    target: NDArray[np.float32]
+    may_flag: Rows
+    crisis: NDArray[np.intp]
+    past: NDArray[np.intp]
+    weights: Weights
+
+    @property
+    def days(self) -> Floats:
+        """Days from the first to the last row of each patient."""
+        first = np.unique(self.patient, return_index=True)[1]
+        last = np.append(first[1:], len(self.patient)) - 1
+        hours: Floats = (self.time_us[last] - self.time_us[first]) / MICROSECONDS_PER_HOUR
+        return hours / 24
+
+
+def alarm_burden(
+    data: Dataset, risks: Mapping[str, Floats], *, replicates: int = REPLICATES, seed: int = 0
+) -> dict[str, Any]:
+    """Recall of crises, alarms per patient-day, PPV and lead times of the models of `JUDGED` in `risks` (m, 3 each).
+
+    At the thresholds that find 80 % and 90 % of the crises, and at the fixed alert levels; with 95 % intervals over
+    patients for a given threshold. Without any crisis to find, `models` is empty.
+    """
+    order = np.lexsort((data.newest_us, data.patient_id))
+    track = make_track(Dataset(*(getattr(data, field.name)[order] for field in fields(data))), replicates, seed)
+    judged = {name: risks[name][order, _COLUMN] for name in JUDGED if name in risks}
+    return {
+        "horizon_h": ALERT_HORIZON_H,
+        "silencing_minutes": SILENCING_MINUTES,
+        "patients": len(track.weights),
+        "patient_days": plain(track.days.sum()),
+        "crises": len(track.crisis),
+        "models": {name: _judge(track, risk) for name, risk in judged.items()} if len(track.crisis) else {},
+    }
+
+
+def make_track(data: Dataset, replicates: int, seed: int) -> Track:
+    """Find the crises in rows that are sorted by patient and time."""
+    _, first, patient = np.unique(data.patient_id, return_index=True, return_inverse=True)
+    start = first[patient]
+    begins = begins_crisis(data.features) & (data.newest_us - data.newest_us[start] >= _LOOKBACK_US)
+    crisis = np.flatnonzero(begins)
+    past = [
+        start[row] + np.searchsorted(data.newest_us[start[row] : row], data.newest_us[row] - _LOOKBACK_US)
+        for row in crisis
+    ]
+    return Track(
+        patient=patient,
+        time_us=data.newest_us,
+        target=data.targets[:, _COLUMN],
+        may_flag=~in_crisis(data.features),
+        crisis=crisis,
+        past=np.array(past, dtype=np.intp),
+        weights=draw_weights(len(first), replicates, seed),
+    )
+
+
+def begins_crisis(features: NDArray[np.float32]) -> Rows:
+    """Rows whose newest reading is in crisis while none of the window's other readings of the last 6 h is."""
+    slots = features.reshape(len(features), WINDOW_LENGTH, len(MEASURES))
+    systolic, diastolic, _, hours = np.moveaxis(slots, 2, 0)
+    crisis = (systolic >= CRISIS_SYSTOLIC) | (diastolic >= CRISIS_DIASTOLIC)
+    recent = crisis[:, :-1] & (hours[:, :-1] <= ALERT_HORIZON_H)
+    begins: Rows = crisis[:, -1] & ~recent.any(axis=1)
+    return begins
+
+
+def sounded(patient: NDArray[np.intp], time_us: NDArray[np.int64], flagged: Rows) -> NDArray[np.intp]:
+    """The flagged rows that sound as alarms, in rows sorted by patient and time."""
+    alarms = []
+    heard, quiet_until = -1, 0
+    for row in np.flatnonzero(flagged).tolist():
+        if patient[row] != heard or time_us[row] >= quiet_until:
+            alarms.append(row)
+            heard, quiet_until = patient[row], int(time_us[row]) + _SILENCING_US
+    return np.array(alarms, dtype=np.intp)
+
+
+def threshold_for(track: Track, risk: Floats, recall: float) -> float:
+    """The highest threshold that finds at least this share of the crises; 0, for everybody, if none does."""
+    highest = [
+        np.max(risk[past:row], where=track.may_flag[past:row], initial=0.0)
+        for past, row in zip(track.past, track.crisis, strict=True)
+    ]
+    return float(np.sort(highest)[::-1][int(np.ceil(recall * len(highest) - 1e-9)) - 1])
+
+
+def lead_hours(track: Track, flagged: Rows) -> Floats:
+    """How long before each crisis its patient was first flagged within the 6 h, 0 if not at all; shape (e,)."""
+    leads = np.zeros(len(track.crisis))
+    for number, (past, row) in enumerate(zip(track.past, track.crisis, strict=True)):
+        found = np.flatnonzero(flagged[past:row])
+        if len(found):
+            leads[number] = (track.time_us[row] - track.time_us[past + found[0]]) / MICROSECONDS_PER_HOUR
+    return leads
+
+
+def _judge(track: Track, risk: Floats) -> dict[str, Any]:
+    thresholds = {recall: threshold_for(track, risk, recall) for recall in RECALL_CURVE}
+    return {
+        "at_recall": {f"{recall:.2f}": _at(track, risk, thresholds[recall]) for recall in RECALLS},
+        "at_level": {
+            level: _at(track, risk, threshold)
+            for level, threshold in zip(ALERT_LEVELS[1:], ALERT_THRESHOLDS, strict=True)
+        },
+        "curve": [_point(track, risk, threshold) for threshold in sorted(set(thresholds.values()), reverse=True)],
+    }
+
+
+def _at(track: Track, risk: Floats, threshold: float) -> dict[str, Any]:
+    """All figures of one threshold, with intervals."""
+    flagged = track.may_flag & (risk >= threshold)
+    leads = lead_hours(track, flagged)
+    ahead = _shares(track, leads, [0.0, *EARLY_H.values()])
+    alarms = _alarm_figures(track, sounded(track.patient, track.time_us, flagged))
+    return {
+        "threshold": plain(threshold),
+        "recall": interval(ahead[0]),
+        **{name: interval(values) for name, values in alarms.items()},
+        "median_lead_h": interval(_median_lead(track, leads)),
+        **{name: interval(values) for name, values in zip(EARLY_H, ahead[1:], strict=True)},
+        "ahead": {"hours": list(AHEAD_H), "share": [plain((leads >= hours).mean()) for hours in AHEAD_H]},
+    }
+
+
+def _point(track: Track, risk: Floats, threshold: float) -> dict[str, float | None]:
+    """One threshold of the curve, without intervals."""
+
+    def value(values: Floats) -> float | None:
+        return plain(values[0]) if np.isfinite(values[0]) else None
+
+    flagged = track.may_flag & (risk >= threshold)
+    figures = _alarm_figures(track, sounded(track.patient, track.time_us, flagged))
+    recall = plain((lead_hours(track, flagged) > 0).mean())
+    return {"recall": recall, **{name: value(values) for name, values in figures.items()}}
+
+
+def _shares(track: Track, leads: Floats, hours: Sequence[float]) -> list[Floats]:
+    """Share of all crises whose lead exceeds each of `hours`, per resample."""
+    columns = np.stack([np.ones(len(leads)), *(leads > least for least in hours)], axis=1).astype(np.float64)
+    total, *early = weighted_sums(track.weights, track.patient[track.crisis], columns).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return [found / total for found in early]
+
+
+def _alarm_figures(track: Track, alarms: NDArray[np.intp]) -> dict[str, Floats]:
+    target = track.target[alarms]
+    columns = np.stack([np.ones(len(alarms)), ~np.isnan(target), target == 1], axis=1).astype(np.float64)
+    count, known, right = weighted_sums(track.weights, track.patient[alarms], columns).T
+    days = weighted_sums(track.weights, np.arange(len(track.weights)), track.days[:, None])[:, 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {"alarms_per_patient_day": count / days, "ppv": right / known}
+
+
+def _median_lead(track: Track, leads: Floats) -> Floats:
+    """Median lead of the crises that were found, per resample."""
+    order = np.flatnonzero(leads > 0)[np.argsort(leads[leads > 0])]
+    if len(order) == 0:
+        return np.full(track.weights.shape[1], np.nan)
+    below = np.cumsum(track.weights[track.patient[track.crisis[order]]], axis=0)
+    place = (below < below[-1] / 2).sum(axis=0)
+    medians: Floats = np.where(below[-1] > 0, leads[order][place.clip(max=len(order) - 1)], np.nan)
+    return medians

@@ -1,0 +1,231 @@
+"""Model bundles on disk: ``models/<version>/``, and which of them is in service.
+
+A bundle is a folder: the boosters ``h1.ubj h6.ubj h24.ubj``; ``calibrators.json``; what it expects of the program
+(``features.json``, ``target.json``, ``thresholds.json``); ``golden.json``, a few rows with their outputs; ``card.json``
+and whatever the trainer adds (reports, drift reference); ``manifest.json`` with the hash of each file. It appears whole
+(temporary folder, fsync, rename) and never changes. `publish` moves the pointer in one step; `rollback` is the same
+step to an older version. A reader checks everything before it trusts a bundle and gets a `BundleError` otherwise.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
+from ml.calibration import Calibrators
+from ml.features import FEATURE_NAMES, WINDOW_LENGTH
+from ml.labels import GREATEST_GAP_H
+from ml.prediction import Bundle, Predictor, booster_bytes
+from ml.registry.files import BundleError, damaged, parse_object, read, sha256, to_json, write_folder
+from ml.registry.pointer import locked, make_promotion, move, read_journal, read_pointer, version_before
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "bundle_file",
+    "current_version",
+    "load_bundle",
+    "publish",
+    "rollback",
+    "save_bundle",
+    "version_name",
+    "versions",
+]
+
+MANIFEST: Final = "manifest.json"
+CARD: Final = "card.json"
+CALIBRATORS: Final = "calibrators.json"
+GOLDEN: Final = "golden.json"
+GOLDEN_TOLERANCE: Final = 1e-6
+
+
+def save_bundle(
+    model_dir: Path,
+    boosters: Mapping[int, xgboost.Booster],
+    calibrators: Calibrators,
+    card: Mapping[str, object],
+    *,
+    golden_features: NDArray[np.float32],
+    created_at: datetime,
+    parent: str | None,
+    files: Mapping[str, bytes] | None = None,
+    data_fingerprint: str | None = None,
+) -> str:
+    """Write a new version and return its name; it is not yet published.
+
+    `boosters` maps each horizon in hours to its booster, which `calibrators` follow. `card` holds what only the trainer
+    knows (data, parameters, metrics), `files` what else belongs to the version, by name. `golden_features`, a few rows
+    of shape (n, 120), are stored with their outputs so that every later load can prove that it predicts the same.
+    `parent` is the version in service at the time, `data_fingerprint` a hash of the training data.
+    """
+    raw = booster_bytes(boosters)
+    content = {_booster_file(horizon_h): booster for horizon_h, booster in raw.items()}
+    content |= {name: to_json(value) for name, value in _contract().items()}
+    content[CALIBRATORS] = to_json(calibrators.to_json())
+    content[GOLDEN] = to_json(_golden(Bundle("new", {}, raw, calibrators), golden_features))
+    content = {**(files or {}), **content, CARD: to_json(card)}
+    hashes = {name: sha256(one) for name, one in sorted(content.items())}
+    version = version_name(boosters, calibrators, created_at)
+    identity = {"version": version, "created_at": created_at.astimezone(UTC).isoformat(timespec="seconds")}
+    origin = {"parent": parent, "data_fingerprint": data_fingerprint, "libraries": _libraries()}
+    write_folder(model_dir / version, {**content, MANIFEST: to_json({**identity, **origin, "sha256": hashes})})
+    return version
+
+
+def version_name(boosters: Mapping[int, xgboost.Booster], calibrators: Calibrators, created_at: datetime) -> str:
+    """The name that `save_bundle` gives: when it was made, and the beginning of a hash of what predicts."""
+    predicting = b"".join([*booster_bytes(boosters).values(), to_json(calibrators.to_json())])
+    return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(predicting)[:8]}"
+
+
+def publish(model_dir: Path, version: str, *, by: str, why: str, at: datetime) -> None:
+    """Put `version` into service in one atomic step, and into the journal; the bundle is checked first."""
+    load_bundle(model_dir, version)
+    with locked(model_dir):
+        move(model_dir, make_promotion("publish", version, _manifest_hash(model_dir, version), by=by, why=why, at=at))
+
+
+def rollback(model_dir: Path, *, by: str, why: str, at: datetime) -> str:
+    """Put the version back into service that was published before the present one; its name.
+
+    A repeated rollback goes further back. Raises `BundleError` if there is none, or if it cannot be used any more.
+    """
+    with locked(model_dir):
+        version = version_before(read_journal(model_dir))
+        load_bundle(model_dir, version)
+        move(model_dir, make_promotion("rollback", version, _manifest_hash(model_dir, version), by=by, why=why, at=at))
+    return version
+
+
+def current_version(model_dir: Path) -> str | None:
+    """The version in service, or None before the first publication; cheap enough for every micro-batch."""
+    pointer = read_pointer(model_dir)
+    return None if pointer is None else pointer.version
+
+
+def versions(model_dir: Path) -> list[str]:
+    """All versions, published or not, oldest first."""
+    return sorted(path.parent.name for path in model_dir.glob(f"[!.]*/{MANIFEST}"))
+
+
+def load_bundle(model_dir: Path, version: str) -> Bundle:
+    """Read a version and check hashes, features, target, thresholds and golden outputs, or raise `BundleError`."""
+    folder = model_dir / version
+    files = _checked_files(model_dir, version)
+    _check_contract(files, folder)
+    card = parse_object(_part(files, CARD, folder), folder / CARD)
+    boosters = {horizon_h: _part(files, _booster_file(horizon_h), folder) for horizon_h in HORIZONS_H}
+    bundle = Bundle(version, card, boosters, _calibrators(files, folder))
+    _check_golden(bundle, parse_object(_part(files, GOLDEN, folder), folder / GOLDEN), folder)
+    return bundle
+
+
+def bundle_file(model_dir: Path, version: str, name: str) -> bytes:
+    """One file of a version, its hash checked."""
+    return _part(_checked_files(model_dir, version, only=name), name, model_dir / version)
+
+
+def _contract() -> dict[str, dict[str, object]]:
+    """What the code and a bundle must agree on, by file."""
+    return {
+        "features.json": {
+            "names": list(FEATURE_NAMES),
+            "window_length": WINDOW_LENGTH,
+            "units": {"systolic": "mmHg", "diastolic": "mmHg", "heart_rate": "1/min", "hours_before_newest": "h"},
+            "missing": "NaN",
+        },
+        "target.json": {
+            "horizons_h": list(HORIZONS_H),
+            "crisis_mmhg": {"systolic": CRISIS_SYSTOLIC, "diastolic": CRISIS_DIASTOLIC},
+            "greatest_gap_h": {f"{horizon_h}h": gap_h for horizon_h, gap_h in GREATEST_GAP_H.items()},
+        },
+        "thresholds.json": {
+            "horizon_h": ALERT_HORIZON_H,
+            "lower_ends": dict(zip(ALERT_LEVELS[1:], ALERT_THRESHOLDS, strict=True)),
+        },
+    }
+
+
+def _libraries() -> dict[str, str]:
+    return {"python": platform.python_version(), "numpy": np.__version__, "xgboost": xgboost.__version__}
+
+
+def _golden(bundle: Bundle, features: NDArray[np.float32]) -> dict[str, object]:
+    rows = [[None if np.isnan(value) else float(value) for value in row] for row in features]
+    predictor = Predictor(bundle)
+    raw, risks = predictor.raw_risks(features), predictor.risks(features).values
+    return {"inputs": rows, "raw": raw.tolist(), "risks": risks.tolist()}
+
+
+def _manifest_hash(model_dir: Path, version: str) -> str:
+    return sha256(read(model_dir / version / MANIFEST))
+
+
+def _checked_files(model_dir: Path, version: str, only: str | None = None) -> dict[str, bytes]:
+    """The files that the manifest names, each with the hash that it names; the manifest as published, if it is."""
+    folder = model_dir / version
+    raw_manifest = read(folder / MANIFEST)
+    pointer = read_pointer(model_dir)
+    if pointer and pointer.version == version and pointer.manifest_sha256 != sha256(raw_manifest):
+        raise damaged(folder / MANIFEST, "its hash is not the published one")
+    hashes = parse_object(raw_manifest, folder / MANIFEST).get("sha256")
+    if not isinstance(hashes, dict):
+        raise damaged(folder / MANIFEST, "it names no hashes")
+    wanted = [name for name in hashes if only in (None, name)]
+    return {name: _checked_file(folder / name, hashes[name]) for name in wanted}
+
+
+def _checked_file(path: Path, expected_sha256: str) -> bytes:
+    content = read(path)
+    if sha256(content) != expected_sha256:
+        raise damaged(path, "its hash is not the one in the manifest")
+    return content
+
+
+def _part(files: Mapping[str, bytes], name: str, folder: Path) -> bytes:
+    if name not in files:
+        raise damaged(folder / name, "the manifest does not name it")
+    return files[name]
+
+
+def _check_contract(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, expected in _contract().items():
+        stored = parse_object(_part(files, name, folder), folder / name)
+        for key, value in expected.items():
+            if stored.get(key) != value:
+                raise BundleError(
+                    f"The model {folder} has other {key} in {name} than this program. Retrain, or publish a fitting "
+                    "version."
+                )
+
+
+def _calibrators(files: Mapping[str, bytes], folder: Path) -> Calibrators:
+    value = parse_object(_part(files, CALIBRATORS, folder), folder / CALIBRATORS)
+    try:
+        return Calibrators.from_json(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder / CALIBRATORS, f"no calibrators ({error})") from error
+
+
+def _check_golden(bundle: Bundle, golden: Mapping[str, Any], folder: Path) -> None:
+    try:
+        features = np.array(golden["inputs"], dtype=np.float32)
+        predictor = Predictor(bundle)
+        outputs = {"raw": predictor.raw_risks(features), "risks": predictor.risks(features).values}
+        same = all(np.allclose(got, golden[name], rtol=0, atol=GOLDEN_TOLERANCE) for name, got in outputs.items())
+    except (KeyError, TypeError, ValueError, xgboost.core.XGBoostError) as error:
+        raise damaged(folder, f"its golden rows cannot be scored ({type(error).__name__})") from error
+    if not same or len(features) == 0:
+        raise damaged(folder, "its golden rows no longer give the stored outputs")
+
+
+def _booster_file(horizon_h: int) -> str:
+    return f"h{horizon_h}.ubj"

@@ -1,0 +1,147 @@
+"""The report of an evaluation: one HTML file that needs nothing else, and the model card in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import jinja2
+from matplotlib.figure import Figure
+
+from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
+from ml.evaluation.quality import OURS
+from ml.evaluation.subgroups import HEADLINE
+from ml.report import plots, tables
+from ml.report.drawing import to_picture
+from ml.report.findings import SIMULATED, doubts, merits
+from ml.report.tables import to_markdown
+from ml.report.wording import HORIZON_ORDER, STRATUM_NAMES, horizon_name, number, percent, with_interval
+
+Evaluation = Mapping[str, Any]
+Card = Mapping[str, Any]
+
+_ENVIRONMENT: Final = jinja2.Environment(
+    loader=jinja2.PackageLoader("ml.report", "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+)
+
+
+def render_report(card: Card, evaluation: Evaluation) -> str:
+    """HTML for a clinician and a statistician: what was judged, doubts first, then figures, plots and tables.
+
+    `card` is what `ml.report.card.make_card` gives, with `version` where the model has one; it may lack anything.
+    """
+    found = evaluation["parts"]["test"]
+    calm = found[HEADLINE]
+    return _ENVIRONMENT.get_template("report.html").render(
+        card=card,
+        evaluation=evaluation,
+        simulated=evaluation["source"] == SIMULATED,
+        crisis={"systolic": CRISIS_SYSTOLIC, "diastolic": CRISIS_DIASTOLIC},
+        doubts=doubts(evaluation),
+        merits=merits(evaluation),
+        tiles=[_tile(horizon, calm[horizon]) for horizon in HORIZON_ORDER],
+        quality=[tables.quality(calm[horizon], horizon) for horizon in HORIZON_ORDER],
+        strata=[_stratum(name, found[name]) for name in STRATUM_NAMES if name != HEADLINE],
+        mandated=tables.mandated(calm),
+        calibration=tables.calibration(calm),
+        gaps=tables.gaps(evaluation["gap_closed"]) if evaluation["gap_closed"] else None,
+        parts=tables.parts(evaluation["parts"]),
+        alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
+        subgroups=tables.subgroups(evaluation["subgroups"]),
+        about=_about(card),
+        checks=tables.checks(card["decision"]) if card.get("decision") else None,
+        pictures=_pictures(evaluation),
+    )
+
+
+def _pictures(evaluation: Evaluation) -> dict[str, str]:
+    calm = evaluation["parts"]["test"][HEADLINE]
+    drawings: dict[str, tuple[Callable[..., Figure], Any]] = {
+        "differences": (plots.differences, calm),
+        "calibration": (plots.calibration, calm),
+        "decisions": (plots.decisions, calm),
+        "distributions": (plots.distributions, calm),
+        "scatter": (plots.scatter, evaluation["scatter"]),
+        "parts": (plots.parts, evaluation["parts"]),
+        "subgroups": (plots.subgroups, evaluation["subgroups"]),
+    }
+    if _has_alarms(evaluation):
+        drawings["alarms"] = (plots.alarms, evaluation["alarms"])
+    return {name: to_picture(draw, values) for name, (draw, values) in drawings.items()}
+
+
+def _has_alarms(evaluation: Evaluation) -> bool:
+    return bool(evaluation["alarms"] and evaluation["alarms"]["models"])
+
+
+def _tile(horizon: str, found: Mapping[str, Any]) -> dict[str, str]:
+    ours = found["models"][OURS]
+    return {
+        "horizon": horizon_name(horizon),
+        "auroc": with_interval(ours["auroc"]),
+        "skill": with_interval(ours["brier_skill"], 2) if "brier_skill" in ours else "",
+        "ici": number(ours["ici"]["value"]),
+        "prevalence": percent(found["prevalence"]),
+    }
+
+
+def _stratum(name: str, found: Mapping[str, Any]) -> tuple[str, Sequence[tables.Table]]:
+    return STRATUM_NAMES[name], [tables.quality(found[horizon], horizon) for horizon in HORIZON_ORDER]
+
+
+def _about(card: Card) -> list[tables.Table]:
+    """Where the model comes from, as far as the card tells in the way of `ml.report.card`."""
+    titles = {
+        "target": "What is predicted",
+        "data": "Data",
+        "features": "Features",
+        "parameters": "Training",
+        "calibration": "Calibrators",
+    }
+    shown = [
+        tables.plain_values(title, card[name]) for name, title in titles.items() if isinstance(card.get(name), Mapping)
+    ]
+    return [*([tables.data_rows(card["rows"])] if card.get("rows") else []), *shown]
+
+
+def render_card(card: Card, evaluation: Evaluation) -> str:
+    """The model card in Markdown."""
+    calm = evaluation["parts"]["test"][HEADLINE]
+    sections = {
+        "Purpose": f"{card['purpose']}\n\n{card['not_for']}\n\n**{card['warning']}**",
+        "In short": "\n".join(f"- {sentence}" for sentence in evaluation["verdicts"]),
+        "Data and training": "\n".join(to_markdown(table) for table in _about(card)),
+        "Quality on unseen patients, windows not in crisis at t": "\n".join(
+            to_markdown(table)
+            for table in (
+                *(tables.quality(calm[horizon], horizon) for horizon in HORIZON_ORDER),
+                tables.mandated(calm),
+                tables.calibration(calm),
+            )
+        ),
+        "Oracle": to_markdown(tables.gaps(evaluation["gap_closed"])) if evaluation["gap_closed"] else "Not asked.",
+        "Alarms": to_markdown(tables.alarms(evaluation["alarms"])) if _has_alarms(evaluation) else "Not judged.",
+        "Other parts of the data": to_markdown(tables.parts(evaluation["parts"])),
+        "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),
+        "Coherence of the horizons": _coherence(evaluation["coherence"]),
+        "Known failures": "\n".join(f"- {sentence}" for sentence in card["known_failures"]),
+        "Approval": "\n\n".join(
+            [*([to_markdown(tables.checks(card["decision"]))] if card.get("decision") else []), str(card["approval"])]
+        ),
+    }
+    title = f"# Model card {card.get('version', '')}".rstrip()
+    return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
+
+
+def _coherence(found: Mapping[str, float] | None) -> str:
+    if found is None:
+        return "Not judged."
+    share, size = percent(found["repaired_share"]), number(found["mean_repair"], 4)
+    noticeable = percent(found["noticeable_share"])
+    return (
+        f"The horizons contradicted each other in {share} of the windows and were raised by {size} on average there; "
+        f"noticeably, by half a percent point or more, in {noticeable}."
+    )

@@ -1,0 +1,49 @@
+"""Under which circumstances patients are observed: the usual ones, and others that no model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from producer.simulation.artefacts import ARTEFACT_SHARE
+from producer.simulation.gaps import GAP_SHARE
+from producer.simulation.patients import MINUTE_US, MIXTURE
+from producer.simulation.readings import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Who is observed and how; `episode_factor` is relative to the rate that the caller asks for."""
+
+    mixture: Mapping[str, float]
+    interval_minutes: int
+    gap_share: float
+    artefact_share: float
+    device_bias: tuple[float, float]
+    episode_factor: float
+
+    def plan(self, seed: int, epoch_us: int, episode_factor: float = 1.0) -> Plan:
+        """The plan of a simulation under these circumstances."""
+        return Plan(
+            seed=seed,
+            epoch_us=epoch_us,
+            interval_us=self.interval_minutes * MINUTE_US,
+            episode_factor=episode_factor * self.episode_factor,
+            gap_share=self.gap_share,
+            artefact_share=self.artefact_share,
+            device_bias=self.device_bias,
+        )
+
+
+USUAL: Final = Circumstances(MIXTURE, 15, GAP_SHARE, ARTEFACT_SHARE, (0.0, 0.0), 1.0)
+# Another hospital: older patients, more of them referred; its cuffs read high, measure less often and fail more often.
+SHIFTED: Final = Circumstances(
+    mixture=MappingProxyType({"elderly": 0.4, "referred": 0.35, "treated": 0.15, "normotensive": 0.1}),
+    interval_minutes=20,
+    gap_share=0.25,
+    artefact_share=0.03,
+    device_bias=(4.0, 2.0),
+    episode_factor=0.5,
+)

@@ -1,0 +1,57 @@
+"""A small language for what arrives in the window state, for scenario tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from jobs.streaming.entries import ENTRY, NO_OBSERVATION, STATE_LENGTH, Entries, Kind, observation_number, state_order
+from jobs.streaming.windows import Scorable, build_windows
+
+MINUTE_US = 60_000_000
+START_US = 1_790_000_000_000_000
+
+
+@dataclass
+class Patient:
+    """One patient's state: what has arrived, in order; the Kafka offset counts up by itself."""
+
+    arrived: list[tuple[object, ...]] = field(default_factory=list)
+
+    def reading(self, minute: float, systolic: float = 130, diastolic: float = 80, **more: object) -> None:
+        """A blood pressure taken at `minute`."""
+        rate = more.get("heart_rate", np.nan)
+        self._arrive(minute, more.get("name"), (systolic, diastolic, rate), Kind.PRESSURE, more.get("corrected", False))
+
+    def heart_rate(self, minute: float, rate: float, name: str | None = None) -> None:
+        """A heart rate of its own."""
+        self._arrive(minute, name, (np.nan, np.nan, rate), Kind.HEART_RATE, corrected=False)
+
+    def retraction(self, minute: float, name: str | None = None) -> None:
+        """An Observation entered in error."""
+        self._arrive(minute, name, (np.nan, np.nan, np.nan), Kind.RETRACTION, corrected=False)
+
+    def _arrive(self, minute: float, name: object, values: tuple[object, ...], kind: Kind, corrected: object) -> None:
+        number = observation_number(name) if isinstance(name, str) else NO_OBSERVATION
+        time_us = START_US + round(minute * MINUTE_US)
+        self.arrived.append((time_us, len(self.arrived), number, *values, 0, kind, corrected))
+
+    def state(self) -> Entries:
+        """What Spark's state holds: the newest entries by its order, newest first."""
+        entries = np.array(self.arrived, dtype=ENTRY)
+        newest_first = np.argsort(-state_order(entries["effective_us"], entries["offset"]))
+        return entries[newest_first[:STATE_LENGTH]]
+
+    def window(self) -> Scorable:
+        """The patient's window as the score query builds it."""
+        state = self.state()
+        return build_windows(state, np.zeros(len(state), dtype=np.intp))
+
+    def systolics(self) -> list[float]:
+        """The systolic pressures of the window, oldest first."""
+        scorable = self.window()
+        if not len(scorable.rows):
+            return []
+        values = scorable.windows.systolic[0]
+        return [float(value) for value in values[~np.isnan(values)]]

@@ -1,0 +1,59 @@
+"""The shell of all tools: one line for people, a trace only when asked for, an exit code that scripts can rely on."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from conf import cli
+from conf.errors import UserError
+
+
+def ended(error: BaseException | None, *arguments: str) -> int:
+    def work(_: argparse.Namespace) -> None:
+        if error is not None:
+            raise error
+
+    return cli.run(cli.parser("python -m tool", "What it does."), work, arguments)
+
+
+def test_work_that_ends_well_is_code_0_and_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(None) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_error_of_the_user_is_one_line_and_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(UserError("The port 9092 is taken. Stop what uses it.")) == 1
+    assert capsys.readouterr().err == "error: The port 9092 is taken. Stop what uses it.\n"
+
+
+def test_an_unexpected_error_names_its_kind_and_how_to_see_more(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(ValueError("an empty list.\nsecond line")) == 1
+    expected = "error: Unexpected error: ValueError: an empty list. Run with --verbose for the trace.\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_verbose_shows_the_trace_and_does_not_ask_for_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(ValueError("an empty list"), "--verbose") == 1
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "Run with" not in shown
+
+
+def test_ctrl_c_is_code_130() -> None:
+    assert ended(KeyboardInterrupt()) == 130
+
+
+def test_a_wrong_option_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        ended(None, "--wrong")
+    assert stopped.value.code == 2
+    assert "--wrong" in capsys.readouterr().err
+
+
+def test_the_help_shows_the_description_as_written(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = cli.parser("python -m tool", "First line.\n\n  an example, indented")
+    with pytest.raises(SystemExit):
+        cli.run(parser, lambda _: None, ["--help"])
+    assert "First line.\n\n  an example, indented" in capsys.readouterr().out

@@ -1,0 +1,40 @@
+"""What unit tests share: an Elasticsearch in memory, and a client of it whose retries do not wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+from hypothesis import settings as hypothesis_settings
+
+from conf.settings import Settings
+from elastic import bulk as sinks
+from elastic.names import put_templates
+from tests.support import fake_elasticsearch
+from tests.support.fake_elasticsearch import FakeElasticsearch
+
+hypothesis_settings.register_profile("busy machine", deadline=None)
+hypothesis_settings.load_profile("busy machine")
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeElasticsearch]:
+    with fake_elasticsearch.running() as one:
+        yield one
+
+
+@pytest.fixture
+def settings(fake: FakeElasticsearch, tmp_path: Path) -> Settings:
+    return Settings(elasticsearch_url=fake.url, data_dir=tmp_path / "data", kafka_topic="topic")
+
+
+@pytest.fixture
+def client(fake: FakeElasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Elasticsearch:
+    """A client of the fake, which has the project's templates."""
+    monkeypatch.setattr(sinks, "RETRY_WAITS_S", (0,) * len(sinks.RETRY_WAITS_S))
+    one = sinks.connect(settings)
+    put_templates(one)
+    fake.requests.clear()
+    return one

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.submit.packed import ENVIRONMENT_FILE, LOCK_FILE, MANIFEST_FILE, PackedError, check, manifest_of
+
+REMEDY = "Pack it with: ./spark-submit.sh pack --output "
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project with a lock."""
+    lock = tmp_path / "project" / LOCK_FILE
+    lock.parent.mkdir(parents=True)
+    lock.write_text("numpy==2.4.6\n")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def folder(root: Path, tmp_path: Path) -> Path:
+    """A packed folder that fits."""
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    (folder / ENVIRONMENT_FILE).touch()
+    write_manifest(folder, root)
+    return folder
+
+
+def write_manifest(folder: Path, root: Path, **changes: str) -> None:
+    (folder / MANIFEST_FILE).write_text(json.dumps({**manifest_of(root), **changes}))
+
+
+def refusal(folder: Path, root: Path) -> str:
+    with pytest.raises(PackedError) as refused:
+        check(folder, root)
+    assert str(refused.value).endswith(f"{REMEDY}{folder}")
+    return str(refused.value)
+
+
+def test_an_environment_of_this_python_and_this_lock_may_be_sent(folder: Path, root: Path) -> None:
+    check(folder, root)
+
+
+@pytest.mark.parametrize("missing", [ENVIRONMENT_FILE, MANIFEST_FILE])
+def test_what_is_missing_or_was_not_finished_is_named_with_the_remedy(folder: Path, root: Path, missing: str) -> None:
+    (folder / missing).unlink()
+
+    assert refusal(folder, root).startswith(f"There is no packed environment in {folder}.")
+
+
+def test_half_a_manifest_counts_as_none(folder: Path, root: Path) -> None:
+    (folder / MANIFEST_FILE).write_text('{"python": ')
+
+    assert "There is no packed environment" in refusal(folder, root)
+
+
+def test_an_environment_of_another_python_is_refused(folder: Path, root: Path) -> None:
+    write_manifest(folder, root, python="3.7")
+
+    assert f"is for Python 3.7, but the driver is Python {manifest_of(root)['python']}" in refusal(folder, root)
+
+
+def test_an_environment_of_an_earlier_lock_is_refused(folder: Path, root: Path) -> None:
+    (root / LOCK_FILE).write_text("numpy==2.5.5\n")
+
+    assert f"packed from another {LOCK_FILE}" in refusal(folder, root)

@@ -1,0 +1,66 @@
+"""The vectorised fold equals the written rule, whatever the entries."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.streaming.entries import ENTRY, NO_OBSERVATION, Entries, Kind
+from jobs.streaming.folding import fold, fold_patient
+from jobs.streaming.windows import build_windows
+from ml.features import WINDOW_LENGTH
+
+HALF_MINUTE_US = 30_000_000
+
+one_entry = st.tuples(
+    st.integers(0, 14),  # effective time in half minutes: close together, so that everything collides
+    st.sampled_from([NO_OBSERVATION, 1, 2, 3, 4, 5]),
+    st.integers(100, 200),
+    st.one_of(st.just(np.nan), st.integers(50, 90)),
+    st.sampled_from([Kind.PRESSURE] * 5 + [Kind.HEART_RATE] * 3 + [Kind.RETRACTION]),
+    st.sampled_from([0, 0, 0, 0, 1]),
+)
+patients = st.lists(st.lists(one_entry, min_size=1, max_size=12), min_size=1, max_size=6)
+
+
+def build(patient: list[tuple[int, int, int, float, Kind, int]]) -> Entries:
+    entries = np.zeros(len(patient), dtype=ENTRY)
+    for offset, (half_minutes, observation, systolic, heart_rate, kind, corrected) in enumerate(patient):
+        pressure = systolic if kind == Kind.PRESSURE else np.nan
+        rate = 70 if kind == Kind.HEART_RATE and np.isnan(heart_rate) else heart_rate
+        time_us = half_minutes * HALF_MINUTE_US
+        entries[offset] = (time_us, offset, observation, pressure, pressure - 40, rate, 0, kind, corrected)
+    return entries
+
+
+@settings(max_examples=400, deadline=None)
+@given(patients, st.randoms())
+def test_fold_of_many_patients_equals_the_rule_applied_to_each(patients, random) -> None:  # type: ignore[no-untyped-def]
+    """Entries come in any order within a patient; one patient never touches another."""
+    groups = [build(patient) for patient in patients]
+    shuffled = [group[random.sample(range(len(group)), len(group))] for group in groups]
+    rows = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+
+    folded, folded_rows = fold(np.concatenate(shuffled), rows)
+
+    for row, group in enumerate(groups):
+        assert folded[folded_rows == row].tobytes() == fold_patient(group).tobytes()
+
+
+@settings(max_examples=200, deadline=None)
+@given(patients)
+def test_every_window_holds_the_newest_folded_readings_right_aligned(patients) -> None:  # type: ignore[no-untyped-def]
+    """A patient without any reading left has no window."""
+    groups = [build(patient) for patient in patients]
+    rows = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+
+    scorable = build_windows(np.concatenate(groups), rows)
+
+    expected = {row: folded for row, group in enumerate(groups) if len(folded := fold_patient(group))}
+    assert scorable.rows.tolist() == sorted(expected)
+    for position, row in enumerate(scorable.rows):
+        newest = expected[int(row)][-WINDOW_LENGTH:]
+        filled = scorable.windows.systolic[position, -len(newest) :]
+        np.testing.assert_array_equal(filled, newest["systolic"])
+        assert scorable.readings[position] == len(newest)

@@ -1,0 +1,168 @@
+"""What a message does to the document of its instant."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from fhir.readings import Reading, Retraction
+from jobs.streaming.intake import Source
+from jobs.streaming.observations import Document, Verdict, observation_document, resolve, retraction_document
+
+EFFECTIVE_US = 1_790_000_000_123_456
+
+
+def document(offset: int = 10, partition: int = 0, **changes: Any) -> Document:
+    """The document of one valid reading, varied."""
+    fields: dict[str, Any] = {
+        "patient_id": "p-1",
+        "effective_us": EFFECTIVE_US,
+        "utc_offset_minutes": 60,
+        "systolic": 128.0,
+        "diastolic": 82.0,
+        "heart_rate": None,
+        "status": "final",
+        "observation_id": "bp-1",
+        "version_id": None,
+        "device_id": None,
+        "flags": (),
+        "entry": 0,
+    }
+    reading = Reading(**(fields | changes))
+    return observation_document(reading, Source(partition, offset, EFFECTIVE_US), "topic", "2026-09-21T00:00:00.000Z")
+
+
+def heart_rate(rate: float, offset: int = 11, **changes: Any) -> Document:
+    alone = {"systolic": None, "diastolic": None, "flags": ("heart_rate_only",), "observation_id": "hr-1"}
+    return document(offset, heart_rate=rate, **(alone | changes))
+
+
+def settle(*documents: Document) -> tuple[Document, list[Verdict]]:
+    """Let documents arrive one after the other."""
+    standing, verdicts = None, []
+    for incoming in documents:
+        resolution = resolve(standing, incoming)
+        standing = resolution.document
+        verdicts.append(resolution.verdict)
+    assert standing is not None
+    return standing, verdicts
+
+
+def test_document_tells_derived_pressures_and_leaves_out_what_is_not_known() -> None:
+    stored = document()
+    assert stored["@timestamp"] == "2026-09-21T14:13:20.123Z"
+    assert (stored["mean_arterial_pressure"], stored["pulse_pressure"], stored["category"]) == (97.3, 46.0, "stage_1")
+    assert {"heart_rate", "device_id", "version_id"}.isdisjoint(stored)
+
+
+def test_heart_rate_alone_has_no_pressure_fields() -> None:
+    assert {"systolic", "diastolic", "category", "pulse_pressure"}.isdisjoint(heart_rate(70))
+
+
+def test_same_values_under_another_offset_are_a_duplicate() -> None:
+    stored, verdicts = settle(document(10), document(12, observation_id="resent"))
+    assert verdicts == [Verdict.STORED, Verdict.DUPLICATE]
+    assert stored["source_offset"] == 10
+
+
+def test_heart_rate_joins_its_pressure_whichever_arrives_first() -> None:
+    for pair in itertools.permutations([document(10), heart_rate(71, 11)]):
+        stored, verdicts = settle(*pair)
+        assert verdicts == [Verdict.STORED, Verdict.STORED]
+        assert (stored["systolic"], stored["heart_rate"], stored["flags"]) == (128.0, 71, [])
+        assert stored["heart_rate_from"] == "hr-1"
+
+
+def test_heart_rate_component_stands_against_a_separate_one() -> None:
+    stored, verdicts = settle(document(10, heart_rate=64), heart_rate(71, 11))
+    assert (stored["heart_rate"], verdicts[-1]) == (64, Verdict.DUPLICATE)
+
+
+def test_of_two_separate_heart_rates_the_later_arrival_stands() -> None:
+    stored, verdicts = settle(document(10), heart_rate(71, 11), heart_rate(75, 12, observation_id="hr-2"))
+    assert (stored["heart_rate"], stored["heart_rate_from"], verdicts[-1]) == (75, "hr-2", Verdict.STORED)
+
+
+def test_later_arrival_replaces_other_values_and_flags_the_conflict() -> None:
+    stored, verdicts = settle(document(10), document(12, systolic=150.0, observation_id="other"))
+    assert (stored["systolic"], stored["flags"], verdicts[-1]) == (150.0, ["conflicting_values"], Verdict.STORED)
+
+
+def test_joined_heart_rate_survives_a_correction_of_the_pressure() -> None:
+    stored, _ = settle(document(10), heart_rate(71, 11), document(12, systolic=150.0, status="amended"))
+    assert (stored["systolic"], stored["heart_rate"], stored["flags"]) == (150.0, 71, [])
+
+
+def test_correction_stands_against_a_resend_of_what_it_corrected() -> None:
+    stored, verdicts = settle(
+        document(10, systolic=190.0), document(11, status="corrected"), document(12, systolic=190.0)
+    )
+    assert (stored["systolic"], verdicts[-1]) == (128.0, Verdict.DUPLICATE)
+
+
+def retraction(offset: int, name: str | None = "bp-1") -> Document:
+    entered_in_error = Retraction("p-1", name, EFFECTIVE_US, 0)
+    source = Source(0, offset, EFFECTIVE_US)
+    return retraction_document("p-1", EFFECTIVE_US, entered_in_error, source, "topic", "2026-09-21T00:00:00.000Z")
+
+
+@pytest.mark.parametrize("status", ["final", "corrected"])
+@pytest.mark.parametrize("retracted_first", [True, False])
+def test_retracted_reading_does_not_come_back_under_its_id(status: str, retracted_first: bool) -> None:
+    before = [retraction(11)] if retracted_first else [document(10), retraction(11)]
+    stored, verdicts = settle(*before, document(12, status=status))
+    assert (stored["status"], verdicts[-1]) == ("entered-in-error", Verdict.DUPLICATE)
+
+
+def test_retraction_keeps_the_values_for_the_record() -> None:
+    stored, _ = settle(document(10), retraction(11))
+    assert (stored["status"], stored["systolic"]) == ("entered-in-error", 128.0)
+
+
+def test_another_measurement_of_a_retracted_instant_is_stored() -> None:
+    stored, verdicts = settle(document(10), retraction(11), document(12, observation_id="new"))
+    assert (stored["status"], stored["flags"], verdicts[-1]) == ("final", [], Verdict.STORED)
+
+
+def test_retraction_of_another_observation_leaves_the_reading_standing() -> None:
+    stored, _ = settle(document(10), retraction(11, name="other"))
+    assert stored["status"] == "final"
+
+
+def test_retraction_of_a_joined_heart_rate_takes_only_that_out() -> None:
+    stored, _ = settle(document(10), heart_rate(71, 11), retraction(12, name="hr-1"))
+    assert (stored["status"], stored["systolic"], "heart_rate" in stored) == ("final", 128.0, False)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [document(10), document(12, observation_id="resent")],
+        [document(10), heart_rate(71, 11)],
+        [heart_rate(71, 9), document(10)],
+        [document(10), document(12, systolic=150.0)],
+        [document(10, systolic=190.0), document(11, status="corrected")],
+        [heart_rate(71, 9), heart_rate(75, 10), document(11)],
+        [document(10), document(11, observation_id="resent"), retraction(12)],
+        [document(10), retraction(11), document(12, observation_id="new"), document(13)],
+        [document(10), heart_rate(71, 11), retraction(12, name="hr-1"), heart_rate(71, 13)],
+    ],
+)
+def test_repeated_micro_batch_changes_nothing_and_refuses_nothing_new(messages: list[Document]) -> None:
+    once, first = settle(*messages)
+    again, verdicts = settle(once, *messages)
+    assert again == once
+    refused = [verdict is Verdict.DUPLICATE for verdict in first]
+    assert [verdict is Verdict.DUPLICATE for verdict in verdicts[1:]] == refused
+
+
+def test_end_does_not_depend_on_where_micro_batches_were_cut() -> None:
+    changed = [document(12, systolic=150.0), document(13, status="amended"), retraction(14), document(15)]
+    messages = [document(10), heart_rate(71, 11), *changed]
+    whole, _ = settle(*messages)
+    for cut in range(1, len(messages)):
+        first, _ = settle(*messages[:cut])
+        end, _ = settle(first, *messages[cut:])
+        assert end == whole

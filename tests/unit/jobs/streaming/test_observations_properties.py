@@ -1,0 +1,142 @@
+"""What holds of the document of an instant, whatever messages meet in it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from jobs.streaming.observations import Document, Verdict, is_retraction, resolve
+from tests.unit.jobs.streaming.test_observations import document, heart_rate, retraction
+
+
+class Drawn(NamedTuple):
+    """What hypothesis varies of a message; its offset is its place in the sequence."""
+
+    kind: str
+    name: str | None
+    systolic: float
+    rate: float | None
+
+    def arrive(self, offset: int) -> Document:
+        """The message's document."""
+        if self.kind == "retraction":
+            return retraction(offset, self.name)
+        if self.kind == "heart rate":
+            return heart_rate(self.rate or 60.0, offset, observation_id=self.name)
+        status = "amended" if self.kind == "correction" else "final"
+        return document(offset, observation_id=self.name, systolic=self.systolic, heart_rate=self.rate, status=status)
+
+
+kinds = st.sampled_from(["reading", "reading", "heart rate", "correction", "retraction"])
+drawn = st.builds(
+    Drawn, kinds, st.sampled_from([None, "a", "b", "c"]), st.sampled_from([120.0, 150.0]), st.sampled_from([None, 70.0])
+)
+sequences = st.lists(drawn, min_size=1, max_size=8)
+
+
+def arrivals(sequence: Sequence[Drawn]) -> list[Document]:
+    return [one.arrive(10 + number) for number, one in enumerate(sequence)]
+
+
+def micro_batch(stored: Document | None, batch: Sequence[Document]) -> tuple[Document | None, list[Verdict]]:
+    """One micro-batch; what it leaves is read again from Elasticsearch, as JSON."""
+    standing, verdicts = stored, []
+    for incoming in batch:
+        standing, verdict = resolve(standing, incoming)
+        verdicts.append(verdict)
+    return json.loads(json.dumps(standing)), verdicts
+
+
+def refused(batch: Sequence[Document], verdicts: Sequence[Verdict]) -> set[int]:
+    """The offsets of the duplicates."""
+    pairs = zip(batch, verdicts, strict=True)
+    return {incoming["source_offset"] for incoming, verdict in pairs if verdict is Verdict.DUPLICATE}
+
+
+@settings(max_examples=500, deadline=None)
+@given(sequences)
+def test_replaying_everything_changes_nothing_and_refuses_the_same(sequence: list[Drawn]) -> None:
+    batch = arrivals(sequence)
+    end, verdicts = micro_batch(None, batch)
+    again, repeated = micro_batch(end, batch)
+    assert again == end
+    assert refused(batch, repeated) == refused(batch, verdicts)
+    assert Verdict.STORED not in repeated
+
+
+@settings(max_examples=500, deadline=None)
+@given(sequences, st.sets(st.integers(1, 7)), st.booleans())
+def test_end_and_refusals_are_the_same_however_batches_are_cut_and_repeated(
+    sequence: list[Drawn], cuts: set[int], repeat: bool
+) -> None:
+    whole = arrivals(sequence)
+    expected, verdicts = micro_batch(None, whole)
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
+    stored: Document | None = None
+    duplicates: set[int] = set()
+    for start, end in itertools.pairwise(bounds):
+        for _ in range(1 + repeat):
+            stored, told = micro_batch(stored, whole[start:end])
+            duplicates |= refused(whole[start:end], told)
+    assert stored == expected
+    assert duplicates == refused(whole, verdicts)
+
+
+@settings(max_examples=500, deadline=None)
+@given(sequences)
+def test_document_knows_every_message_it_met(sequence: list[Drawn]) -> None:
+    batch = arrivals(sequence)
+    end, _ = micro_batch(None, batch)
+    assert end is not None
+    own = f"{end['source_partition']}-{end['source_offset']}"
+    noted = [own, *end.get("merged_from", ()), *end.get("duplicates", ())]
+    assert sorted(noted) == sorted(f"{one['source_partition']}-{one['source_offset']}" for one in batch)
+
+
+def reused_id() -> list[Drawn]:
+    """A heart rate and its pressures under one id, both retracted with it, then another measurement."""
+    kinds_and_names = [("heart rate", "a"), ("reading", "a"), ("retraction", "a"), ("reading", "b")]
+    return [Drawn(kind, name, 120.0, None) for kind, name in kinds_and_names]
+
+
+@settings(max_examples=500, deadline=None)
+@given(sequences)
+@example(reused_id())
+def test_what_was_retracted_by_its_id_never_stands_again(sequence: list[Drawn]) -> None:
+    """Neither as the reading nor as the heart rate that joined it."""
+    end, _ = micro_batch(None, arrivals(sequence))
+    assert end is not None
+    retracted = {one.name for one in sequence if one.kind == "retraction" and one.name}
+    assert set(end.get("retracted_ids", ())) == retracted
+    if not is_retraction(end):
+        assert end.get("observation_id") not in retracted
+        assert end.get("heart_rate_from") not in retracted
+
+
+@settings(max_examples=500, deadline=None)
+@given(sequences)
+def test_retraction_without_an_id_takes_out_all_that_arrived_before(sequence: list[Drawn]) -> None:
+    unnamed = Drawn("retraction", None, 120.0, None)
+    retracted, _ = micro_batch(None, arrivals([*sequence, unnamed]))
+    assert retracted is not None
+    assert is_retraction(retracted)
+    later = arrivals([*sequence, unnamed, Drawn("reading", "later", 111.0, None)])
+    end, _ = micro_batch(retracted, later[-1:])
+    assert end is not None
+    assert (end["systolic"], end["status"], end.get("heart_rate")) == (111.0, "final", None)
+
+
+@settings(max_examples=500, deadline=None)
+@given(sequences)
+def test_lone_heart_rates_that_are_all_retracted_do_not_refuse_a_new_one(sequence: list[Drawn]) -> None:
+    lone = [one for one in sequence if one.kind in ("heart rate", "retraction")]
+    messages = [*lone, Drawn("retraction", None, 120.0, None), Drawn("heart rate", "later", 120.0, 70.0)]
+    end, verdicts = micro_batch(None, arrivals(messages))
+    assert end is not None
+    assert (end["heart_rate"], end["status"], end["flags"]) == (70.0, "final", ["heart_rate_only"])
+    assert verdicts[-1] is Verdict.STORED

@@ -1,0 +1,142 @@
+"""What a micro-batch of the score query leaves in predictions and latest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from elasticsearch import Elasticsearch
+
+from conf.settings import Settings
+from elastic.names import LATEST, PREDICTIONS
+from jobs.streaming.outcome import add_up
+from jobs.streaming.predict import Batch, score_partition
+from tests.support.arrivals import MINUTE_US, START_US, Patient
+from tests.support.bundles import make_bundle
+from tests.support.fake_elasticsearch import FakeElasticsearch
+
+Run = Callable[..., Counter[str]]
+
+
+def patient(readings: int = 12) -> Patient:
+    one = Patient()
+    for number in range(readings):
+        one.reading(15 * number, systolic=120 + number % 7, name=f"bp-{number}")
+    return one
+
+
+def state(**patients: Patient) -> pa.RecordBatch:
+    """The state of some patients as Spark hands it to a task."""
+    lists = [[entry.tobytes() for entry in one.state()] for one in patients.values()]
+    columns = [pa.array(list(patients), pa.string()), pa.array(lists, pa.list_(pa.binary()))]
+    return pa.RecordBatch.from_arrays(columns, names=["patient_id", "entries"])
+
+
+@pytest.fixture
+def run(client: Elasticsearch, settings: Settings) -> Run:
+    """Score Arrow batches of states as one task; answer the counts without times."""
+    assert client
+
+    def score(*states: pa.RecordBatch, scored_at: str = "2026-09-22T00:00:00.000Z", seed: int = 1) -> Counter[str]:
+        bundle = make_bundle(seed)
+        own = SimpleNamespace(value=replace(bundle, version=f"test-{seed}"))
+        batch = Batch(settings, own, scored_at)  # type: ignore[arg-type]
+        rows = [row for one in score_partition(iter(states), batch) for row in one.column("outcome").to_pylist()]
+        return Counter({name: count for name, count in add_up(rows).items() if not name.endswith("_ms")})
+
+    return score
+
+
+def risks(documents: dict[str, Any]) -> list[float]:
+    return [one["critical_risk_6h"] for one in documents.values()]
+
+
+def test_prediction_is_stored_at_its_instant_and_as_the_patients_latest(run: Run, fake: FakeElasticsearch) -> None:
+    counts = run(state(a=patient(), b=patient(11)))
+    assert set(fake.stored(LATEST)) == {"a", "b"}
+    newest_us = START_US + 11 * 15 * MINUTE_US
+    stored = fake.documents[f"{PREDICTIONS}-2026.09", f"a|{newest_us}"]
+    assert stored == fake.stored(LATEST)["a"]
+    assert (stored["window_readings"], stored["model_version"]) == (12, "test-1")
+    assert (counts["patients"], counts["predictions"], counts["refused"]) == (2, 2, 0)
+
+
+def test_patients_of_all_arrow_batches_are_counted_together(run: Run, fake: FakeElasticsearch) -> None:
+    counts = run(state(a=patient()), state(b=patient()), state(c=patient(3)))
+    assert (counts["patients"], counts["predictions"], counts["refused"]) == (3, 2, 1)
+    assert set(fake.stored(LATEST)) == {"a", "b"}
+
+
+def test_undisturbed_micro_batch_is_one_request(run: Run, fake: FakeElasticsearch) -> None:
+    run(state(a=patient(), b=patient()))
+    assert fake.requests == {"_bulk": 1}
+
+
+def test_task_without_patients_counts_nothing(run: Run, fake: FakeElasticsearch) -> None:
+    assert run() == {}
+    assert run(state()) == {}
+    assert not fake.documents
+
+
+def test_prediction_that_a_late_reading_changed_names_its_predecessor(run: Run, fake: FakeElasticsearch) -> None:
+    one = patient()
+    run(state(a=one))
+    (first,) = risks(fake.stored(PREDICTIONS))
+    for minute in (5, 20, 35, 50, 65):
+        one.reading(minute, systolic=200, diastolic=110)
+    counts = run(state(a=one), scored_at="2026-09-22T01:00:00.000Z")
+    (stored,) = fake.stored(PREDICTIONS).values()
+    assert stored["critical_risk_6h"] != first
+    assert (stored["replaced_risk_6h"], stored["replaced_scored_at"]) == (first, "2026-09-22T00:00:00.000Z")
+    assert counts["rescored_late"] == 1
+    assert fake.stored(LATEST)["a"] == stored
+
+
+def test_repeated_micro_batch_keeps_what_it_told_of_its_predecessor(run: Run, fake: FakeElasticsearch) -> None:
+    one = patient()
+    run(state(a=one))
+    for minute in (5, 20, 35, 50, 65):
+        one.reading(minute, systolic=200, diastolic=110)
+    run(state(a=one))
+    documents = dict(fake.documents)
+    run(state(a=one))
+    assert fake.documents == documents
+
+
+def test_patient_whom_retractions_leave_with_too_few_readings_has_no_latest(run: Run, fake: FakeElasticsearch) -> None:
+    one = patient(10)
+    run(state(a=one, b=patient(10)))
+    one.retraction(0, name="bp-0")
+    counts = run(state(a=one))
+    assert set(fake.stored(LATEST)) == {"b"}
+    assert (counts["predictions"], counts["refused"]) == (0, 1)
+
+
+def test_patient_whose_every_reading_is_retracted_has_no_latest(run: Run, fake: FakeElasticsearch) -> None:
+    one = patient(10)
+    run(state(a=one))
+    for number in range(10):
+        one.retraction(15 * number, name=f"bp-{number}")
+    run(state(a=one))
+    assert not fake.stored(LATEST)
+
+
+def test_next_micro_batch_may_be_scored_by_another_model(run: Run, fake: FakeElasticsearch) -> None:
+    run(state(a=patient()), seed=1)
+    run(state(b=patient()), seed=2)
+    assert {one["model_version"] for one in fake.stored(LATEST).values()} == {"test-1", "test-2"}
+    assert np.ptp(risks(fake.stored(LATEST))) > 0
+
+
+def test_patient_with_a_long_name_has_one_latest(run: Run, fake: FakeElasticsearch) -> None:
+    run(state(**{"p" * 600: patient()}))
+    run(state(**{"p" * 600: patient(13)}))
+    ((id_, stored),) = fake.stored(LATEST).items()
+    assert len(id_) == 64
+    assert stored["window_readings"] == 13

@@ -1,0 +1,164 @@
+"""Retractions and corrections that have to be searched for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from conf.settings import Settings
+from elastic.bulk import SinkUnavailableError
+from fhir.readings import IntakeRules
+from jobs.streaming import revisions
+from jobs.streaming.intake import Message
+from jobs.streaming.observations import Document
+from jobs.streaming.revisions import apply_revisions
+from jobs.streaming.store import Batch, store_messages
+from tests.support.factories import observation, without
+from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.support.messages import message
+
+FAMILY = "blood-pressure-observations"
+LATER = "2026-03-01T09:00:00+01:00"
+
+
+@pytest.fixture
+def ingest(fake: FakeElasticsearch, client: Elasticsearch, settings: Settings) -> Any:
+    """Store the messages of one micro-batch; answer what is stored then."""
+
+    def store(*messages: Message) -> list[Document]:
+        store_messages(client, messages, Batch(settings, IntakeRules(), 0, "2026-03-01T12:00:00.000Z"))
+        return sorted(fake.stored(FAMILY).values(), key=lambda one: str(one["@timestamp"]))
+
+    return store
+
+
+def by_id_alone(offset: int = 20, **changes: Any) -> Message:
+    """A retraction that does not say when the reading was taken."""
+    return message(without(observation(status="entered-in-error", **changes), "effectiveDateTime"), offset)
+
+
+def moved(offset: int = 20, **changes: Any) -> Message:
+    """A correction of the time, 45 minutes later."""
+    return message(observation(status="corrected", effectiveDateTime=LATER, **changes), offset)
+
+
+def test_retraction_without_a_time_finds_its_observation(ingest: Any) -> None:
+    ingest(message(observation(), 10))
+    (stored,) = ingest(by_id_alone())
+    assert (stored["status"], stored["systolic"]) == ("entered-in-error", 128)
+
+
+def test_retraction_finds_an_observation_of_its_own_micro_batch(ingest: Any) -> None:
+    """What was just written is not yet visible to a search: only after a refresh."""
+    (stored,) = ingest(message(observation(), 10), by_id_alone())
+    assert stored["status"] == "entered-in-error"
+
+
+def test_reading_retracted_without_a_time_does_not_come_back_under_its_id(ingest: Any) -> None:
+    ingest(message(observation(), 10))
+    ingest(by_id_alone(20))
+    (stored,) = ingest(message(observation(), 30))
+    assert stored["status"] == "entered-in-error"
+
+
+def test_retraction_touches_neither_other_ids_nor_other_patients(ingest: Any) -> None:
+    ingest(message(observation(id="other"), 10))
+    ingest(message(observation(subject={"reference": "Patient/p-2"}), 11))
+    assert {one["status"] for one in ingest(by_id_alone())} == {"final"}
+
+
+def test_retraction_does_not_reach_what_arrived_after_it(ingest: Any) -> None:
+    (stored,) = ingest(message(observation(), 30), by_id_alone(20))
+    assert stored["status"] == "final"
+
+
+def test_correction_of_the_time_leaves_nothing_at_the_old_instant(ingest: Any) -> None:
+    ingest(message(observation(), 10))
+    (stored,) = ingest(moved())
+    assert (stored["@timestamp"], stored["status"]) == ("2026-03-01T08:00:00.000Z", "corrected")
+
+
+def test_correction_of_another_patient_with_the_same_id_deletes_nothing(ingest: Any) -> None:
+    ingest(message(observation(), 10))
+    assert len(ingest(moved(subject={"reference": "Patient/p-2"}))) == 2
+
+
+def test_correction_in_its_place_keeps_its_document(ingest: Any) -> None:
+    ingest(message(observation(), 10))
+    (stored,) = ingest(message(observation(status="amended", systolic=140), 20))
+    assert stored["systolic"] == 140
+
+
+def test_correction_does_not_delete_a_retracted_reading(ingest: Any) -> None:
+    ingest(message(observation(), 10), by_id_alone(11))
+    assert [one["status"] for one in ingest(moved())] == ["entered-in-error", "corrected"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_moved_and_then_retracted_reading_stands_retracted_at_its_new_instant_alone(
+    ingest: Any, together: bool
+) -> None:
+    batches = [[message(observation(), 10), moved(20), by_id_alone(30)]]
+    if not together:
+        batches = [[one] for one in batches[0]]
+    for batch in batches:
+        stored = ingest(*batch)
+    assert [(one["@timestamp"], one["status"]) for one in stored] == [("2026-03-01T08:00:00.000Z", "entered-in-error")]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_retracted_and_then_moved_reading_stays_on_record_at_its_old_instant(ingest: Any, together: bool) -> None:
+    batches = [[message(observation(), 10), by_id_alone(20), moved(30)]]
+    if not together:
+        batches = [[one] for one in batches[0]]
+    for batch in batches:
+        stored = ingest(*batch)
+    assert [one["status"] for one in stored] == ["entered-in-error", "corrected"]
+
+
+@pytest.mark.parametrize("revision", [by_id_alone, moved])
+def test_repeated_micro_batch_changes_nothing(ingest: Any, revision: Any) -> None:
+    batch = [message(observation(), 10), revision(20)]
+    assert ingest(*batch) == ingest(*batch)
+
+
+def test_common_batch_costs_neither_refresh_nor_search(ingest: Any, fake: FakeElasticsearch) -> None:
+    ingest(message(observation(), 10))
+    assert set(fake.requests) == {"_bulk"}
+
+
+def test_many_ids_are_searched_in_bounded_questions(
+    ingest: Any, fake: FakeElasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisions, "SEARCH_IDS", 2)
+    minutes = range(10, 15)
+    for minute in minutes:
+        taken = f"2026-03-01T08:{minute}:00+01:00"
+        ingest(message(observation(id=f"bp-{minute}", effectiveDateTime=taken), minute))
+    stored = ingest(*(by_id_alone(minute + 10, id=f"bp-{minute}") for minute in minutes))
+    assert [one["status"] for one in stored] == ["entered-in-error"] * 5
+    assert fake.requests["_search"] == 3
+
+
+def test_search_while_elasticsearch_is_away_is_asked_again(
+    ingest: Any, fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    ingest(message(observation(), 10))
+    fake.request_faults = [503, 429]
+    apply_revisions(client, [by_id_alone()])
+    assert [one["status"] for one in fake.stored(FAMILY).values()] == ["entered-in-error"]
+
+
+def test_search_that_lacks_a_shard_is_never_taken_for_an_answer(
+    ingest: Any, fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    """Elasticsearch answers with what the other shards hold unless it is told not to: a retraction would be lost."""
+    ingest(message(observation(), 10))
+    fake.search_faults = 2
+    apply_revisions(client, [by_id_alone()])
+    assert [one["status"] for one in fake.stored(FAMILY).values()] == ["entered-in-error"]
+    fake.search_faults = 100
+    with pytest.raises(SinkUnavailableError):
+        apply_revisions(client, [by_id_alone()])

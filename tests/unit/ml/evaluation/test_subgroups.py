@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ml.evaluation.subgroups import in_crisis, strata, subgroup_rows
+from ml.features import FEATURE_NAMES
+from tests.support.outcomes import HOUR_US, draw_outcomes, make_data
+
+MINUTE_US = HOUR_US // 60
+
+
+def windows(*newest: tuple[float, float]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    features = np.full((len(newest), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
+    features[:, -4:-2] = newest
+    return features
+
+
+def test_a_row_is_in_crisis_by_its_newest_reading_alone() -> None:
+    features = windows((180, 80), (179, 119), (150, 120), (179, 80))
+    features[3, 0] = 200
+    assert in_crisis(features).tolist() == [True, False, True, False]
+
+
+def test_strata_are_all_rows_and_the_two_kinds_of_rows() -> None:
+    data = make_data(draw_outcomes(4), np.array([180.0, 140.0, 190.0, 150.0]))
+    assert {name: np.flatnonzero(rows).tolist() for name, rows in strata(data).items()} == {
+        "all": [0, 1, 2, 3],
+        "not_in_crisis": [1, 3],
+        "in_crisis": [0, 2],
+    }
+
+
+def filled(readings: int, step_h: float = 0.25) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    features = np.full((30, 4), np.nan, dtype=np.float32)
+    features[30 - readings :, :3] = (140, 80, 70)
+    features[30 - readings :, 3] = step_h * np.arange(readings)[::-1]
+    return features.reshape(-1)
+
+
+def test_every_row_is_in_one_subgroup_of_each_kind() -> None:
+    data = replace(make_data(draw_outcomes(24)), group=np.array(["a", "b"] * 12))
+    kinds: dict[str, int] = {}
+    for name, rows in subgroup_rows(data).items():
+        kinds[name.split(":")[0]] = kinds.get(name.split(":")[0], 0) + int(rows.sum())
+    assert set(kinds.values()) == {24}
+
+
+def test_windows_are_told_apart_by_their_readings_and_gaps() -> None:
+    features = np.stack([filled(10), filled(20), filled(30), filled(30, step_h=1.5)])
+    data = replace(make_data(draw_outcomes(4)), features=features)
+    found = {name: np.flatnonzero(rows).tolist() for name, rows in subgroup_rows(data).items()}
+    assert found["readings in window: 10-19"] == [0]
+    assert found["readings in window: 20-29"] == [1]
+    assert found["readings in window: 30"] == [2, 3]
+    assert found["gap above 1 h in window: yes"] == [3]
+
+
+def test_night_is_from_23_to_7() -> None:
+    times = np.array([22 * 60 + 59, 23 * 60, 6 * 60 + 59, 7 * 60], dtype=np.int64) * MINUTE_US
+    found = subgroup_rows(replace(make_data(draw_outcomes(4)), newest_us=times))
+    assert found["newest reading: by night"].tolist() == [False, True, True, False]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from ml.report.findings import doubts, merits, verdicts
+from tests.support.evaluations import full_evaluation, least_evaluation
+
+BEATEN = {"value": -0.002, "low": -0.003, "high": -0.001}
+OPEN = {"value": -0.0001, "low": -0.001, "high": 0.001}
+LOST = {"value": 0.002, "low": 0.001, "high": 0.003}
+
+
+def evaluation(horizon: str = "6h", part: str = "test", **changes: Any) -> dict[str, Any]:
+    """A flawless evaluation, then with changes to the model's figures or differences at one horizon."""
+    made = copy.deepcopy(full_evaluation())
+    for judged in (found["not_in_crisis"][h] for found in made["parts"].values() for h in ("1h", "6h", "24h")):
+        judged["events"] = 500
+        judged["models"]["xgboost"] |= {"ici": {"value": 0.01}, "slope": {"value": 1.0, "low": 0.9, "high": 1.1}}
+        for difference in judged["differences"].values():
+            difference |= {"brier": BEATEN, "verdict": "better"}
+    judged = made["parts"][part]["not_in_crisis"][horizon]
+    judged["differences"] |= changes.pop("differences", {})
+    judged["models"]["xgboost"] |= changes.pop("figures", {})
+    judged |= changes
+    return made
+
+
+def test_a_flawless_model_leaves_no_doubt() -> None:
+    assert doubts(evaluation()) == []
+
+
+@pytest.mark.parametrize(
+    ("brier", "verdict", "said"), [(OPEN, "not better", "does not beat"), (LOST, "worse", "is worse than")]
+)
+def test_a_rival_that_is_not_beaten_is_named_first(brier: dict[str, float], verdict: str, said: str) -> None:
+    made = evaluation("24h", differences={"random_forest": {"brier": brier, "verdict": verdict}})
+    assert verdicts(made)[0].startswith(f"At 24 h the model {said} random forest (Brier difference ")
+    assert not any("24 h the model beats every rival" in sentence for sentence in merits(made))
+
+
+def test_shifted_patients_are_told_apart_from_unseen_ones() -> None:
+    made = evaluation(part="external", differences={"last_value": {"brier": OPEN, "verdict": "not better"}})
+    (doubt,) = doubts(made)
+    assert doubt.startswith("At 6 h on shifted patients the model does not beat last value")
+
+
+def test_bad_calibration_is_a_doubt() -> None:
+    slope = {"value": 0.7, "low": 0.6, "high": 0.8}
+    found = doubts(evaluation("1h", figures={"ici": {"value": 0.03}, "slope": slope}))
+    assert found == [
+        "At 1 h its risks are off by 0.030 on average (ICI), more than the 0.02 aimed at.",
+        "At 1 h its risks are too extreme: the calibration slope is 0.70 (0.60 to 0.80).",
+    ]
+
+
+@pytest.mark.parametrize(("slope", "said"), [(-0.5, "the wrong way round"), (0.79, "too extreme"), (1.21, "too timid")])
+def test_a_slope_far_from_one_is_named(slope: float, said: str) -> None:
+    (doubt,) = doubts(evaluation(figures={"slope": {"value": slope, "low": slope, "high": slope}}))
+    assert f"its risks are {said}" in doubt
+
+
+def test_few_events_are_a_doubt() -> None:
+    (doubt,) = doubts(evaluation("1h", events=12, rows=9000))
+    assert doubt == "At 1 h only 12 of 9,000 windows had a crisis: the figures are uncertain."
+
+
+def test_merits_name_the_closest_rival_the_gap_and_the_source() -> None:
+    closest = {"brier": {"value": -0.0005, "low": -0.0009, "high": -0.0001}, "verdict": "better"}
+    found = merits(evaluation(differences={"logistic_regression": closest}))
+    assert found[0].startswith(
+        "At 6 h the model beats every rival; against the closest, logistic regression, by a Brier"
+    )
+    assert any("of the way from climatology" in sentence for sentence in found)
+    assert found[-1].startswith("All figures come from simulated patients")
+
+
+def test_the_model_in_service_is_no_rival_but_is_compared() -> None:
+    made = evaluation(differences={"champion": {"brier": OPEN, "verdict": "not better"}})
+    assert doubts(made) == []
+    assert any("At 6 h it is not told apart from the model in service" in sentence for sentence in merits(made))
+
+
+def test_a_least_evaluation_has_verdicts_too() -> None:
+    assert verdicts(least_evaluation())

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from ml.report.page import render_card, render_report
+from tests.support.evaluations import full_evaluation, least_evaluation
+from tests.unit.ml.report.test_card import card_of
+
+VOID = {"meta", "img", "br"}
+
+
+class Reader(HTMLParser):
+    """Collects pictures, addresses and tags that are not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[dict[str, str | None]] = []
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.pictures += [values] if tag == "img" else []
+        self.addresses += [value for name, value in attrs if name in ("src", "href") and value]
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.open += [] if tag in VOID else [tag]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    return reader
+
+
+@pytest.fixture(scope="module")
+def report() -> str:
+    return render_report({**card_of(full_evaluation()), "version": "v1"}, full_evaluation())
+
+
+def test_the_report_needs_nothing_else(report: str) -> None:
+    reader = read(report)
+    assert reader.open == []
+    assert all(address.startswith(("data:image/svg+xml;base64,", "#")) for address in reader.addresses)
+    assert {address[1:] for address in reader.addresses if address.startswith("#")} <= set(reader.ids)
+    assert "<script" not in report
+    assert "url(" not in report
+
+
+def test_every_picture_has_a_text_for_those_who_cannot_see_it(report: str) -> None:
+    pictures = read(report).pictures
+    assert len(pictures) == 8
+    assert all(len(picture["alt"] or "") > 40 for picture in pictures)
+
+
+def test_doubts_stand_above_everything_else(report: str) -> None:
+    text = re.sub(r"\s+", " ", report)
+    assert text.index("Where it is not better") < text.index("What it reaches") < text.index("<table")
+
+
+def test_the_report_says_that_patients_are_simulated(report: str) -> None:
+    assert "SIMULATED PATIENTS" in report
+    assert report.count("Simulated patients.</figcaption>") == 8
+
+
+def test_patients_on_record_are_not_called_simulated() -> None:
+    html = render_report({}, {**least_evaluation(), "source": "patients on record"})
+    assert "simulated patients" not in html.lower().replace("each simulated patient", "")
+
+
+def test_a_report_of_the_least_evaluation_says_what_was_not_judged() -> None:
+    html = render_report({}, least_evaluation())
+    assert "The oracle was not asked" in html
+    assert "there is no part of the data with every window" in html
+    assert read(html).open == []
+
+
+def test_texts_of_the_card_cannot_break_the_page() -> None:
+    html = render_report({"version": "<script>alert(1)</script>"}, least_evaluation())
+    assert "<script>" not in html
+
+
+def test_the_same_evaluation_gives_the_same_report(report: str) -> None:
+    assert render_report({**card_of(full_evaluation()), "version": "v1"}, full_evaluation()) == report
+
+
+def test_the_decision_is_shown_check_by_check() -> None:
+    decision = {"promote": False, "checks": [{"name": "events 6h", "passed": False, "detail": "12 windows."}]}
+    card: dict[str, Any] = {**card_of(least_evaluation()), "decision": decision}
+    for text in (render_report(card, least_evaluation()), render_card(card, least_evaluation())):
+        assert "the version in service stays" in text
+        assert "12 windows." in text
+
+
+def test_the_card_has_every_section_and_whole_tables() -> None:
+    text = render_card({**card_of(full_evaluation()), "version": "v1"}, full_evaluation())
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings[:2] == ["Purpose", "In short"]
+    assert {"Oracle", "Alarms", "Subgroups", "Known failures", "Approval"} <= set(headings)
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+def test_the_card_of_the_least_evaluation_can_be_written() -> None:
+    assert "Not judged." in render_card(card_of(least_evaluation()), least_evaluation())

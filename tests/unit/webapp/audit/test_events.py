@@ -1,0 +1,251 @@
+"""Every access is noted once, in a chain that shows what was changed, and nothing is lost while the index is away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from flask import g
+
+from elastic.names import TEMPLATE_DIR
+from tests.support.fake_elasticsearch import FakeElasticsearch, running
+from tests.unit.webapp.site import PASSWORD, Site, make_site
+from webapp.audit.__main__ import find_breaks
+from webapp.audit.chain import AUDIT, GENESIS, Chain, ship_leftovers
+from webapp.audit.events import AuditUnavailable
+from webapp.security import tokens
+from webapp.security.current import Principal
+
+
+@pytest.fixture
+def index() -> Iterator[FakeElasticsearch]:
+    with running() as fake:
+        yield fake
+
+
+@pytest.fixture
+def watched(tmp_path: Path, index: FakeElasticsearch) -> Site:
+    """A site whose audit reaches the fake index."""
+    return make_site(tmp_path, elasticsearch_url=index.url)
+
+
+def events(index: FakeElasticsearch) -> list[dict[str, Any]]:
+    found = list(index.stored(AUDIT).values())
+    return sorted(found, key=lambda event: (event["chain_id"], event["seq"]))
+
+
+def noted(site: Site, index: FakeElasticsearch) -> list[dict[str, Any]]:
+    assert site.services.audit.flush()
+    return events(index)
+
+
+def record(site: Site, action: str, *ids: str, user: str = "anne") -> None:
+    with site.app.test_request_context("/patients/p-1", environ_overrides={"REMOTE_ADDR": "10.0.0.1"}):
+        g.principal = Principal(user, "clinician", "fr", f"session of {user}")
+        g.request_id = "r-1"
+        site.services.audit.record(action, patient_ids=ids)
+
+
+def test_an_event_says_who_what_whom_when_and_from_where(watched: Site, index: FakeElasticsearch) -> None:
+    record(watched, "view", "p-2", "p-1", "p-2")
+
+    (event,) = noted(watched, index)
+
+    assert {key: event[key] for key in ("actor", "role", "session", "ip", "action", "outcome", "request_id")} == {
+        "actor": "anne",
+        "role": "clinician",
+        "session": "session of anne",
+        "ip": "10.0.0.1",
+        "action": "view",
+        "outcome": "ok",
+        "request_id": "r-1",
+    }
+    assert event["patient_id"] == ["p-1", "p-2"]
+    assert event["@timestamp"] == "2026-03-10T12:00:00.000+00:00"
+    assert {name for name, _ in index.documents} == {f"{AUDIT}-2026.03"}
+
+
+def test_every_field_of_an_event_is_mapped_and_nothing_else(watched: Site, index: FakeElasticsearch) -> None:
+    template = json.loads((TEMPLATE_DIR / "template-audit.json").read_text())
+    record(watched, "view", "p-1")
+
+    (event,) = noted(watched, index)
+
+    assert set(event) == set(template["template"]["mappings"]["properties"])
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_an_elasticsearch_that_starts_gets_the_template_before_the_first_event(
+    watched: Site, index: FakeElasticsearch, status: int
+) -> None:
+    index.request_faults = [status]
+    record(watched, "view", "p-1")
+
+    assert not watched.services.audit.flush()
+    assert len(noted(watched, index)) == 1
+    assert AUDIT in index.templates
+
+
+def test_an_account_that_may_not_look_at_templates_trusts_that_they_are_there(
+    watched: Site, index: FakeElasticsearch
+) -> None:
+    index.request_faults = [403]
+    record(watched, "view", "p-1")
+
+    assert len(noted(watched, index)) == 1
+    assert not index.templates
+
+
+def test_sign_in_failure_and_denial_are_noted_without_what_was_typed(watched: Site, index: FakeElasticsearch) -> None:
+    watched.add_user("anne", "viewer")
+    browser = watched.client()
+    browser.post("/login", {"user_name": "my-password-by-mistake", "password": "x"})
+    browser.post("/login", {"user_name": "anne", "password": "x"})
+    browser.post("/login", {"user_name": "anne", "password": PASSWORD})
+    browser.get("/admin/users")
+
+    found = [(event["action"], event["actor"], event["outcome"]) for event in noted(watched, index)]
+
+    assert found == [
+        ("login", "unknown", "failed"),
+        ("login", "anne", "failed"),
+        ("login", "anne", "ok"),
+        ("denied", "anne", "denied"),
+    ]
+
+
+def test_what_an_administrator_does_is_noted_with_whom_it_was_done_to(watched: Site, index: FakeElasticsearch) -> None:
+    chief = watched.signed_in("admin", name="chief")
+    chief.post("/admin/users", {"name": "robot", "role": "service", "language": "en"})
+    chief.post("/admin/tokens", {"user_name": "robot", "name": "x", "scope": "read:alerts", "days": "7"})
+    chief.post("/admin/users/2", {"action": "disable"})
+
+    found = [(event["action"], event["actor"], event["target"]) for event in noted(watched, index)]
+
+    assert found == [
+        ("user_added", "chief", "robot"),
+        ("token_created", "chief", f"robot/{tokens.list_tokens(watched.services.store)[0].id}"),
+        ("user_disable", "chief", "robot"),
+    ]
+
+
+def test_a_list_is_noted_when_it_grows_or_every_quarter_of_an_hour(watched: Site, index: FakeElasticsearch) -> None:
+    def count() -> int:
+        return len(noted(watched, index))
+
+    record(watched, "list", "p-1", "p-2")
+    record(watched, "list", "p-2")
+    record(watched, "list")
+    assert count() == 1
+    record(watched, "list", "p-3")
+    assert count() == 2
+    record(watched, "list", "p-1", "p-2", "p-3")
+    assert count() == 2
+    record(watched, "list", "p-1", user="paul")
+    assert count() == 3
+    watched.clock.pass_by(minutes=15)
+    record(watched, "list", "p-1")
+    assert count() == 4
+
+
+def test_a_chain_is_whole_and_a_change_or_a_gap_shows(watched: Site, index: FakeElasticsearch) -> None:
+    for number in range(4):
+        record(watched, "view", f"p-{number}")
+    chain = noted(watched, index)
+
+    assert [event["seq"] for event in chain] == [0, 1, 2, 3]
+    assert chain[0]["prev_sha256"] == GENESIS
+    assert list(find_breaks(chain)) == []
+    assert list(find_breaks(chain[1:])) == []  # the month before is gone
+    assert list(find_breaks([chain[0], *chain[2:]])) == [f"{chain[2]['chain_id']}-2"]
+    changed = [*chain[:2], chain[2] | {"actor": "paul"}, chain[3]]
+    assert list(find_breaks(changed)) == [f"{chain[2]['chain_id']}-2"]
+
+
+def test_while_the_index_is_away_events_wait_in_the_spool(watched: Site, index: FakeElasticsearch) -> None:
+    index.request_faults = [503, 503]
+    record(watched, "view", "p-1")
+    assert not watched.services.audit.flush()
+    record(watched, "view", "p-2")
+    index.request_faults = []
+
+    assert [event["patient_id"] for event in noted(watched, index)] == [["p-1"], ["p-2"]]
+    assert [file.stat().st_size for file in (watched.services.settings.local_dir / "audit").iterdir()] == [0]
+
+
+def test_an_event_that_arrived_without_an_answer_is_not_doubled(watched: Site, index: FakeElasticsearch) -> None:
+    record(watched, "view", "p-1")
+    assert watched.services.audit.flush()
+    record(watched, "view", "p-2")
+    index.answers_lost = 1
+    watched.services.audit.flush()
+
+    assert len(noted(watched, index)) == 2
+
+
+def test_an_export_that_cannot_be_noted_is_refused(watched: Site, index: FakeElasticsearch) -> None:
+    record(watched, "view", "p-0")
+    assert watched.services.audit.flush()
+    index.request_faults = [503]
+
+    with pytest.raises(AuditUnavailable):
+        record(watched, "export", "p-1")
+
+    assert [(event["action"], event["outcome"]) for event in noted(watched, index)] == [
+        ("view", "ok"),
+        ("export", "ok"),
+        ("export", "refused"),
+    ]
+
+
+def test_an_export_is_noted_before_it_is_made(watched: Site, index: FakeElasticsearch) -> None:
+    record(watched, "export", "p-1")
+
+    assert [event["action"] for event in events(index)] == ["export"]
+
+
+def test_what_a_killed_writer_left_is_shipped_by_the_next(tmp_path: Path, index: FakeElasticsearch) -> None:
+    client = Elasticsearch(index.url)
+    lost = Chain(tmp_path)
+    lost.append({"@timestamp": "2026-03-10T12:00:00+00:00", "actor": "anne"})
+
+    ship_leftovers(tmp_path, client)
+    assert events(index) == []  # its writer lives: the spool is locked
+
+    assert lost._file
+    lost._file.close()
+    ship_leftovers(tmp_path, client)
+    assert [event["actor"] for event in events(index)] == ["anne"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_writer_leaves_no_file(watched: Site, index: FakeElasticsearch) -> None:
+    record(watched, "view", "p-1")
+
+    watched.services.audit.close()
+
+    assert len(events(index)) == 1
+    assert list((watched.services.settings.local_dir / "audit").iterdir()) == []
+
+
+def test_the_spool_is_for_its_owner_alone(watched: Site) -> None:
+    record(watched, "view", "p-1")
+
+    (file,) = (watched.services.settings.local_dir / "audit").iterdir()
+
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+    assert oct(file.parent.stat().st_mode & 0o777) == "0o700"
+
+
+def test_events_shipped_in_the_background_arrive(watched: Site, index: FakeElasticsearch) -> None:
+    audit = watched.services.audit
+    audit.start()
+    record(watched, "view", "p-1")
+
+    audit.close()
+
+    assert [event["action"] for event in events(index)] == ["view"]

@@ -1,0 +1,1 @@
+"""The audit: who saw which patient, and when."""
