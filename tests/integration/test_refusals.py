@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
 
+from conf.settings import Settings
+from elastic.names import OBSERVATIONS
 from fhir.reasons import Reason
 from tests.integration.pipeline import Pipeline, reading
-from tests.support.clock import at
+from tests.support.clock import RECENTLY, at
 from tests.support.factories import bundle, observation, payload
 from tests.support.real_messages import PROJECT, real_messages
 
@@ -53,6 +58,53 @@ def test_bad_entry_of_a_bundle_never_discards_its_neighbours(pipeline: Pipeline)
     assert [document["observation_id"] for document in pipeline.observations().values()] == ["good"]
     totals = pipeline.metrics()["queries"]["ingest"]["totals"]
     assert totals == {"messages": 1, "readings": 1, "rejected": 1, "ignored": 1}
+
+
+@pytest.mark.parametrize("record_time_ms", [1_795_946_400, 1_795_946_400_000_000])
+def test_record_time_out_of_range_costs_only_its_own_messages(pipeline: Pipeline, record_time_ms: int) -> None:
+    take_any_record_time(pipeline.settings)
+    pipeline.send(reading(3), partition=0)  # a segment of records of 1970 alone would be beyond the broker's retention
+    send_at(pipeline.settings, record_time_ms, reading(0), b"{", reading(1, status="entered-in-error"))
+    pipeline.send(reading(2), partition=0)
+    started = datetime.now(UTC)
+    pipeline.drain()
+
+    rejected = [document for _, document in sorted(pipeline.rejected().items())]
+    reasons = ["RECORD_TIME_OUT_OF_RANGE", "MALFORMED_JSON", "STATUS_ENTERED_IN_ERROR"]
+    assert [document["reason"] for document in rejected] == reasons
+    assert all(datetime.fromisoformat(document["@timestamp"]) >= started for document in rejected)
+    assert {document["observation_id"] for document in pipeline.observations().values()} == {"bp-2", "bp-3"}
+
+
+def test_retraction_at_an_end_of_the_calendar_takes_its_reading_back_and_makes_no_index(pipeline: Pipeline) -> None:
+    sentinels = ["9999-12-31T23:59:59-05:00", "2106-02-07T06:28:15Z", "0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z"]
+    pipeline.send(*(reading(minute) for minute in range(5)), partition=0)
+    retractions = (
+        reading(minute, status="entered-in-error", effectiveDateTime=text) for minute, text in enumerate(sentinels)
+    )
+    pipeline.send(*retractions, partition=0)
+    pipeline.drain()
+
+    assert [document["reason"] for document in pipeline.rejected().values()] == ["STATUS_ENTERED_IN_ERROR"] * 4
+    by_id = {document["observation_id"]: document["status"] for document in pipeline.observations().values()}
+    assert by_id == dict.fromkeys(["bp-0", "bp-1", "bp-2", "bp-3"], "entered-in-error") | {"bp-4": "final"}
+    assert set(pipeline.client.indices.get(index=f"{OBSERVATIONS}-*")) == {f"{OBSERVATIONS}-{RECENTLY:%Y.%m}"}
+
+
+def take_any_record_time(settings: Settings) -> None:
+    """Let the topic take what an older broker, or one whose limits were lifted, takes."""
+    lifted = {"message.timestamp.after.max.ms": str(2**63 - 1), "message.timestamp.before.max.ms": str(2**63 - 1)}
+    client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.kafka_topic, configs=lifted)])
+    client.close()
+
+
+def send_at(settings: Settings, record_time_ms: int, *payloads: bytes) -> None:
+    """Send messages whose record time the producer says."""
+    with KafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
+        for content in payloads:
+            sent = producer.send(settings.kafka_topic, content, b"p-1", partition=0, timestamp_ms=record_time_ms)
+            sent.get(timeout=30)
 
 
 def test_every_example_of_ours_ends_where_it_should(pipeline: Pipeline) -> None:
