@@ -28,10 +28,8 @@ def run_main(main: Callable[[], None], *, verbose: bool = False) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:
-        return _report(
-            f"Unexpected error: {type(error).__name__}: {_first_line(error)}. Run with --verbose for the trace.",
-            verbose,
-        )
+        hint = "" if verbose else " Run with --verbose for the trace."
+        return _report(f"Unexpected error: {type(error).__name__}: {_first_line(error)}.{hint}", verbose)
     return EXIT_OK
 
 

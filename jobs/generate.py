@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
+from jobs.session import session
 from jobs.training.history import history_rows, observations_from_archive, observations_from_elasticsearch
 from jobs.training.simulated import Design, chunks, simulate_rows
 from ml.features import FEATURE_NAMES, WINDOW_LENGTH
@@ -131,11 +132,8 @@ def main() -> None:
     log.setLevel(logging.INFO)
 
     def submit() -> None:
-        spark = SparkSession.builder.appName("blood-pressure-generate").getOrCreate()
-        try:
+        with session(SparkSession.builder.appName("blood-pressure-generate")) as spark:
             run(spark, load_settings(), chosen)
-        finally:
-            spark.stop()
 
     sys.exit(run_main(submit, verbose=chosen.verbose))
 

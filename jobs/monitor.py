@@ -28,6 +28,7 @@ from conf.times import DAY_US, iso_us
 from elastic.bulk import Operation, connect, write
 from elastic.connector import read_index
 from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, ensure_templates
+from jobs.session import session
 from jobs.streaming.observations import RETRACTED_STATUS
 from jobs.training.outcomes import (
     RISKS,
@@ -193,12 +194,9 @@ def main() -> int:
     def run() -> None:
         settings = load_settings()
         builder = SparkSession.builder.appName("blood-pressure-monitor")
-        spark = builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions).getOrCreate()
-        try:
+        with session(builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions)) as spark:
             written = monitor(spark, settings, chosen.days, datetime.now(UTC))
             log.info("Wrote %d documents to %s", written, MODEL_MONITORING)
-        finally:
-            spark.stop()
 
     return run_main(run, verbose=chosen.verbose)
 

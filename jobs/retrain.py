@@ -1,8 +1,8 @@
 """Batch job: train a challenger, judge it and the model in service on the same patients, promote only the better.
 
 Submitted by ``./spark-submit.sh retrain``. The steps: collect rows, search parameters, fit, calibrate, judge beside
-baselines and champion, save the bundle with its report, and decide by the rule of `ml.evaluation.gates`.
-``--promote VERSION`` and ``--rollback`` only move the pointer.
+reference models and champion, decide by the rule of `ml.evaluation.gates`, and save the bundle with its report. Until
+it is judged, the bundle is kept as ``VERSION-unjudged``. ``--promote VERSION`` and ``--rollback`` move the pointer.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from pyspark.sql import SparkSession
 
 from conf.errors import run_main
 from conf.settings import Settings, load_settings
-from jobs.training.candidate import champion_of, judge, save, train
-from jobs.training.collecting import Collection, Source, collect, require_both_outcomes
+from jobs.session import session
+from jobs.training.candidate import Origin, champion_of, judge, save_judged, save_unjudged, train
+from jobs.training.collecting import Collection, Source, collect, fingerprint, require_both_outcomes
 from jobs.training.reference_models import FOREST_ROWS, Rivalry
 from jobs.training.simulated import Design
 from ml.evaluation.bootstrap import REPLICATES
 from ml.evaluation.gates import Decision, decide
 from ml.evaluation.monotone import check_monotone
 from ml.prediction import Predictor
-from ml.registry.bundles import publish, rollback
+from ml.registry.bundles import current_version, discard, publish, rollback
 from ml.storage import read_parts
 
 PATIENTS: Final = 40_000
@@ -53,13 +54,17 @@ def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace,
     parts = read_parts(data, MOST_ROWS)
     require_both_outcomes(parts)
     rows = spark.read.parquet(str(data))
+    origin = Origin(parts, collection.describe(), fingerprint(rows), current_version(settings.model_dir), now)
     challenger = train(spark, rows, parts, chosen.seed, quick=chosen.quick)
+    unjudged = save_unjudged(settings.model_dir, challenger, origin)
+    log.info("Saved model %s, which --promote puts into service should the judgement fail", unjudged)
     evaluation = judge(spark, rows, parts, challenger, champion, make_rivalry(chosen, collection))
     for sentence in evaluation["verdicts"]:
         log.info(sentence)
     checked = parts["test"].features[:CHECKED_ROWS]
     decision = decide(evaluation, [check_monotone(Predictor(challenger.bundle), checked)])
-    version = save(settings.model_dir, challenger, rows, parts, evaluation, decision, collection.describe(), now)
+    version = save_judged(settings.model_dir, challenger, origin, evaluation, decision)
+    discard(settings.model_dir, unjudged)
     conclude(settings.model_dir, version, decision, chosen.by, now)
     return decision
 
@@ -137,7 +142,7 @@ def main() -> None:
     """Entry point."""
     chosen = parse_arguments()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("jobs").setLevel(logging.INFO)
+    logging.getLogger("jobs").setLevel(logging.DEBUG if chosen.verbose else logging.INFO)
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
 
     def run() -> None:
@@ -145,11 +150,8 @@ def main() -> None:
         if chosen.promote or chosen.rollback:
             move_pointer(settings.model_dir, chosen, now)
             return
-        spark = SparkSession.builder.appName("blood-pressure-retrain").getOrCreate()
-        try:
+        with session(SparkSession.builder.appName("blood-pressure-retrain")) as spark:
             retrain(spark, settings, chosen, now)
-        finally:
-            spark.stop()
 
     sys.exit(run_main(run, verbose=chosen.verbose))
 

@@ -41,6 +41,11 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.features)
 
+    @property
+    def is_simulated(self) -> bool:
+        """Tell whether any of the patients is simulated."""
+        return bool((self.group != "").any())
+
     def where(self, chosen: NDArray[np.bool_]) -> Dataset:
         """The chosen rows."""
         return Dataset(*(getattr(self, field.name)[chosen] for field in fields(self)))

@@ -46,13 +46,19 @@ MOST_ROWS: Final = 200_000  # of a part, when the command reads a file
 
 
 def evaluate(
-    parts: Mapping[str, Dataset], risks: Mapping[str, Risks], *, replicates: int = REPLICATES, seed: int = 0
+    parts: Mapping[str, Dataset],
+    risks: Mapping[str, Risks],
+    *,
+    missing: Mapping[str, str] | None = None,
+    replicates: int = REPLICATES,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Judge the models whose `risks` are given by part; `parts` without risks are not judged.
 
     `test` must be there. `block` and `external` stand beside it, `track` gives alarms and lead times, and part
     `ORACLE`, rows with the oracle's risks as model `ORACLE`, tells how much is left to gain. The model is
     `OURS`; `xgboost_uncalibrated` and `UNREPAIRED` among its risks on test show what calibration and repairs changed.
+    `missing` gives the reason for each model that should have been compared and failed.
     """
     judged = [part for part in (TEST, BLOCK, EXTERNAL, ORACLE) if part in risks and len(parts[part])]
     if TEST not in judged:
@@ -60,8 +66,9 @@ def evaluate(
     models = {part: {name: values for name, values in risks[part].items() if name != UNREPAIRED} for part in judged}
     has_track = TRACK in risks and len(parts[TRACK]) > 0
     evaluation: dict[str, Any] = {
-        "source": SIMULATED if (parts[TEST].group != "").any() else RECORDED,
+        "source": SIMULATED if parts[TEST].is_simulated else RECORDED,
         "replicates": replicates,
+        "missing": dict(missing or {}),
         "parts": {part: evaluate_part(parts[part], models[part], replicates=replicates, seed=seed) for part in judged},
         "subgroups": subgroups(parts[TEST], models[TEST], replicates=replicates, seed=seed),
         "alarms": alarm_burden(parts[TRACK], risks[TRACK], replicates=replicates, seed=seed) if has_track else None,

@@ -15,8 +15,7 @@ import xgboost
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
-from jobs.training.collecting import fingerprint
-from jobs.training.reference_models import Rivalry, rival_risks
+from jobs.training.reference_models import Missing, Rivalry, rival_risks
 from jobs.training.training import UNTUNED, Tuning, fit_boosters, tune
 from ml import drift
 from ml.calibration import UNCALIBRATED, Calibrators, fit_all
@@ -49,6 +48,21 @@ class Challenger:
         return Bundle("challenger", {}, booster_bytes(self.boosters), self.calibrators)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a challenger is made from.
+
+    `parts` are its rows as far as they fit into memory, `data` tells how they were got, `data_fingerprint` is the hash
+    of all of them, `parent` the version in service when it was `made_at` (aware).
+    """
+
+    parts: Mapping[str, Dataset]
+    data: Mapping[str, object]
+    data_fingerprint: str
+    parent: str | None
+    made_at: datetime
+
+
 def train(spark: SparkSession, rows: DataFrame, parts: Mapping[str, Dataset], seed: int, *, quick: bool) -> Challenger:
     """Search parameters (unless `quick`), fit each horizon, and calibrate it on patients used nowhere else."""
     tuning = UNTUNED if quick else tune(spark, rows, seed)
@@ -69,10 +83,11 @@ def judge(
 ) -> dict[str, Any]:
     """Evaluate the challenger beside the champion and all rivals on the held-out parts (`ml.evaluate.evaluate`)."""
     judged = {name: parts[name] for name in JUDGED if len(parts[name])}
-    asked = rivalry.ask_oracle(spark)
+    missing: Missing = {}
+    asked = rivalry.ask_oracle(spark, missing)
     if asked is not None:
         judged[ORACLE] = asked.rows
-    by_rival = rival_risks(spark, rows, parts["train"], judged, challenger.tuning.parameters, rivalry)
+    by_rival = rival_risks(spark, rows, parts["train"], judged, challenger.tuning.parameters, rivalry, missing)
     log.info("Evaluating on %s", {name: len(part) for name, part in judged.items()})
     risks = {
         name: {
@@ -84,7 +99,7 @@ def judge(
     }
     if asked is not None:
         risks[ORACLE][ORACLE] = asked.risks
-    return evaluate(judged, risks, replicates=rivalry.replicates, seed=rivalry.seed)
+    return evaluate(judged, risks, missing=missing, replicates=rivalry.replicates, seed=rivalry.seed)
 
 
 def _champion_risks(champion: Bundle | None, features: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
@@ -97,40 +112,56 @@ def champion_of(model_dir: Path) -> Bundle | None:
     return None if version is None else load_bundle(model_dir, version)
 
 
-def save(
+def save_unjudged(model_dir: Path, challenger: Challenger, origin: Origin) -> str:
+    """Save the bundle before it is judged, so that no fault of the judgement loses it; its version."""
+    return _save(model_dir, challenger, origin, _card(challenger, origin, None), {}, judged=False)
+
+
+def save_judged(
+    model_dir: Path, challenger: Challenger, origin: Origin, evaluation: Mapping[str, Any], decision: Decision
+) -> str:
+    """Save the bundle with report, card in words and metrics; its version."""
+    version = version_name(challenger.boosters, challenger.calibrators, origin.made_at)
+    card = {**_card(challenger, origin, evaluation), "version": version, "decision": decision.to_json()}
+    metrics = {name: value for name, value in evaluation.items() if name != "scatter"}
+    files = {
+        "report.html": render_report(card, evaluation).encode(),
+        "card.md": render_card(card, evaluation).encode(),
+        "metrics.json": json.dumps(metrics, allow_nan=False).encode(),
+    }
+    return _save(model_dir, challenger, origin, card, files, judged=True)
+
+
+def _card(challenger: Challenger, origin: Origin, evaluation: Mapping[str, Any] | None) -> dict[str, Any]:
+    return make_card(
+        data=origin.data,
+        rows=origin.parts,
+        parameters=challenger.tuning.describe(),
+        calibration=challenger.calibrators.describe(),
+        evaluation=evaluation,
+    )
+
+
+def _save(
     model_dir: Path,
     challenger: Challenger,
-    rows: DataFrame,
-    parts: Mapping[str, Dataset],
-    evaluation: Mapping[str, Any],
-    decision: Decision,
-    data: Mapping[str, object],
-    now: datetime,
+    origin: Origin,
+    card: Mapping[str, object],
+    files: Mapping[str, bytes],
+    *,
+    judged: bool,
 ) -> str:
-    """Save the bundle with card, report, metrics and drift reference; its version."""
-    version = version_name(challenger.boosters, challenger.calibrators, now)
-    card = make_card(
-        data=data,
-        rows=parts,
-        parameters=challenger.tuning.describe(),
-        evaluation=evaluation,
-        calibration=challenger.calibrators.describe(),
-    )
-    named = {**card, "version": version, "decision": decision.to_json()}
-    metrics = {name: value for name, value in evaluation.items() if name != "scatter"}
+    """Save a bundle with what every version has: golden rows, origin, and the reference for drift."""
+    reference = drift.make_reference(origin.parts["train"].features)
     return save_bundle(
         model_dir,
         challenger.boosters,
         challenger.calibrators,
-        named,
-        golden_features=parts[TEST].features[:GOLDEN_ROWS],
-        created_at=now,
-        parent=current_version(model_dir),
-        data_fingerprint=fingerprint(rows),
-        files={
-            "report.html": render_report(named, evaluation).encode(),
-            "card.md": render_card(named, evaluation).encode(),
-            "metrics.json": json.dumps(metrics, allow_nan=False).encode(),
-            "drift.json": json.dumps(drift.to_json(drift.make_reference(parts["train"].features))).encode(),
-        },
+        card,
+        golden_features=origin.parts[TEST].features[:GOLDEN_ROWS],
+        created_at=origin.made_at,
+        parent=origin.parent,
+        data_fingerprint=origin.data_fingerprint,
+        files={**files, "drift.json": json.dumps(drift.to_json(reference)).encode()},
+        judged=judged,
     )

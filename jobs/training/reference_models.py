@@ -2,14 +2,16 @@
 
 Beside the simple ones of `ml.evaluation.reference_models` these need Spark: a random forest on the same 120 features,
 and boosters that get the summaries of the window in addition, which tells what engineered features would be worth.
+One of these that fails is missing from the comparison, with the reason; the simple ones must not fail, since the rule
+of promotion needs them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,12 +20,15 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.clinical import HORIZONS_H
+from jobs.session import why_failed
 from jobs.training.oracle import oracle_rows
 from jobs.training.simulated import Design, chunks
 from jobs.training.training import FOREST_COLUMNS, MONOTONE, Parameters, fit_boosters, fit_forests, forest_risks
 from ml.dataset import Dataset
 from ml.evaluation.bootstrap import REPLICATES
 from ml.evaluation.reference_models import SUMMARY_NAMES, fit_baselines, window_summaries
+from ml.report.findings import ORACLE
+from ml.report.wording import model_name
 from ml.storage import ROWS, TARGET_NAMES, from_arrow, to_arrow
 
 FOREST_ROWS: Final = 100_000  # a forest on all rows takes longer than all of the other models together
@@ -31,6 +36,8 @@ ORACLE_COLUMNS: Final = tuple(f"oracle_{name}" for name in TARGET_NAMES)
 
 Risks = NDArray[np.float64]
 Parts = Mapping[str, Dataset]
+Result = TypeVar("Result")
+Missing = dict[str, str]  # why, by name of a reference model that failed
 
 log = logging.getLogger(__name__)
 
@@ -55,26 +62,49 @@ class Rivalry:
     oracle: Design | None = None
     replicates: int = REPLICATES
 
-    def ask_oracle(self, spark: SparkSession) -> OracleRows | None:
-        """The oracle's rows, if it is to be asked."""
-        if self.oracle is None:
+    def ask_oracle(self, spark: SparkSession, missing: Missing) -> OracleRows | None:
+        """Return the oracle's rows, or None if it is not to be asked or fails; then it is in `missing`."""
+        design = self.oracle
+        if design is None:
             return None
-        log.info("Asking the oracle about %d simulated patients", self.oracle.patients)
-        return ask_oracle(spark, self.oracle)
+        log.info("Asking the oracle about %d simulated patients", design.patients)
+        return attempt(ORACLE, lambda: ask_oracle(spark, design), missing)
+
+
+def attempt(name: str, work: Callable[[], Result], missing: Missing) -> Result | None:
+    """Return what the work for a reference model gives; if it fails, None, and the reason is put into `missing`."""
+    try:
+        return work()
+    except Exception as error:
+        missing[name] = why_failed(error)
+        log.warning("The comparison goes on without %s. %s", model_name(name), missing[name])
+        log.debug("This is where it failed", exc_info=error)
+        return None
 
 
 def rival_risks(
-    spark: SparkSession, rows: DataFrame, train: Dataset, parts: Parts, parameters: Parameters, rivalry: Rivalry
+    spark: SparkSession,
+    rows: DataFrame,
+    train: Dataset,
+    parts: Parts,
+    parameters: Parameters,
+    rivalry: Rivalry,
+    missing: Missing,
 ) -> dict[str, dict[str, Risks]]:
-    """Risks of shape (m, 3) by part and rival. `rows` hold the training rows, `train` those that fit into memory."""
+    """Risks of shape (m, 3) by part and rival. `rows` hold the training rows, `train` those that fit into memory.
+
+    A rival that fails is not among them, but in `missing`. The forest comes last, as it needs the most memory.
+    """
     log.info("Fitting the baselines")
     baselines = fit_baselines(train)
     by_part = {name: baselines(part.features) for name, part in parts.items()}
-    if rivalry.forest_rows:
-        widened = boosters_with_summaries(spark, rows, parts, parameters, rivalry.seed)
-        forest = forest_by_part(spark, rows, train, parts, rivalry)
-        for name, risks in by_part.items():
-            risks |= {"xgboost_with_summaries": widened[name], "random_forest": forest[name]}
+    fitted_by_spark: dict[str, Callable[[], Mapping[str, Risks]]] = {
+        "xgboost_with_summaries": lambda: boosters_with_summaries(spark, rows, parts, parameters, rivalry.seed),
+        "random_forest": lambda: forest_by_part(spark, rows, train, parts, rivalry),
+    }
+    for rival, fit in fitted_by_spark.items() if rivalry.forest_rows else ():
+        for part, risks in (attempt(rival, fit, missing) or {}).items():
+            by_part[part][rival] = risks
     return by_part
 
 

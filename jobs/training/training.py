@@ -54,7 +54,7 @@ CANDIDATES: Final[tuple[dict[str, Any], ...]] = tuple(
 )
 FOREST: Final[Parameters] = {
     **{"numTrees": 60, "maxDepth": 12, "minInstancesPerNode": 20, "featureSubsetStrategy": "onethird"},
-    **{"subsamplingRate": 0.7, "maxBins": 64, "maxMemoryInMB": 1024},
+    **{"subsamplingRate": 0.7, "maxBins": 64, "maxMemoryInMB": 256},  # of each task: two at a time fit a driver of 2 GB
 }
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,10 @@
 A bundle is a folder: the boosters ``h1.ubj h6.ubj h24.ubj``; ``calibrators.json``; what it expects of the program
 (``features.json``, ``target.json``, ``thresholds.json``); ``golden.json``, a few rows with their outputs; ``card.json``
 and whatever the trainer adds (reports, drift reference); ``manifest.json`` with the hash of each file. It appears whole
-(temporary folder, fsync, rename) and never changes. `publish` moves the pointer in one step; `rollback` is the same
-step to an older version. A reader checks everything before it trusts a bundle and gets a `BundleError` otherwise.
+(temporary folder, fsync, rename) and never changes. A bundle that is not judged yet is a version of its own, named
+``<version>-unjudged``, which `discard` removes once the judged one is there. `publish` moves the pointer in one step;
+`rollback` is the same step to an older version. A reader checks everything before it trusts a bundle and gets a
+`BundleError` otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from ml.calibration import Calibrators
 from ml.features import FEATURE_NAMES, WINDOW_LENGTH
 from ml.labels import GREATEST_GAP_H
 from ml.prediction import Bundle, Predictor, booster_bytes
-from ml.registry.files import BundleError, damaged, parse_object, read, sha256, to_json, write_folder
+from ml.registry.files import BundleError, damaged, parse_object, read, remove_folder, sha256, to_json, write_folder
 from ml.registry.pointer import locked, make_promotion, move, read_journal, read_pointer, version_before
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "BundleError",
     "bundle_file",
     "current_version",
+    "discard",
     "load_bundle",
     "publish",
     "rollback",
@@ -40,6 +43,7 @@ __all__ = [
     "versions",
 ]
 
+UNJUDGED: Final = "-unjudged"
 MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"
 CALIBRATORS: Final = "calibrators.json"
@@ -58,13 +62,15 @@ def save_bundle(
     parent: str | None,
     files: Mapping[str, bytes] | None = None,
     data_fingerprint: str | None = None,
+    judged: bool = True,
 ) -> str:
     """Write a new version and return its name; it is not yet published.
 
     `boosters` maps each horizon in hours to its booster, which `calibrators` follow. `card` holds what only the trainer
     knows (data, parameters, metrics), `files` what else belongs to the version, by name. `golden_features`, a few rows
     of shape (n, 120), are stored with their outputs so that every later load can prove that it predicts the same.
-    `parent` is the version in service at the time, `data_fingerprint` a hash of the training data.
+    `parent` is the version in service at the time, `data_fingerprint` a hash of the training data. A bundle that is not
+    `judged` yet is whole and can be published by hand, under a name that says so.
     """
     raw = booster_bytes(boosters)
     content = {_booster_file(horizon_h): booster for horizon_h, booster in raw.items()}
@@ -73,7 +79,7 @@ def save_bundle(
     content[GOLDEN] = to_json(_golden(Bundle("new", {}, raw, calibrators), golden_features))
     content = {**(files or {}), **content, CARD: to_json(card)}
     hashes = {name: sha256(one) for name, one in sorted(content.items())}
-    version = version_name(boosters, calibrators, created_at)
+    version = version_name(boosters, calibrators, created_at) + ("" if judged else UNJUDGED)
     identity = {"version": version, "created_at": created_at.astimezone(UTC).isoformat(timespec="seconds")}
     origin = {"parent": parent, "data_fingerprint": data_fingerprint, "libraries": _libraries()}
     write_folder(model_dir / version, {**content, MANIFEST: to_json({**identity, **origin, "sha256": hashes})})
@@ -81,7 +87,7 @@ def save_bundle(
 
 
 def version_name(boosters: Mapping[int, xgboost.Booster], calibrators: Calibrators, created_at: datetime) -> str:
-    """The name that `save_bundle` gives: when it was made, and the beginning of a hash of what predicts."""
+    """The name that `save_bundle` gives if judged: when it was made, and the beginning of a hash of what predicts."""
     predicting = b"".join([*booster_bytes(boosters).values(), to_json(calibrators.to_json())])
     return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(predicting)[:8]}"
 
@@ -103,6 +109,13 @@ def rollback(model_dir: Path, *, by: str, why: str, at: datetime) -> str:
         load_bundle(model_dir, version)
         move(model_dir, make_promotion("rollback", version, _manifest_hash(model_dir, version), by=by, why=why, at=at))
     return version
+
+
+def discard(model_dir: Path, version: str) -> None:
+    """Remove a version, unless it is or was in service: then it stays, for its predictions and for a rollback."""
+    with locked(model_dir):
+        if all(promotion.version != version for promotion in read_journal(model_dir)):
+            remove_folder(model_dir / version)
 
 
 def current_version(model_dir: Path) -> str | None:

@@ -72,6 +72,14 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     _fsync(folder.parent)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove `folder` so that it disappears in one step, whatever interrupts the deletion of its files."""
+    doomed = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
+    folder.rename(doomed)
+    _fsync(folder.parent)
+    shutil.rmtree(doomed)
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write `path` anew in one atomic step."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

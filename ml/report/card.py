@@ -21,7 +21,6 @@ from ml.evaluation.quality import OURS
 from ml.evaluation.subgroups import HEADLINE
 from ml.features import FEATURE_NAMES, MEASURES, WINDOW_LENGTH
 from ml.labels import GREATEST_GAP_H
-from ml.report.findings import SIMULATED
 
 PURPOSE: Final = (
     "The risk that a blood-pressure crisis follows within 1, 6 and 24 hours of the newest of a patient's last 30 "
@@ -34,6 +33,10 @@ NOT_FOR: Final = (
 WARNING_SIMULATED: Final = (
     "Trained and judged on SIMULATED patients only. A simulator cannot show clinical validity, and the mixture of "
     "normotensive and hypertensive patients flatters the ranking."
+)
+WARNING_UNJUDGED: Final = (
+    "NOT JUDGED: saved as soon as it was trained on {patients}, before any comparison. Judge it with "
+    "python -m ml.evaluate before you put it into service."
 )
 WARNING_RECORDED: Final = "Judged on the patients on record, which may differ from those it meets later."
 KNOWN_FAILURES: Final = (
@@ -58,32 +61,43 @@ def make_card(
     data: Mapping[str, Any],
     rows: Mapping[str, Dataset],
     parameters: Mapping[str, Any],
-    evaluation: Mapping[str, Any],
     calibration: Mapping[str, Any],
+    evaluation: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Plain values about a trained model.
 
     `data` tells how the data were made or collected, `rows` are the parts, to be counted, `parameters` those of
-    training with seeds. `evaluation` is what `ml.evaluate.evaluate` gives, `calibration` describes the calibrators.
+    training with seeds, `calibration` describes the calibrators. `evaluation` is what `ml.evaluate.evaluate` gives,
+    None before that; then the card warns of it.
     """
+    is_simulated = any(part.is_simulated for part in rows.values())
+    unjudged = WARNING_UNJUDGED.format(patients="SIMULATED patients" if is_simulated else "patients on record")
+    judged = WARNING_SIMULATED if is_simulated else WARNING_RECORDED
     return {
         "purpose": PURPOSE,
         "not_for": NOT_FOR,
-        "warning": WARNING_SIMULATED if evaluation["source"] == SIMULATED else WARNING_RECORDED,
+        "warning": judged if evaluation else unjudged,
         "target": _target(),
         "features": _features(),
         "data": dict(data),
         "rows": {name: _count(part) for name, part in rows.items() if len(part)},
         "parameters": dict(parameters),
         "calibration": dict(calibration),
+        **(_judgement(evaluation) if evaluation else {}),
+        "known_failures": list(KNOWN_FAILURES),
+        "approval": APPROVAL,
+    }
+
+
+def _judgement(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "verdicts": evaluation["verdicts"],
+        "missing": evaluation["missing"],
         "metrics": {part: _metrics(found[HEADLINE]) for part, found in evaluation["parts"].items()},
         "oracle_gap": evaluation["gap_closed"].get(HEADLINE, {}),
         "thresholds": _thresholds(evaluation["alarms"]),
         "subgroups": _subgroups(evaluation["subgroups"]),
         "coherence": evaluation["coherence"],
-        "known_failures": list(KNOWN_FAILURES),
-        "approval": APPROVAL,
     }
 
 

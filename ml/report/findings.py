@@ -36,8 +36,9 @@ def verdicts(evaluation: Mapping[str, Any]) -> list[str]:
 
 
 def doubts(evaluation: Mapping[str, Any]) -> list[str]:
-    """Where the model is not better, not calibrated, or judged on too little: unseen patients first."""
-    found: list[str] = []
+    """What it was not compared with, then where it is not better, not calibrated, or judged on too little."""
+    missing = evaluation["missing"].items()
+    found = [f"There is no comparison with {model_name(name)}, which failed. {reason}" for name, reason in missing]
     for part, where in WHERE.items():
         for horizon in HORIZON_ORDER if part in evaluation["parts"] else ():
             found += shortcomings(horizon, evaluation["parts"][part][HEADLINE][horizon], where)
@@ -47,7 +48,8 @@ def doubts(evaluation: Mapping[str, Any]) -> list[str]:
 def merits(evaluation: Mapping[str, Any]) -> list[str]:
     """What the model reaches on unseen patients, and what that is worth."""
     test = evaluation["parts"]["test"][HEADLINE]
-    good = [sentence for horizon in HORIZON_ORDER for sentence in achievements(horizon, test[horizon])]
+    every = "every rival that could be fitted" if evaluation["missing"] else "every rival"
+    good = [sentence for horizon in HORIZON_ORDER for sentence in achievements(horizon, test[horizon], every)]
     return [*good, *_gaps(evaluation), *_champion(test), *_source(evaluation)]
 
 
@@ -70,13 +72,13 @@ def shortcomings(horizon: str, found: Horizon, where: str = "") -> Iterator[str]
         yield f"{when} only {found['events']} of {found['rows']:,} windows had a crisis: the figures are uncertain."
 
 
-def achievements(horizon: str, found: Horizon) -> Iterator[str]:
-    """One sentence on the rivals that are beaten, the closest one by how much, and one on calibration."""
+def achievements(horizon: str, found: Horizon, every: str) -> Iterator[str]:
+    """One sentence on the rivals that are beaten (`every` names all of them), the closest by how much; calibration."""
     when = f"At {horizon_name(horizon)}"
     beaten = [rival for rival in rivals(found) if found["differences"][rival]["verdict"] == "better"]
     if beaten:
         closest = max(beaten, key=lambda rival: found["differences"][rival]["brier"]["value"])
-        whom = "every rival" if len(beaten) == len(rivals(found)) else joined([model_name(rival) for rival in beaten])
+        whom = every if len(beaten) == len(rivals(found)) else joined([model_name(rival) for rival in beaten])
         margin = _difference(found["differences"][closest]).replace("Brier difference", "a Brier difference of")
         yield f"{when} the model beats {whom}; against the closest, {model_name(closest)}, by {margin}."
     ours = found["models"][OURS]

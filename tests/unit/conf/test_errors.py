@@ -58,3 +58,11 @@ def test_interruption_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
 def test_exit_asked_for_by_the_program_itself_passes() -> None:
     with pytest.raises(SystemExit, match="2"):
         run_main(lambda: failing(SystemExit(2)))
+
+
+def test_who_sees_the_trace_is_not_told_to_ask_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ValueError("first line")
+
+    assert run_main(fail, verbose=True) == 1
+    assert capsys.readouterr().err.endswith("error: Unexpected error: ValueError: first line.\n")

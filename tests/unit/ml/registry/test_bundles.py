@@ -18,6 +18,7 @@ from ml.registry.bundles import (
     BundleError,
     bundle_file,
     current_version,
+    discard,
     load_bundle,
     rollback,
     save_bundle,
@@ -319,3 +320,26 @@ def test_a_bundle_lacking_a_horizon_cannot_be_saved(tmp_path: Path) -> None:
             created_at=CREATED_AT,
             parent=None,
         )
+
+
+def test_an_unjudged_version_is_whole_and_named_so(tmp_path: Path) -> None:
+    judged, unjudged = save_small_bundle(tmp_path), save_small_bundle(tmp_path, judged=False)
+    assert unjudged == f"{judged}-unjudged"
+    assert load_bundle(tmp_path, unjudged).version == unjudged
+    assert versions(tmp_path) == [judged, unjudged]
+
+
+def test_a_discarded_version_is_gone_without_a_trace(tmp_path: Path) -> None:
+    kept, gone = save_small_bundle(tmp_path), save_small_bundle(tmp_path, judged=False)
+    discard(tmp_path, gone)
+    assert versions(tmp_path) == [kept]
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {kept}
+
+
+def test_a_version_that_is_or_was_in_service_is_not_discarded(tmp_path: Path) -> None:
+    first, second = save_small_bundle(tmp_path, judged=False), save_small_bundle(tmp_path, seed=2)
+    publish_small(tmp_path, first)
+    publish_small(tmp_path, second)
+    for version in (first, second):
+        discard(tmp_path, version)
+    assert versions(tmp_path) == sorted([first, second])

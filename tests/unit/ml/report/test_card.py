@@ -44,3 +44,11 @@ def test_a_card_is_strict_json_whatever_was_not_judged() -> None:
     for evaluation in (full_evaluation(), least_evaluation()):
         card = card_of(evaluation)
         assert json.loads(json.dumps(card, allow_nan=False)) == card
+
+
+def test_a_card_of_a_model_not_yet_judged_warns_of_it_and_holds_no_figures() -> None:
+    data, _ = make_part(seed=0, rows=60)
+    card = make_card(data={}, rows={"test": data}, parameters={}, calibration={}, evaluation=None)
+    assert card["warning"].startswith("NOT JUDGED: saved as soon as it was trained on SIMULATED patients")
+    assert not {"verdicts", "metrics", "thresholds"} & set(card)
+    assert card["rows"]["test"]["rows"] == 60

@@ -85,3 +85,10 @@ def test_the_model_in_service_is_no_rival_but_is_compared() -> None:
 
 def test_a_least_evaluation_has_verdicts_too() -> None:
     assert verdicts(least_evaluation())
+
+
+def test_a_model_that_could_not_be_compared_is_named_first_with_the_reason_and_not_counted_as_beaten() -> None:
+    made = evaluation()
+    made["missing"] = {"random_forest": "It had no room."}
+    assert doubts(made) == ["There is no comparison with random forest, which failed. It had no room."]
+    assert any("the model beats every rival that could be fitted" in sentence for sentence in merits(made))
