@@ -39,8 +39,8 @@ from deploy.submit.submit import PACKAGE_NAME, write_package
 
 OF_SPARK = ("pyspark", "py4j")  # a cluster's Spark brings its own, which must be of its version
 OF_THE_SITE = (
-    *("babel", "bcrypt", "blinker", "cffi", "cryptography", "flask", "flask-babel", "flask-cors", "gunicorn"),
-    *("itsdangerous", "pycparser", "pyotp", "werkzeug", "zxcvbn"),
+    *("babel", "bcrypt", "blinker", "cffi", "cryptography", "flask", "flask-babel", "flask-cors"),
+    *("flask-openapi", "gunicorn", "itsdangerous", "pycparser", "pyotp", "werkzeug", "zxcvbn"),
 )
 LEFT_OUT = frozenset((*OF_SPARK, *OF_THE_SITE))
 UNUSED_FILES = ("RECORD", "INSTALLER", "REQUESTED")  # how pip keeps track; they would name this machine's paths

@@ -8,7 +8,6 @@ from flask import request
 
 from webapp.api.alert_models import Board
 from webapp.api.alert_views import describe
-from webapp.api.etags import tag
 from webapp.api.operations import Answer
 from webapp.api.parameters import BoardQuery
 from webapp.api.routes import operation
@@ -16,6 +15,7 @@ from webapp.audit.events import record
 from webapp.board.rows import Row, Section, Ward
 from webapp.board.views import screens
 from webapp.board.ward import View
+from webapp.http import tag
 from webapp.security.roles import Permission
 from webapp.services import services
 

@@ -15,12 +15,12 @@ from babel.support import Translations
 from flask import Response, current_app, render_template, request
 
 from webapp import i18n
-from webapp.api.etags import make_conditional
 from webapp.api.openapi import TAGS, TITLES_OF_TAGS, Json, build_document
 from webapp.api.operations import Answer
 from webapp.api.problems import DETAILS, TITLES
 from webapp.api.rendering import fields, is_problem, linked, type_of
 from webapp.api.routes import OPERATIONS, blueprint, operation
+from webapp.http import make_conditional
 from webapp.security.roles import Permission, requires
 from webapp.security.sessions import cookie_name
 

@@ -16,9 +16,9 @@ from flask import Response, request, url_for
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
-from webapp.api.etags import make_conditional
 from webapp.api.parameters import Input, NoParameters
 from webapp.api.problems import ApiError, Fault, invalid
+from webapp.http import make_conditional
 from webapp.security.roles import Permission
 
 JSON: Final = "application/json"

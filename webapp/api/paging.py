@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 
 from elastic.client import After
 from elastic.client import Page as Found
-from webapp.api.cursors import CursorError, Cursors
 from webapp.api.operations import Answer
 from webapp.api.parameters import Input, canonical
 from webapp.api.problems import invalid_parameter
-from webapp.security.current import principal
+from webapp.cursors import CursorError, Cursors
+from webapp.http import cursors
 
 
 def position(query: Input, name: str = "cursor") -> list[Any] | None:
@@ -40,6 +40,4 @@ def paged(model: Any, items: Sequence[Mapping[str, Any]], query: Input, found: F
 
 
 def _cursors(query: Input) -> Cursors:
-    secret: bytes = current_app.config["SECRET_KEY"]
-    scope = {"path": request.path, "query": canonical(query)}
-    return Cursors(secret, principal().user_name, request.endpoint or "", scope)
+    return cursors(request.endpoint or "", {"path": request.path, "query": canonical(query)})

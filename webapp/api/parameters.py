@@ -14,9 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from alerts.lifecycle import QUIET_FINDINGS as FINDINGS_TO_END
 from alerts.model import Reason
 from assessment.urgency import Urgency
-from webapp.api.cursors import MAX_LENGTH
 from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
+from webapp.cursors import MAX_LENGTH
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100

@@ -11,10 +11,10 @@ from flask.blueprints import BlueprintSetupState
 
 from alerts import journal as answering
 from alerts.model import alert_id
-from webapp.api.cursors import CursorError, Cursors
-from webapp.api.etags import make_conditional
 from webapp.audit import events as audit
+from webapp.cursors import CursorError, Cursors
 from webapp.forms import choice
+from webapp.http import cursors, make_conditional
 from webapp.i18n import gettext, language
 from webapp.patients import csv_files, listing, reporting
 from webapp.patients.chart import drawing as chart_drawing
@@ -60,11 +60,11 @@ def clock(at: datetime) -> str:
 def overview() -> str:
     """The list of patients with filters, page by page."""
     site, filters = services(), listing.read_filters(request.args)
-    cursors = _cursors(filters)
+    pages = cursors("patients.overview", filters.parameters())
     now, interval = site.clock(), expected_interval(site)
-    found = listing.find(site.search, filters, now, interval, after=_position(cursors))
+    found = listing.find(site.search, filters, now, interval, after=_position(pages))
     audit.record("list", patient_ids=[document["patient_id"] for document in found.documents])
-    next_cursor = cursors.make(found.after) if found.after else None
+    next_cursor = pages.make(found.after) if found.after else None
     return render_template(
         "patients/list.html",
         next_cursor=next_cursor,
@@ -206,17 +206,12 @@ def _span() -> str:
     return asked if asked in SPANS else USUAL_SPAN
 
 
-def _cursors(filters: listing.Filters) -> Cursors:
-    secret = current_app.config["SECRET_KEY"]
-    return Cursors(secret, principal().user_name, "patients.overview", filters.parameters())
-
-
-def _position(cursors: Cursors) -> list[Any] | None:
+def _position(pages: Cursors) -> list[Any] | None:
     cursor = request.args.get("cursor")
     if not cursor:
         return None
     try:
-        return cursors.open(cursor)
+        return pages.open(cursor)
     except CursorError:
         abort(404)
 

@@ -12,10 +12,10 @@ from conf.clinical import ALERT_LEVELS, HORIZONS_H
 from elastic.client import Search
 from elastic.search import latest, monitoring
 from webapp import figures
-from webapp.api.cursors import CursorError, Cursors
 from webapp.board.views import screens
+from webapp.cursors import CursorError, Cursors
+from webapp.http import cursors
 from webapp.predictions.quality import Quality, by_horizon
-from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.shared import Shared
@@ -55,7 +55,7 @@ class Model:
 def index() -> str:
     """All patients with their newest prediction, measured crises and critical risks first."""
     site, now, filters = services(), services().clock(), read_filters()
-    cursors = Cursors(current_app.config["SECRET_KEY"], principal().user_name, "predictions page", asdict(filters))
+    pages = cursors("predictions page", asdict(filters))
     page = latest.page(
         site.search,
         level=filters.level,
@@ -63,7 +63,7 @@ def index() -> str:
         min_risk_6h=filters.min_percent / 100 if filters.min_percent else None,
         model_version=filters.version,
         limit=PAGE_SIZE,
-        after=_after(cursors),
+        after=_after(pages),
         order="urgent",
     )
     rows = screens().board.rows(page.documents, now)
@@ -72,7 +72,7 @@ def index() -> str:
         "rows": rows,
         "total": page.total,
         "most_counted": latest.MOST_COUNTED,
-        "next_page": page.after and url_for(".index", **_parameters(), cursor=cursors.make(page.after)),
+        "next_page": page.after and url_for(".index", **_parameters(), cursor=pages.make(page.after)),
         "filters": filters,
         "model": live_model(site.search, filters.stratum, now),
         "burden": figures.alarm_burden_of_a_day(site.search, now),
@@ -99,10 +99,10 @@ def read_filters() -> Filters:
     )
 
 
-def _after(cursors: Cursors) -> list[Any] | None:
+def _after(pages: Cursors) -> list[Any] | None:
     cursor = request.args.get("cursor")
     try:
-        return cursors.open(cursor) if cursor else None
+        return pages.open(cursor) if cursor else None
     except CursorError:
         abort(422)
 
