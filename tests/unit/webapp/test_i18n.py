@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from conf.clinical import ALERT_THRESHOLDS
 from tests.unit.webapp.site import NOON, Site
 from webapp import i18n
 
+RISKS = st.floats(0, 1, allow_nan=False)
 NBSP, DASH = "\N{NO-BREAK SPACE}", "\N{EN DASH}"
 
 
@@ -50,14 +54,41 @@ def test_an_age_is_cut_to_its_largest_unit(site: Site, seconds: float, text: str
 
 
 @pytest.mark.parametrize(
-    ("risk", "text"), [(0.3996, f"39{NBSP}%"), (0.6, f"60{NBSP}%"), (0.29, f"29{NBSP}%"), (None, DASH)]
+    ("risk", "number"),
+    [
+        (0.0, 0),
+        (0.1999, 19),
+        (0.2, 20),
+        (0.29, 29),
+        (0.3996, 39),
+        (0.4, 40),
+        (0.57, 57),
+        (0.6, 60),
+        (0.9999, 99),
+        (1, 100),
+    ],
 )
-def test_a_percentage_is_cut_off_and_never_rounded_up(site: Site, risk: float | None, text: str) -> None:
-    assert in_language(site, "fr", "{{ value|percent }}", value=risk) == text
+def test_a_percentage_is_cut_off_after_its_decimal_digits(site: Site, risk: float, number: int) -> None:
+    assert in_language(site, "fr", "{{ value|percent }}", value=risk) == f"{number}{NBSP}%"
 
 
-@pytest.mark.parametrize("name", ["when", "when_long", "age"])
-def test_no_time_is_a_dash(site: Site, name: str) -> None:
+@given(RISKS)
+def test_a_percentage_reaches_a_threshold_exactly_when_the_risk_does(risk: float) -> None:
+    for threshold in ALERT_THRESHOLDS:
+        assert (number_of(risk) >= number_of(threshold)) == (risk >= threshold)
+
+
+@given(RISKS, RISKS)
+def test_a_higher_risk_never_reads_lower(first: float, second: float) -> None:
+    assert number_of(min(first, second)) <= number_of(max(first, second))
+
+
+def number_of(risk: float) -> int:
+    return int(i18n.percent(risk).removesuffix(f"{NBSP}%"))
+
+
+@pytest.mark.parametrize("name", ["when", "when_long", "age", "percent"])
+def test_no_value_is_a_dash(site: Site, name: str) -> None:
     assert in_language(site, "fr", f"{{{{ none|{name} }}}}") == DASH
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 
+from tests.unit.webapp.site import Site
 from webapp import i18n
 
 SITE = Path(i18n.__file__).parent
+FILE = i18n.FOLDER / "fr" / "LC_MESSAGES" / "messages.po"
 METHODS = [("**.py", "python"), ("templates/**", "jinja2.ext:babel_extract")]
 OPTIONS = {"templates/**": {"silent": "false"}}
 KEYWORDS = {**DEFAULT_KEYWORDS, "gettext": None, "ngettext": (1, 2), "N_": None}
@@ -31,19 +31,17 @@ def used() -> dict[Message, str]:
     return found
 
 
-def catalogues() -> Iterator[tuple[Path, Catalog]]:
-    for file in sorted((SITE / "translations" / "fr").glob("*.po")):
-        yield file, i18n.read_catalogue(file, "fr")
+def catalogue() -> Catalog:
+    return i18n.read_catalogue(FILE, "fr")
 
 
 def known() -> dict[str, tuple[str, ...]]:
     """French texts by their (singular) message id."""
     texts: dict[str, tuple[str, ...]] = {}
-    for _file, catalogue in catalogues():
-        for message in catalogue:
-            if message.id:
-                id_ = message.id if isinstance(message.id, str) else message.id[0]
-                texts[id_] = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+    for message in catalogue():
+        if message.id:
+            id_ = message.id if isinstance(message.id, str) else message.id[0]
+            texts[id_] = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
     return texts
 
 
@@ -61,11 +59,11 @@ def test_every_text_has_a_french_one() -> None:
 def test_a_count_has_both_french_forms() -> None:
     texts = known()
 
-    assert [one for one in used() if isinstance(one, tuple) and len(texts.get(one[0], ())) != 2] == []
+    assert [message for message in used() if isinstance(message, tuple) and len(texts.get(message[0], ())) != 2] == []
 
 
 def test_no_text_is_uncertain() -> None:
-    assert [(file.name, one.id) for file, catalogue in catalogues() for one in catalogue if one.id and one.fuzzy] == []
+    assert [message.id for message in catalogue() if message.id and message.fuzzy] == []
 
 
 def test_no_text_is_kept_that_nobody_shows() -> None:
@@ -85,14 +83,18 @@ def test_placeholders_are_the_same_in_both_languages() -> None:
     assert differing == []
 
 
-def test_the_site_speaks_what_the_merged_catalogue_says() -> None:
-    french, english = i18n.translations("fr"), i18n.translations("en")
+def test_the_site_speaks_what_the_catalogue_says(site: Site) -> None:
+    template = '{{ _("Sign in") }} {{ ngettext("%(num)s patient", "%(num)s patients", 0) }}'
+    spoken = {}
+    for code in i18n.LANGUAGES:
+        with site.app.test_request_context(f"/login?lang={code}"):
+            spoken[code] = site.app.jinja_env.from_string(template).render()
 
-    assert french.gettext("Sign in") == "Se connecter"
-    assert english.gettext("Sign in") == "Sign in"
-    assert french.ngettext("%(num)s patient", "%(num)s patients", 0) == "%(num)s patient"  # French counts 0 as one
+    assert spoken == {"fr": "Se connecter 0 patient", "en": "Sign in 0 patients"}  # French counts 0 as one
 
 
-@pytest.mark.parametrize("file", sorted(SITE.glob("translations/fr/*.po")), ids=lambda file: file.stem)
-def test_each_file_says_how_french_counts(file: Path) -> None:
-    assert "nplurals=2; plural=(n > 1)" in file.read_text(encoding="utf-8")
+def test_the_catalogue_says_how_french_counts_and_gives_each_text_once() -> None:
+    text = FILE.read_text(encoding="utf-8")
+
+    assert "nplurals=2; plural=(n > 1)" in text
+    assert text.count("\nmsgid ") == len(catalogue())
