@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from fhir.reasons import Reason
+
+CORRECTIONS: Final = frozenset({"amended", "corrected"})  # statuses that take the place of an earlier reading
+PLAIN_STATUSES: Final = frozenset({"final"}) | CORRECTIONS  # used without a flag
 
 
 @dataclass(frozen=True)

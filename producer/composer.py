@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhir.ranges import impossible_pressure
-from fhir.write.fast_encoder import encode_observation
-from fhir.write.resources import Shown
+from fhir.write.device import Shown, encode_observation
 from producer.faults import FAULTS, LONGEST_DELAY, READING, Telling
 from producer.forms import FORMS, PLAIN, VARIANTS
 from producer.messages import STORED, Message

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from fhir.ranges import POSSIBLE_SYSTOLIC
+from fhir.measures import SYSTOLIC
 from fhir.reasons import Reason
-from fhir.write.resources import Shown, panel
+from fhir.write.device import Shown, panel
 from producer.forms import Part
 from producer.malformed import KINDS, MALFORMED
 from producer.messages import NOTHING_NEW, Effect, Message, effect_of
@@ -64,7 +64,7 @@ def duplicate(telling: Telling) -> list[Message]:
 def corrected(telling: Telling) -> list[Message]:
     """A new version with another systolic pressure replaces the reading."""
     shown = telling.shown
-    systolic = min(shown.systolic + CORRECTED_BY_MMHG, int(POSSIBLE_SYSTOLIC.highest))
+    systolic = min(shown.systolic + CORRECTED_BY_MMHG, int(SYSTOLIC.possible.highest))
     other = panel(shown._replace(systolic=systolic), status="corrected", meta={"versionId": "2"})
     return telling.afterwards("corrected", msgspec.json.encode(other), NOTHING_NEW)
 

@@ -12,43 +12,47 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from fhir.write.fast_encoder import LOINC, encode_observation, local_time, utc_time
-from fhir.write.resources import (
-    DIASTOLIC,
-    HEART_RATE,
-    MMHG,
-    PER_MINUTE,
-    SYSTOLIC,
-    Json,
+from conf.times import MINUTE_US
+from fhir.codes import CONCEPTS, LOINC, MDC, SNOMED, JsonObject, Meaning
+from fhir.measures import DIASTOLIC, HEART_RATE, MEASURES, SYSTOLIC
+from fhir.units import KILOPASCAL, MMHG, PER_MINUTE
+from fhir.write.device import (
     Shown,
-    bundle,
-    component,
-    concept,
-    heart_rate_alone,
-    observation,
+    alone,
+    device_observation,
+    encode_observation,
+    local_time,
+    observation_id,
     panel,
-    pressure,
-    quantity,
-    sibling_id,
+    utc_time,
 )
+from fhir.write.observation import bare_concept, component, concept, quantity
 
 T = TypeVar("T")
 VARIANTS: Final = 2**31  # what a variant is drawn from
 
-MDC: Final = "urn:iso:std:iso:11073:10101"
-SNOMED: Final = "http://snomed.info/sct"
-KPA_PER_MMHG: Final = 0.133322
-# panel, systolic, diastolic, heart rate
-CODES: Final = (
-    ((LOINC, "55284-4"), (LOINC, SYSTOLIC), (LOINC, DIASTOLIC), (LOINC, HEART_RATE)),
-    ((LOINC, "35094-2"), (LOINC, SYSTOLIC), (LOINC, DIASTOLIC), (LOINC, HEART_RATE)),
-    ((LOINC, "55417-0"), (LOINC, SYSTOLIC), (LOINC, DIASTOLIC), (LOINC, HEART_RATE)),
-    ((MDC, "150020"), (MDC, "150021"), (MDC, "150022"), (MDC, "149546")),
-    ((SNOMED, "75367002"), (SNOMED, "271649006"), (SNOMED, "271650006"), (SNOMED, "78564009")),
+COMPONENTS: Final = tuple(MEASURES.values())
+_CODED: Final = [CONCEPTS[meaning] for meaning in (Meaning.PANEL, *MEASURES)]
+# (system, code) of the panel, systolic, diastolic and heart rate
+OTHER_CODES: Final = (
+    *(((LOINC, old), *((LOINC, measure.code) for measure in COMPONENTS)) for old in CONCEPTS[Meaning.PANEL].loinc[1:]),
+    tuple((MDC, coded.mdc[0]) for coded in _CODED),
+    tuple((SNOMED, coded.snomed[0]) for coded in _CODED),
 )
-PRESSURE_UNITS: Final = (MMHG, ("mmHg", "mmHg"), ("mm Hg", "mm[hg]"), ("mm Hg", "mm Hg"), ("kPa", "kPa"))
-RATE_UNITS: Final = (PER_MINUTE, ("bpm", "{beats}/min"), ("beats/min", "beats/min"), ("count/min", "count/min"))
-BUNDLE_KINDS: Final = ("collection", "transaction", "batch", "searchset", "message")
+PRESSURE_UNITS: Final = (
+    MMHG,
+    MMHG._replace(code="mmHg"),
+    MMHG._replace(text="mm Hg", code="mm[hg]"),
+    MMHG._replace(text="mm Hg", code="mm Hg"),
+    KILOPASCAL,
+)
+RATE_UNITS: Final = (
+    PER_MINUTE,
+    PER_MINUTE._replace(text="bpm", code="{beats}/min"),
+    PER_MINUTE._replace(text="beats/min", code="beats/min"),
+    PER_MINUTE._replace(text="count/min", code="count/min"),
+)
+BUNDLE_TYPES: Final = ("collection", "transaction", "batch", "searchset", "message")
 STATUSES: Final = ("preliminary", "unknown")  # used and flagged, unless the settings of the intake hold them back
 
 
@@ -61,88 +65,90 @@ class Part(NamedTuple):
 
 
 def components(shown: Shown, _: int) -> list[Part]:
-    """The heart rate as a third component: the form of the common bridges to consumer cuffs."""
+    """Send the heart rate as a third component: the form of the common bridges to consumer cuffs."""
     return [Part(encode_observation(*shown))]
 
 
 def separate_heart_rate(shown: Shown, _: int) -> list[Part]:
-    """The heart rate as a message of its own, as the specification's profiles have it."""
-    alone = Part(_encode(heart_rate_alone(shown)), has_pressures=False, has_own_heart_rate=True)
-    return [_part(panel(shown, heart_rate=False)), alone]
+    """Send the heart rate as a message of its own, as the specification's profiles have it."""
+    own = Part(_encode(alone(shown, HEART_RATE)), has_pressures=False, has_own_heart_rate=True)
+    return [_part(panel(shown, heart_rate=False)), own]
 
 
 def no_heart_rate(shown: Shown, _: int) -> list[Part]:
-    """Pressures alone."""
+    """Send the pressures alone."""
     return [Part(encode_observation(*shown[:-1], None))]
 
 
 def in_bundle(shown: Shown, variant: int) -> list[Part]:
-    """Pressures and heart rate as two Observations in one Bundle."""
-    kind = _pick(BUNDLE_KINDS, variant)
-    return [Part(_encode(bundle(panel(shown, heart_rate=False), heart_rate_alone(shown), kind=kind)), True, True)]
+    """Send pressures and heart rate as two Observations in one Bundle."""
+    bundled = _bundle(_pick(BUNDLE_TYPES, variant), panel(shown, heart_rate=False), alone(shown, HEART_RATE))
+    return [Part(_encode(bundled), True, True)]
 
 
 def halves(shown: Shown, _: int) -> list[Part]:
-    """Systolic and diastolic as Observations of their own, in one Bundle with the heart rate."""
-    systolic = observation(shown, code=concept(SYSTOLIC), valueQuantity=quantity(shown.systolic))
-    diastolic = observation(
-        shown, code=concept(DIASTOLIC), id=sibling_id(shown, "diastolic"), valueQuantity=quantity(shown.diastolic)
-    )
-    return [Part(_encode(bundle(systolic, diastolic, heart_rate_alone(shown))), True, True)]
+    """Send systolic and diastolic as Observations of their own, in one Bundle with the heart rate."""
+    systolic = alone(shown, SYSTOLIC, id=observation_id(shown.patient_id, shown.effective_us))
+    bundled = _bundle("collection", systolic, alone(shown, DIASTOLIC), alone(shown, HEART_RATE))
+    return [Part(_encode(bundled), True, True)]
 
 
 def lines(shown: Shown, _: int) -> list[Part]:
-    """Pressures and heart rate as two lines of NDJSON."""
-    text = b"\n".join(map(_encode, (panel(shown, heart_rate=False), heart_rate_alone(shown))))
+    """Send pressures and heart rate as two lines of NDJSON."""
+    text = b"\n".join(map(_encode, (panel(shown, heart_rate=False), alone(shown, HEART_RATE))))
     return [Part(text + b"\n", True, True)]
 
 
-def old_codes(shown: Shown, variant: int) -> list[Part]:
-    """Panel codes of older producers, or all codes from the vocabularies of devices and of SNOMED."""
-    panel_code, *codes = (concept(code, system) for system, code in _pick(CODES, variant))
-    values = (quantity(shown.systolic), quantity(shown.diastolic), quantity(shown.heart_rate, PER_MINUTE))
-    parts = [component(code, value) for code, value in zip(codes, values, strict=True)]
-    return [_part(observation(shown, code=panel_code, component=parts))]
+def other_codes(shown: Shown, variant: int) -> list[Part]:
+    """Use panel codes of older producers, or all codes from the vocabularies of devices and of SNOMED."""
+    panel_code, *codes = (bare_concept(system, code) for system, code in _pick(OTHER_CODES, variant))
+    values = (quantity(getattr(shown, measure.field), measure.unit) for measure in COMPONENTS)
+    parts = [{"code": code, "valueQuantity": value} for code, value in zip(codes, values, strict=True)]
+    return [_part(device_observation(shown, code=panel_code, component=parts))]
 
 
 def units(shown: Shown, variant: int) -> list[Part]:
-    """Other spellings of the units, kilopascals among them."""
+    """Use other spellings of the units, kilopascals among them."""
     unit = _pick(PRESSURE_UNITS, variant)
-    factor = KPA_PER_MMHG if unit[1] == "kPa" else 1.0
-    pressures = [
-        component(concept(code), quantity(round(value * factor, 3), unit))
-        for code, value in ((SYSTOLIC, shown.systolic), (DIASTOLIC, shown.diastolic))
+    rate_unit = _pick(RATE_UNITS, variant // len(PRESSURE_UNITS))
+    quantities = (
+        quantity(round(shown.systolic / unit.factor, 3), unit),
+        quantity(round(shown.diastolic / unit.factor, 3), unit),
+        quantity(shown.heart_rate, rate_unit),
+    )
+    parts = [
+        {"code": concept(measure.meaning), "valueQuantity": value}
+        for measure, value in zip(COMPONENTS, quantities, strict=True)
     ]
-    rate = quantity(shown.heart_rate, _pick(RATE_UNITS, variant // len(PRESSURE_UNITS)))
-    return [_part(panel(shown, component=[*pressures, component(concept(HEART_RATE), rate)]))]
+    return [_part(panel(shown, component=parts))]
 
 
 def order(shown: Shown, variant: int) -> list[Part]:
-    """The components in another order."""
-    usual: Json = panel(shown)
+    """Put the components in another order."""
+    usual: JsonObject = panel(shown)
     shift = _pick((1, 2), variant)
     usual["component"] = usual["component"][shift:] + usual["component"][:shift]
     return [_part(usual)]
 
 
 def times(shown: Shown, variant: int) -> list[Part]:
-    """The instant in other spellings: UTC, fractions of a second, odd zones, a short period that ends at it."""
+    """Spell the instant otherwise: UTC, fractions of a second, odd zones, a short period that ends at it."""
     us = shown.effective_us
-    spellings: Sequence[Json] = (
+    spellings: Sequence[JsonObject] = (
         {"effectiveDateTime": utc_time(us)},
         {"effectiveDateTime": utc_time(us, "microseconds")},
         {"effectiveDateTime": local_time(us, 345)},
         {"effectiveDateTime": local_time(us, -570)},
         {"effectiveDateTime": None, "effectiveInstant": utc_time(us)},
-        {"effectiveDateTime": None, "effectivePeriod": {"start": utc_time(us - 60_000_000), "end": utc_time(us)}},
+        {"effectiveDateTime": None, "effectivePeriod": {"start": utc_time(us - MINUTE_US), "end": utc_time(us)}},
     )
     return [_part(_without_nulls(panel(shown, **_pick(spellings, variant))))]
 
 
 def subjects(shown: Shown, variant: int) -> list[Part]:
-    """The patient by a versioned reference, by a bare id, or with more beside the reference."""
+    """Name the patient by a versioned reference, by a bare id, or with more beside the reference."""
     reference = f"Patient/{shown.patient_id}"
-    spellings: Sequence[Json] = (
+    spellings: Sequence[JsonObject] = (
         {"reference": f"{reference}/_history/4"},
         {"reference": shown.patient_id, "type": "Patient"},
         {"reference": reference, "type": "Patient", "display": "simulated"},
@@ -151,18 +157,19 @@ def subjects(shown: Shown, variant: int) -> list[Part]:
 
 
 def extras(shown: Shown, variant: int) -> list[Part]:
-    """Less than usual, or more: elements and components that nobody needs to know."""
+    """Send less than usual, or more: elements and components that nobody needs to know."""
     rich = panel(shown, interpretation=[{"text": "H"}], _effectiveDateTime={"id": "t"}, unheardOf={"of": [1, None]})
-    mean = {"code": concept("8478-0"), "dataAbsentReason": concept("not-a-number", "http://example.org/reason")}
+    absent = bare_concept("http://example.org/reason", "not-a-number")
+    mean = {"code": bare_concept(LOINC, "8478-0"), "dataAbsentReason": absent}
     rich["component"] += [mean, {"code": {"text": "posture"}, "valueString": "sitting"}]
-    rich["component"][0]["code"]["coding"].append({"system": MDC, "code": "150021"})
+    rich["component"][0]["code"]["coding"].append({"system": MDC, "code": CONCEPTS[Meaning.SYSTOLIC].mdc[0]})
     poor = {name: value for name, value in panel(shown).items() if name not in ("meta", "category", "device")}
-    decimal = panel(shown, component=[pressure(SYSTOLIC, float(shown.systolic)), pressure(DIASTOLIC, shown.diastolic)])
-    return [_part(_pick((rich, poor, decimal), variant))]
+    pressures = [component(SYSTOLIC, float(shown.systolic)), component(DIASTOLIC, shown.diastolic)]
+    return [_part(_pick((rich, poor, panel(shown, component=pressures)), variant))]
 
 
 def statuses(shown: Shown, variant: int) -> list[Part]:
-    """Readings that are preliminary or of unknown status: used, and flagged."""
+    """Call the reading preliminary or of unknown status: it is used, and flagged."""
     return [_part(panel(shown, status=_pick(STATUSES, variant)))]
 
 
@@ -176,7 +183,7 @@ FORMS: Final[Mapping[str, Builder]] = MappingProxyType(
         "bundle": in_bundle,
         "halves": halves,
         "lines": lines,
-        "old_codes": old_codes,
+        "old_codes": other_codes,
         "units": units,
         "order": order,
         "times": times,
@@ -198,15 +205,23 @@ USUAL_FORMS: Final[Mapping[str, float]] = MappingProxyType(
 )
 
 
+def _bundle(kind: str, *resources: JsonObject) -> JsonObject:
+    """Return a Bundle of this type with one entry per resource, and a request in each where the type asks for it."""
+    entries = [{"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in resources]
+    if kind in ("transaction", "batch"):
+        entries = [{**entry, "request": {"method": "POST", "url": "Observation"}} for entry in entries]
+    return {"resourceType": "Bundle", "type": kind, "entry": entries}
+
+
 def _pick(options: Sequence[T], variant: int) -> T:
     return options[variant % len(options)]
 
 
-def _part(resource: Json) -> Part:
+def _part(resource: JsonObject) -> Part:
     return Part(_encode(resource))
 
 
-def _without_nulls(resource: Json) -> Json:
+def _without_nulls(resource: JsonObject) -> JsonObject:
     return {name: value for name, value in resource.items() if value is not None}
 
 

@@ -12,9 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from fhir.codes import LOINC, JsonObject, Meaning
+from fhir.measures import DIASTOLIC, SYSTOLIC
 from fhir.reasons import Reason
-from fhir.write.fast_encoder import local_time, utc_time
-from fhir.write.resources import DIASTOLIC, SYSTOLIC, Json, Shown, concept, panel, pressure, quantity
+from fhir.units import MMHG
+from fhir.write.device import Shown, local_time, panel, utc_time
+from fhir.write.observation import bare_concept, component, concept, quantity
 from producer.simulation.patients import DAY_US
 
 IN_FUTURE_US: Final = 1000 * DAY_US  # however late the message is sent
@@ -51,27 +54,27 @@ def _with_quantity(**changes: Any) -> Callable[[Shown], bytes]:
     """A panel whose systolic quantity has other elements; one of None is left out."""
 
     def payload(shown: Shown) -> bytes:
-        changed = quantity(shown.systolic) | changes
+        changed = quantity(shown.systolic, MMHG) | changes
         return _with_systolic(valueQuantity={key: value for key, value in changed.items() if value is not None})(shown)
 
     return payload
 
 
-def _with_pressures(choose: Callable[[Shown], list[Json]]) -> Callable[[Shown], bytes]:
+def _with_pressures(choose: Callable[[Shown], list[JsonObject]]) -> Callable[[Shown], bytes]:
     return lambda shown: _encode(panel(shown, component=choose(shown)))
 
 
-def _at(spell: Callable[[Shown], Json]) -> Callable[[Shown], bytes]:
+def _at(spell: Callable[[Shown], JsonObject]) -> Callable[[Shown], bytes]:
     """A panel whose time is spelt otherwise."""
     return lambda shown: _with(**{"effectiveDateTime": None, **spell(shown)})(shown)
 
 
-def _hour_long(shown: Shown) -> Json:
+def _hour_long(shown: Shown) -> JsonObject:
     return {"start": utc_time(shown.effective_us - LONG_US), "end": utc_time(shown.effective_us)}
 
 
-def _twice_systolic(shown: Shown) -> list[Json]:
-    return [*panel(shown)["component"], pressure(SYSTOLIC, shown.systolic + 9)]
+def _twice_systolic(shown: Shown) -> list[JsonObject]:
+    return [*panel(shown)["component"], component(SYSTOLIC, shown.systolic + 9)]
 
 
 def _with_bare_nan(shown: Shown) -> bytes:
@@ -90,12 +93,12 @@ MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
         "not_a_number": Malformed(_with_bare_nan, Reason.MALFORMED_JSON),
         "array": Malformed(lambda shown: _encode([panel(shown)]), Reason.NOT_AN_OBJECT),
         "other_resource": Malformed(_with(resourceType="MedicationStatement"), Reason.UNSUPPORTED_RESOURCE_TYPE),
-        "other_observation": Malformed(_with(code=concept("59408-5"), component=None), None),
+        "other_observation": Malformed(_with(code=bare_concept(LOINC, "59408-5"), component=None), None),
         "no_status": Malformed(_with(status=None), Reason.STATUS_MISSING),
         "cancelled": Malformed(_with(status="cancelled"), Reason.STATUS_CANCELLED),
         "registered": Malformed(_with(status="registered"), Reason.STATUS_NO_RESULT),
         "unheard_of_status": Malformed(_with(status="appended"), Reason.STATUS_UNRECOGNISED),
-        "average": Malformed(_with(code=concept("96607-7")), Reason.NOT_A_SINGLE_READING),
+        "average": Malformed(_with(code=concept(Meaning.AVERAGE)), Reason.NOT_A_SINGLE_READING),
         "hour_long": Malformed(_at(lambda shown: {"effectivePeriod": _hour_long(shown)}), Reason.NOT_A_SINGLE_READING),
         "no_subject": Malformed(_with(subject=None), Reason.SUBJECT_MISSING),
         "group": Malformed(_with(subject={"reference": "Group/ward-3"}), Reason.SUBJECT_NOT_A_PATIENT),
@@ -116,13 +119,13 @@ MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
         ),
         "a_rate_as_pressure": Malformed(_with_quantity(unit="/min", code="/min"), Reason.UNIT_MISMATCH),
         "no_systolic": Malformed(
-            _with_pressures(lambda shown: [pressure(DIASTOLIC, shown.diastolic)]), Reason.SYSTOLIC_MISSING
+            _with_pressures(lambda shown: [component(DIASTOLIC, shown.diastolic)]), Reason.SYSTOLIC_MISSING
         ),
         "no_diastolic": Malformed(
-            _with_pressures(lambda shown: [pressure(SYSTOLIC, shown.systolic)]), Reason.DIASTOLIC_MISSING
+            _with_pressures(lambda shown: [component(SYSTOLIC, shown.systolic)]), Reason.DIASTOLIC_MISSING
         ),
         "failed": Malformed(
-            _with_systolic(valueQuantity=None, dataAbsentReason=concept("error", "http://example.org/absent")),
+            _with_systolic(valueQuantity=None, dataAbsentReason=bare_concept("http://example.org/absent", "error")),
             Reason.COMPONENT_ABSENT,
         ),
         "text_value": Malformed(_with_systolic(valueQuantity=None, valueString="high"), Reason.VALUE_NOT_A_QUANTITY),
@@ -132,15 +135,15 @@ MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
         "centimetres_of_water": Malformed(_with_quantity(unit="cmH2O", code="cm[H2O]"), Reason.UNIT_UNSUPPORTED),
         "impossible_systolic": Malformed(_with_quantity(value=999), Reason.SYSTOLIC_OUT_OF_RANGE),
         "impossible_diastolic": Malformed(
-            _with_pressures(lambda _: [pressure(SYSTOLIC, 290), pressure(DIASTOLIC, 250)]),
+            _with_pressures(lambda _: [component(SYSTOLIC, 290), component(DIASTOLIC, 250)]),
             Reason.DIASTOLIC_OUT_OF_RANGE,
         ),
         "exchanged": Malformed(
-            _with_pressures(lambda _: [pressure(SYSTOLIC, 80), pressure(DIASTOLIC, 130)]),
+            _with_pressures(lambda _: [component(SYSTOLIC, 80), component(DIASTOLIC, 130)]),
             Reason.SYSTOLIC_NOT_ABOVE_DIASTOLIC,
         ),
         "no_pulse": Malformed(
-            _with_pressures(lambda _: [pressure(SYSTOLIC, 122), pressure(DIASTOLIC, 120)]),
+            _with_pressures(lambda _: [component(SYSTOLIC, 122), component(DIASTOLIC, 120)]),
             Reason.PULSE_PRESSURE_OUT_OF_RANGE,
         ),
     }

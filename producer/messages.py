@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from fhir.ranges import POSSIBLE_HEART_RATE, impossible_pressure
+from fhir.measures import HEART_RATE
+from fhir.ranges import impossible_pressure
 from fhir.reasons import Reason
-from fhir.write.resources import Shown
+from fhir.write.device import Shown
 from producer.forms import Part
 
 
@@ -40,7 +41,7 @@ def effect_of(shown: Shown, part: Part) -> Effect:
     its own whose pressures were refused.
     """
     bad_pressure = impossible_pressure(shown.systolic, shown.diastolic)
-    bad_rate = None if POSSIBLE_HEART_RATE.holds(shown.heart_rate) else Reason.HEART_RATE_OUT_OF_RANGE
+    bad_rate = None if HEART_RATE.possible.holds(shown.heart_rate) else Reason.HEART_RATE_OUT_OF_RANGE
     refused = _reasons([bad_pressure if part.has_pressures else None, bad_rate if part.has_own_heart_rate else None])
     if bad_pressure is None:
         return Effect(int(part.has_pressures), refused)

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 
 from fhir.parse.observation import Draft
 from fhir.parse.values import Measured
-from fhir.readings import Reading, Reject
+from fhir.readings import CORRECTIONS, Reading, Reject
 from fhir.reasons import Reason
-from fhir.status import CORRECTIONS
 
 Key = tuple[str, int]  # patient, instant in microseconds
 

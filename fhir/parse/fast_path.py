@@ -10,17 +10,18 @@ from __future__ import annotations
 from typing import Final
 
 from fhir.codes import JsonObject, Meaning, meanings
+from fhir.measures import HEART_RATE, MEASURES
 from fhir.parse.effective_time import parse_instant, refuse_far_from
 from fhir.parse.observation import device_id, observation_id, version_id
-from fhir.parse.quantities import MMHG, PER_MINUTE, Unit, find_unit, is_number
 from fhir.parse.subject import NO_BUNDLE, read_subject
-from fhir.ranges import POSSIBLE_HEART_RATE, implausible_heart_rate, implausible_pressure, impossible_pressure
-from fhir.readings import IntakeRules, Reading
+from fhir.parse.values import is_number
+from fhir.ranges import implausible_heart_rate, implausible_pressure, impossible_pressure
+from fhir.readings import PLAIN_STATUSES, IntakeRules, Reading
 from fhir.reasons import Refused
-from fhir.status import PLAIN
+from fhir.units import Unit, find_unit
 
 _NOT_PLAIN: Final = frozenset({"effectivePeriod", "effectiveTiming", "effectiveInstant", "valueSampledData"})
-_UNIT_OF: Final = {Meaning.SYSTOLIC: MMHG, Meaning.DIASTOLIC: MMHG, Meaning.HEART_RATE: PER_MINUTE}
+_UNIT_OF: Final = {meaning: measure.unit for meaning, measure in MEASURES.items()}
 
 
 def read_plainly(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> Reading | None:
@@ -32,19 +33,18 @@ def read_plainly(observation: JsonObject, record_time_us: int, rules: IntakeRule
 
 
 def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> Reading | None:
-    if observation["status"] not in PLAIN or not _is_panel(observation) or not _NOT_PLAIN.isdisjoint(observation):
+    if observation["status"] not in PLAIN_STATUSES or not _NOT_PLAIN.isdisjoint(observation):
+        return None
+    if set(meanings(observation["code"])) != {Meaning.PANEL}:
         return None
     values = _plain_values(observation["component"])
-    systolic, diastolic, heart_rate = (
-        values[Meaning.SYSTOLIC],
-        values[Meaning.DIASTOLIC],
-        values.get(Meaning.HEART_RATE),
-    )
+    systolic, diastolic = values[Meaning.SYSTOLIC], values[Meaning.DIASTOLIC]
+    heart_rate = values.get(Meaning.HEART_RATE)
     if impossible_pressure(systolic, diastolic) is not None:
         return None
     flags = implausible_pressure(systolic, diastolic)
     if heart_rate is not None:
-        if not POSSIBLE_HEART_RATE.holds(heart_rate):
+        if not HEART_RATE.possible.holds(heart_rate):
             return None
         flags += implausible_heart_rate(heart_rate)
     instant = parse_instant(observation["effectiveDateTime"])
@@ -64,11 +64,6 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
         subject_flags + flags,
         0,
     )
-
-
-def _is_panel(observation: JsonObject) -> bool:
-    own = meanings(observation["code"])
-    return bool(own) and own.count(Meaning.PANEL) == len(own)
 
 
 def _plain_values(components: list[JsonObject]) -> dict[Meaning, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,9 +12,15 @@ from fhir.parse.effective_time import is_long_period, read_instant, refuse_far_f
 from fhir.parse.references import first_identifier, last_part, short_text
 from fhir.parse.subject import Scope, read_subject
 from fhir.parse.values import Measured, read_heart_rate_alone, read_values
-from fhir.readings import IntakeRules, Reading, Retraction
+from fhir.readings import PLAIN_STATUSES, IntakeRules, Reading, Retraction
 from fhir.reasons import Reason, Refused
-from fhir.status import read_status
+
+_REFUSED_STATUSES: Final = {
+    "registered": Reason.STATUS_NO_RESULT,
+    "preliminary": Reason.STATUS_NO_RESULT,  # where the settings hold it back
+    "cancelled": Reason.STATUS_CANCELLED,
+    "entered-in-error": Reason.STATUS_ENTERED_IN_ERROR,
+}
 
 
 class Content(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +103,22 @@ def read_observation(
         content.is_pressure,
         content.is_half,
     )
+
+
+def read_status(observation: JsonObject, rules: IntakeRules) -> tuple[str, tuple[str, ...]]:
+    """Return the status and its flag, if it needs one; raise `Refused` with one of the STATUS_ reasons."""
+    status = observation.get("status")
+    if status in (None, ""):
+        raise Refused(Reason.STATUS_MISSING, "no status")
+    if not isinstance(status, str):
+        raise Refused(Reason.STATUS_UNRECOGNISED, f"a {type(status).__name__}")
+    if status in PLAIN_STATUSES:
+        return status, ()
+    if status == "preliminary" and not rules.hold_preliminary:
+        return status, ("status_preliminary",)
+    if status == "unknown" and not rules.refuse_unknown_status:
+        return status, ("status_unknown",)
+    raise Refused(_REFUSED_STATUSES.get(status, Reason.STATUS_UNRECOGNISED), status)
 
 
 def _refuse_several_readings(observation: JsonObject, content: Content) -> None:

@@ -1,36 +1,17 @@
-"""What was measured: the rules on components, units and ranges, in their order of precedence."""
+"""What was measured: the rules on components, values, units and ranges, in their order of precedence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 from typing import NamedTuple
 
 import msgspec
 
 from fhir.codes import JsonObject
-from fhir.parse.quantities import (
-    MMHG,
-    PER_MINUTE,
-    Kind,
-    find_unit,
-    in_base_unit,
-    is_number,
-    refuse_absent,
-    refuse_comparator,
-    refuse_no_quantity,
-    refuse_not_numeric,
-    refuse_unit,
-    unit_text,
-)
-from fhir.ranges import (
-    POSSIBLE_HEART_RATE,
-    implausible_heart_rate,
-    implausible_pressure,
-    impossible_pressure,
-)
+from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC, Measure
+from fhir.ranges import implausible_heart_rate, implausible_pressure, impossible_pressure
 from fhir.reasons import Reason, Refused
-
-_VALUE_RULES = (refuse_absent, refuse_no_quantity, refuse_comparator, refuse_not_numeric, refuse_unit)
+from fhir.units import MMHG, find_unit, in_base_unit
 
 
 class Measured(msgspec.Struct, frozen=True, gc=False):
@@ -51,69 +32,38 @@ class Values(NamedTuple):
 
 
 def read_values(measured: Measured) -> Values:
-    """Pressures with the heart rate measured beside them; raise `Refused` by the first rule broken."""
-    pressures = measured.systolics + measured.diastolics
-    _refuse_duplicated("systolic", measured.systolics)
-    _refuse_duplicated("diastolic", measured.diastolics)
-    _refuse_mismatch(Kind.PRESSURE, pressures)
-    _refuse_mismatch(Kind.RATE, measured.heart_rates)
-    if not measured.systolics:
+    """Return the pressures with the heart rate measured beside them; raise `Refused` by the first rule broken."""
+    systolics, diastolics = measured.systolics, measured.diastolics
+    _refuse_duplicated(SYSTOLIC, systolics)
+    _refuse_duplicated(DIASTOLIC, diastolics)
+    pressures = systolics + diastolics
+    _refuse_mismatch(SYSTOLIC, pressures)
+    _refuse_mismatch(HEART_RATE, measured.heart_rates)
+    if not systolics:
         raise Refused(Reason.SYSTOLIC_MISSING, "no systolic component")
-    if not measured.diastolics:
+    if not diastolics:
         raise Refused(Reason.DIASTOLIC_MISSING, "no diastolic component")
-    for rule in _VALUE_RULES:
+    for rule in _PRESSURE_RULES:
         for component in pressures:
             rule(component)
-    return _in_range(measured.systolics[0], measured.diastolics[0], measured.heart_rates)
-
-
-def _in_range(systolic_part: JsonObject, diastolic_part: JsonObject, rates: list[JsonObject]) -> Values:
-    systolic, systolic_converted = _pressure(systolic_part["valueQuantity"])
-    diastolic, diastolic_converted = _pressure(diastolic_part["valueQuantity"])
+    (systolic, systolic_flags), (diastolic, diastolic_flags) = map(_pressure, (systolics[0], diastolics[0]))
     impossible = impossible_pressure(systolic, diastolic)
     if impossible is not None:
         raise Refused(impossible, f"{systolic:g}/{diastolic:g} mmHg")
-    converted = ("unit_converted",) if systolic_converted or diastolic_converted else ()
-    heart_rate, rate_flags = heart_rate_beside(rates)
-    return Values(systolic, diastolic, heart_rate, converted + implausible_pressure(systolic, diastolic) + rate_flags)
+    heart_rate, rate_flags = _heart_rate_beside(measured.heart_rates)
+    flags = (systolic_flags or diastolic_flags) + implausible_pressure(systolic, diastolic) + rate_flags
+    return Values(systolic, diastolic, heart_rate, flags)
 
 
-def _pressure(quantity: JsonObject) -> tuple[float, bool]:
-    unit = find_unit(quantity) or MMHG
-    return in_base_unit(quantity, unit), unit.factor != 1.0
+def read_heart_rate_alone(observation: JsonObject) -> Values:
+    """Return the value of a heart rate that is its own Observation; raise `Refused`."""
+    _refuse_mismatch(HEART_RATE, [observation])
+    rate = _heart_rate(observation)
+    return Values(None, None, rate, ("heart_rate_only", *implausible_heart_rate(rate)))
 
 
-def _refuse_duplicated(name: str, components: list[JsonObject]) -> None:
-    if len(components) > 1 and len(set(map(_comparable, _with_value(components)))) > 1:
-        raise Refused(Reason.COMPONENT_DUPLICATED, f"{len(components)} {name} components with different values")
-
-
-def _with_value(components: Iterable[JsonObject]) -> list[JsonObject]:
-    quantities = (component.get("valueQuantity") for component in components)
-    return [quantity for quantity in quantities if isinstance(quantity, dict) and quantity.get("value") is not None]
-
-
-def _comparable(quantity: JsonObject) -> object:
-    """16 kPa and 120 mmHg are the same value; what cannot be read is compared as written."""
-    unit = find_unit(quantity)
-    if unit is not None and is_number(quantity["value"]):
-        return in_base_unit(quantity, unit)
-    return repr((quantity["value"], quantity.get("code"), quantity.get("unit")))
-
-
-def _refuse_mismatch(kind: Kind, components: list[JsonObject]) -> None:
-    """A known unit of the other kind shows that this producer's codes cannot be trusted."""
-    for component in components:
-        quantity = component.get("valueQuantity")
-        if not isinstance(quantity, dict):
-            continue
-        unit = find_unit(quantity)
-        if unit is not None and unit.kind is not kind:
-            raise Refused(Reason.UNIT_MISMATCH, f"{kind} in {unit_text(quantity)}")
-
-
-def heart_rate_beside(components: list[JsonObject]) -> tuple[float | None, tuple[str, ...]]:
-    """The heart rate of a pressure, which it is not worth losing for: a faulty rate is dropped and flagged."""
+def _heart_rate_beside(components: list[JsonObject]) -> tuple[float | None, tuple[str, ...]]:
+    """Return the heart rate of a pressure, which it is not worth losing for: a faulty rate is dropped and flagged."""
     given = [component for component in components if component.get("dataAbsentReason") is None]
     if not given:
         return None, ()
@@ -128,20 +78,105 @@ def heart_rate_beside(components: list[JsonObject]) -> tuple[float | None, tuple
     return rate, implausible_heart_rate(rate)
 
 
-def read_heart_rate_alone(observation: JsonObject) -> Values:
-    """The value of a heart rate that is its own Observation; raise `Refused`."""
-    _refuse_mismatch(Kind.RATE, [observation])
-    rate = _heart_rate(observation)
-    return Values(None, None, rate, ("heart_rate_only", *implausible_heart_rate(rate)))
+def is_number(value: object) -> bool:
+    """Tell whether a decoded JSON value is a finite number; an integer of any size is one."""
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+def _pressure(component: JsonObject) -> tuple[float, tuple[str, ...]]:
+    """Return a pressure in mmHg, and the flag of one that was converted to it."""
+    quantity = component["valueQuantity"]
+    unit = find_unit(quantity) or MMHG
+    return in_base_unit(quantity, unit), () if unit.factor == 1.0 else ("unit_converted",)
 
 
 def _heart_rate(measured: JsonObject) -> float:
-    for rule in (refuse_absent, refuse_no_quantity, refuse_comparator, refuse_not_numeric):
+    for rule in _NUMBER_RULES:
         rule(measured)
     quantity = measured["valueQuantity"]
-    if find_unit(quantity) is not PER_MINUTE:
-        raise Refused(Reason.HEART_RATE_UNIT, unit_text(quantity) or "neither code nor unit")
-    rate = in_base_unit(quantity, PER_MINUTE)
-    if not POSSIBLE_HEART_RATE.holds(rate):
+    if find_unit(quantity) is not HEART_RATE.unit:
+        raise Refused(Reason.HEART_RATE_UNIT, _unit_text(quantity) or "neither code nor unit")
+    rate = in_base_unit(quantity, HEART_RATE.unit)
+    if not HEART_RATE.possible.holds(rate):
         raise Refused(Reason.HEART_RATE_OUT_OF_RANGE, f"{rate:g} /min")
     return rate
+
+
+def _refuse_duplicated(measure: Measure, components: list[JsonObject]) -> None:
+    """Several components of a measure are refused when the values that they give differ."""
+    if len(components) > 1:
+        quantities = (component.get("valueQuantity") for component in components)
+        given = [item for item in quantities if isinstance(item, dict) and item.get("value") is not None]
+        if len(set(map(_comparable, given))) > 1:
+            detail = f"{len(components)} {measure.field} components with different values"
+            raise Refused(Reason.COMPONENT_DUPLICATED, detail)
+
+
+def _comparable(quantity: JsonObject) -> object:
+    """16 kPa and 120 mmHg are the same value; what cannot be read is compared as written."""
+    unit = find_unit(quantity)
+    if unit is not None and is_number(quantity["value"]):
+        return in_base_unit(quantity, unit)
+    return repr((quantity["value"], quantity.get("code"), quantity.get("unit")))
+
+
+def _refuse_mismatch(measure: Measure, components: list[JsonObject]) -> None:
+    """A known unit of another dimension shows that this producer's codes cannot be trusted."""
+    dimension = measure.unit.dimension
+    for component in components:
+        quantity = component.get("valueQuantity")
+        if not isinstance(quantity, dict):
+            continue
+        unit = find_unit(quantity)
+        if unit is not None and unit.dimension is not dimension:
+            raise Refused(Reason.UNIT_MISMATCH, f"{dimension} in {_unit_text(quantity)}")
+
+
+def _refuse_absent(measured: JsonObject) -> None:
+    """A data-absent reason makes the value unusable, even beside a value; the detail is its code."""
+    reason = measured.get("dataAbsentReason")
+    if reason is None:
+        return
+    codings = reason.get("coding") if isinstance(reason, dict) else None
+    first = codings[0] if isinstance(codings, list) and codings else None
+    code = first.get("code") if isinstance(first, dict) else None
+    raise Refused(Reason.COMPONENT_ABSENT, code or "no code")
+
+
+def _refuse_no_quantity(measured: JsonObject) -> None:
+    """Only a valueQuantity object is a measured value."""
+    if not isinstance(measured.get("valueQuantity"), dict):
+        found = sorted(key for key in measured if key.startswith("value"))
+        raise Refused(Reason.VALUE_NOT_A_QUANTITY, f"found {', '.join(found) or 'neither value nor reason'}")
+
+
+def _refuse_comparator(measured: JsonObject) -> None:
+    """``>= 250`` is not 250."""
+    quantity = measured["valueQuantity"]
+    comparator = quantity.get("comparator")
+    if comparator is not None:
+        raise Refused(Reason.VALUE_HAS_COMPARATOR, f"{comparator} {quantity.get('value')} {_unit_text(quantity) or ''}")
+
+
+def _refuse_not_numeric(measured: JsonObject) -> None:
+    """Quoted numbers, booleans and non-finite numbers are no numbers."""
+    value = measured["valueQuantity"].get("value")
+    if not is_number(value):
+        raise Refused(Reason.VALUE_NOT_NUMERIC, f"{type(value).__name__} {value!r}")
+
+
+def _refuse_unit(measured: JsonObject) -> None:
+    """The unit must be given and known."""
+    quantity = measured["valueQuantity"]
+    if find_unit(quantity) is None:
+        text = _unit_text(quantity)
+        raise Refused(Reason.UNIT_UNSUPPORTED if text else Reason.UNIT_MISSING, text or "neither code nor unit")
+
+
+def _unit_text(quantity: JsonObject) -> object:
+    """Return the unit as written, for a detail; falsy if none is given."""
+    return quantity.get("code") or quantity.get("unit")
+
+
+_NUMBER_RULES = (_refuse_absent, _refuse_no_quantity, _refuse_comparator, _refuse_not_numeric)
+_PRESSURE_RULES = (*_NUMBER_RULES, _refuse_unit)

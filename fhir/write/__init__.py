@@ -1,1 +1,1 @@
-"""FHIR Observations of readings, as devices and servers send them."""
+"""FHIR R4 Observations of readings, as devices and servers write them."""

@@ -17,8 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fhir.parse.effective_time import FIRST_US, is_in_calendar
-from fhir.readings import Reading, Retraction
-from fhir.status import CORRECTIONS
+from fhir.readings import CORRECTIONS, Reading, Retraction
 from jobs.streaming.intake import Message, Source
 
 STATE_LENGTH: Final = 60  # twice the window: room for what folds away (duplicates, heart rates, retractions)

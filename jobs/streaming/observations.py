@@ -12,8 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from conf.clinical import mean_arterial_pressure, pressure_category
 from conf.times import iso_us
-from fhir.readings import Reading, Retraction
-from fhir.status import CORRECTIONS
+from fhir.readings import CORRECTIONS, Reading, Retraction
 from jobs.streaming.intake import Source
 
 Document = dict[str, Any]

@@ -14,8 +14,7 @@ from elasticsearch import Elasticsearch
 
 from elastic.bulk import Operation, with_retries, write
 from elastic.names import OBSERVATIONS, instant_id
-from fhir.readings import Reading, Retraction
-from fhir.status import CORRECTIONS
+from fhir.readings import CORRECTIONS, Reading, Retraction
 from jobs.streaming.intake import Message, Source
 from jobs.streaming.observations import Document, is_retraction, retract_by_id
 

@@ -18,7 +18,7 @@ from conf.errors import UserError
 from conf.settings import Settings
 from elastic.connector import read_index
 from elastic.names import OBSERVATIONS
-from fhir.status import CORRECTIONS
+from fhir.readings import CORRECTIONS
 from jobs.streaming.archive import COLUMNS, DAY_PREFIX, FOLDER
 from jobs.streaming.observations import RETRACTED_STATUS
 from jobs.training.replay import training_rows, whole_patients

@@ -12,13 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fhir.ranges import (
-    POSSIBLE_DIASTOLIC,
-    POSSIBLE_HEART_RATE,
-    POSSIBLE_PULSE_PRESSURE,
-    POSSIBLE_SYSTOLIC,
-    Range,
-)
+from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC, Range
+from fhir.ranges import POSSIBLE_PULSE_PRESSURE
 from producer.simulation.artefacts import ARTEFACT_SHARE, Artefact, Kinds, Values, draw_kinds, show
 from producer.simulation.course import Course, DailyDraws, course, depth_of_night, local_days
 from producer.simulation.episodes import EpisodeCalendar
@@ -34,7 +29,7 @@ NOISE_REFERENCE_SYSTOLIC: Final = 130.0
 
 LEAST_PULSE_PRESSURE: Final = 10
 # A true reading is never beyond what the intake holds for possible; an artefact may be.
-LOWEST, HIGHEST = np.array([POSSIBLE_SYSTOLIC, POSSIBLE_DIASTOLIC, POSSIBLE_HEART_RATE])[:, :, None].swapaxes(0, 1)
+LOWEST, HIGHEST = np.array([SYSTOLIC.possible, DIASTOLIC.possible, HEART_RATE.possible])[:, :, None].swapaxes(0, 1)
 MOST_REDRAWS: Final = 50
 
 SECOND_US: Final = 1_000_000  # cuffs tell whole seconds
@@ -63,13 +58,13 @@ class Readings:
     @property
     def accepted(self) -> Mask:
         """Which readings become observations: measured, and with pressures that the intake holds for possible."""
-        pressures = _within(POSSIBLE_SYSTOLIC, self.systolic) & _within(POSSIBLE_DIASTOLIC, self.diastolic)
+        pressures = _within(SYSTOLIC.possible, self.systolic) & _within(DIASTOLIC.possible, self.diastolic)
         return self.measured & pressures & _within(POSSIBLE_PULSE_PRESSURE, self.systolic - self.diastolic)
 
     @property
     def heart_rate_accepted(self) -> Mask:
         """Whose heart rate the intake keeps; a pressure stays without it."""
-        return _within(POSSIBLE_HEART_RATE, self.heart_rate)
+        return _within(HEART_RATE.possible, self.heart_rate)
 
     def take(self, chosen: NDArray[np.intp]) -> Readings:
         """The readings at these places, in this order."""

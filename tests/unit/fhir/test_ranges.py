@@ -6,13 +6,8 @@ import math
 
 import pytest
 
-from fhir.ranges import (
-    POSSIBLE_HEART_RATE,
-    POSSIBLE_SYSTOLIC,
-    implausible_heart_rate,
-    implausible_pressure,
-    impossible_pressure,
-)
+from fhir.measures import HEART_RATE, SYSTOLIC
+from fhir.ranges import implausible_heart_rate, implausible_pressure, impossible_pressure
 from fhir.reasons import Reason
 
 
@@ -70,5 +65,5 @@ def test_an_unlikely_heart_rate_is_flagged(rate: float, flagged: bool) -> None:
 
 
 def test_nan_lies_in_no_range() -> None:
-    assert not POSSIBLE_SYSTOLIC.holds(math.nan)
-    assert not POSSIBLE_HEART_RATE.holds(math.nan)
+    assert not SYSTOLIC.possible.holds(math.nan)
+    assert not HEART_RATE.possible.holds(math.nan)

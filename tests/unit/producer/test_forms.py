@@ -6,8 +6,7 @@ import pytest
 
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules, Reading
-from fhir.write.fast_encoder import observation_id
-from fhir.write.resources import Shown
+from fhir.write.device import Shown, observation_id
 from producer.forms import FORMS, PLAIN, USUAL_FORMS
 
 EFFECTIVE_US = 1_740_787_215_000_000  # 2025-03-01T00:00:15Z

@@ -5,7 +5,7 @@ import pytest
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules
 from fhir.reasons import Reason
-from fhir.write.resources import Shown
+from fhir.write.device import Shown
 from producer.malformed import MALFORMED
 
 EFFECTIVE_US = 1_740_787_215_000_000

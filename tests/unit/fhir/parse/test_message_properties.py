@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC
 from fhir.parse.envelope import locate_resources
 from fhir.parse.fast_path import read_plainly
 from fhir.parse.message import IntakeRules, judge_resources, parse_message
-from fhir.ranges import POSSIBLE_DIASTOLIC, POSSIBLE_HEART_RATE, POSSIBLE_SYSTOLIC
 from fhir.readings import Parsed
 from tests.support.factories import observation, payload
 from tests.unit.fhir.parse.mutations import almost_valid_bundles, almost_valid_observations
@@ -50,9 +50,9 @@ def check_it_ends_well(parsed: Parsed) -> None:
 def check_it_is_possible(systolic: float | None, diastolic: float | None, heart_rate: float | None) -> None:
     assert (systolic is None) == (diastolic is None)
     assert systolic is not None or heart_rate is not None
-    assert systolic is None or POSSIBLE_SYSTOLIC.holds(systolic)
-    assert diastolic is None or POSSIBLE_DIASTOLIC.holds(diastolic)
-    assert heart_rate is None or POSSIBLE_HEART_RATE.holds(heart_rate)
+    assert systolic is None or SYSTOLIC.possible.holds(systolic)
+    assert diastolic is None or DIASTOLIC.possible.holds(diastolic)
+    assert heart_rate is None or HEART_RATE.possible.holds(heart_rate)
 
 
 @given(st.binary())

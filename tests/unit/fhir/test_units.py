@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir.parse.quantities import KILOPASCAL, MMHG, PER_MINUTE, UCUM, Unit, find_unit, in_base_unit, is_number
+from fhir.parse.values import is_number
+from fhir.units import KILOPASCAL, MMHG, PER_MINUTE, UCUM, Unit, find_unit, in_base_unit
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from fhir.measures import HEART_RATE
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules
-from fhir.write.fast_encoder import encode_observation, observation_id
+from fhir.write.device import Shown, alone, encode_observation, observation_id, panel
 
 EFFECTIVE_US = 1_740_787_215_000_000  # 2025-03-01T00:00:15Z
 
@@ -26,6 +27,20 @@ def test_the_intake_reads_back_what_was_written_without_a_flag() -> None:
     assert (reading.patient_id, reading.effective_us, reading.utc_offset_minutes) == ("sim1-00007", EFFECTIVE_US, 60)
     assert reading.observation_id == observation_id("sim1-00007", EFFECTIVE_US)
     assert reading.flags == ()
+
+
+@pytest.mark.parametrize("heart_rate", [71, None])
+def test_the_fast_encoder_writes_what_the_builder_gives(heart_rate: int | None) -> None:
+    shown = Shown("sim1-00007", EFFECTIVE_US, 60, 142, 88, heart_rate or 0)
+    assert json.loads(encode(heart_rate=heart_rate)) == panel(shown, heart_rate=heart_rate is not None)
+
+
+def test_a_measure_of_its_own_has_its_own_id_code_and_unit() -> None:
+    rate = alone(Shown("sim1-00007", EFFECTIVE_US, 60, 142, 88, 71), HEART_RATE)
+    assert rate["id"] != observation_id("sim1-00007", EFFECTIVE_US)
+    assert rate["code"]["coding"] == [{"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}]
+    assert rate["valueQuantity"]["value"] == 71
+    assert rate["valueQuantity"]["code"] == "/min"
 
 
 def test_it_is_a_blood_pressure_panel_of_the_vital_signs_category() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fhir.parse.message import IntakeRules
+from fhir.parse.observation import read_status
 from fhir.reasons import Reason, Refused
-from fhir.status import read_status
 
 
 def test_preliminary_is_used_with_a_flag_unless_the_setting_holds_it() -> None:
