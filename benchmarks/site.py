@@ -26,7 +26,7 @@ from statistics import quantiles
 
 import msgspec
 
-from conf.errors import run_main
+from conf import cli
 from conf.settings import PREFIX, Settings
 from elastic.bulk import Operation, connect, write
 from elastic.names import LATEST
@@ -53,14 +53,12 @@ NO_PASSWORD = "-"  # noqa: S105 - nobody signs in
 
 def main() -> int:
     """Parse the command line and measure; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.site", description=__doc__)
+    parser = cli.parser("python -m benchmarks.site", __doc__)
     parser.add_argument("--patients", type=int, default=1_000_000)
     parser.add_argument("--pollers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--writes", type=int, default=0, help="newer predictions a second meanwhile, default none")
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args()
-    return run_main(lambda: measure(options), verbose=options.verbose)
+    return cli.run(parser, measure)
 
 
 def measure(options: argparse.Namespace) -> None:

@@ -6,7 +6,6 @@ what the statistics and the lists of alerts wait for: once with every document l
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from unittest.mock import patch
 import msgspec
 
 from alerts import resolved
-from conf.errors import run_main
+from conf import cli
 from conf.settings import Settings
 from elastic.bulk import Operation, connect, write
 from elastic.client import Search
@@ -42,11 +41,9 @@ CHANGE = count(1)
 
 def main() -> int:
     """Parse the command line and measure; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.site_volume", description=__doc__)
+    parser = cli.parser("python -m benchmarks.site_volume", __doc__)
     parser.add_argument("--predictions", type=int, default=3_000_000)
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args()
-    return run_main(lambda: measure(options.predictions), verbose=options.verbose)
+    return cli.run(parser, lambda options: measure(options.predictions))
 
 
 def measure(number: int) -> None:

@@ -25,13 +25,14 @@ from rich.table import Table
 
 from benchmarks.model import publish_full_size_model
 from benchmarks.topic import fill
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings
 from elastic.bulk import connect
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, put_templates
 from embedded.java import find_java
-from embedded.kafka_broker import create_topic
 from embedded.services import Addresses, Options, start, stop
+from producer.topic import create_topic
 
 PARTITIONS = 2
 TOPIC = "benchmark"
@@ -51,14 +52,12 @@ class Result(NamedTuple):
 
 def main() -> int:
     """Parse the command line and measure; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
+    parser = cli.parser("python -m benchmarks.throughput", __doc__)
     parser.add_argument("--readings", type=int, default=1_000_000)
     parser.add_argument("--patients", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--heap", default="3g", help="heap of the Spark driver")
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args()
-    return run_main(lambda: measure(options), verbose=options.verbose)
+    return cli.run(parser, measure)
 
 
 def measure(options: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ document for each of many patients, in turn; quote the ratio.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -23,7 +22,7 @@ import pyarrow as pa
 from elasticsearch import Elasticsearch
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.errors import run_main
+from conf import cli
 from conf.settings import Settings
 from deploy.submit.submit import submit_environment
 from elastic.bulk import Operation, connect, write
@@ -43,12 +42,10 @@ CONNECTOR = {
 
 def main() -> int:
     """Parse the command line and measure; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.write_paths", description=__doc__)
+    parser = cli.parser("python -m benchmarks.write_paths", __doc__)
     parser.add_argument("--patients", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args()
-    return run_main(lambda: measure(options.patients, options.rounds), verbose=options.verbose)
+    return cli.run(parser, lambda options: measure(options.patients, options.rounds))
 
 
 def measure(patients: int, rounds: int) -> None:

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from demo import site
 from demo.display import show
@@ -25,9 +26,13 @@ from producer.__main__ import duration_us
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run_main(lambda: run(options, load_settings()), verbose=options.verbose)
+    """Run the demo; return the exit code."""
+    parser = cli.parser("./spark-submit.sh demo", DESCRIPTION)
+    for name, kind, default, text in OPTIONS:
+        parser.add_argument(f"--{name}", type=kind, default=default, metavar="V", help=text)
+    parser.add_argument("--plain", action="store_true", help="one line every 5 s instead of the live page")
+    parser.add_argument("command", nargs="?", choices=["demo"], help=argparse.SUPPRESS)
+    return cli.run(parser, lambda options: run(options, load_settings()), arguments)
 
 
 def run(options: argparse.Namespace, settings: Settings) -> None:
@@ -55,8 +60,14 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
 def _watch(demo: Demo) -> None:
     """Show the figures; print what the run came to, however it ends."""
     began_s, figures = time.monotonic(), Figures()
+    places = {
+        "Site": site.address(demo.settings),
+        "Elasticsearch": demo.settings.elasticsearch_url,
+        "Kafka": f"{demo.settings.kafka_bootstrap_servers}, topic {demo.settings.kafka_topic}",
+        "Logs": str(demo.log_dir),
+    }
     try:
-        for latest in show(demo.console, watch(demo, demo.options.exit_after), _places(demo)):
+        for latest in show(demo.console, watch(demo, demo.options.exit_after), places):
             figures = latest
     finally:
         for line in closing_lines(figures, time.monotonic() - began_s):
@@ -70,34 +81,8 @@ def _watch(demo: Demo) -> None:
         )
 
 
-def _places(demo: Demo) -> dict[str, str]:
-    return {
-        "Site": site.address(demo.settings),
-        "Elasticsearch": demo.settings.elasticsearch_url,
-        "Kafka": _kafka(demo.settings),
-        "Logs": str(demo.log_dir),
-    }
-
-
-def _kafka(settings: Settings) -> str:
-    return f"{settings.kafka_bootstrap_servers}, topic {settings.kafka_topic}"
-
-
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="./spark-submit.sh demo", description=DESCRIPTION)
-    for name, kind, default, text in OPTIONS:
-        parser.add_argument(f"--{name}", type=kind, default=default, metavar="V", help=text)
-    for flag, text in (
-        ("plain", "one line every 5 s instead of the live page"),
-        ("verbose", "show the trace of an error"),
-    ):
-        parser.add_argument(f"--{flag}", action="store_true", help=text)
-    parser.add_argument("command", nargs="?", choices=["demo"], help=argparse.SUPPRESS)
-    return parser
 
 
 def _positive(text: str) -> float:

@@ -38,21 +38,21 @@ class Figures:
 
     @property
     def patients(self) -> int:
-        """Patients with a prediction, also those of an earlier run."""
+        """Return the number of patients with a prediction, also those of an earlier run."""
         return sum(self.patients_by_level.values())
 
     @property
     def rejected(self) -> int:
-        """Refused messages and entries."""
+        """Return the number of refused messages and entries."""
         return sum(self.rejected_by_reason.values())
 
     def to_json(self) -> str:
-        """All figures, for scripts."""
+        """Return all figures, for scripts."""
         return json.dumps({**asdict(self), "patients": self.patients, "rejected": self.rejected}, indent=2) + "\n"
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """The stream's metrics file; empty before the stream has written it."""
+    """Return the stream's metrics; empty before the stream has written it."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -61,7 +61,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 def count_levels(client: Elasticsearch, index: str) -> dict[str, int] | None:
-    """Patients by alert level, highest first; None while Elasticsearch does not answer."""
+    """Return the patients by alert level, highest first; None while Elasticsearch does not answer."""
     try:
         answer = client.search(
             index=index,
@@ -77,7 +77,7 @@ def count_levels(client: Elasticsearch, index: str) -> dict[str, int] | None:
 
 
 def read_trouble(log: Path) -> str | None:
-    """The stream's newest warning, unless a micro-batch has succeeded since."""
+    """Return the stream's newest warning, unless a micro-batch has succeeded since."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
         lines = file.read().decode(errors="replace").splitlines()
@@ -110,7 +110,7 @@ def to_figures(metrics: Mapping[str, Any], levels: Mapping[str, int], trouble: s
 
 
 def waiting_for(figures: Figures) -> str | None:
-    """What has to happen next before the demo shows everything; None once it does."""
+    """Return what has to happen next before the demo shows everything; None once it does."""
     if figures.spark_ui is None:
         return "Spark to start"
     if figures.batches == 0:

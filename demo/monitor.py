@@ -42,10 +42,10 @@ class Monitor:
 
     @property
     def trouble(self) -> str | None:
-        """What to tell when the last run failed."""
+        """Return what to tell when the last run failed."""
         return f"The monitor failed, the next run is in an hour (log: {self.failed.log})." if self.failed else None
 
 
 def _has_read(figures: Figures) -> bool:
-    """Whether the stream has read the past: of no patient more than one message waits."""
+    """Tell whether the stream has read the past: of no patient more than one message waits."""
     return figures.lag is not None and figures.lag <= figures.patients

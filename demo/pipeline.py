@@ -56,12 +56,12 @@ class Demo:
 
     @property
     def log_dir(self) -> Path:
-        """Where each part writes its output."""
+        """Return the folder where each part writes its output."""
         return self.settings.local_dir / "logs"
 
     @property
     def metrics_file(self) -> Path:
-        """What the stream tells of itself."""
+        """Return the file in which the stream tells of itself."""
         return self.settings.local_dir / METRICS_FILE
 
     def start(
@@ -88,7 +88,7 @@ class Demo:
 
 
 def bring_up(demo: Demo) -> None:
-    """Services, site, first model, stream, producer: each step visible, each only when it is needed."""
+    """Start services, site, first model, stream, producer: each step visible, each only when it is needed."""
     demo.settings = site.choose_address(demo.settings, demo.options.web_port)
     with step(demo.console, "Kafka and Elasticsearch") as report:
         demo.settings = start_services(demo.settings, _ports(demo), PARTITIONS, report)
@@ -107,7 +107,7 @@ def bring_up(demo: Demo) -> None:
 
 
 def _start_site(demo: Demo) -> Mapping[str, str]:
-    """Start the site; returns the passwords of users that were made for it."""
+    """Start the site; return the passwords of users that were made for it."""
     settings, environment = site.with_secrets(demo.settings)
     passwords = site.add_first_users(settings, datetime.now(UTC))
     port = settings.web_port
@@ -144,7 +144,7 @@ def _train(demo: Demo, report: Callable[[str], None]) -> None:
 
 
 def watch(demo: Demo, ends_after_s: float | None) -> Iterator[tuple[Figures, float]]:
-    """Show the figures until the time is over; yields each with the seconds since the start."""
+    """Show the figures until the time is over; yield each with the seconds since the start."""
     began_s, figures = time.monotonic(), Figures()
     monitoring = monitor.Monitor(lambda: _start_monitor(demo), due_s=past_takes_s(demo.options) + MONITOR_WAITS_S)
     client = connect(demo.settings).options(request_timeout=ASK_TIMEOUT_S)
@@ -161,7 +161,7 @@ def watch(demo: Demo, ends_after_s: float | None) -> Iterator[tuple[Figures, flo
 
 
 def past_takes_s(options: Namespace) -> float:
-    """How long the past takes to go by, in seconds."""
+    """Return how long the past takes to go by, in seconds."""
     return duration_us(options.history) / SECOND_US / options.speed if options.speed > 1 else 0.0
 
 

@@ -6,12 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from conf.errors import UserError
+from conf.retry import wait_until
 from embedded.node import last_complaint
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +31,7 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
-        """Whether any process of its group is left."""
+        """Tell whether any process of its group is left."""
         self.process.poll()
         if (PROC / "self" / "stat").exists():
             return any(group == self.process.pid and state not in DEAD_STATES for state, group in _states_and_groups())
@@ -71,7 +71,7 @@ def require_running(children: Iterable[Child]) -> None:
 
 
 def early_end(child: Child) -> UserError:
-    """The error for a part that ended although it should not have."""
+    """Return the error for a part that ended although it should not have."""
     code = child.process.returncode
     how = f"with exit code {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
     return UserError(f"The {child.name} ended {how}: {last_complaint(child.log)} (log: {child.log}).")
@@ -89,12 +89,7 @@ def stop_children(children: Sequence[Child], patience_s: float) -> None:
 
 def wait_for_end(children: Sequence[Child], timeout_s: float) -> bool:
     """Wait until no process of these parts is left; False when the time is over first."""
-    deadline_s = time.monotonic() + timeout_s
-    while any(child.is_alive for child in children):
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(POLL_S)
-    return True
+    return wait_until(lambda: not any(child.is_alive for child in children), timeout_s, POLL_S)
 
 
 def _states_and_groups() -> Iterator[tuple[str, int]]:

@@ -14,7 +14,7 @@ DEFAULT_PORTS: dict[NodeName, int] = {"kafka": 9092, "elasticsearch": 9200}
 
 
 def local_ports(settings: Settings) -> dict[NodeName, int]:
-    """The ports of those services whose address in the settings is on this machine."""
+    """Return the ports of those services whose address in the settings is on this machine."""
     addresses: dict[NodeName, str] = {
         "kafka": f"//{settings.kafka_bootstrap_servers.split(',')[0]}",
         "elasticsearch": settings.elasticsearch_url,

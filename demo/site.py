@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +10,10 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from conf.files import write_whole
+from conf.retry import wait_until
 from conf.settings import SECRET_FILE_MARK, Settings
-from demo.processes import Child, early_end
+from demo.processes import Child, require_running
 from embedded.ports import choose_port, is_listening
 from webapp.create_users import create, open_store
 from webapp.store import users
@@ -27,13 +27,13 @@ POLL_S: Final = 0.2
 
 
 def choose_address(settings: Settings, port: int | None) -> Settings:
-    """The settings with the site's port, 0 meaning any free one; raises `UserError` when it is taken."""
+    """Return the settings with the site's port, 0 meaning any free one; raise `UserError` when it is taken."""
     wanted = settings.web_port if port is None else port
     return settings.model_copy(update={"web_port": choose_port(wanted, None, title="The site", option="--web-port")})
 
 
 def with_secrets(settings: Settings) -> tuple[Settings, dict[str, str]]:
-    """The settings with both secrets of the site, and what a child process must be told of them.
+    """Return the settings with both secrets of the site, and what a child process must be told of them.
 
     A secret that is not set is made once and kept in a file of the local directory that only the owner can read.
     """
@@ -45,7 +45,7 @@ def with_secrets(settings: Settings) -> tuple[Settings, dict[str, str]]:
 
 
 def add_first_users(settings: Settings, now: datetime) -> Mapping[str, str]:
-    """Add the users of `FIRST_USERS` to a store without users; returns their passwords for one use by name."""
+    """Add the users of `FIRST_USERS` to a store without users; return their passwords for one use by name."""
     if users.list_all(open_store(settings)):
         return {}
     made = {name: create(settings, name, role, settings.language, now) for name, role in FIRST_USERS.items()}
@@ -53,21 +53,18 @@ def add_first_users(settings: Settings, now: datetime) -> Mapping[str, str]:
 
 
 def wait_until_ready(child: Child, port: int) -> None:
-    """Wait until the site listens; raises `UserError` when it ended instead, and gives up waiting after a minute."""
-    deadline_s = time.monotonic() + READY_TIMEOUT_S
-    while not is_listening(port) and time.monotonic() < deadline_s:
-        if child.process.poll() is not None:
-            raise early_end(child)
-        time.sleep(POLL_S)
+    """Wait until the site listens, at most a minute; raise `UserError` when it ended instead."""
+    wait_until(lambda: is_listening(port) or child.process.poll() is not None, READY_TIMEOUT_S, POLL_S)
+    require_running([child])
 
 
 def address(settings: Settings) -> str:
-    """Where a browser finds the site."""
+    """Return where a browser finds the site."""
     return f"http://127.0.0.1:{settings.web_port}/"
 
 
 def greeting(settings: Settings, passwords: Mapping[str, str]) -> list[str]:
-    """What to tell once, when the first users were made."""
+    """Return what to tell once, when the first users were made."""
     if not passwords:
         return []
     lines = [f"  {name} / {secret}  ({PURPOSES[name]})" for name, secret in passwords.items()]
@@ -85,16 +82,5 @@ def _secret_file(local_dir: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / name.replace("_", "-")
     if not file.exists():
-        _write_whole(file, secrets.token_urlsafe(SECRET_BYTES))
+        write_whole(file, secrets.token_urlsafe(SECRET_BYTES), mode=0o600, durable=True)
     return file
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Write beside and rename: a start that was killed leaves no half secret."""
-    beside = file.with_suffix(".new")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as output:
-        output.write(text)
-        output.flush()
-        os.fsync(output.fileno())
-    beside.replace(file)

@@ -15,7 +15,7 @@ LEVEL_STYLES = {"CRITICAL": "bold white on red", "HIGH": "bold red", "MEDIUM": "
 
 
 def live_page(figures: Figures, rates: tuple[float, float], elapsed_s: float, places: Mapping[str, str]) -> Panel:
-    """The page that a terminal shows; `places` names addresses and folders for the last lines."""
+    """Return the page that a terminal shows; `places` names addresses and folders for the last lines."""
     parts: list[RenderableType] = [_flow(figures, rates), Text(), _levels(figures), Text(), _places(figures, places)]
     awaited = waiting_for(figures)
     if awaited:
@@ -27,7 +27,7 @@ def live_page(figures: Figures, rates: tuple[float, float], elapsed_s: float, pl
 
 
 def plain_line(figures: Figures, rates: tuple[float, float], elapsed_s: float) -> str:
-    """The same in one line, for logs and scripts."""
+    """Return the same in one line, for logs and scripts."""
     awaited = waiting_for(figures)
     parts = [
         f"readings {figures.readings:,} ({rates[0]:,.0f}/s)",
@@ -43,7 +43,7 @@ def plain_line(figures: Figures, rates: tuple[float, float], elapsed_s: float) -
 
 
 def closing_lines(figures: Figures, elapsed_s: float) -> list[str]:
-    """What the run came to."""
+    """Return what the run came to."""
     return [
         f"Ran {_clock(elapsed_s)}: {figures.readings:,} readings stored, {figures.predictions:,} predictions written.",
         f"Patients by alert level: {levels_text(figures)} ({figures.patients:,} in all).",
@@ -52,12 +52,12 @@ def closing_lines(figures: Figures, elapsed_s: float) -> list[str]:
 
 
 def levels_text(figures: Figures) -> str:
-    """Patients by alert level, highest first."""
+    """Return the patients by alert level, highest first."""
     return " ".join(f"{level} {count:,}" for level, count in figures.patients_by_level.items()) or "none yet"
 
 
 def reasons_text(figures: Figures) -> str:
-    """Rejects by reason, most frequent first."""
+    """Return the rejects by reason, most frequent first."""
     ordered = sorted(figures.rejected_by_reason.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{reason} {count:,}" for reason, count in ordered) or "none"
 

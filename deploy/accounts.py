@@ -14,7 +14,8 @@ from pathlib import Path
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, TransportError
 from pydantic import SecretStr
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, Role, read_password, read_roles
 from elastic.bulk import connect
@@ -27,7 +28,7 @@ class AccountsError(UserError):
 
 
 def as_superuser(settings: Settings, directory: Path) -> Settings:
-    """The settings of a client that may create accounts."""
+    """Return the settings of a client that may create accounts."""
     if settings.elasticsearch_user or settings.elasticsearch_api_key:
         return settings
     password = SecretStr(read_password(directory, SUPERUSER))
@@ -74,17 +75,15 @@ def _explain(error: Exception) -> AccountsError:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do it; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.accounts", description="Accounts of Elasticsearch.")
+    """Do it; return the exit code."""
+    parser = cli.parser("python -m deploy.accounts", __doc__)
     parser.add_argument("--directory", type=Path, required=True, metavar="DIR", help="one file per password")
-    parser.add_argument("--verbose", action="store_true", help="show the trace of an error")
-    options = parser.parse_args(arguments)
 
-    def run() -> None:
+    def run(options: argparse.Namespace) -> None:
         client = connect(as_superuser(load_settings(), options.directory))
         create_accounts(client, options.directory, lambda line: print(line, flush=True))
 
-    return run_main(run, verbose=options.verbose)
+    return cli.run(parser, run, arguments)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from deploy.secrets import CONSUMERS, write_owned
 
 AUTHORITY: Final = "ca"
@@ -46,7 +47,7 @@ class CertificateError(UserError):
 
 
 def make_missing(directory: Path, site_names: tuple[str, ...]) -> list[str]:
-    """Make the authority and each server's certificate unless they are there; returns the names of those made."""
+    """Make the authority and each server's certificate unless they are there; return the names of those made."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o755)
     made = [AUTHORITY] if _make_authority(directory) else []
     names = {server: (server, *LOCAL_NAMES) for server in SERVERS} | {"site": ("webapp", *LOCAL_NAMES, *site_names)}
@@ -67,13 +68,13 @@ def hand_out(directory: Path, passwords: Path, places: Path, authority: Path) ->
 
 
 def about_to_end(directory: Path) -> list[str]:
-    """Certificates that end within `RENEW_BEFORE_DAYS`."""
+    """Return the names of certificates that end within `RENEW_BEFORE_DAYS`."""
     seconds = str(RENEW_BEFORE_DAYS * 86_400)
     return [name for name in (AUTHORITY, *SERVERS) if not _still_valid(directory / f"{name}.crt", seconds)]
 
 
 def subject_names(names: tuple[str, ...]) -> str:
-    """The names and addresses of a server as OpenSSL writes them."""
+    """Return the names and addresses of a server as OpenSSL writes them."""
     return ",".join(f"{'IP' if _is_address(name) else 'DNS'}:{name}" for name in dict.fromkeys(names))
 
 
@@ -160,8 +161,8 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit code: 0, 1 with one line of what is wrong, or 2 for a command line that cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.certificates", description="Make missing certificates.")
+    """Parse the command line and do it; return the exit code."""
+    parser = cli.parser("python -m deploy.certificates", __doc__)
     folders = {
         "--directory": "where all certificates and keys are",
         "--secrets": "where the secrets are, for the password of Kafka's keystore",
@@ -171,10 +172,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, text in folders.items():
         parser.add_argument(name, type=Path, required=True, metavar="DIR", help=text)
     parser.add_argument("--site-names", default="", metavar="A,B", help="host names of the site beside localhost")
-    parser.add_argument("--verbose", action="store_true", help="show the trace of an error")
-    chosen = parser.parse_args(arguments)
     os.umask(0o022)
-    return run_main(lambda: run(chosen), verbose=chosen.verbose)
+    return cli.run(parser, run, arguments)
 
 
 if __name__ == "__main__":

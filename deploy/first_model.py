@@ -6,12 +6,12 @@ there is left alone.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import load_settings
 from ml.registry.bundles import current_version
 
@@ -28,10 +28,9 @@ def train_if_missing(model_dir: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.first_model", description="Train a model if there is none.")
-    parser.parse_args(arguments)
-    return run_main(lambda: train_if_missing(load_settings().model_dir))
+    """Parse the command line and do it; return the exit code."""
+    parser = cli.parser("python -m deploy.first_model", __doc__)
+    return cli.run(parser, lambda _: train_if_missing(load_settings().model_dir), arguments)
 
 
 if __name__ == "__main__":

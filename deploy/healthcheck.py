@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 
 HERE: Final = "127.0.0.1"
@@ -63,7 +64,7 @@ def check_page(url: str, host: str | None = None, context: ssl.SSLContext | None
 
 
 def site_address(settings: Settings) -> str:
-    """Where the site answers whether it lives."""
+    """Return where the site answers whether it lives."""
     scheme = "https" if settings.web_certificate else "http"
     return f"{scheme}://{HERE}:{settings.web_port}/healthz"
 
@@ -97,8 +98,8 @@ def _page(chosen: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Look at one service; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.healthcheck", description="Tell whether a service lives.")
+    """Look at one service; return the exit code."""
+    parser = cli.parser("python -m deploy.healthcheck", __doc__)
     parts = parser.add_subparsers(required=True, metavar="SERVICE")
     stream = parts.add_parser("stream", help="both queries of the stream gave a sign of life")
     stream.add_argument("--max-age", type=float, default=USUAL_MAX_AGE_S, metavar="SECONDS", help="(%(default)g)")
@@ -107,8 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     page = parts.add_parser("page", help="an address answers with 200")
     page.add_argument("url")
     page.set_defaults(check=_page)
-    chosen = parser.parse_args(arguments)
-    return run_main(lambda: chosen.check(chosen))
+    return cli.run(parser, lambda chosen: chosen.check(chosen), arguments)
 
 
 if __name__ == "__main__":

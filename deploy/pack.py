@@ -9,10 +9,8 @@ The same lock gives the same bytes. An environment that fits is not packed again
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
-import os
 import re
 import shutil
 import sys
@@ -22,7 +20,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from conf.errors import run_main
+from conf import cli
+from conf.files import beside, write_whole
 from deploy.submit.packed import (
     ENVIRONMENT_FILE,
     LOCK_FILE,
@@ -62,7 +61,7 @@ version = {version}
 
 
 def packed_requirements(lock: str) -> str:
-    """The part of a lock that executors need: requirements with their hashes, without what stays behind."""
+    """Return the part of a lock that executors need: requirements with their hashes, without what stays behind."""
     blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
     return "".join(block for block in blocks if _name(block) not in LEFT_OUT)
 
@@ -84,15 +83,14 @@ def write_launcher(environment: Path, python: PurePath, version: str) -> None:
 
 def write_archive(folder: Path, target: Path) -> None:
     """Archive a folder, byte for byte the same for the same content."""
-    partial = target.with_suffix(f".{os.getpid()}")
     with (
-        partial.open("wb") as raw,
+        beside(target) as new,
+        new.open("wb") as raw,
         gzip.GzipFile("", "wb", COMPRESSION, raw, mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w") as archive,
     ):
         for path in sorted(folder.rglob("*")):
             archive.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=_without_origin)
-    partial.replace(target)
 
 
 def _without_origin(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -112,7 +110,7 @@ def pack(root: Path, output: Path, python: PurePath) -> None:
     (output / MANIFEST_FILE).unlink(missing_ok=True)  # written last: with it, the archive is whole
     with tempfile.TemporaryDirectory(dir=output) as folder:
         _build(root, Path(folder), output / ENVIRONMENT_FILE, python)
-    (output / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    write_whole(output / MANIFEST_FILE, json.dumps(manifest, indent=1))
     print(f"Packed in {output}. Submit with: ./spark-submit.sh --packed {output} stream")
 
 
@@ -169,9 +167,9 @@ def _archive(environment: Path, target: Path) -> None:
     print(f"[2/2] Archive: {size:.0f} MB, done in {time.monotonic() - started:.0f} s", flush=True)
 
 
-def main() -> None:
-    """Parse the command line and pack."""
-    parser = argparse.ArgumentParser(prog="./spark-submit.sh pack", description="Pack what a cluster's executors need.")
+def main() -> int:
+    """Parse the command line and pack; return the exit code."""
+    parser = cli.parser("./spark-submit.sh pack", __doc__)
     parser.add_argument("--output", type=Path, default=PACKED_DIR, metavar="DIR")
     parser.add_argument(
         "--python",
@@ -180,9 +178,8 @@ def main() -> None:
         metavar="PATH",
         help="where Python is on the workers (default: %(default)s)",
     )
-    options = parser.parse_args()
-    pack(Path.cwd(), options.output, options.python)
+    return cli.run(parser, lambda options: pack(Path.cwd(), options.output, options.python))
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main))
+    sys.exit(main())

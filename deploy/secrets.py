@@ -7,7 +7,6 @@ whose folder is not there gets nothing.
 
 from __future__ import annotations
 
-import argparse
 import os
 import secrets
 import sys
@@ -18,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, read_roles
 
 SECRET_BYTES: Final = 32  # 43 characters
@@ -48,7 +48,7 @@ class Consumer:
 
 
 def kafka_logins(values: Mapping[str, str]) -> str:
-    """Kafka's list of the accounts that may log in with their password (SASL PLAIN)."""
+    """Return Kafka's list of the accounts that may log in with their password (SASL PLAIN)."""
     users = "".join(f'\n    user_{name}="{values[name]}"' for name in KAFKA_CLIENTS)
     return f"KafkaServer {{\n    org.apache.kafka.common.security.plain.PlainLoginModule required{users};\n}};\n"
 
@@ -67,12 +67,12 @@ CONSUMERS: Final[Mapping[str, Consumer]] = {
 
 
 def all_names() -> tuple[str, ...]:
-    """Every secret of the system: those of Elasticsearch's accounts, of Kafka's, and keys."""
+    """Return the name of every secret of the system: those of Elasticsearch's accounts, of Kafka's, and keys."""
     return (SUPERUSER, KIBANA_SYSTEM, *read_roles(), *KAFKA_CLIENTS, *KEYS)
 
 
 def make_missing(directory: Path, names: Iterable[str]) -> list[str]:
-    """Make each secret that is not there; returns their names. Raises `SecretError` for one that is cut short."""
+    """Make each secret that is not there; return their names. Raises `SecretError` for one that is cut short."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o755)
     made = [name for name in names if _make(directory / name)]
     for name in names:
@@ -85,7 +85,7 @@ def make_missing(directory: Path, names: Iterable[str]) -> list[str]:
 
 
 def hand_out(directory: Path, places: Path) -> list[str]:
-    """Copy to each service whose folder is in `places` its own secrets; returns the names of these services."""
+    """Copy to each service whose folder is in `places` its own secrets; return the names of these services."""
     present = {name: consumer for name, consumer in CONSUMERS.items() if (places / name).is_dir()}
     values = {name: (directory / name).read_text(encoding="utf-8").strip() for name in all_names()}
     for service, consumer in present.items():
@@ -149,13 +149,11 @@ def run(directory: Path, places: Path | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit code: 0, 1 with one line of what is wrong, or 2 for a command line that cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.secrets", description="Make the secrets that are missing.")
+    """Parse the command line and do it; return the exit code."""
+    parser = cli.parser("python -m deploy.secrets", __doc__)
     parser.add_argument("--directory", type=Path, required=True, help="where all secrets are")
     parser.add_argument("--hand-out", type=Path, metavar="DIR", help="holds one folder for each service")
-    parser.add_argument("--verbose", action="store_true", help="show the trace of an error")
-    chosen = parser.parse_args(arguments)
-    return run_main(lambda: run(chosen.directory, chosen.hand_out), verbose=chosen.verbose)
+    return cli.run(parser, lambda chosen: run(chosen.directory, chosen.hand_out), arguments)
 
 
 if __name__ == "__main__":

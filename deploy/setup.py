@@ -17,13 +17,14 @@ from typing import Final, TypeVar
 
 from elasticsearch import ApiError, AuthenticationException, Elasticsearch, TransportError
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from deploy.accounts import Report, as_superuser, create_accounts
 from elastic.bulk import RETRY_WAITS_S, connect
 from elastic.names import create_standing_indices, put_templates
-from embedded.kafka_broker import create_topic
 from producer.sender import client_security
+from producer.topic import create_topic
 
 DEADLINE_S: Final = 300.0
 PARTITIONS: Final = 6  # one task each: more than the cores of a small machine, and readings can be spread later
@@ -109,26 +110,21 @@ def wait_for(
         pause(PAUSE_S)
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.setup", description="Prepare Kafka and Elasticsearch.")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and do it; return the exit code."""
+    parser = cli.parser("python -m deploy.setup", __doc__)
     add = parser.add_argument
     add("--directory", type=Path, metavar="DIR", help="folder of secrets; without it no accounts are made")
     add("--deadline", type=float, default=DEADLINE_S, metavar="SECONDS", help="for each server (%(default)g)")
     add("--partitions", type=int, default=PARTITIONS, help="of the topic when it is created (%(default)s)")
     add("--replication", type=int, default=1, help="copies of the topic: 3 on a cluster of brokers (%(default)s)")
-    add("--verbose", action="store_true", help="show the trace of an error")
-    return parser.parse_args(arguments)
 
+    def run(chosen: argparse.Namespace) -> None:
+        for noisy in ("kafka", "elastic_transport"):  # what they find is told by `wait_for`
+            logging.getLogger(noisy).setLevel(logging.DEBUG if chosen.verbose else logging.CRITICAL)
+        set_up(load_settings(), chosen, lambda line: print(line, flush=True))
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Do it; returns the exit code."""
-    chosen = parse_arguments(arguments)
-    for noisy in ("kafka", "elastic_transport"):  # what they find is told by `wait_for`
-        logging.getLogger(noisy).setLevel(logging.DEBUG if chosen.verbose else logging.CRITICAL)
-    return run_main(
-        lambda: set_up(load_settings(), chosen, lambda line: print(line, flush=True)), verbose=chosen.verbose
-    )
+    return cli.run(parser, run, arguments)
 
 
 if __name__ == "__main__":

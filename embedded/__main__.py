@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from embedded.services import NodeStatus, Options, start, status, stop
 
@@ -19,9 +20,8 @@ LOOPBACK = {"127.0.0.1", "localhost"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run_main(lambda: COMMANDS[options.command](options, load_settings()), verbose=options.verbose)
+    """Run one command; return the exit code."""
+    return cli.run(_parser(), lambda options: COMMANDS[options.command](options, load_settings()), arguments)
 
 
 def _start(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -67,13 +67,13 @@ def _options(arguments: argparse.Namespace, settings: Settings) -> Options:
 
 
 def _port(address: str, default: int) -> int:
-    """Port of a loopback address in the settings; the address of a remote cluster says nothing about local ports."""
+    """Return the port of a loopback address; that of a remote cluster says nothing about local ports."""
     parts = urlsplit(address)
     return parts.port or default if parts.hostname in LOOPBACK else default
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m embedded", description="Local Kafka and Elasticsearch, no Docker.")
+    parser = cli.parser("python -m embedded", "Local Kafka and Elasticsearch, no Docker.")
     parser.add_argument("command", choices=sorted(COMMANDS))
     parser.add_argument(
         "--kafka-port", type=_port_number, metavar="P", help="0 = any free port; default: the settings'"
@@ -90,7 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--partitions", type=int, default=Options.partitions, help="of the topic when it is created")
     parser.add_argument("--only", choices=["kafka", "elasticsearch"], help="leave the other one out")
     parser.add_argument("--clean", action="store_true", help="stop: also remove files kept outside of BP_LOCAL_DIR")
-    parser.add_argument("--verbose", action="store_true", help="show the trace of an error")
     return parser
 
 

@@ -16,7 +16,7 @@ FALLBACK_PARENT = Path("/var/tmp")  # noqa: S108  survives a reboot; the directo
 
 
 def unprivileged_account(effective_uid: int) -> Account | None:
-    """Account to run Elasticsearch as; None when the present user will do."""
+    """Return the account to run Elasticsearch as; None when the present user will do."""
     if effective_uid != 0:
         return None
     try:
@@ -29,7 +29,7 @@ def unprivileged_account(effective_uid: int) -> Account | None:
 
 
 def home_for(account: Account | None, local_dir: Path) -> Path:
-    """Directory of the node: in `local_dir`, or under `FALLBACK_PARENT` when `account` cannot reach `local_dir`."""
+    """Return the node's directory: in `local_dir`, or under `FALLBACK_PARENT` when `account` cannot reach that."""
     if account is None or can_reach(account, local_dir):
         return local_dir / "elasticsearch"
     digest = hashlib.sha256(os.fsencode(local_dir)).hexdigest()[:16]
@@ -37,7 +37,7 @@ def home_for(account: Account | None, local_dir: Path) -> Path:
 
 
 def can_reach(account: Account, directory: Path) -> bool:
-    """Whether `account` may pass through `directory` and all of its parents."""
+    """Tell whether `account` may pass through `directory` and all of its parents."""
     return all(_may_enter(account, step) for step in (directory, *directory.parents))
 
 

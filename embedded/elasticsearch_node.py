@@ -59,13 +59,13 @@ class ElasticsearchNode:
 
     @classmethod
     def of(cls, local_dir: Path) -> ElasticsearchNode:
-        """The node that belongs to `local_dir` for the present user."""
+        """Return the node that belongs to `local_dir` for the present user."""
         account = unprivileged_account(os.geteuid())
         return cls(local_dir, home_for(account, local_dir), account)
 
     @property
     def lock(self) -> Path:
-        """File that the node locks while it uses its data."""
+        """Return the file that the node locks while it uses its data."""
         return self.home / "data" / "node.lock"
 
     def start(self, java: Path, port: int, heap: str) -> None:
@@ -85,17 +85,17 @@ class ElasticsearchNode:
         )
 
     def is_healthy(self, port: int) -> bool:
-        """Whether the node has formed its cluster and every primary shard is there."""
+        """Tell whether the node has formed its cluster and every primary shard is there."""
         headers = self._sign_in()
         root, health = _get(port, "/", headers), _get(port, "/_cluster/health", headers)
         return root.get("cluster_name") == CLUSTER_NAME and health.get("status") in USABLE_STATUS
 
     def address(self, port: int) -> str:
-        """URL for clients."""
+        """Return the URL for clients."""
         return f"http://{HOST}:{port}"
 
     def _sign_in(self) -> dict[str, str]:
-        """What a request needs where security is on."""
+        """Return what a request needs where security is on."""
         accounts = accounts_of(self.local_dir)
         if accounts is None:
             return {}
@@ -131,7 +131,7 @@ class ElasticsearchNode:
         (conf / "log4j2.properties").write_text(LOG4J2_PROPERTIES, encoding="utf-8")
 
     def _command(self, java: Path, program: Path) -> list[str]:
-        """What ``bin/elasticsearch`` runs; not through that script, which breaks on blanks in a path and needs bash."""
+        """Return what ``bin/elasticsearch`` runs; that script itself breaks on blanks in a path and needs bash."""
         return [
             str(java),
             *("-Xms4m", "-Xmx64m", "-XX:+UseSerialGC", mark_of(self.home)),
@@ -147,7 +147,7 @@ class ElasticsearchNode:
 
 
 def _get(port: int, path: str, headers: Mapping[str, str]) -> dict[str, object]:
-    """Answer of the node, empty when there is none; never through a proxy."""
+    """Return the answer of the node, empty when there is none; never through a proxy."""
     connection = http.client.HTTPConnection(HOST, port, timeout=REQUEST_TIMEOUT_S)
     try:
         connection.request("GET", path, headers=dict(headers))

@@ -37,7 +37,7 @@ class JavaInstallation:
 
 
 def find_java(environment: Mapping[str, str] = os.environ, places: Iterable[str] = COMMON_PLACES) -> Path:
-    """The first fitting `java` of JAVA_HOME, PATH and the usual places; `UserError` when there is none."""
+    """Return the first fitting `java` of JAVA_HOME, PATH and the usual places; `UserError` when there is none."""
     unfit: list[JavaInstallation] = []
     for candidate in _candidates(environment, places):
         installation = probe(candidate)

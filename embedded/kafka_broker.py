@@ -1,25 +1,22 @@
-"""One Kafka broker in KRaft mode, which is its own controller, and the topic it serves."""
+"""One Kafka broker in KRaft mode, which is its own controller."""
 
 from __future__ import annotations
 
 import base64
 import subprocess
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError
 
 from conf.errors import UserError
 from embedded.paths import kafka_jars, log_file
 from embedded.ports import HOST, free_port, is_listening
 from embedded.process import launch, mark_of
+from producer.topic import MAX_MESSAGE_BYTES
 
-MAX_MESSAGE_BYTES = 16 * 1024**2  # far above any real message: absurd ones must reach the rejected store, not vanish
 RETENTION_HOURS = 720
 REQUEST_TIMEOUT_MS = 5000
 FORMAT_TIMEOUT_S = 60
@@ -70,17 +67,17 @@ class KafkaBroker:
 
     @property
     def home(self) -> Path:
-        """Directory with its configuration and data."""
+        """Return the directory with its configuration and data."""
         return self.local_dir / "kafka"
 
     @property
     def data(self) -> Path:
-        """Directory with the logs of the partitions."""
+        """Return the directory with the logs of the partitions."""
         return self.home / "data"
 
     @property
     def lock(self) -> Path:
-        """File that the broker locks while it uses its data."""
+        """Return the file that the broker locks while it uses its data."""
         return self.data / ".lock"
 
     def start(self, java: Path, port: int, heap: str) -> None:
@@ -98,7 +95,7 @@ class KafkaBroker:
         launch(command, log=log, cwd=self.home, environment={}, account=None)
 
     def is_healthy(self, port: int) -> bool:
-        """Whether the broker is a live member of its own cluster, by its own answer."""
+        """Tell whether the broker is a live member of its own cluster, by its own answer."""
         if not is_listening(port):
             return False
         try:
@@ -111,7 +108,7 @@ class KafkaBroker:
             return False
 
     def address(self, port: int) -> str:
-        """Bootstrap server for clients."""
+        """Return the bootstrap server for clients."""
         return f"{HOST}:{port}"
 
     def _write_configuration(self, port: int) -> Path:
@@ -138,41 +135,7 @@ class KafkaBroker:
 
 
 def new_cluster_id(number: int | None = None) -> str:
-    """A random Kafka Uuid (or that of `number`) that does not begin with a dash, which the tool takes for an option."""
+    """Return a random Kafka Uuid (or that of `number`) without a dash in front: the tool takes that for an option."""
     drawn = uuid.uuid4().int if number is None else number
     below_dash = drawn & ~(1 << 127)  # the first of the base64 letters is then one of A to f
     return base64.urlsafe_b64encode(below_dash.to_bytes(16, "big")).decode().rstrip("=")
-
-
-def create_topic(
-    bootstrap_servers: str,
-    topic: str,
-    partitions: int,
-    replication: int = 1,
-    security: Mapping[str, Any] = MappingProxyType({}),
-) -> bool:
-    """Create `topic` unless it exists, when it keeps its partitions; whether it is new.
-
-    `security` is what a client of kafka-python needs to sign in. Raises `UserError` when the broker refuses.
-    """
-    options = {
-        "num_partitions": partitions,
-        "replication_factor": replication,
-        "configs": {"max.message.bytes": str(MAX_MESSAGE_BYTES)},
-    }
-    try:
-        client = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","), bootstrap_timeout_ms=REQUEST_TIMEOUT_MS, **security
-        )
-        try:
-            client.create_topics({topic: options}, wait_for_metadata=True)
-        except TopicAlreadyExistsError:
-            return False
-        finally:
-            client.close()
-    except KafkaError as error:
-        raise UserError(
-            f"The topic {topic} cannot be created on {bootstrap_servers} ({type(error).__name__}). "
-            "See whether the broker runs: python -m embedded status."
-        ) from error
-    return True

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
+import struct
+import sys
 from pathlib import Path
 from typing import Protocol
 
 from conf.errors import UserError
-from embedded.locks import lock_holder
 from embedded.process import find_processes, mark_of
 
 COMPLAINT = re.compile(r"ERROR|FATAL|Exception|Caused by|[Ee]rror:\s*\S")
+# struct flock of fcntl(2): type, whence, start, length, process id; macOS has another order
+_FLOCK = "qqihh" if sys.platform == "darwin" else "hhqqi"
 STACK_FRAME = ("at ", "... ")
 
 
@@ -37,14 +41,14 @@ class Node(Protocol):
         """Write the configuration and start the server; it is not ready yet."""
 
     def is_healthy(self, port: int) -> bool:
-        """Whether it answers a real request."""
+        """Tell whether it answers a real request."""
 
     def address(self, port: int) -> str:
         """Address for clients."""
 
 
 def processes_of(node: Node) -> list[int]:
-    """Ids of the live processes of `node`."""
+    """Return the ids of the live processes of `node`."""
     return find_processes(mark_of(node.home))
 
 
@@ -59,7 +63,19 @@ def require_unlocked(node: Node) -> None:
 
 
 def last_complaint(log: Path) -> str:
-    """The line of `log` that says best why a server stopped: its last error, else its last line."""
+    """Return the line of `log` that says best why a server stopped: its last error, else its last line."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     complaints = [line for line in lines if COMPLAINT.search(line) and not line.startswith(STACK_FRAME)]
     return (complaints or lines or ["it wrote nothing"])[-1][:300]
+
+
+def lock_holder(lock_file: Path) -> int | None:
+    """Return the id of the live process that holds `lock_file`; None when it is free (a dead one holds none)."""
+    if not lock_file.exists():
+        return None
+    is_mac = sys.platform == "darwin"
+    write_lock = (0, 0, 0, fcntl.F_WRLCK, 0) if is_mac else (fcntl.F_WRLCK, 0, 0, 0, 0)  # on the whole file
+    with lock_file.open("r+b") as file:
+        answer = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, *write_lock)))
+    kind, pid = (answer[3], answer[2]) if is_mac else (answer[0], answer[4])
+    return None if kind == fcntl.F_UNLCK else int(pid)

@@ -1,13 +1,15 @@
-"""Where things are: the fetched jars (shared by all local directories) and the files of one local directory."""
+"""Where things are: the fetched jars (shared by all local directories), the files of one local directory, its ports."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from conf.errors import UserError
+from conf.files import write_whole
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 JARS_DIR = PROJECT_ROOT / ".local" / "jars"
@@ -15,19 +17,21 @@ STATE_FILE = "embedded.json"
 LOCK_FILE = "embedded.lock"
 MIN_FREE_BYTES = 2 * 1024**3
 
+Ports = dict[str, int]
+
 
 def kafka_jars(jars_dir: Path = JARS_DIR) -> Path:
-    """Directory with the jars of the broker; `UserError` when they have not been fetched."""
+    """Return the directory with the jars of the broker; `UserError` when they have not been fetched."""
     return _first_match(jars_dir / "kafka", "kafka_2.13-*.jar").parent
 
 
 def elasticsearch_zip(jars_dir: Path = JARS_DIR) -> Path:
-    """The distribution of the Elasticsearch node; `UserError` when it has not been fetched."""
+    """Return the distribution of the Elasticsearch node; `UserError` when it has not been fetched."""
     return _first_match(jars_dir / "elasticsearch", "elasticsearch-*.zip")
 
 
 def log_file(local_dir: Path, name: str) -> Path:
-    """Where the node `name` writes its output."""
+    """Return the file that the node `name` writes its output to."""
     return local_dir / "logs" / f"{name}.log"
 
 
@@ -47,7 +51,7 @@ def make_local_dir(local_dir: Path) -> Path:
 
 
 def free_bytes(directory: Path) -> int:
-    """Bytes that may still be written where `directory` is."""
+    """Return how many bytes may still be written where `directory` is."""
     return shutil.disk_usage(directory).free
 
 
@@ -65,3 +69,21 @@ def _first_match(directory: Path, pattern: str) -> Path:
     for found in sorted(directory.glob(pattern)):
         return found
     raise UserError(f"{directory / pattern} is missing. Run ./spark-submit.sh once, it fetches all jars.")
+
+
+def read_ports(local_dir: Path) -> Ports:
+    """Return the port by node name; nothing when nothing was started or the file is damaged."""
+    try:
+        content = json.loads((local_dir / STATE_FILE).read_text(encoding="utf-8"))
+        return {str(name): int(port) for name, port in content["ports"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def write_ports(local_dir: Path, ports: Ports) -> None:
+    """Replace the state file in one step; remove it when `ports` is empty."""
+    target = local_dir / STATE_FILE
+    if not ports:
+        target.unlink(missing_ok=True)
+        return
+    write_whole(target, json.dumps({"ports": ports}, indent=2) + "\n")

@@ -11,7 +11,7 @@ CONNECT_TIMEOUT_S = 1.0
 
 
 def is_listening(port: int) -> bool:
-    """Whether something accepts connections on `port`."""
+    """Tell whether something accepts connections on `port`."""
     try:
         with socket.create_connection((HOST, port), timeout=CONNECT_TIMEOUT_S):
             return True
@@ -20,7 +20,7 @@ def is_listening(port: int) -> bool:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on `port`; asks both ways, because macOS lets two servers bind one port."""
+    """Tell whether a server could listen on `port`; asks both ways, because macOS lets two servers bind one port."""
     if is_listening(port):
         return False
     with socket.socket() as probe:
@@ -33,7 +33,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(*, other_than: int = 0) -> int:
-    """Any free port; never `other_than`, which is chosen but not yet in use."""
+    """Return any free port, but never `other_than`, which is chosen but not yet in use."""
     while True:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
@@ -43,7 +43,7 @@ def free_port(*, other_than: int = 0) -> int:
 
 
 def choose_port(requested: int, remembered: int | None, *, title: str, option: str) -> int:
-    """The port to listen on: `requested`, or for 0 the one used before (when it is free) or any free one."""
+    """Return the port to listen on: `requested`, or for 0 the one used before (when it is free) or any free one."""
     if requested == 0:
         return remembered if remembered and is_free(remembered) else free_port()
     if not is_free(requested):

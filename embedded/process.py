@@ -11,13 +11,13 @@ import hashlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from conf.errors import UserError
+from conf.retry import wait_until
 
 TERMINATE_TIMEOUT_S = 5.0
 KILL_TIMEOUT_S = 2.0
@@ -36,7 +36,7 @@ class Account:
 
 
 def mark_of(home: Path) -> str:
-    """Java option that marks the processes of the node whose directory is `home`; free of blanks and quotes."""
+    """Return the Java option that marks the processes of the node in `home`; free of blanks and quotes."""
     return f"-Dembedded.node={hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
 
 
@@ -73,7 +73,7 @@ def launch(
 
 
 def find_processes(mark: str) -> list[int]:
-    """Ids of the live processes that carry `mark` as one of their arguments."""
+    """Return the ids of the live processes that carry `mark` as one of their arguments."""
     # asked for by handle too: for a moment after it starts, the system shows an empty command line for a process
     own = {child.pid for child in _children if child.poll() is None and mark in cast(Sequence[str], child.args)}
     return sorted(own | {pid for pid, arguments in _command_lines() if mark in arguments})
@@ -84,9 +84,7 @@ def terminate(marks: Sequence[str]) -> None:
     for wanted, timeout_s in ((signal.SIGTERM, TERMINATE_TIMEOUT_S), (signal.SIGKILL, KILL_TIMEOUT_S)):
         for pid in _all(marks):
             _send(pid, wanted)
-        deadline_s = time.monotonic() + timeout_s
-        while _all(marks) and time.monotonic() < deadline_s:
-            time.sleep(POLL_S)
+        wait_until(lambda: not _all(marks), timeout_s, POLL_S)
     left = _all(marks)
     if left:
         raise UserError(f"Process {left[0]} does not end. End it by hand (kill -9 {left[0]}) and repeat the command.")

@@ -26,7 +26,7 @@ SECURITY_ON: Final = {
 
 
 def accounts_of(local_dir: Path) -> Path | None:
-    """The folder of secrets whose accounts the node of `local_dir` has; None while its security is off."""
+    """Return the folder of secrets whose accounts the node of `local_dir` has; None while its security is off."""
     link = local_dir / LINK
     return link.readlink() if link.is_symlink() else None
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Literal
 
 from conf.errors import UserError
+from conf.files import one_at_a_time
 from embedded.elasticsearch_node import ElasticsearchNode
 from embedded.java import find_java
-from embedded.kafka_broker import KafkaBroker, create_topic
-from embedded.locks import exclusive
+from embedded.kafka_broker import KafkaBroker
 from embedded.node import Node, last_complaint, processes_of, require_unlocked
-from embedded.paths import LOCK_FILE, log_file, make_local_dir, require_space
+from embedded.paths import LOCK_FILE, Ports, log_file, make_local_dir, read_ports, require_space, write_ports
 from embedded.ports import choose_port
 from embedded.process import mark_of, terminate
 from embedded.realm import refuse_change, remember_accounts
-from embedded.state import Ports, read_ports, write_ports
+from producer.topic import create_topic
 
 START_TIMEOUT_S = 180.0
 POLL_S = 0.25
@@ -54,11 +54,11 @@ class Options:
     elasticsearch_accounts: Path | None = None
 
     def port(self, name: str) -> int:
-        """Requested port of the node `name`."""
+        """Return the requested port of the node `name`."""
         return self.kafka_port if name == "kafka" else self.elasticsearch_port
 
     def heap(self, name: str) -> str:
-        """Java heap of the node `name`."""
+        """Return the Java heap of the node `name`."""
         return self.kafka_heap if name == "kafka" else self.elasticsearch_heap
 
 
@@ -87,7 +87,7 @@ def start(options: Options, report: Report = _silent) -> Addresses:
     can mend: Java, ports, disk, jars, locks, a server that dies.
     """
     local_dir = make_local_dir(options.local_dir)
-    with exclusive(local_dir / LOCK_FILE):
+    with one_at_a_time(local_dir / LOCK_FILE):
         nodes = _nodes(local_dir, options.only)
         started = [node for node in nodes if not processes_of(node)]
         _settle_accounts(nodes, started, local_dir, options.elasticsearch_accounts)
@@ -109,7 +109,7 @@ def stop(local_dir: Path, *, only: NodeName | None = None, clean: bool = False, 
     `clean` also removes the files of an Elasticsearch that had to be kept outside of `local_dir`.
     """
     local_dir = make_local_dir(local_dir)
-    with exclusive(local_dir / LOCK_FILE):
+    with one_at_a_time(local_dir / LOCK_FILE):
         nodes = _nodes(local_dir, only)
         running = [node for node in nodes if processes_of(node)]
         terminate([mark_of(node.home) for node in running])

@@ -24,7 +24,7 @@ SHARED_DIRS = ("checkpoint_dir", "data_dir", "local_dir", "model_dir")
 
 
 def checked(settings: Settings, packed_dir: Path | None) -> Path:
-    """The packed folder; raises `UserError` if the driver could not run on a node or would lose what it keeps."""
+    """Return the packed folder; raise `UserError` if the driver could not run on a node or would lose what it keeps."""
     if settings.spark_master != "yarn":
         raise UserError(
             f"--deploy-mode cluster is for BP_SPARK_MASTER=yarn, not for {settings.spark_master}: a standalone cluster "
@@ -42,7 +42,7 @@ def checked(settings: Settings, packed_dir: Path | None) -> Path:
 
 
 def settings_text(settings: Settings) -> str:
-    """The settings, folders as absolute paths and without what is the default, as an ``.env`` file."""
+    """Return the settings, folders as absolute paths and without what is the default, as an ``.env`` file."""
     values = settings.model_dump(exclude_none=True, exclude_defaults=True)
     return "".join(f"{PREFIX}{name.upper()}={_quoted(value)}\n" for name, value in values.items())
 
@@ -63,7 +63,7 @@ def write_settings(settings: Settings, target: Path) -> None:
 def command(
     options: Iterable[str], package: Path, packed_dir: Path, settings_file: Path, job: Iterable[str]
 ) -> list[str]:
-    """The spark-submit of a job (script and arguments); of `options`, those given last win."""
+    """Return the spark-submit of a job (script and arguments); of `options`, those given last win."""
     archives = f"{archive_argument(packed_dir)},{package}#{PROJECT_NAME}"
     paths = (f"spark.{role}.PYTHONPATH={PROJECT_NAME}" for role in ("executorEnv", "yarn.appMasterEnv"))
     return [
@@ -76,7 +76,7 @@ def command(
 
 
 def environment(inherited: Mapping[str, str], root: Path) -> dict[str, str]:
-    """The environment of spark-submit, which hands the Pythons on to the driver."""
+    """Return the environment of spark-submit, which hands the Pythons on to the driver."""
     ours = {"PYSPARK_PYTHON": EXECUTOR_PYTHON, "PYSPARK_DRIVER_PYTHON": EXECUTOR_PYTHON, "PYTHONHASHSEED": "0"}
     return {**inherited, **ours, "SPARK_HOME": str(_spark_home()), "SPARK_CONF_DIR": str(root / "conf")}
 

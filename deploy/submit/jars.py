@@ -14,7 +14,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 
 CONFIGURATIONS = ("spark", "kafka", "elasticsearch")
 LOCK_FILE = Path("conf/jars.lock")
@@ -33,22 +34,22 @@ def read_lock(text: str) -> dict[str, str]:
 
 
 def write_lock(digests: Mapping[str, str]) -> str:
-    """The lock's text, sorted by name."""
+    """Return the lock's text, sorted by name."""
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
 
 
 def present_files(jars_dir: Path) -> set[str]:
-    """Names (``configuration/file-name``) of all files there."""
+    """Return the names (``configuration/file-name``) of all files there."""
     return {path.relative_to(jars_dir).as_posix() for path in jars_dir.glob("*/*") if path.is_file()}
 
 
 def missing_files(lock: Mapping[str, str], jars_dir: Path) -> set[str]:
-    """Names in the lock that are not there yet."""
+    """Return the names in the lock that are not there yet."""
     return set(lock) - present_files(jars_dir)
 
 
 def digests(names: Iterable[str], jars_dir: Path) -> dict[str, str]:
-    """The sha256 of each of these files."""
+    """Return the sha256 of each of these files."""
     return {name: _sha256(jars_dir / name) for name in names}
 
 
@@ -70,13 +71,13 @@ def check(lock: Mapping[str, str], jars_dir: Path) -> None:
 
 
 def ivy_cache(environment: Mapping[str, str]) -> Path:
-    """Where downloads are kept, shared by all clones of one user."""
+    """Return where downloads are kept, shared by all clones of one user."""
     root = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(root) / "blood-pressure-surveillance" / "ivy"
 
 
 def ivy_command(java: str, ivy_jar: Path, jars_dir: Path, environment: Mapping[str, str]) -> list[str]:
-    """The command that resolves `ivy.xml` into the jars folder; `IVY_SETTINGS` may name other repositories."""
+    """Return the command that resolves `ivy.xml` into the jars folder; `IVY_SETTINGS` may name other repositories."""
     settings = environment.get("IVY_SETTINGS")
     return [
         *(java, "-cp", str(ivy_jar), "org.apache.ivy.Main", "-ivy", str(IVY_FILE)),
@@ -91,16 +92,18 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def main() -> None:
-    """Check the jars folder, or write the lock from what is in it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m deploy.submit.jars", description="Check the fetched jars against conf/jars.lock."
-    )
+def main() -> int:
+    """Check the jars folder, or write the lock from what is in it; return the exit code."""
+    parser = cli.parser("python -m deploy.submit.jars", __doc__)
     parser.add_argument("--write-lock", action="store_true", help="write the lock from the files present")
-    if parser.parse_args().write_lock:
-        LOCK_FILE.write_text(write_lock(digests(present_files(JARS_DIR), JARS_DIR)), encoding="utf-8")
-    check(read_lock(LOCK_FILE.read_text(encoding="utf-8")), JARS_DIR)
+
+    def run(options: argparse.Namespace) -> None:
+        if options.write_lock:
+            LOCK_FILE.write_text(write_lock(digests(present_files(JARS_DIR), JARS_DIR)), encoding="utf-8")
+        check(read_lock(LOCK_FILE.read_text(encoding="utf-8")), JARS_DIR)
+
+    return cli.run(parser, run)
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main))
+    sys.exit(main())

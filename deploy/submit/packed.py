@@ -30,23 +30,23 @@ class PackedError(UserError):
 
 
 def archive_argument(folder: Path) -> str:
-    """What spark-submit's ``--archives`` is to be given."""
+    """Return what spark-submit's ``--archives`` is to be given."""
     return f"{folder / ENVIRONMENT_FILE}#{ENVIRONMENT_NAME}"
 
 
 def python_version() -> str:
-    """The version that driver and executors must share, such as ``3.11``."""
+    """Return the version that driver and executors must share, such as ``3.11``."""
     return "{}.{}".format(*sys.version_info[:2])
 
 
 def manifest_of(root: Path) -> Manifest:
-    """What an environment that is packed here and now is made of."""
+    """Return what an environment that is packed here and now is made of."""
     lock = hashlib.sha256((root / LOCK_FILE).read_bytes()).hexdigest()
     return {"python": python_version(), "machine": f"{sys.platform} {platform.machine()}", "lock": lock}
 
 
 def check(folder: Path, root: Path) -> Manifest:
-    """The folder's manifest; raises `PackedError` unless its environment fits this Python and this lock."""
+    """Return the folder's manifest; raise `PackedError` unless its environment fits this Python and this lock."""
     remedy = f"Pack it with: ./spark-submit.sh pack --output {folder}"
     there = _read(folder)
     if there is None:

@@ -8,8 +8,6 @@ step takes one line.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -20,7 +18,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
+from conf.files import one_at_a_time
 from deploy.submit import jars
 
 VENV = Path(".venv")
@@ -37,7 +37,7 @@ class PrepareError(UserError):
 
 
 def stamp_key(dev: bool) -> str:
-    """What the preparation depends on, as one sha256."""
+    """Return what the preparation depends on, as one sha256."""
     digest = hashlib.sha256(sys.version.encode())
     for path in (REQUIREMENTS[dev], jars.LOCK_FILE, jars.IVY_FILE):
         digest.update(path.read_bytes())
@@ -80,7 +80,7 @@ class Steps:
         self._number = 0
 
     def skip(self, title: str) -> None:
-        """A step that is done already."""
+        """Tell of a step that is done already."""
         print(f"{self._next(title)}: there", flush=True)
 
     def run(self, title: str, command: Sequence[str], mark: str = "", total: int = 0) -> None:
@@ -133,7 +133,7 @@ def _jars_lock() -> dict[str, str]:
 
 
 def _venv_works() -> bool:
-    """The environment exists, has pip, and was made by the Python that runs this."""
+    """Tell whether the environment exists, has pip, and was made by the Python that runs this."""
     code = f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     return (
         VENV_PYTHON.exists()
@@ -149,25 +149,20 @@ def _check_disk() -> None:
         )
 
 
-@contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let a second start wait until the first has prepared the machine."""
-    with LOCK_FILE.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def main() -> None:
-    """Prepare the machine unless it is."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.submit.prepare", description=main.__doc__)
+def main() -> int:
+    """Prepare the machine unless it is; a second start waits until the first has done it. Return the exit code."""
+    parser = cli.parser("python -m deploy.submit.prepare", __doc__)
     parser.add_argument("--java", required=True, help="the java program to fetch the jars with")
     parser.add_argument("--dev", action="store_true", help="with the tools of the tests")
-    options = parser.parse_args()
-    LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time():
-        if not is_prepared(options.dev):
-            prepare(options.java, options.dev)
+
+    def run(options: argparse.Namespace) -> None:
+        LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(LOCK_FILE):
+            if not is_prepared(options.dev):
+                prepare(options.java, options.dev)
+
+    return cli.run(parser, run)
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main, verbose="--verbose" in sys.argv))
+    sys.exit(main())

@@ -21,7 +21,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
+from conf.files import beside
 from conf.settings import Settings, load_settings
 from deploy.submit import cluster_mode, packed
 from deploy.submit.jars import JARS_DIR
@@ -41,28 +43,25 @@ def with_retries(master: str) -> str:
 
 
 def is_local(master: str) -> bool:
-    """Driver and executors are one process."""
+    """Tell whether driver and executors are one process."""
     return master == "local" or master.startswith("local[")
 
 
 def stays_on_this_machine(master: str) -> bool:
-    """Nothing of this master lives on another machine, so all may be bound to the loopback address."""
+    """Tell whether nothing of this master lives on another machine: all may be bound to the loopback address."""
     return master.startswith("local") or urlsplit(master).hostname in ("localhost", LOOPBACK)
 
 
 def write_package(root: Path, target: Path) -> None:
     """Zip the project's packages into `target`, byte for byte the same for the same sources."""
     files = (path for package in PACKAGES for path in (root / package).rglob("*") if path.suffix in PACKAGED_SUFFIXES)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(f".{os.getpid()}")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    with beside(target) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(files):
             archive.writestr(zipfile.ZipInfo(path.relative_to(root).as_posix(), ZIP_DATE), path.read_bytes())
-    partial.replace(target)
 
 
 def submit_arguments(settings: Settings, root: Path, conf: Iterable[str], packed_dir: Path | None = None) -> list[str]:
-    """The options for spark-submit; `conf` are ``key=value`` pairs that win over conf/spark-defaults.conf."""
+    """Return the options for spark-submit; `conf` are ``key=value`` pairs that win over conf/spark-defaults.conf."""
     pairs = [*_master_conf(settings.spark_master), *conf]
     return [
         *("--master", with_retries(settings.spark_master)),
@@ -75,7 +74,7 @@ def submit_arguments(settings: Settings, root: Path, conf: Iterable[str], packed
 
 
 def _master_conf(master: str) -> list[str]:
-    """The Spark settings that depend on where the executors are."""
+    """Return the Spark settings that depend on where the executors are."""
     addresses = [f"spark.driver.host={LOOPBACK}", f"spark.driver.bindAddress={LOOPBACK}"]
     packages = [f"spark.executorEnv.PYTHONPATH={PACKAGE_NAME}"]
     return (addresses if stays_on_this_machine(master) else []) + ([] if is_local(master) else packages)
@@ -88,7 +87,7 @@ def submit_environment(
     conf: Iterable[str],
     packed_dir: Path | None = None,
 ) -> dict[str, str]:
-    """The environment of the job: spark-submit's options, this Python, this source tree, the project's log4j2 file.
+    """Return the environment of the job: spark-submit's options, this Python, this source tree, our log4j2 file.
 
     On a cluster the executors' Python is the packed one, else a given ``PYSPARK_PYTHON``, else this one's path.
     """
@@ -110,7 +109,7 @@ def submit_environment(
 
 
 def package_path(settings: Settings) -> Path:
-    """Where the zip for the executors is written."""
+    """Return where the zip for the executors is written."""
     return settings.local_dir.absolute() / PACKAGE_NAME
 
 
@@ -126,7 +125,7 @@ def _checked(packed_dir: Path | None, master: str, root: Path) -> Path | None:
 def on_a_node(
     settings: Settings, root: Path, conf: Iterable[str], packed_dir: Path, job: Iterable[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Command and environment of a submission whose driver runs on a node of YARN; `job` is a module and its words."""
+    """Return command and environment of a submission with its driver on a node of YARN; `job`: a module, its words."""
     module, *arguments = job
     script = root.joinpath(*module.split(".")).with_suffix(".py")
     settings_file = settings.local_dir / cluster_mode.SETTINGS_FILE
@@ -138,8 +137,9 @@ def on_a_node(
     return command, cluster_mode.environment(os.environ, root)
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./spark-submit.sh", description="Submit a job of jobs/ to Spark.")
+def main() -> int:
+    """Parse the command line and submit; return the exit code where that fails."""
+    parser = cli.parser("./spark-submit.sh", __doc__)
     parser.add_argument(
         "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting, may be repeated"
     )
@@ -151,12 +151,11 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("job")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    return parser.parse_args()
+    return cli.run(parser, submit)
 
 
-def main() -> None:
+def submit(options: argparse.Namespace) -> None:
     """Replace this process by the job, or by the submission of a job that runs elsewhere."""
-    options = _parse()
     root, settings = Path.cwd(), load_settings()
     packed_dir = _checked(options.packed, settings.spark_master, root)
     memory = os.environ.get("SPARK_DRIVER_MEMORY")
@@ -173,4 +172,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main))
+    sys.exit(main())

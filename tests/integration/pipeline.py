@@ -20,7 +20,6 @@ from conf.clinical import HORIZONS_H
 from conf.settings import Settings
 from elastic.bulk import connect
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
-from embedded.kafka_broker import create_topic
 from embedded.services import Addresses
 from jobs.stream import run
 from jobs.streaming.archive import FOLDER
@@ -31,6 +30,7 @@ from jobs.streaming.stopping import StopGate
 from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
 from ml.registry.bundles import publish, save_bundle
+from producer.topic import create_topic
 from tests.support.clock import RECENTLY, at
 from tests.support.factories import observation, payload
 

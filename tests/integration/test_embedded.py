@@ -19,11 +19,10 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from conf.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from embedded.java import find_java
-from embedded.kafka_broker import create_topic
 from embedded.node import processes_of
-from embedded.paths import PROJECT_ROOT
+from embedded.paths import PROJECT_ROOT, read_ports
 from embedded.services import _nodes
-from embedded.state import read_ports
+from producer.topic import create_topic
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

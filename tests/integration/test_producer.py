@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from embedded.kafka_broker import create_topic
 from embedded.services import Addresses, Options, start, stop
 from fhir.parse.effective_time import parse_instant
 from producer.feed import Feed
@@ -21,6 +20,7 @@ from producer.outbox import patient_id
 from producer.position import load_position
 from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Plan, Simulation
+from producer.topic import create_topic
 
 pytestmark = pytest.mark.integration
 

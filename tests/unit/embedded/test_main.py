@@ -11,10 +11,10 @@ import pytest
 from conf.errors import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 from conf.settings import load_settings
 from embedded.__main__ import _options, _parser, main
-from embedded.locks import lock_holder
+from embedded.node import lock_holder
 from embedded.ports import HOST, free_port
 from embedded.services import Options
-from tests.unit.embedded.test_locks import hold_lock
+from tests.unit.embedded.test_node import hold_lock
 
 Run = Callable[..., tuple[int, str]]
 

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from conf.errors import UserError
-from embedded.paths import MIN_FREE_BYTES, elasticsearch_zip, kafka_jars, make_local_dir, require_space
+from embedded.paths import (
+    MIN_FREE_BYTES,
+    STATE_FILE,
+    elasticsearch_zip,
+    kafka_jars,
+    make_local_dir,
+    read_ports,
+    require_space,
+    write_ports,
+)
 
 
 def test_full_disk_is_refused_with_what_is_free_and_what_is_needed(tmp_path: Path) -> None:
@@ -45,3 +54,20 @@ def test_local_directory_is_made_with_its_logs_and_is_absolute(tmp_path: Path) -
     (tmp_path / "real").mkdir()
     assert make_local_dir(tmp_path / "link") == (tmp_path / "real").resolve()
     assert (tmp_path / "real" / "logs").is_dir()
+
+
+def test_ports_are_remembered(tmp_path: Path) -> None:
+    write_ports(tmp_path, {"kafka": 9092, "elasticsearch": 9200})
+    assert read_ports(tmp_path) == {"kafka": 9092, "elasticsearch": 9200}
+
+
+def test_nothing_left_to_remember_removes_the_file(tmp_path: Path) -> None:
+    write_ports(tmp_path, {"kafka": 9092})
+    write_ports(tmp_path, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"ports": 1}', '{"ports": {"kafka": "x"}}'])
+def test_damaged_state_file_counts_as_none(content: str, tmp_path: Path) -> None:
+    (tmp_path / STATE_FILE).write_text(content)
+    assert read_ports(tmp_path) == {}
