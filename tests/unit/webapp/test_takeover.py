@@ -1,0 +1,170 @@
+"""The site's database and the documents of commit 5a51d4a are taken over; see tests/data/before/README.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from elasticsearch import Elasticsearch
+
+from assessment.targets import Band, Targets
+from tests.support import before
+from tests.support.fake_elasticsearch import running
+from tests.unit.webapp.api.fake_search import MONTHS, FakeSearch
+from tests.unit.webapp.site import Site, make_site
+from webapp.audit.chain import AUDIT, ship_leftovers
+from webapp.audit.search import INDICES
+from webapp.security.sessions import SECURE_COOKIE
+from webapp.store import patient_targets, users
+
+EXPECTED = before.expectations()
+PATIENT = "sim11-00000"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Return the site a minute after the last of it was made, with what it left in files and documents."""
+    before.unpack("site", tmp_path)
+    metrics_file = before.unpack("files", tmp_path) / "local" / "metrics.json"
+    search = FakeSearch()
+    for stored in before.documents():
+        family = MONTHS.sub("", stored.index)
+        search.put(INDICES if INDICES.startswith(family) else family, stored.source)
+    secrets = {name: EXPECTED[name] for name in ("secret_key", "password_pepper")}
+    with running() as server:
+        site = make_site(tmp_path, search, metrics_file=metrics_file, elasticsearch_url=server.url, **secrets)
+        site.clock.now = before.made_at() + timedelta(minutes=1)
+        yield site
+
+
+def as_user(site: Site, path: str, name: str = "anne") -> str:
+    """Return the page that the user of that name sees."""
+    answer = site.client(users.find(site.services.store, name)).get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def sign_in(site: Site, name: str, code: str = "", password: str = "") -> str | None:
+    """Sign in, by default with the password as it was; return where that leads, None where nobody is let in."""
+    typed = {"user_name": name, "password": password or EXPECTED["accounts"][name]["password"], "code": code}
+    answer = site.client().post("/login", typed)
+    site.clock.pass_by(minutes=1)  # a wrong attempt makes the next one wait
+    return answer.headers["Location"] if answer.status_code == 302 else None
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/", "192/123"),
+        ("/patients", "sim11-00009"),
+        (f"/patients/{PATIENT}", "Nicardipine begun."),
+        (f"/patients/{PATIENT}?view=table", ">191<"),
+        (f"/patients/{PATIENT}/rapport", "192/123"),
+        (f"/patients/{PATIENT}/data.csv", ",192"),
+    ],
+)
+def test_pages_show_its_documents(site: Site, path: str, shown: str) -> None:
+    assert shown in as_user(site, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/admin/audit", "anne"),
+        ("/admin/audit?action=ack", PATIENT),
+        ("/admin/system", before.VERSION),
+        ("/admin/users", "former"),
+        ("/admin/tokens", "the hospital&#39;s dashboard"),
+    ],
+)
+def test_pages_of_the_administrator_show_what_it_left(site: Site, path: str, shown: str) -> None:
+    assert shown in as_user(site, path, "lea")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"/api/v1/patients/{PATIENT}/observations?limit=2", {"systolic": 192.0}),
+        (f"/api/v1/patients/{PATIENT}/predictions?limit=2", {"model_version": before.VERSION}),
+        ("/api/v1/patients", {"patient_id": PATIENT}),
+        ("/api/v1/alerts", {"patient_id": PATIENT}),
+    ],
+)
+def test_its_token_reads_its_documents(site: Site, path: str, shown: dict[str, Any]) -> None:
+    bearer = {"Authorization": f"Bearer {EXPECTED['tokens']['robot']}"}
+    answer = site.client().get(path, page=False, headers=bearer)
+    assert answer.status_code == 200, answer.text
+    assert any(shown.items() <= item.items() for item in json.loads(answer.text)["items"])
+
+
+@pytest.mark.parametrize("name", ["anne", "vera", "wall"])
+def test_its_users_sign_in_with_their_passwords(site: Site, name: str) -> None:
+    assert sign_in(site, name) == "/start"
+    assert sign_in(site, name, password="some other password") is None
+    assert sign_in(site, name) == "/start"  # also with the record that the first time left
+
+
+@pytest.mark.parametrize("name", ["lea", "paul"])
+def test_its_one_time_codes_go_on(site: Site, name: str) -> None:
+    codes = pyotp.TOTP(EXPECTED["accounts"][name]["totp_secret"])
+    assert sign_in(site, name) is None
+    for _again in range(2):  # also with the seal that the first time left
+        assert sign_in(site, name, codes.at(site.clock.now)) == "/start"
+
+
+def test_its_shut_account_stays_shut(site: Site) -> None:
+    assert sign_in(site, "former") is None
+
+
+def test_its_password_for_one_use_leads_to_its_change(site: Site) -> None:
+    browser = site.client()
+    browser.post("/login", {"user_name": "new", "password": EXPECTED["accounts"]["new"]["password"]})
+    assert "Location" in browser.get("/").headers
+    present, chosen = EXPECTED["accounts"]["new"]["password"], "cinq nuages violets flottent"
+    step = browser.get("/").headers["Location"]
+    browser.post(step, {"present": present, "new": chosen, "again": chosen})
+    assert browser.get("/").status_code == 200
+
+
+def test_its_users_keep_role_language_and_choices(site: Site) -> None:
+    for name, account in EXPECTED["accounts"].items():
+        user = users.find(site.services.store, name)
+        assert user is not None
+        kept = {field: getattr(user, field) for field in ("role", "language", "sound", "shortcuts", "disabled")}
+        assert kept.items() <= account.items()
+
+
+def test_its_session_goes_on(site: Site) -> None:
+    browser = site.client()
+    browser.client.set_cookie(SECURE_COOKIE, EXPECTED["sessions"]["anne"], domain="localhost", secure=True)
+    assert browser.get("/").status_code == 200
+
+
+def test_its_targets_stand(site: Site) -> None:
+    wanted = EXPECTED["targets"][PATIENT]
+    systolic, diastolic = (
+        (wanted[f"{measure}_lowest"], wanted[f"{measure}_highest"]) for measure in ("systolic", "diastolic")
+    )
+    assert f"{systolic[0]}\N{EN DASH}{systolic[1]}" in as_user(site, f"/patients/{PATIENT}")
+    found = patient_targets.find(site.services.store, PATIENT)
+    assert (found.targets, found.by) == (Targets(Band(*systolic), Band(*diastolic)), wanted["set_by"])
+
+
+def test_its_kept_view_is_offered(site: Site) -> None:
+    assert "Night round" in as_user(site, "/patients")
+    assert "Night round" not in as_user(site, "/patients", "vera")
+
+
+def test_audit_events_that_had_not_been_taken_are_shipped(tmp_path: Path) -> None:
+    before.unpack("site", tmp_path)
+    waiting = [json.loads(line) for path in (tmp_path / "audit").glob("*.jsonl") for line in path.open()]
+    assert [event["action"] for event in waiting] == ["view", "logout"]
+    with running() as server:
+        ship_leftovers(tmp_path / "audit", Elasticsearch(server.url))
+        assert list(server.stored(AUDIT).values()) == waiting
+    assert not list((tmp_path / "audit").glob("*.jsonl"))
