@@ -1,20 +1,23 @@
-"""How an alert is answered: an acknowledgement or a judgement becomes an event of the journal, once."""
+"""Alerts in Elasticsearch: the episodes that come of stored histories, and the journal of what people answered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts import model as alerts
-from alerts.episodes import ACKNOWLEDGED, FEEDBACK, history_since, is_answer, patient_episodes
-from alerts.model import Episode, Kind, State
-from elastic.client import Search
-from elastic.search import alert_events, latest
+from alerts import lifecycle
+from alerts.episodes import ACKNOWLEDGED, FEEDBACK, find, fold, history_since, is_answer, last_found, with_newest
+from alerts.model import AlertKind, AnswerReason, Episode, State, alert_id, read_alert_id
+from conf.clinical import ALERT_RISK_FIELD
+from elastic.client import After, Document, Search
+from elastic.search import alert_events, latest, observations, predictions
 from elastic.search.alert_events import Appended
 
 MOST_COLLISIONS: Final = 10
+MOST_PATIENTS: Final = 100  # whose histories are read for one page of alerts that are over
 
 
 class NoOpenAlert(LookupError):  # noqa: N818 - an answer to a question, not a fault
@@ -33,92 +36,119 @@ class Person:
 class Acknowledgement:
     """What somebody answers: why, with which note, and for how long the alert keeps silent."""
 
-    reason: alerts.Reason
+    reason: AnswerReason
     note: str
     pause: timedelta
 
 
-def open_episode(episodes: Iterable[Episode], kind: Kind) -> Episode:
-    """The open episode of a kind; raise `NoOpenAlert`."""
-    for episode in episodes:
-        if episode.kind is kind and episode.is_open:
-            return episode
-    raise NoOpenAlert(kind)
+def episodes_of_patient(search: Search, patient_id: str, now: datetime, expected_interval: timedelta) -> list[Episode]:
+    """Return the episodes of a patient's last three days, oldest first by kind."""
+    newest = {patient_id: latest.patient(search, patient_id)}
+    return [episode for _, episode in episodes_of_patients(search, newest, now, expected_interval)]
+
+
+def episodes_of_patients(
+    search: Search, newest: Mapping[str, Mapping[str, Any] | None], now: datetime, expected_interval: timedelta
+) -> Iterator[tuple[str, Episode]]:
+    """Yield the episodes of the last three days of several patients; `newest` holds their newest predictions."""
+    ids, since = sorted(newest), history_since(now)
+    histories = predictions.histories(search, ids, since)
+    readings = observations.newest(search, ids, since)
+    events = events_of_patients(search, ids, since)
+    for id_ in ids:
+        findings = find(with_newest(histories.get(id_, []), newest[id_], since), readings.get(id_))
+        for episode in lifecycle.settle(fold(findings, events[id_], now, expected_interval), now):
+            yield id_, episode
+
+
+def events_of_patients(search: Search, patient_ids: Iterable[str], since: datetime) -> Mapping[str, list[Document]]:
+    """Return the events of these patients since then by patient, oldest first, [] for who has none."""
+    events: dict[str, list[Document]] = defaultdict(list)
+    for event in alert_events.of_patients(search, patient_ids, since):
+        events[event["patient_id"]].append(event)
+    return events
+
+
+def ended(
+    search: Search,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    expected_interval: timedelta,
+    after: After | None = None,
+) -> tuple[list[tuple[str, Episode]], After | None]:
+    """Return the alerts that are over and whose condition was last found in [start, end), and where the next page is.
+
+    Pages go by patient, each of them on one page; on a page, the alert comes first whose condition went last. A page
+    can be empty and yet not the last: of patients who alerted in this time, all alerts may still be open.
+    """
+    found = predictions.alerting_patients(search, start, end, MOST_PATIENTS, after)
+    ids = [document["patient_id"] for document in found.documents]
+    newest = dict.fromkeys(ids) | latest.of_patients(search, ids)
+    over = [
+        (id_, episode)
+        for id_, episode in episodes_of_patients(search, newest, now, expected_interval)
+        if not episode.is_open and start <= last_found(episode, expected_interval) < end
+    ]
+    return sorted(over, key=lambda pair: pair[1].met_at, reverse=True), found.after
 
 
 def acknowledge(
     search: Search,
     patient_id: str,
-    kind: Kind,
     given: Acknowledgement,
     person: Person,
     now: datetime,
     expected_interval: timedelta,
-) -> Appended:
-    """Answer the open alert of a patient; `Appended.winner` is whose answer stands. Raise `NoOpenAlert`."""
-    episode = open_episode(patient_episodes(search, patient_id, now, expected_interval), kind)
-    return _acknowledge(search, patient_id, episode, given, person, now)
-
-
-def acknowledge_all(
-    search: Search,
-    patient_id: str,
-    given: Acknowledgement,
-    person: Person,
-    now: datetime,
-    expected_interval: timedelta,
+    kind: AlertKind | None = None,
 ) -> list[Appended]:
-    """Answer all open alerts of a patient, those first that wait for it. Raise `NoOpenAlert`."""
-    episodes = [one for one in patient_episodes(search, patient_id, now, expected_interval) if one.is_open]
-    if not episodes:
+    """Answer a patient's open alerts, those first that wait for it, or the one of a kind; raise `NoOpenAlert`.
+
+    `Appended.winner` is whose answer stands.
+    """
+    episodes = episodes_of_patient(search, patient_id, now, expected_interval)
+    unended = [episode for episode in episodes if episode.is_open and kind in (None, episode.kind)]
+    if not unended:
         raise NoOpenAlert(patient_id)
-    waiting = [one for one in episodes if one.is_unanswered]
-    return [_acknowledge(search, patient_id, one, given, person, now) for one in waiting or episodes]
+    waiting = [episode for episode in unended if episode.is_unanswered]
+    return [_acknowledge(search, patient_id, episode, given, person, now) for episode in waiting or unended]
 
 
 def _acknowledge(
     search: Search, patient_id: str, episode: Episode, given: Acknowledgement, person: Person, now: datetime
 ) -> Appended:
+    """Store an answer with what the person saw; an earlier one that still silences the alert stands."""
     if episode.state is State.ACKNOWLEDGED:
-        since = history_since(now)
-        earlier = alert_events.of_patients(search, [patient_id], since)
-        return Appended(False, [one for one in earlier if is_answer(one, episode.kind)][-1])
+        earlier = alert_events.of_patients(search, [patient_id], history_since(now))
+        return Appended(False, [event for event in earlier if is_answer(event, episode.kind)][-1])
     waited_since = episode.changed_at if episode.state is State.REMINDED else episode.raised_at
-    event = _event(search, patient_id, episode, ACKNOWLEDGED, person, now) | {
+    seen = latest.patient(search, patient_id) or {}
+    event = _event(ACKNOWLEDGED, patient_id, episode.kind, episode.started_at, person, now) | {
         "reason": given.reason,
         "note": given.note,
         "until": (now + given.pause).isoformat(),
         "answered_after_s": round((now - waited_since).total_seconds(), 1),
-    }
-    return _append(search, event)
-
-
-def give_feedback(search: Search, alert_id: str, useful: bool, person: Person, now: datetime) -> Appended:
-    """Say of an alert, open or over, whether it was useful; raise ValueError for what is no alert id."""
-    patient_id, kind, started_at = alerts.read_alert_id(alert_id)
-    event = _base(patient_id, kind, started_at, person, now) | {"event": FEEDBACK, "useful": useful}
-    return _append(search, event)
-
-
-def _event(
-    search: Search, patient_id: str, episode: Episode, name: str, person: Person, now: datetime
-) -> dict[str, Any]:
-    """An event with what the person saw: level, risk, pressures and model."""
-    seen = latest.patient(search, patient_id) or {}
-    shown = {
         "seen_level": episode.level,
-        "seen_risk_6h": seen.get("critical_risk_6h"),
+        "seen_risk_6h": seen.get(ALERT_RISK_FIELD),
         "seen_systolic": seen.get("systolic"),
         "seen_diastolic": seen.get("diastolic"),
         "model_version": seen.get("model_version"),
     }
-    return _base(patient_id, episode.kind, episode.started_at, person, now) | {"event": name, **shown}
+    return _append(search, event)
 
 
-def _base(patient_id: str, kind: Kind, started_at: datetime, person: Person, now: datetime) -> dict[str, Any]:
+def give_feedback(search: Search, alert: str, useful: bool, person: Person, now: datetime) -> Appended:
+    """Say of an alert, open or over, whether it was useful; raise ValueError for what is no alert id."""
+    return _append(search, _event(FEEDBACK, *read_alert_id(alert), person, now) | {"useful": useful})
+
+
+def _event(
+    event: str, patient_id: str, kind: AlertKind, started_at: datetime, person: Person, now: datetime
+) -> dict[str, Any]:
     return {
         "@timestamp": now.isoformat(),
-        "alert_id": alerts.alert_id(patient_id, kind, started_at),
+        "event": event,
+        "alert_id": alert_id(patient_id, kind, started_at),
         "patient_id": patient_id,
         "kind": kind,
         "started_at": started_at.isoformat(),

@@ -17,7 +17,7 @@ SHORTEST_PAUSE: Final = timedelta(minutes=15)
 LONGEST_PAUSE: Final = timedelta(minutes=60)
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """What an alert is about."""
 
     PREDICTED = "predicted"
@@ -40,7 +40,7 @@ ENDED: Final = frozenset({State.RESOLVED, State.EXPIRED})
 UNANSWERED: Final = frozenset({State.RAISED, State.REMINDED, State.LATCHED})
 
 
-class Reason(StrEnum):
+class AnswerReason(StrEnum):
     """Why somebody acknowledged."""
 
     SEEN = "seen"
@@ -70,7 +70,7 @@ class Answer:
     at: datetime
     until: datetime
     by: str
-    reason: str = Reason.SEEN
+    reason: str = AnswerReason.SEEN
     note: str = ""
 
 
@@ -78,7 +78,7 @@ class Answer:
 class Episode:
     """An alert as it stands at one moment."""
 
-    kind: Kind
+    kind: AlertKind
     started_at: datetime
     rank: int  # of the current level, 0 once the condition is gone
     peak: int  # the highest rank so far
@@ -95,28 +95,28 @@ class Episode:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still is on the board."""
+        """Tell whether it still is on the board."""
         return self.state not in ENDED
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether it waits for somebody."""
+        """Tell whether it waits for somebody."""
         return self.state in UNANSWERED
 
     @property
     def level(self) -> str:
-        """The alert level, the highest one after the condition has gone; ``STALE`` for lost data."""
-        return "STALE" if self.kind is Kind.TECHNICAL else ALERT_LEVELS[self.rank or self.peak]
+        """Return the alert level, the highest one after the condition has gone; ``STALE`` for lost data."""
+        return "STALE" if self.kind is AlertKind.TECHNICAL else ALERT_LEVELS[self.rank or self.peak]
 
 
-def alert_id(patient_id: str, kind: Kind, started_at: datetime) -> str:
-    """The id of an episode, the same on every screen."""
+def alert_id(patient_id: str, kind: AlertKind, started_at: datetime) -> str:
+    """Return the id of an episode, the same on every screen."""
     return f"{kind}-{round(started_at.timestamp() * 1000)}-{patient_id}"
 
 
-def read_alert_id(text: str) -> tuple[str, Kind, datetime]:
-    """Patient, kind and start of an alert id; raise ValueError if it is none."""
+def read_alert_id(text: str) -> tuple[str, AlertKind, datetime]:
+    """Return patient, kind and start of an alert id; raise ValueError if it is none."""
     kind, milliseconds, patient_id = text.split("-", 2)
     if not patient_id or not (milliseconds.isascii() and milliseconds.isdigit()) or len(milliseconds) > 14:
         raise ValueError(f"{text!r} is not the id of an alert")
-    return patient_id, Kind(kind), datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+    return patient_id, AlertKind(kind), datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

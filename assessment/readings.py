@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from conf.clinical import mean_arterial_pressure
+from conf.clinical import is_crisis, mean_arterial_pressure
 
 RETRACTED_STATUS: Final = "entered-in-error"
 IMPLAUSIBLE_MARK: Final = "implausible"  # the start of the flags that the intake gives to unlikely values
@@ -24,17 +24,22 @@ class Reading:
     heart_rate: float | None
     plausible: bool
 
+    @property
+    def is_crisis(self) -> bool:
+        """Tell whether it is a hypertensive crisis."""
+        return is_crisis(self.systolic, self.diastolic)
+
+
+def in_crisis(document: Mapping[str, Any]) -> bool:
+    """Tell whether the pressures in a stored reading or prediction are a hypertensive crisis."""
+    return is_crisis(document.get("systolic"), document.get("diastolic"))
+
 
 def read(documents: Iterable[Mapping[str, Any]]) -> list[Reading]:
-    """The readings among stored observations, oldest first."""
-    usable = (document for document in documents if is_usable(document))
-    return sorted(map(_reading, usable), key=lambda reading: reading.at)
-
-
-def is_usable(document: Mapping[str, Any]) -> bool:
-    """Whether an observation has both pressures and was not entered in error."""
-    has_pressures = document.get("systolic") is not None and document.get("diastolic") is not None
-    return has_pressures and document.get("status") != RETRACTED_STATUS
+    """Return the readings among stored observations, oldest first: both pressures known, not entered in error."""
+    usable = (document for document in documents if document.get("status") != RETRACTED_STATUS)
+    complete = (document for document in usable if None not in (document.get("systolic"), document.get("diastolic")))
+    return sorted(map(_reading, complete), key=lambda reading: reading.at)
 
 
 def _reading(document: Mapping[str, Any]) -> Reading:

@@ -1,4 +1,4 @@
-"""What the site concludes from a reading and a prediction side by side: measured crisis, urgency, order. Pure.
+"""What the site concludes from a reading and a prediction side by side: its urgency. Pure.
 
 A measured crisis is a fact and a prediction an opinion: the first is red whatever the second says. Data too old to act
 upon have a section of their own, except a measured crisis, which silence never takes off the screen for three days.
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from assessment.freshness import Freshness
-from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
+from conf.clinical import ALERT_LEVELS
 
 CRISIS_KEPT: Final = timedelta(hours=72)  # how long a last reading in crisis stays among the critical ones
 
@@ -28,20 +28,13 @@ class Urgency(StrEnum):
     WAITING = "WAITING"  # too few readings for a prediction
 
 
-def is_crisis(systolic: float | None, diastolic: float | None) -> bool:
-    """Whether a reading (mmHg) is a hypertensive crisis."""
-    return (systolic is not None and systolic >= CRISIS_SYSTOLIC) or (
-        diastolic is not None and diastolic >= CRISIS_DIASTOLIC
-    )
-
-
 def level_rank(level: str | None) -> int:
-    """The place of an alert level, from 0 (LOW or none) to 3 (CRITICAL)."""
+    """Return the place of an alert level, from 0 (LOW or none) to 3 (CRITICAL)."""
     return ALERT_LEVELS.index(level) if level in ALERT_LEVELS else 0
 
 
 def urgency(level: str | None, *, crisis: bool, state: Freshness, age: timedelta) -> Urgency:
-    """The section of a patient with this predicted level, whose newest reading has this freshness and age."""
+    """Return the section of a patient with this predicted level, whose newest reading has this freshness and age."""
     if crisis and age <= CRISIS_KEPT:
         return Urgency.CRITICAL
     if state is not Freshness.FRESH:
@@ -50,5 +43,5 @@ def urgency(level: str | None, *, crisis: bool, state: Freshness, age: timedelta
 
 
 def instant(text: str | None) -> datetime | None:
-    """A stored time (ISO 8601 with offset) as an aware datetime."""
+    """Return a stored time (ISO 8601 with offset) as an aware datetime."""
     return None if text is None else datetime.fromisoformat(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -92,6 +93,16 @@ class Settings(BaseModel):
     day_hours: str = Field("8-22", pattern=r"^(1?\d|2[0-3])-(1?\d|2[0-3])$")
     cors_origins: str | None = Field(None, pattern=r"^https?://[^\s,/]+(,https?://[^\s,/]+)*$")
     kibana_url: str | None = Field(None, pattern=r"^https?://[^\s]+$")
+
+    @property
+    def expected_interval(self) -> timedelta:
+        """Return how often a reading of a patient is expected."""
+        return timedelta(minutes=self.expected_interval_minutes)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone of the place."""
+        return ZoneInfo(self.time_zone)
 
     @field_validator(*SECRETS, mode="before")
     @classmethod

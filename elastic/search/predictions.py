@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
 
 from conf.clinical import ALERT_LEVELS
 from elastic.client import (
@@ -18,6 +18,7 @@ from elastic.client import (
     between,
     buckets,
     in_time,
+    later,
     months,
     term,
     term_if,
@@ -40,7 +41,6 @@ HISTORY_FIELDS: Final = [
 ]
 MOST_HISTORY: Final = 100_000
 MOST_CRITICAL: Final = 200
-RESOLUTION: Final = timedelta(milliseconds=1)  # of a stored time
 
 
 def of_patient(
@@ -97,24 +97,22 @@ def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> di
     return found
 
 
-def alerting(search: Search, start: datetime, end: datetime, limit: int, after: After | None = None) -> Page:
-    """Predictions in [start, end) that ask for an alert, by their level or a measured crisis, newest first."""
+def alerting_patients(search: Search, start: datetime, end: datetime, limit: int, after: After | None = None) -> Page:
+    """Return one page of patients whom a prediction in [start, end) gives an alert, by its level or a measured crisis.
+
+    They come in order of their ids; a document has the `patient_id` only.
+    """
     query = all_of(any_of(terms("alert_level", ALERT_LEVELS[1:]), crisis()), between("@timestamp", start, end))
-    body = {**in_time(query, limit, after, newest_first=True), "_source": HISTORY_FIELDS}
+    body = {
+        "size": limit,
+        "query": query,
+        "collapse": {"field": "patient_id"},
+        "sort": [{"patient_id": "asc"}],
+        "_source": ["patient_id"],
+        "track_total_hits": False,
+        **later(after),
+    }
     return search.page(months(PREDICTIONS, start, end), body)
-
-
-def following(search: Search, documents: Sequence[Mapping[str, Any]], within: timedelta) -> list[Document]:
-    """What was predicted for the same patients after these documents but not later than `within`, oldest first."""
-    if not documents:
-        return []
-    times = [datetime.fromisoformat(one["@timestamp"]) for one in documents]
-    spans = [
-        all_of(term("patient_id", one["patient_id"]), between("@timestamp", at + RESOLUTION, at + within + RESOLUTION))
-        for one, at in zip(documents, times, strict=True)
-    ]
-    body = {**in_time(any_of(*spans), MOST_HISTORY, newest_first=False), "_source": HISTORY_FIELDS}
-    return search.pages(months(PREDICTIONS, min(times), max(times) + within), body, MOST_HISTORY)
 
 
 def were_critical(search: Search, since: datetime) -> list[str]:

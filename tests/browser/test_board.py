@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from assessment.urgency import is_crisis
+from conf.clinical import is_crisis
 from tests.browser.conftest import Visit
 from tests.browser.hospital import CALM, RISING, RISING_TOO, SILENT, WAITING, Hospital
 

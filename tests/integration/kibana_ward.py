@@ -16,9 +16,9 @@ import numpy as np
 from elasticsearch import ApiError, Elasticsearch
 from pyspark.sql import SparkSession
 
-from alerts import journal as answering
+from alerts import journal
 from alerts.journal import Acknowledgement, NoOpenAlert, Person
-from alerts.model import Reason
+from alerts.model import AnswerReason
 from elastic.client import Search
 from elastic.names import LATEST
 from elastic.search.alert_events import ALERT_EVENTS
@@ -144,13 +144,13 @@ def answer_alerts(ward: Ward) -> None:
     """Somebody answers the alerts of patients in danger, for different reasons; every second one was useless."""
     ward.client.indices.create(index=ALERT_EVENTS, settings=QUICK)  # each answer waits until it can be seen
     search, person = Search(ward.client), Person("anne", "clinician")
-    useful, reasons = cycle((True, False)), cycle(Reason)
+    useful, reasons = cycle((True, False)), cycle(AnswerReason)
     in_danger = [one["patient_id"] for one in ward.latest()[:ANSWERED]]
     for patient_id in dict.fromkeys([IN_CRISIS, *in_danger]):
         given = Acknowledgement(next(reasons), "", PAUSE)
         with suppress(NoOpenAlert):
-            for one in answering.acknowledge_all(search, patient_id, given, person, ward.now, INTERVAL):
-                answering.give_feedback(search, one.winner["alert_id"], next(useful), person, ward.now)
+            for one in journal.acknowledge(search, patient_id, given, person, ward.now, INTERVAL):
+                journal.give_feedback(search, one.winner["alert_id"], next(useful), person, ward.now)
 
 
 def drift_reference() -> bytes:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from elasticsearch import BadRequestError
 
-from alerts import journal as answering
+from alerts import journal
 from alerts import model as alerts
 from alerts.journal import Acknowledgement, Person
 from assessment.urgency import CRISIS_KEPT, Urgency
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 
 QUIET = 40
 ANNE, BEA = Person("anne", "clinician"), Person("bea", "clinician")
-SEEN = Acknowledgement(alerts.Reason.SEEN, "", timedelta(minutes=30))
+SEEN = Acknowledgement(alerts.AnswerReason.SEEN, "", timedelta(minutes=30))
 
 
 class Store(NamedTuple):
@@ -214,9 +214,9 @@ def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:
 
 
 def test_an_answer_is_in_the_journal_once_and_on_the_board(store: Store) -> None:
-    first = answering.acknowledge_all(store.search, "P-0250", SEEN, ANNE, store.now, INTERVAL)
+    first = journal.acknowledge(store.search, "P-0250", SEEN, ANNE, store.now, INTERVAL)
     assert [one.stored for one in first] == [True]
-    second = answering.acknowledge_all(store.search, "P-0250", SEEN, BEA, store.now + timedelta(seconds=40), INTERVAL)
+    second = journal.acknowledge(store.search, "P-0250", SEEN, BEA, store.now + timedelta(seconds=40), INTERVAL)
     assert [(one.stored, one.winner["by"]) for one in second] == [(False, "anne")]
     row = next(one for one in board(store).ward(View(), store.now).rows if one.patient_id == "P-0250")
     assert row.alert

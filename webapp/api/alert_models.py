@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field
 
-from alerts.model import Kind, Reason, State
+from alerts.model import AlertKind, AnswerReason, State
 from assessment.freshness import Freshness
 from assessment.urgency import Urgency
 from webapp.api.models import Output, Prediction, When
@@ -20,7 +20,7 @@ class Alert(Output):
 
     alert_id: str = Field(description="Id made of kind, beginning and patient.")
     patient_id: str = Field(description="Pseudonymous id of the patient.")
-    kind: Kind = Field(description="What it is about; technical: data lost after a high or critical level.")
+    kind: AlertKind = Field(description="What it is about; technical: data lost after a high or critical level.")
     state: State = Field(description="Where in its life it is.")
     status: AlertStatus = Field(description="The same in the words of the filter.")
     level: AlertLevel = Field(description="Its level now, the highest one once its condition is gone.")
@@ -31,7 +31,7 @@ class Alert(Output):
     met_at: When = Field(description="When its condition was found last.")
     escalated: bool = Field(description="Whether its time for action passed without an acknowledgement.")
     acknowledged_by: str | None = Field(None, description="Who acknowledged it last.")
-    reason: Reason | None = Field(None, description="Why.")
+    reason: AnswerReason | None = Field(None, description="Why.")
     note: str | None = Field(None, description="With which note.")
     until: When | None = Field(None, description="Silent until then.")
 
@@ -43,7 +43,7 @@ class AlertEvent(Output):
     event: Literal["acknowledged", "feedback"] = Field(description="What was said.")
     by: str = Field(description="By whom.")
     role: str = Field(description="In which role.")
-    reason: Reason | None = Field(None, description="Why it was acknowledged.")
+    reason: AnswerReason | None = Field(None, description="Why it was acknowledged.")
     note: str | None = Field(None, description="With which note.")
     until: When | None = Field(None, description="Silent until then.")
     useful: bool | None = Field(None, description="Whether it was called useful.")
@@ -60,7 +60,7 @@ class AlertDetail(Alert):
 
 
 class AlertList(Output):
-    """Alerts: unanswered ones first, then the higher level, then the older one; resolved ones: the last one first."""
+    """Alerts: unanswered ones first, then the higher level, then the older one; resolved ones: by patient."""
 
     items: list[Alert] = Field(description="All that are on the board; of resolved ones, those of this page.")
     next_cursor: str | None = Field(None, description="Where the next page begins; null on the last one.")

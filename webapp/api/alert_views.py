@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts import episodes, resolved
-from alerts import journal as answering
+from alerts import journal
 from alerts import model as alerts
-from alerts.model import Episode, Kind, State
+from alerts.episodes import history_since
+from alerts.model import AlertKind, Episode, State
 from conf.clinical import ALERT_LEVELS
+from elastic.client import After
 from elastic.search import alert_events, latest, observations
 from webapp.api.alert_models import AlertDetail, AlertList
 from webapp.api.operations import Answer
@@ -80,12 +81,12 @@ def acknowledge_alert(alert_id: str, body: Acknowledgement) -> AlertDetail:
     """Acknowledge, and answer with the alert as it stands then."""
     site = services()
     patient_id, episode = _find(alert_id)
-    given = answering.Acknowledgement(body.reason, body.note, _pause(body.until, site.clock()))
+    given = journal.Acknowledgement(body.reason, body.note, _pause(body.until, site.clock()))
     try:
-        result = answering.acknowledge(
-            site.search, patient_id, _open(episode).kind, given, _person(), site.clock(), _interval()
+        (result,) = journal.acknowledge(
+            site.search, patient_id, given, _person(), site.clock(), _interval(), _open(episode).kind
         )
-    except answering.NoOpenAlert as error:
+    except journal.NoOpenAlert as error:
         raise ApiError(409, "The alert is over.") from error
     record("ack", patient_ids=[patient_id], outcome="ok" if result.stored else "refused")
     if not result.stored:
@@ -110,7 +111,7 @@ def give_feedback(alert_id: str, body: Feedback) -> AlertDetail:
     site = services()
     patient_id, episode = _find(alert_id)
     stored_id = alerts.alert_id(patient_id, episode.kind, episode.started_at)
-    is_stored = answering.give_feedback(site.search, stored_id, body.useful, _person(), site.clock()).stored
+    is_stored = journal.give_feedback(site.search, stored_id, body.useful, _person(), site.clock()).stored
     record("feedback", patient_ids=[patient_id], outcome="ok" if is_stored else "refused")
     if not is_stored:
         raise ApiError(409, "Others answered at the same time. Try again.")
@@ -120,7 +121,7 @@ def give_feedback(alert_id: str, body: Feedback) -> AlertDetail:
 def describe(patient_id: str, episode: Episode) -> dict[str, Any]:
     """An episode as the API shows it."""
     answer = episode.answer
-    technical = episode.kind is Kind.TECHNICAL
+    technical = episode.kind is AlertKind.TECHNICAL
     return {
         "alert_id": address_of_alert(patient_id, episode),
         "patient_id": patient_id,
@@ -167,14 +168,14 @@ def _on_board() -> Iterator[Found]:
     return ((row.patient_id, episode) for row in ward.rows for episode in row.episodes)
 
 
-def _resolved(query: AlertsQuery) -> resolved.Resolved:
+def _resolved(query: AlertsQuery) -> tuple[list[Found], After | None]:
     site, interval = services(), _interval()
     now = site.clock()
     try:
-        start, end = query.span(now, episodes.history_since(now), interval)
+        start, end = query.span(now, history_since(now), interval)
     except ValueError as error:
         raise invalid_parameter("from", str(error)) from error
-    return resolved.page(site.search, start, end, now, interval, position(query))
+    return journal.ended(site.search, start, end, now, interval, position(query))
 
 
 def _find(alert_id: str) -> Found:
@@ -186,7 +187,7 @@ def _find(alert_id: str) -> Found:
     search, now = services().search, services().clock()
     if latest.patient(search, patient_id) is None and not observations.newest(search, [patient_id]):
         raise ApiError(404)
-    for episode in episodes.patient_episodes(search, patient_id, now, _interval()):
+    for episode in journal.episodes_of_patient(search, patient_id, now, _interval()):
         if address_of_alert(patient_id, episode) == alert_id:
             return patient_id, episode
     raise ApiError(404)
@@ -213,9 +214,9 @@ def _pause(until: datetime | None, now: datetime) -> timedelta:
     return pause
 
 
-def _person() -> answering.Person:
+def _person() -> journal.Person:
     known = principal()
-    return answering.Person(known.user_name, known.role)
+    return journal.Person(known.user_name, known.role)
 
 
 def _interval() -> timedelta:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from alerts.lifecycle import QUIET_FINDINGS as FINDINGS_TO_END
-from alerts.model import Reason
+from alerts.model import AnswerReason
 from assessment.urgency import Urgency
 from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
@@ -188,7 +188,7 @@ class BoardQuery(Input):
 class Acknowledgement(Input):
     """Says that somebody takes care of an alert."""
 
-    reason: Reason = Field(description="What is being done.")
+    reason: AnswerReason = Field(description="What is being done.")
     note: str = Field("", max_length=280, description="A short note; no names.")
     until: Instant | None = Field(None, description="Silent until then, 15 to 60 minutes ahead; 30 by default.")
 

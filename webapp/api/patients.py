@@ -10,7 +10,8 @@ from werkzeug.routing import Map
 from werkzeug.routing import ValidationError as RoutingError
 
 from assessment.freshness import freshness
-from assessment.urgency import instant, is_crisis
+from assessment.readings import in_crisis
+from assessment.urgency import instant
 from elastic.search import latest, observations, predictions
 from webapp.api.models import Patient, PatientPage, PredictionPage, ReadingPage
 from webapp.api.operations import Answer
@@ -40,7 +41,7 @@ def with_state(document: Mapping[str, Any]) -> dict[str, Any]:
     interval = timedelta(minutes=site.settings.expected_interval_minutes)
     return {
         **document,
-        "measured_crisis": is_crisis(document["systolic"], document["diastolic"]),
+        "measured_crisis": in_crisis(document),
         "freshness": freshness(instant(document["@timestamp"]), site.clock(), interval),
     }
 

@@ -16,10 +16,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts import lifecycle
-from alerts.episodes import Document, Findings, answers_of, find, history_since, lacks, with_newest
-from alerts.model import Episode, Kind
+from alerts.episodes import Document, Findings, find, fold, history_since, lacks, with_newest
+from alerts.model import Episode
 from assessment.freshness import stale_after
 from assessment.trend import trend
+from conf.clinical import ALERT_RISK_FIELD
 from elastic.client import Search
 from elastic.search import predictions
 
@@ -88,16 +89,9 @@ class Courses:
         is_silent = bool(worst) and now - worst[-1].at > stale_after(self._interval)
         folded_key = (course, is_silent, tuple((event["alert_id"], event["number"]) for event in events))
         if known is None or known[0] != folded_key:
-            known = (folded_key, self._fold(course.findings, events, now))
+            known = (folded_key, fold(course.findings, events, now, self._interval))
             self._keep(self._folded, patient_id, known)
         return lifecycle.settle(known[1], now)
-
-    def _fold(self, findings: Findings, events: Sequence[Document], now: datetime) -> list[Episode]:
-        lost = lifecycle.silences(findings.worst, stale_after(self._interval), now)
-        found = {Kind.PREDICTED: findings.predicted, Kind.MEASURED: findings.measured, Kind.TECHNICAL: lost}
-        return [
-            episode for kind in Kind for episode in lifecycle.fold_items(kind, found[kind], answers_of(events, kind))
-        ]
 
     def _is_known(self, patient_id: str, key: Key) -> bool:
         known = self._courses.get(patient_id)
@@ -134,7 +128,7 @@ def risk_line(history: Sequence[Document]) -> str:
     """The 6 h risks of the last 24 h before the newest prediction as an SVG path; empty for fewer than two."""
     times = [datetime.fromisoformat(one["@timestamp"]) for one in history]
     points = [
-        (LINE_WIDTH * (1 - (times[-1] - at) / RISK_LINE), LINE_HEIGHT * (1 - one["critical_risk_6h"]))
+        (LINE_WIDTH * (1 - (times[-1] - at) / RISK_LINE), LINE_HEIGHT * (1 - one[ALERT_RISK_FIELD]))
         for at, one in zip(times, history, strict=True)
         if times[-1] - at <= RISK_LINE
     ]

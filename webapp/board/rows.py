@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.model import Episode, Kind, State, alert_id
+from alerts.model import AlertKind, Episode, State, alert_id
 from assessment.freshness import Freshness, freshness
-from assessment.urgency import Urgency, instant, is_crisis, urgency
+from assessment.readings import in_crisis
+from assessment.urgency import Urgency, instant, urgency
 
 Document = Mapping[str, Any]
 
-KIND_ORDER: Final = (Kind.MEASURED, Kind.PREDICTED, Kind.TECHNICAL)
+KIND_ORDER: Final = (AlertKind.MEASURED, AlertKind.PREDICTED, AlertKind.TECHNICAL)
 BELOW_UNSEEN: Final = frozenset({Urgency.STALE, Urgency.MEDIUM, Urgency.LOW, Urgency.WAITING})
 
 
@@ -113,7 +114,7 @@ def make_row(
     """A patient's row without the past; `unscored`: a reading newer than the prediction's, if there is one."""
     reading = unscored or prediction or {}
     measured_at = instant(reading["@timestamp"]) or now
-    crisis = is_crisis(reading.get("systolic"), reading.get("diastolic"))
+    crisis = in_crisis(reading)
     state = freshness(measured_at, now, expected_interval)
     level = prediction["alert_level"] if prediction else None
     place = urgency(level, crisis=crisis, state=state, age=now - measured_at)

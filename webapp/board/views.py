@@ -9,8 +9,9 @@ from typing import Any, Final, cast
 
 from flask import Blueprint, Response, abort, current_app, jsonify, make_response, render_template, request
 
-from alerts import model as alerts
-from alerts.journal import Acknowledgement, NoOpenAlert, Person, acknowledge_all
+from alerts import journal
+from alerts.journal import Acknowledgement, NoOpenAlert, Person
+from alerts.model import AnswerReason
 from assessment.freshness import stale_after
 from assessment.urgency import Urgency
 from webapp import i18n
@@ -47,8 +48,9 @@ def screens() -> Screens:
     site = services()
     found = current_app.extensions.get(EXTENSION)
     if found is None:
-        interval = timedelta(minutes=site.settings.expected_interval_minutes)
-        found = current_app.extensions.setdefault(EXTENSION, Screens(Board(site.search, interval)))
+        found = current_app.extensions.setdefault(
+            EXTENSION, Screens(Board(site.search, site.settings.expected_interval))
+        )
     return cast(Screens, found)
 
 
@@ -108,7 +110,7 @@ def etag(ward: Ward, view: View, now: datetime) -> str:
 
 def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
     """What the templates of board and wall need."""
-    interval = timedelta(minutes=services().settings.expected_interval_minutes)
+    interval = services().settings.expected_interval
     return {
         "ward": ward,
         "view": view,
@@ -121,7 +123,7 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
         "may_open": principal().allows(Permission.PATIENT),
         "stale_s": int(stale_after(interval).total_seconds()),
         "stale_min": int(stale_after(interval).total_seconds() // 60),
-        "reasons": list(alerts.Reason),
+        "reasons": list(AnswerReason),
         "pauses": PAUSES_MIN,
         "min_readings": services().settings.min_readings,
     }
@@ -153,7 +155,7 @@ def note_seen(ward: Ward) -> None:
 def acknowledge_form() -> str:
     """The form for one patient, for browsers without scripts and for links."""
     patient_id = request.args.get("patient_id", "")
-    values = {"reasons": list(alerts.Reason), "pauses": PAUSES_MIN, "patient_id": patient_id}
+    values = {"reasons": list(AnswerReason), "pauses": PAUSES_MIN, "patient_id": patient_id}
     return render_template("acknowledge.html", **values)
 
 
@@ -163,10 +165,11 @@ def acknowledge() -> Response:
     """Acknowledge all open alerts of a patient; tell whose answer stands."""
     site, known = services(), principal()
     patient_id, given = _read_form()
-    interval = timedelta(minutes=site.settings.expected_interval_minutes)
     person = Person(known.user_name, known.role)
     try:
-        results = acknowledge_all(site.search, patient_id, given, person, site.clock(), interval)
+        results = journal.acknowledge(
+            site.search, patient_id, given, person, site.clock(), site.settings.expected_interval
+        )
     except NoOpenAlert:
         site.audit.record("ack", patient_ids=[patient_id], outcome="refused")
         return _answer(patient_id, None, 404)
@@ -180,10 +183,10 @@ def acknowledge() -> Response:
 def _read_form() -> tuple[str, Acknowledgement]:
     form = request.form
     reason, note, pause = (form.get(name, "") for name in ("reason", "note", "pause"))
-    is_valid = reason in list(alerts.Reason) and len(note) <= MOST_NOTE and pause in map(str, PAUSES_MIN)
+    is_valid = reason in list(AnswerReason) and len(note) <= MOST_NOTE and pause in map(str, PAUSES_MIN)
     if not is_valid or not form.get("patient_id"):
         abort(422)
-    return form["patient_id"], Acknowledgement(alerts.Reason(reason), note, timedelta(minutes=int(pause)))
+    return form["patient_id"], Acknowledgement(AnswerReason(reason), note, timedelta(minutes=int(pause)))
 
 
 def _answer(patient_id: str, winner: dict[str, Any] | None, status: int) -> Response:

@@ -15,8 +15,7 @@ from assessment.daytime import DAY, DayHours, Interval, nights
 from assessment.freshness import stale_after
 from assessment.readings import read
 from assessment.targets import USUAL, Targets
-from assessment.urgency import is_crisis
-from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
+from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, is_crisis
 from webapp.patients.spans import INTERVALS
 
 MEASURES: Final = ("systolic", "diastolic", "mean_arterial_pressure", "heart_rate")

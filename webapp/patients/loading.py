@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from alerts import episodes
+from alerts import episodes, journal
 from alerts.model import Episode
 from assessment.daytime import DayHours, read_day_hours
 from assessment.trend import LOOKBACK, trend
@@ -75,7 +75,7 @@ def load_now(site: Services, patient_id: str, now: datetime) -> Now | None:
         prediction=prediction,
         slope=_slope(site, patient_id, now),
         viewers=audit_events.viewers(site.search, patient_id, now - VIEWED_SINCE),
-        episodes=episodes.patient_episodes(site.search, patient_id, now, expected_interval(site)),
+        episodes=journal.episodes_of_patient(site.search, patient_id, now, expected_interval(site)),
         judgements=_judgements(site, patient_id, now),
     )
 

@@ -11,7 +11,6 @@ from assessment.daytime import DAY, DayHours, hours, nights
 from assessment.readings import Reading
 from assessment.report import Report
 from assessment.targets import USUAL, Targets
-from assessment.urgency import is_crisis
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 
 WIDTH: Final = 960
@@ -114,8 +113,7 @@ def _scale(report: Report) -> _Scale:
 
 
 def _bar(reading: Reading, scale: _Scale) -> Bar:
-    crisis = is_crisis(reading.systolic, reading.diastolic)
-    return Bar(scale.x(reading.at), scale.y(reading.systolic), scale.y(reading.diastolic), crisis)
+    return Bar(scale.x(reading.at), scale.y(reading.systolic), scale.y(reading.diastolic), reading.is_crisis)
 
 
 def _lines(scale: _Scale) -> range:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.model import Episode, Kind, Reason, State, alert_id
+from alerts.model import AlertKind, AnswerReason, Episode, State, alert_id
 from assessment.freshness import Freshness, freshness
+from assessment.readings import in_crisis
 from assessment.trend import direction
-from assessment.urgency import instant, is_crisis, urgency
+from assessment.urgency import instant, urgency
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
 from elastic.client import Document, Page
 from elastic.search.latest import MOST_COUNTED
@@ -24,10 +25,10 @@ from webapp.patients.strip import changes
 from webapp.services import services
 from webapp.wording import reasons_in_words, summary
 
-KIND_NAMES: Final[Mapping[Kind, str]] = {
-    Kind.PREDICTED: N_("Predicted risk"),
-    Kind.MEASURED: N_("Measured crisis"),
-    Kind.TECHNICAL: N_("Data lost after a high level"),
+KIND_NAMES: Final[Mapping[AlertKind, str]] = {
+    AlertKind.PREDICTED: N_("Predicted risk"),
+    AlertKind.MEASURED: N_("Measured crisis"),
+    AlertKind.TECHNICAL: N_("Data lost after a high level"),
 }
 STATE_NAMES: Final[Mapping[State, str]] = {
     State.RAISED: N_("not acknowledged"),
@@ -37,12 +38,12 @@ STATE_NAMES: Final[Mapping[State, str]] = {
     State.RESOLVED: N_("over"),
     State.EXPIRED: N_("over, never acknowledged"),
 }
-REASON_NAMES: Final[Mapping[Reason, str]] = {
-    Reason.SEEN: N_("Seen, being dealt with"),
-    Reason.CALLED: N_("Patient called"),
-    Reason.TREATED: N_("Treatment adapted"),
-    Reason.FALSE_ALARM: N_("False alarm"),
-    Reason.OTHER: N_("Other"),
+REASON_NAMES: Final[Mapping[AnswerReason, str]] = {
+    AnswerReason.SEEN: N_("Seen, being dealt with"),
+    AnswerReason.CALLED: N_("Patient called"),
+    AnswerReason.TREATED: N_("Treatment adapted"),
+    AnswerReason.FALSE_ALARM: N_("False alarm"),
+    AnswerReason.OTHER: N_("Other"),
 }
 LONGEST_GAP_H: Final = ALERT_HORIZON_H  # a window with a hole as long as the horizon of the alert tells little
 MOST_RESCORED: Final = 20
@@ -64,11 +65,7 @@ def list_view(found: Page, filters: listing.Filters, now: datetime, interval: ti
 
 def _list_row(document: Document, now: datetime, interval: timedelta) -> dict[str, Any]:
     state = freshness(instant(document["@timestamp"]), now, interval)
-    return {**document, "is_stale": state is not Freshness.FRESH, "crisis": _crisis(document)}
-
-
-def _crisis(document: Mapping[str, Any]) -> bool:
-    return is_crisis(document.get("systolic"), document.get("diastolic"))
+    return {**document, "is_stale": state is not Freshness.FRESH, "crisis": in_crisis(document)}
 
 
 def patient_view(found: Now, now: datetime, interval: timedelta) -> dict[str, Any]:
@@ -94,7 +91,7 @@ def _section(found: Now, now: datetime, interval: timedelta) -> str:
     at = instant(newest.get("@timestamp"))
     level = found.prediction["alert_level"] if found.prediction else None
     age = now - at if at else timedelta.max
-    return urgency(level, crisis=_crisis(newest), state=freshness(at, now, interval), age=age)
+    return urgency(level, crisis=in_crisis(newest), state=freshness(at, now, interval), age=age)
 
 
 def _measured(found: Now, now: datetime, interval: timedelta) -> dict[str, Any] | None:
@@ -106,7 +103,7 @@ def _measured(found: Now, now: datetime, interval: timedelta) -> dict[str, Any] 
     return {
         **reading,
         "mean": reading.get("mean_arterial_pressure"),
-        "crisis": _crisis(reading),
+        "crisis": in_crisis(reading),
         "state": state,
         "slope": None if found.slope is None else round(found.slope),
         "direction": direction(found.slope),

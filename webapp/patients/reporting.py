@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from assessment import report
 from assessment.daytime import local_day
-from assessment.urgency import instant, is_crisis
+from assessment.urgency import instant
 from webapp.patients.loading import Now, day_hours, expected_interval, load_readings, zone
 from webapp.patients.picture import draw
 from webapp.patients.sentences import DIPPING_NAMES
@@ -39,9 +39,8 @@ def report_view(site: Services, found: Now, day: str, now: datetime) -> dict[str
         "dipping": DIPPING_NAMES[made.dipping],
         "limits": report,
         "day_hours": day_hours(site),
-        "is_crisis": is_crisis,
         "is_listed": len(made.readings) <= MOST_LISTED,
-        "crises": sum(is_crisis(reading.systolic, reading.diastolic) for reading in made.readings),
+        "crises": sum(reading.is_crisis for reading in made.readings),
         "interval_minutes": site.settings.expected_interval_minutes,
         "days": {"before": _date(site, start) - timedelta(days=1), "this": _date(site, end - JUST_AFTER)},
         "zone_name": site.settings.time_zone,

@@ -9,7 +9,7 @@ from babel.numbers import get_decimal_symbol
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from alerts import journal as answering
+from alerts import journal
 from alerts.model import alert_id
 from webapp.audit import events as audit
 from webapp.cursors import CursorError, Cursors
@@ -160,7 +160,7 @@ def feedback(patient_id: str) -> Response:
     found = require_patient(patient_id, now)
     if alert not in (alert_id(patient_id, one.kind, one.started_at) for one in found.episodes):
         abort(404)
-    answering.give_feedback(site.search, alert, useful, answering.Person(known.user_name, known.role), now)
+    journal.give_feedback(site.search, alert, useful, journal.Person(known.user_name, known.role), now)
     audit.record("feedback", patient_ids=[patient_id])
     if request.headers.get("Accept") == "application/json":
         return jsonify(text=gettext("Noted, thank you."))

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts import episodes
-from alerts import model as alerts
-from alerts.model import Kind
+from alerts.lifecycle import settle
+from alerts.model import AlertKind, Episode
 from tests.support.ward import INTERVAL, prediction, reading
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -20,26 +20,26 @@ def documents(*risks: float, systolic: float = 150, newest_min: float = 2) -> li
     return [prediction(reading("p-1", at, systolic, 90), risk) for at, risk in zip(times, risks, strict=True)]
 
 
-def fold(history_of: list[dict[str, Any]], unscored: dict[str, Any] | None = None) -> dict[Kind, alerts.Episode]:
+def fold(history_of: list[dict[str, Any]], unscored: dict[str, Any] | None = None) -> dict[AlertKind, Episode]:
     found = episodes.find(history_of, unscored)
-    return {one.kind: one for one in episodes.fold_findings(found, [], NOW, INTERVAL)}
+    return {episode.kind: episode for episode in settle(episodes.fold(found, [], NOW, INTERVAL), NOW)}
 
 
 def test_a_high_prediction_is_a_predicted_alert_and_no_measured_one() -> None:
     found = fold(documents(0.1, 0.5))
-    assert set(found) == {Kind.PREDICTED}
-    assert found[Kind.PREDICTED].level == "HIGH"
+    assert set(found) == {AlertKind.PREDICTED}
+    assert found[AlertKind.PREDICTED].level == "HIGH"
 
 
 def test_a_measured_crisis_is_an_alert_whatever_the_prediction_says() -> None:
     found = fold(documents(0.05, systolic=180))
-    assert set(found) == {Kind.MEASURED}
-    assert found[Kind.MEASURED].level == "CRITICAL"
+    assert set(found) == {AlertKind.MEASURED}
+    assert found[AlertKind.MEASURED].level == "CRITICAL"
 
 
 def test_a_crisis_that_is_not_scored_yet_is_an_alert() -> None:
     found = fold([], reading("p-1", NOW, 150, 121))
-    assert set(found) == {Kind.MEASURED}
+    assert set(found) == {AlertKind.MEASURED}
 
 
 def test_a_reading_that_a_prediction_knows_counts_once() -> None:
@@ -48,13 +48,13 @@ def test_a_reading_that_a_prediction_knows_counts_once() -> None:
 
 
 def test_silence_after_a_high_prediction_is_a_technical_alert() -> None:
-    assert set(fold(documents(0.5, newest_min=31))) == {Kind.PREDICTED, Kind.TECHNICAL}
-    assert set(fold(documents(0.5, newest_min=29))) == {Kind.PREDICTED}
+    assert set(fold(documents(0.5, newest_min=31))) == {AlertKind.PREDICTED, AlertKind.TECHNICAL}
+    assert set(fold(documents(0.5, newest_min=29))) == {AlertKind.PREDICTED}
 
 
 def test_a_time_in_the_future_is_replaced_by_when_it_was_stored() -> None:
     wrong = reading("p-1", NOW + timedelta(days=3), 190, 100) | {"ingested_at": NOW.isoformat()}
-    assert fold([], wrong)[Kind.MEASURED].started_at == NOW
+    assert fold([], wrong)[AlertKind.MEASURED].started_at == NOW
 
 
 def test_history_begins_at_a_midnight_so_that_alerts_keep_their_ids() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.lifecycle import LATCH_EXPIRES, fold, silences
-from alerts.model import Answer, Episode, Finding, Kind, State
+from alerts import lifecycle
+from alerts.lifecycle import LATCH_EXPIRES, settle, silences
+from alerts.model import AlertKind, Answer, Episode, Finding, State
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LOW, MEDIUM, HIGH, CRITICAL = range(4)
@@ -26,8 +28,13 @@ def answer(minute: float, for_min: float = 30, by: str = "anne") -> Answer:
     return Answer(at(minute), at(minute + for_min), by)
 
 
-def states(*ranks: int, answers: tuple[Answer, ...] = (), now: float, kind: Kind = Kind.PREDICTED) -> list[Episode]:
-    return fold(kind, findings(*ranks), answers, at(now))
+def fold(kind: AlertKind, found: Sequence[Finding], answers: Sequence[Answer], now: datetime) -> list[Episode]:
+    """The episodes as they stand at a moment that knows its answers only."""
+    return settle(lifecycle.fold(kind, found, [answer for answer in answers if answer.at <= now]), now)
+
+
+def states(*ranks: int, answers: tuple[Answer, ...] = (), now: float) -> list[Episode]:
+    return fold(AlertKind.PREDICTED, findings(*ranks), answers, at(now))
 
 
 def only(episodes: list[Episode]) -> Episode:
@@ -195,14 +202,14 @@ STALE = timedelta(minutes=30)
 
 def technical(*ranks: int, every_min: float, now: float, answers: tuple[Answer, ...] = ()) -> list[Episode]:
     lost = silences(findings(*ranks, every_min=every_min), STALE, at(now))
-    return fold(Kind.TECHNICAL, lost, answers, at(now))
+    return fold(AlertKind.TECHNICAL, lost, answers, at(now))
 
 
 @pytest.mark.parametrize("rank", [HIGH, CRITICAL])
 def test_data_lost_after_a_high_level_is_a_technical_alert(rank: int) -> None:
     assert technical(rank, every_min=15, now=30) == []
     episode = only(technical(rank, every_min=15, now=31))
-    assert (episode.kind, episode.started_at, episode.level) == (Kind.TECHNICAL, at(30), "STALE")
+    assert (episode.kind, episode.started_at, episode.level) == (AlertKind.TECHNICAL, at(30), "STALE")
     assert not only(technical(rank, every_min=15, now=3000)).escalated
 
 
@@ -213,18 +220,18 @@ def test_data_lost_after_a_lower_level_is_none(rank: int) -> None:
 
 def test_data_that_return_twice_resolve_a_technical_alert() -> None:
     found = [*findings(CRITICAL), Finding(at(50), LOW), Finding(at(60), LOW)]
-    assert only(fold(Kind.TECHNICAL, silences(found[:2], STALE, at(51)), (), at(51))).state is State.RAISED
-    assert only(fold(Kind.TECHNICAL, silences(found, STALE, at(61)), (), at(61))).state is State.RESOLVED
+    assert only(fold(AlertKind.TECHNICAL, silences(found[:2], STALE, at(51)), (), at(51))).state is State.RAISED
+    assert only(fold(AlertKind.TECHNICAL, silences(found, STALE, at(61)), (), at(61))).state is State.RESOLVED
 
 
 def test_readings_that_were_scored_together_are_no_silence_but_a_pause_between_them_is() -> None:
     window = {"window": timedelta(minutes=90), "largest_gap": timedelta(minutes=15)}
     together = [Finding(at(0), CRITICAL), Finding(at(90), CRITICAL, **window)]
-    assert fold(Kind.TECHNICAL, silences(together, STALE, at(91)), (), at(91)) == []
+    assert fold(AlertKind.TECHNICAL, silences(together, STALE, at(91)), (), at(91)) == []
     paused = [together[0], Finding(at(90), CRITICAL, timedelta(minutes=90), timedelta(minutes=60))]
-    assert only(fold(Kind.TECHNICAL, silences(paused, STALE, at(91)), (), at(91))).started_at == at(30)
+    assert only(fold(AlertKind.TECHNICAL, silences(paused, STALE, at(91)), (), at(91))).started_at == at(30)
     short = [together[0], Finding(at(90), CRITICAL, timedelta(minutes=30), timedelta(minutes=15))]
-    assert only(fold(Kind.TECHNICAL, silences(short, STALE, at(91)), (), at(91))).started_at == at(30)
+    assert only(fold(AlertKind.TECHNICAL, silences(short, STALE, at(91)), (), at(91))).started_at == at(30)
 
 
 def test_without_findings_there_is_no_silence() -> None:

@@ -8,9 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.lifecycle import fold
-from alerts.model import Answer, Finding, Kind, State
-from tests.unit.alerts.test_lifecycle import CRITICAL, LOW, START, answer, at, findings
+from alerts.model import AlertKind, Answer, Finding, State
+from tests.unit.alerts.test_lifecycle import CRITICAL, LOW, START, answer, at, findings, fold
 
 HISTORIES = st.lists(st.integers(LOW, CRITICAL), max_size=14).map(lambda ranks: findings(*ranks))
 ANSWERS = st.lists(st.builds(answer, st.floats(0, 220), st.floats(15, 60)), max_size=4)
@@ -22,7 +21,7 @@ def test_only_the_last_episode_is_open_and_each_starts_after_the_one_before_has_
     found: list[Finding], answers: list[Answer], now: datetime
 ) -> None:
     known = [finding for finding in found if finding.at <= now]
-    episodes = fold(Kind.PREDICTED, known, answers, now)
+    episodes = fold(AlertKind.PREDICTED, known, answers, now)
     assert all(not episode.is_open for episode in episodes[:-1])
     for before, after in pairwise(episodes):
         assert before.changed_at <= after.started_at
@@ -32,10 +31,10 @@ def test_only_the_last_episode_is_open_and_each_starts_after_the_one_before_has_
 def test_without_an_answer_no_critical_alert_is_ever_resolved(
     found: list[Finding], answers: list[Answer], now: datetime
 ) -> None:
-    for episode in fold(Kind.PREDICTED, found, answers, now):
+    for episode in fold(AlertKind.PREDICTED, found, answers, now):
         if episode.peak == CRITICAL and episode.state is State.RESOLVED:
             assert any(one.at >= episode.started_at for one in answers)
-    for episode in fold(Kind.PREDICTED, found, (), now):
+    for episode in fold(AlertKind.PREDICTED, found, (), now):
         assert episode.peak < CRITICAL or episode.state is not State.RESOLVED
         assert episode.state not in (State.ACKNOWLEDGED, State.REMINDED)
 
@@ -43,7 +42,7 @@ def test_without_an_answer_no_critical_alert_is_ever_resolved(
 @given(HISTORIES, ANSWERS, st.timedeltas(timedelta(0), timedelta(days=2)))
 def test_time_alone_resolves_nothing(found: list[Finding], answers: list[Answer], wait: timedelta) -> None:
     end = max([START, *(one.at for one in found), *(one.at for one in answers)])
-    before, after = (fold(Kind.PREDICTED, found, answers, now) for now in (end, end + wait))
+    before, after = (fold(AlertKind.PREDICTED, found, answers, now) for now in (end, end + wait))
     assert [one.started_at for one in before] == [one.started_at for one in after]
     assert [one.state is State.RESOLVED for one in before] == [one.state is State.RESOLVED for one in after]
 
@@ -52,8 +51,8 @@ def test_time_alone_resolves_nothing(found: list[Finding], answers: list[Answer]
 def test_what_has_ended_stays_as_it_was(found: list[Finding], answers: list[Answer], now: datetime) -> None:
     """The fold at an earlier moment is the beginning of the fold at a later one."""
     known = [one for one in found if one.at <= now]
-    earlier = [one for one in fold(Kind.PREDICTED, known, answers, now) if not one.is_open]
-    later = fold(Kind.PREDICTED, found, answers, now + timedelta(days=30))
+    earlier = [one for one in fold(AlertKind.PREDICTED, known, answers, now) if not one.is_open]
+    later = fold(AlertKind.PREDICTED, found, answers, now + timedelta(days=30))
     assert later[: len(earlier)] == earlier
 
 
@@ -61,4 +60,4 @@ def test_what_has_ended_stays_as_it_was(found: list[Finding], answers: list[Answ
 def test_the_order_in_which_findings_and_answers_are_given_does_not_matter(
     found: list[Finding], answers: list[Answer], now: datetime
 ) -> None:
-    assert fold(Kind.PREDICTED, found[::-1], answers[::-1], now) == fold(Kind.PREDICTED, found, answers, now)
+    assert fold(AlertKind.PREDICTED, found[::-1], answers[::-1], now) == fold(AlertKind.PREDICTED, found, answers, now)

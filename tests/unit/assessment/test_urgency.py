@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assessment.freshness import Freshness
-from assessment.urgency import CRISIS_KEPT, Urgency, is_crisis, level_rank, urgency
-from conf.clinical import ALERT_LEVELS, alert_level, pressure_category
+from assessment.urgency import CRISIS_KEPT, Urgency, level_rank, urgency
+from conf.clinical import ALERT_LEVELS, alert_level
 
 SOON = timedelta(minutes=2)
 LATE = timedelta(hours=2)
@@ -43,17 +43,6 @@ def test_without_fresh_data_no_prediction_decides(level: str | None, state: Fres
 
 def test_a_patient_without_prediction_waits() -> None:
     assert urgency(None, crisis=False, state=Freshness.FRESH, age=SOON) is Urgency.WAITING
-
-
-@given(st.floats(40, 300), st.floats(20, 200))
-def test_crisis_means_the_same_as_in_the_stream(systolic: float, diastolic: float) -> None:
-    assert is_crisis(systolic, diastolic) == (pressure_category(systolic, diastolic) == "severe")
-
-
-def test_one_pressure_is_enough_for_a_crisis() -> None:
-    assert is_crisis(180, None)
-    assert is_crisis(None, 120)
-    assert not is_crisis(None, None)
 
 
 def test_levels_rank_from_low_to_critical_and_none_is_lowest() -> None:

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from alerts.episodes import ACKNOWLEDGED, FEEDBACK
-from alerts.model import Kind, Reason
+from alerts.model import AlertKind, AnswerReason
 from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, alert_level, pressure_category
 from kibana import views, words
 from kibana.columns import count, top_values
@@ -40,11 +40,11 @@ def test_every_category_that_is_stored_has_a_word_and_a_colour() -> None:
 
 def test_every_alert_level_and_kind_has_a_word_and_a_colour() -> None:
     assert set(ALERT_LEVELS) == set(words.LEVELS) == set(words.LEVEL_COLOURS)
-    assert {str(kind) for kind in Kind} == set(words.ALERT_KINDS) == set(words.KIND_COLOURS)
+    assert {str(kind) for kind in AlertKind} == set(words.ALERT_KINDS) == set(words.KIND_COLOURS)
 
 
 def test_every_answer_to_an_alert_has_a_word() -> None:
-    assert {str(reason) for reason in Reason} == set(words.ANSWERS)
+    assert {str(reason) for reason in AnswerReason} == set(words.ANSWERS)
     assert {ACKNOWLEDGED, FEEDBACK} == set(words.ALERT_EVENTS)
 
 

@@ -87,6 +87,9 @@ def _page(found: list[Json], body: Mapping[str, Any]) -> list[Json]:
     orders = [next(iter(one.items())) for one in body.get("sort", [])]
     for name, direction in reversed(orders):
         found = sorted(found, key=lambda one, name=name: _value(one, name), reverse=direction == "desc")  # type: ignore[misc]
+    if "collapse" in body:  # the first document of each value
+        field = body["collapse"]["field"]
+        found = list({one[field]: one for one in reversed(found)}.values())[::-1]
     placed = [(one, [_value(one, name) for name, _ in orders]) for one in found]
     if "search_after" in body:
         known = [position for _, position in placed]

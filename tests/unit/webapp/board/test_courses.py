@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerts.episodes import HISTORY
-from alerts.model import Kind
+from alerts.model import AlertKind
 from elastic.names import LATEST, PREDICTIONS
 from tests.support.ward import INTERVAL, Document, Patient, history, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
@@ -54,7 +54,7 @@ def test_a_crisis_is_an_alert_before_the_index_of_all_predictions_shows_it(searc
     read(courses, search)
     crisis(search)
     read(courses, search)
-    measured = [episode for episode in courses.episodes("p-1", [], NOW) if episode.kind is Kind.MEASURED]
+    measured = [episode for episode in courses.episodes("p-1", [], NOW) if episode.kind is AlertKind.MEASURED]
     assert [(episode.started_at, episode.is_unanswered) for episode in measured] == [(NOW, True)]
 
 
@@ -79,7 +79,7 @@ def test_what_was_folded_of_a_part_of_the_history_is_not_kept_for_the_whole(sear
     earlier = prediction(reading("p-1", NOW - timedelta(minutes=1), 185, 100), 0.05)
     search.put(PREDICTIONS, earlier, newest)
     read(courses, search)
-    (measured,) = (episode for episode in courses.episodes("p-1", [], NOW) if episode.kind is Kind.MEASURED)
+    (measured,) = (episode for episode in courses.episodes("p-1", [], NOW) if episode.kind is AlertKind.MEASURED)
     assert measured.started_at == NOW - timedelta(minutes=1)
 
 
@@ -123,16 +123,16 @@ def test_time_alone_escalates_and_brings_the_technical_alert(search: FakeSearch)
     read(courses, search)
     later = NOW + timedelta(minutes=45)
     before, after = ({one.kind: one for one in courses.episodes("p-1", [], now)} for now in (NOW, later))
-    assert Kind.TECHNICAL not in before
-    assert after[Kind.TECHNICAL].is_open
-    assert after[Kind.PREDICTED].escalated
+    assert AlertKind.TECHNICAL not in before
+    assert after[AlertKind.TECHNICAL].is_open
+    assert after[AlertKind.PREDICTED].escalated
 
 
 def test_a_patient_without_prediction_needs_no_search(search: FakeSearch) -> None:
     courses = Courses(INTERVAL)
     courses.read(search, {"p-2": (None, reading("p-2", NOW, 190, 100))}, NOW)
     assert search.asked == []
-    assert [one.kind for one in courses.episodes("p-2", [], NOW)] == [Kind.MEASURED]
+    assert [one.kind for one in courses.episodes("p-2", [], NOW)] == [AlertKind.MEASURED]
 
 
 def test_the_risk_line_ends_at_the_right_edge_and_rises_with_the_risk() -> None:

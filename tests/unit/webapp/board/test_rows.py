@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alerts.lifecycle import fold
-from alerts.model import Finding, Kind
+from alerts.model import AlertKind, Finding
 from assessment.freshness import Freshness
 from assessment.urgency import Urgency
 from tests.support.ward import INTERVAL, prediction, reading
@@ -67,7 +67,7 @@ def test_an_empty_ward_knows_it() -> None:
 
 def with_alert(base: Row, *ranks: int) -> Row:
     found = [Finding(NOW - INTERVAL * (len(ranks) - place), rank) for place, rank in enumerate(ranks)]
-    episodes = open_episodes(fold(Kind.PREDICTED, found, [], NOW))
+    episodes = open_episodes(fold(AlertKind.PREDICTED, found, []))
     return replace(base, episodes=episodes)
 
 
