@@ -5,13 +5,13 @@ The committed file has the site's default address; generate another one where th
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings
 from kibana import views
 from kibana.dashboards.model_quality import model_quality
@@ -26,29 +26,28 @@ DASHBOARDS: Final = (ward_overview, patient, predictions_alerts, pipeline_health
 
 
 def default_site_url() -> str:
-    """The site's address where no setting changes it."""
+    """Return the site's address where no setting changes it."""
     host, port = (Settings.model_fields[name].default for name in ("web_host", "web_port"))
     return f"http://{host}:{port}"
 
 
 def saved_objects(site_url: str) -> list[Json]:
-    """All data views and dashboards, in the order of the file."""
+    """Return all data views and dashboards, in the order of the file."""
     address = site_url.rstrip("/")
     return [view.saved(address) for view in views.ALL] + [build(address).saved() for build in DASHBOARDS]
 
 
 def file_text(site_url: str) -> str:
-    """The import file: one object a line."""
-    return "".join(text(one) + "\n" for one in saved_objects(site_url))
+    """Return the import file: one object a line."""
+    return "".join(text(object_) + "\n" for object_ in saved_objects(site_url))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m kibana", description=__doc__)
+    parser = cli.parser("python -m kibana", __doc__)
     parser.add_argument("--site-url", default=default_site_url(), help="address of the site (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    return run_main(lambda: write(options.output, options.site_url))
+    return cli.run(parser, lambda options: write(options.output, options.site_url), arguments)
 
 
 def write(output: Path, site_url: str) -> None:

@@ -14,38 +14,38 @@ RECORDS: Final = "___records___"
 
 
 def count(label: str, where: str = "") -> Json:
-    """How many documents there are, of those that a query asks for."""
+    """Count the documents, or those that a query asks for."""
     column = _metric("count", RECORDS, label) | {"params": {"emptyAsNull": False}}
     return column | ({"filter": kql.query(where)} if where else {})
 
 
 def average(field: str, label: str) -> Json:
-    """The mean of a number."""
+    """Return the mean of a number."""
     return _metric("average", field, label)
 
 
 def maximum(field: str, label: str) -> Json:
-    """The greatest value of a number."""
+    """Return the greatest value of a number."""
     return _metric("max", field, label)
 
 
 def minimum(field: str, label: str) -> Json:
-    """The least value of a number; Kibana's exports show no scale here."""
-    return _without(_metric("min", field, label), "scale")
+    """Return the least value of a number; Kibana's exports show no scale here."""
+    return {name: value for name, value in _metric("min", field, label).items() if name != "scale"}
 
 
 def median(field: str, label: str) -> Json:
-    """The median of a number."""
+    """Return the median of a number."""
     return _metric("median", field, label)
 
 
 def unique_count(field: str, label: str) -> Json:
-    """How many different values there are."""
+    """Count the different values."""
     return _metric("unique_count", field, label)
 
 
 def last_value(field: str, label: str, data_type: DataType = "number", sort_field: str = TIME_FIELD) -> Json:
-    """The value of the newest document that has one."""
+    """Return the value of the newest document that has one."""
     return {
         **_column("last_value", label, data_type),
         "scale": "ratio" if data_type == "number" else "ordinal",
@@ -56,7 +56,7 @@ def last_value(field: str, label: str, data_type: DataType = "number", sort_fiel
 
 
 def by_time(field: str = TIME_FIELD, label: str = "Heure", *, with_empty: bool = True) -> Json:
-    """Buckets of time, as long as suits the range that is shown; with empty ones a chart has no false bridges."""
+    """Return buckets of time, as long as suits the range shown; with empty ones a chart has no false bridges."""
     return {
         **_column("date_histogram", label, "date", is_bucketed=True),
         "scale": "interval",
@@ -68,7 +68,7 @@ def by_time(field: str = TIME_FIELD, label: str = "Heure", *, with_empty: bool =
 def top_values(
     field: str, label: str, size: int, by: str = "", *, lowest_first: bool = False, data_type: DataType = "string"
 ) -> Json:
-    """The values with the highest (or lowest) figure in the column `by`, or the first ones of the alphabet."""
+    """Return the values with the highest (or lowest) figure in the column `by`, or the first ones of the alphabet."""
     order = {"type": "column", "columnId": by} if by else {"type": "alphabetical"}
     return {
         **_column("terms", label, data_type, is_bucketed=True),
@@ -90,7 +90,7 @@ def top_values(
 
 
 def filters(label: str, queries: Mapping[str, str]) -> Json:
-    """One bucket for each query, under its label."""
+    """Return one bucket for each query, under its label."""
     buckets = [{"input": kql.query(query), "label": name} for name, query in queries.items()]
     return {
         **_column("filters", label, "string", is_bucketed=True),
@@ -100,7 +100,7 @@ def filters(label: str, queries: Mapping[str, str]) -> Json:
 
 
 def static(value: float, label: str) -> Json:
-    """A number that does not come from the data: a threshold or the end of a scale."""
+    """Return a number that does not come from the data: a threshold or the end of a scale."""
     return {**_column("static_value", label, "number"), "references": [], "params": {"value": value}}
 
 
@@ -121,7 +121,3 @@ def _column(operation: str, label: str, data_type: DataType, *, is_bucketed: boo
         "isBucketed": is_bucketed,
         "operationType": operation,
     }
-
-
-def _without(column: Json, key: str) -> Json:
-    return {name: value for name, value in column.items() if name != key}

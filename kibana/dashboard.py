@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kibana import kql
-from kibana.panels.lens import Panel
+from kibana.panels import Panel
 from kibana.saved import Json, saved_object, stable_id, text, view_reference
 from kibana.views import DataView
 
@@ -58,7 +58,7 @@ class Dashboard:
     controls: Sequence[Control] = ()
 
     def saved(self) -> Json:
-        """The saved object."""
+        """Return the saved object."""
         panels = list(self._place())
         return saved_object("dashboard", self.id, self._attributes(panels), [*self._references()])
 

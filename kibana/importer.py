@@ -26,7 +26,8 @@ from typing import Any, Final
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 
 SAVED_OBJECTS: Final = Path(__file__).with_name("saved_objects.ndjson")
@@ -74,7 +75,7 @@ class Patience:
     pause: Callable[[float], None]
 
     def pauses_s(self) -> Iterator[float]:
-        """Pauses that double up to the longest one; the last one ends at the end."""
+        """Yield pauses that double up to the longest one; the last one ends at the end."""
         pause_s = FIRST_PAUSE_S
         while (left_s := self.end_s - self.clock()) > 0:
             yield min(pause_s, left_s)
@@ -92,7 +93,7 @@ class Kibana:
     report: Report
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
-        """The body of an answer with status 200; asked again while Kibana is away.
+        """Return the body of an answer with status 200; asked again while Kibana is away.
 
         Raises `KibanaUnavailableError` at the deadline, `KibanaRefusedError` at once for a fault that stays.
         """
@@ -126,7 +127,7 @@ class Kibana:
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> Any:
-    """The JSON of an answer that must have status 200."""
+    """Return the JSON of an answer that must have status 200."""
     text = answer.data.decode("utf-8", errors="replace")
     try:
         body = json.loads(text)
@@ -142,7 +143,7 @@ def _read(answer: urllib3.BaseHTTPResponse) -> Any:
 
 
 def connect(settings: Settings, patience: Patience, report: Report) -> Kibana:
-    """The Kibana of these settings, with the account that they give for Elasticsearch."""
+    """Return the Kibana of these settings, with the account that they give for Elasticsearch."""
     if not settings.kibana_url:
         raise UserError("No address of Kibana. Give it with --url, or set BP_KIBANA_URL.")
     headers = {XSRF_HEADER: "true", **_authorisation(settings)}
@@ -193,14 +194,14 @@ def check_outcome(outcome: Mapping[str, Any], sent: int, report: Report) -> None
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    """What Kibana says of one object: the kind of failure, its message, and the objects that are missing."""
+    """Return what Kibana says of one object: the kind of failure, its message, and the objects that are missing."""
     missing = [f"{one.get('type')} {one.get('id')}" for one in error.get("references") or []]
     parts = [error.get("type", "no reason given"), error.get("message"), ", ".join(missing)]
     return ": ".join(str(part) for part in parts if part)
 
 
 def read_content(file: Path) -> bytes:
-    """The bytes of the file to import."""
+    """Return the bytes of the file to import."""
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -216,29 +217,21 @@ def main(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Entry point; returns the exit code."""
-    chosen = _parser().parse_args(arguments)
-
-    def run() -> None:
-        address = {"BP_KIBANA_URL": chosen.url} if chosen.url else {}
-        settings = load_settings({**environment, **address})
-        kibana = connect(settings, Patience(clock() + chosen.deadline, clock, pause), _say)
-        _say(f"{import_objects(kibana, read_content(chosen.file))} objects imported into {kibana.url}.")
-
-    return run_main(run, verbose=chosen.verbose)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m kibana.importer", description="Import the dashboards into Kibana, replacing older ones."
-    )
+    """Parse the command line and import; return the exit code."""
+    parser = cli.parser("python -m kibana.importer", __doc__)
     parser.add_argument("--url", help="address of Kibana; default: BP_KIBANA_URL")
     parser.add_argument(
         "--deadline", type=float, default=DEADLINE_S, metavar="SECONDS", help="to wait for Kibana (%(default).0f)"
     )
     parser.add_argument("--file", type=Path, default=SAVED_OBJECTS, help="other objects than those of the project")
-    parser.add_argument("--verbose", action="store_true", help="show the trace of an error")
-    return parser
+
+    def run(chosen: argparse.Namespace) -> None:
+        address = {"BP_KIBANA_URL": chosen.url} if chosen.url else {}
+        settings = load_settings({**environment, **address})
+        kibana = connect(settings, Patience(clock() + chosen.deadline, clock, pause), _say)
+        _say(f"{import_objects(kibana, read_content(chosen.file))} objects imported into {kibana.url}.")
+
+    return cli.run(parser, run, arguments)
 
 
 def _say(line: str) -> None:

@@ -20,17 +20,17 @@ ID_PREFIX: Final = "bp-surveillance/"
 
 
 def stable_id(name: str) -> str:
-    """The same id for the same name, always: an import meets what an earlier one left."""
+    """Return the same id for the same name, always: an import meets what an earlier one left."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, ID_PREFIX + name))
 
 
 def text(value: Any) -> str:
-    """JSON in one spelling only: the file changes where its content does."""
+    """Write JSON in one spelling only: the file changes where its content does."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def saved_object(kind: Kind, id_: str, attributes: Json, references: Sequence[Json] = ()) -> Json:
-    """One line of an import file, without stamps of time or author."""
+    """Return one line of an import file, without stamps of time or author."""
     return {
         "type": kind,
         "id": id_,
@@ -43,5 +43,5 @@ def saved_object(kind: Kind, id_: str, attributes: Json, references: Sequence[Js
 
 
 def view_reference(view_id: str, name: str) -> Json:
-    """The reference to a data view under the name by which a panel or control asks for it."""
+    """Return the reference to a data view under the name by which a panel or control asks for it."""
     return {"type": "index-pattern", "id": view_id, "name": name}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from conf.clinical import RISK_FIELDS
 from elastic import names as indices
 from elastic.search.alert_events import ALERT_EVENTS as ALERT_EVENTS_INDEX
 from kibana.saved import Json, saved_object, text
@@ -27,7 +28,7 @@ class DataView:
     fields: tuple[str, ...]
 
     def saved(self, site_url: str) -> Json:
-        """The saved object."""
+        """Return the saved object."""
         labels = {field: {"customLabel": FIELDS[field]} for field in self.fields}
         attributes = {
             "title": self.index_pattern,
@@ -62,9 +63,7 @@ def _patient_link(site_url: str) -> Json:
 _READING: Final = (TIME_FIELD, PATIENT_FIELD, "systolic", "diastolic", "heart_rate")
 _PREDICTION: Final = (
     *_READING,
-    "critical_risk_1h",
-    "critical_risk_6h",
-    "critical_risk_24h",
+    *RISK_FIELDS,
     "alert_level",
     "model_version",
     "window_readings",

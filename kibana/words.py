@@ -115,7 +115,7 @@ DURATION: Final[Json] = {
 
 
 def _names(labels: Labels) -> Json:
-    """Stored values under their French names; a value without one is shown as it is."""
+    """Return stored values under their French names; a value without one is shown as it is."""
     entries = [{"key": value, "value": name} for value, name in labels.items()]
     return {"id": "static_lookup", "params": {"lookupEntries": entries}}
 

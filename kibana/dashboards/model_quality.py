@@ -7,13 +7,8 @@ from kibana import kql
 from kibana.columns import average, by_time, count, filters, last_value, maximum, median, top_values
 from kibana.dashboard import Control, Dashboard, Row
 from kibana.dashboards import parts
-from kibana.panels.heatmap import heatmap
-from kibana.panels.lens import Panel
-from kibana.panels.metric import metric
-from kibana.panels.navigation import DASHBOARDS, MODEL_QUALITY
-from kibana.panels.palette import palette
-from kibana.panels.table import table
-from kibana.panels.xy import Series, Threshold, xy
+from kibana.dashboards.parts import DASHBOARDS, MODEL_QUALITY
+from kibana.panels import Panel, Series, Threshold, heatmap, metric, palette, table, xy
 from kibana.saved import Json
 from kibana.views import MODEL_MONITORING, PREDICTIONS
 from kibana.words import BLUE, GREEN, GREY, LEVEL_COLOURS, LEVELS, ORANGE, RED, STRATA, YELLOW
@@ -34,7 +29,7 @@ DRIFT_PALETTE = palette((GREEN, YELLOW, RED), (0, MODERATE, STRONG), 1)
 
 
 def model_quality(site_url: str) -> Dashboard:
-    """The dashboard; its links lead to the site at this address."""
+    """Return the dashboard; its links lead to the site at this address."""
     return Dashboard(
         id=MODEL_QUALITY,
         title=DASHBOARDS[MODEL_QUALITY],

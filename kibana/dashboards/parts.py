@@ -1,31 +1,71 @@
-"""What several dashboards show in the same way: clinical thresholds, levels and categories with their colours."""
+"""What several dashboards show in the same way: links on top, clinical thresholds, levels and categories in colour."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from conf.clinical import ALERT_LEVELS, ALERT_THRESHOLDS, HORIZONS_H
+from conf.clinical import (
+    ALERT_LEVELS,
+    ALERT_THRESHOLDS,
+    CRISIS_DIASTOLIC,
+    CRISIS_SYSTOLIC,
+    HORIZONS_H,
+    pressure_category,
+    risk_field,
+)
 from kibana import kql
 from kibana.columns import count
 from kibana.dashboard import Control, Row
-from kibana.limits import diastolic_limit, systolic_limit
-from kibana.panels.navigation import navigation
-from kibana.panels.palette import palette
-from kibana.panels.xy import Threshold
+from kibana.panels import Threshold, markdown, palette
 from kibana.saved import Json
 from kibana.views import OBSERVATIONS, PATIENT_FIELD
 from kibana.words import BLUE, CATEGORIES, CATEGORY_COLOURS, GREEN, LEVEL_COLOURS, LEVELS, ORANGE, RED, YELLOW, Labels
 
+TITLE: Final = "Navigation"
+WARD_OVERVIEW: Final = "bp-ward-overview"
+PATIENT: Final = "bp-patient"
+PREDICTIONS_ALERTS: Final = "bp-predictions-alerts"
+PIPELINE_HEALTH: Final = "bp-pipeline-health"
+MODEL_QUALITY: Final = "bp-model-quality"
+
+DASHBOARDS: Final[Mapping[str, str]] = {
+    WARD_OVERVIEW: "Vue du service",
+    PATIENT: "Patient",
+    PREDICTIONS_ALERTS: "Prédictions et alertes",
+    PIPELINE_HEALTH: "Santé de la chaîne",
+    MODEL_QUALITY: "Qualité du modèle",
+}
+SITE_PAGES: Final[Mapping[str, str]] = {
+    "/": "Tableau de bord",
+    "/patients": "Patients",
+    "/predictions": "Prédictions",
+    "/stats": "Statistiques",
+    "/admin/system": "Système",
+    "/aide": "Aide",
+}
+
 LIVE_S: Final = 30  # patients measure every quarter of an hour; each refresh asks one query a panel
 NAVIGATION_HEIGHT: Final = 4
 HIGHEST_PRESSURE: Final = 300  # mmHg, where a legend ends
-ALERT_FIELD: Final = "critical_risk_6h"
-RISKS: Final = {f"risk_{hours}h": (f"critical_risk_{hours}h", f"Risque {hours} h") for hours in HORIZONS_H}
+RISKS: Final = {f"risk_{hours}h": (risk_field(hours), f"Risque {hours} h") for hours in HORIZONS_H}
 RISK_COLOURS: Final = dict(zip(RISKS, (BLUE, ORANGE, RED), strict=True))
 
 RISK_PALETTE: Final = palette([LEVEL_COLOURS[level] for level in ALERT_LEVELS], (0, *ALERT_THRESHOLDS), 1)
 ANY_IS_BAD: Final = palette((GREEN, RED), (0, 1), 2)
+HARMLESS_SYSTOLIC: Final = 110
+HARMLESS_DIASTOLIC: Final = 70
+
+
+def systolic_limit(category: str) -> int:
+    """Return the lowest systolic pressure (mmHg) of a category, beside a diastolic one that is normal."""
+    return next(s for s in range(CRISIS_SYSTOLIC + 1) if pressure_category(s, HARMLESS_DIASTOLIC) == category)
+
+
+def diastolic_limit(category: str) -> int:
+    """Return the lowest diastolic pressure (mmHg) of a category, beside a systolic one that is normal."""
+    return next(d for d in range(CRISIS_DIASTOLIC + 1) if pressure_category(HARMLESS_SYSTOLIC, d) == category)
+
 
 SYSTOLIC_LINES: Final = tuple(
     Threshold(f"{CATEGORIES[category]} ({limit})", limit, CATEGORY_COLOURS[category])
@@ -64,15 +104,23 @@ CATEGORY_QUERIES: Final = _queries("category", CATEGORIES)
 
 
 def patient_control(*, is_single: bool = False) -> Control:
-    """The choice of patients."""
+    """Return the choice of patients."""
     return Control("Patient", PATIENT_FIELD, OBSERVATIONS, is_single)
 
 
 def navigation_row(current: str, site_url: str) -> Row:
-    """The row of links on top."""
-    return Row(NAVIGATION_HEIGHT, ((48, navigation(current, site_url)),))
+    """Return links to the dashboards, the `current` one in bold, and to the site at this address (no slash at its end).
+
+    Those to dashboards are relative, so that they hold in every space and behind every base path.
+    """
+    dashboards = " · ".join(
+        f"**{name}**" if id_ == current else f"[{name}](#/view/{id_})" for id_, name in DASHBOARDS.items()
+    )
+    pages = " · ".join(f"[{name}]({site_url}{path})" for path, name in SITE_PAGES.items())
+    links = markdown(TITLE, f"{dashboards}\n\nSite de surveillance : {pages}")
+    return Row(NAVIGATION_HEIGHT, ((48, links),))
 
 
 def pressure_palette(limits: Sequence[float]) -> Json:
-    """Green, yellow, orange and red: the last three from these limits of pressure (mmHg) on."""
+    """Return green, yellow, orange and red: the last three from these limits of pressure (mmHg) on."""
     return palette((GREEN, YELLOW, ORANGE, RED), (0, *limits), HIGHEST_PRESSURE)

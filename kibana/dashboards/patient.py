@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from conf.clinical import ALERT_RISK_FIELD
 from kibana import kql
 from kibana.columns import average, by_time, count, filters, last_value, maximum, median, minimum, top_values
 from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
-from kibana.limits import diastolic_limit, systolic_limit
-from kibana.panels.gauge import gauge
-from kibana.panels.lens import Panel
-from kibana.panels.metric import metric
-from kibana.panels.navigation import DASHBOARDS, PATIENT
-from kibana.panels.table import table
-from kibana.panels.xy import Series, xy
+from kibana.dashboards.parts import DASHBOARDS, PATIENT, diastolic_limit, systolic_limit
+from kibana.panels import Panel, Series, gauge, metric, table, xy
 from kibana.views import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
 from kibana.words import BLUE, GREY, RED, VIOLET
 
@@ -23,7 +19,7 @@ MOST_ANSWERS = 10
 
 
 def patient(site_url: str) -> Dashboard:
-    """The dashboard; its links lead to the site at this address."""
+    """Return the dashboard; its links lead to the site at this address."""
     return Dashboard(
         id=PATIENT,
         title=DASHBOARDS[PATIENT],
@@ -88,7 +84,7 @@ def _pressures() -> Panel:
 
 
 def _risk_now() -> Panel:
-    figure = maximum(parts.ALERT_FIELD, "Risque 6 h")
+    figure = maximum(ALERT_RISK_FIELD, "Risque 6 h")
     description = "Newest predicted risk of a hypertensive crisis within 6 h, coloured by alert level."
     return gauge("Risque à 6 h", description, LATEST, figure, (0, 1), parts.RISK_PALETTE)
 
@@ -126,7 +122,7 @@ def _reasons() -> Panel:
         "What raised the 6 h risk most often in the range, as codes of the model's explanation.",
         PREDICTIONS,
         {"code": top_values("reasons.code", "Raison", MOST_REASONS, by="predictions")},
-        {"predictions": count("Prédictions"), "risk": maximum(parts.ALERT_FIELD, "Risque 6 h maximal")},
+        {"predictions": count("Prédictions"), "risk": maximum(ALERT_RISK_FIELD, "Risque 6 h maximal")},
         sort_by="predictions",
     )
 

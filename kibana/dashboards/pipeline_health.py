@@ -6,12 +6,8 @@ from kibana import kql
 from kibana.columns import average, by_time, count, last_value, maximum, top_values, unique_count
 from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
-from kibana.panels.heatmap import heatmap
-from kibana.panels.lens import Panel
-from kibana.panels.metric import metric
-from kibana.panels.navigation import DASHBOARDS, PIPELINE_HEALTH
-from kibana.panels.table import table
-from kibana.panels.xy import Series, xy
+from kibana.dashboards.parts import DASHBOARDS, PIPELINE_HEALTH
+from kibana.panels import Panel, Series, heatmap, metric, table, xy
 from kibana.saved import Json
 from kibana.views import OBSERVATIONS, PREDICTIONS, REJECTED
 from kibana.words import BLUE, GREEN, ORANGE, RED, VIOLET
@@ -23,7 +19,7 @@ MOST_FLAGS = 10
 
 
 def pipeline_health(site_url: str) -> Dashboard:
-    """The dashboard; its links lead to the site at this address."""
+    """Return the dashboard; its links lead to the site at this address."""
     return Dashboard(
         id=PIPELINE_HEALTH,
         title=DASHBOARDS[PIPELINE_HEALTH],

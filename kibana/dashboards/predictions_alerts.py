@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from alerts.episodes import ACKNOWLEDGED, FEEDBACK
+from conf.clinical import ALERT_RISK_FIELD
 from kibana import kql
 from kibana.columns import average, by_time, count, last_value, maximum, median, top_values, unique_count
 from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
-from kibana.panels.gauge import gauge
-from kibana.panels.heatmap import heatmap
-from kibana.panels.lens import Panel
-from kibana.panels.metric import metric
-from kibana.panels.navigation import DASHBOARDS, PREDICTIONS_ALERTS
-from kibana.panels.table import table
-from kibana.panels.xy import Series, xy
+from kibana.dashboards.parts import DASHBOARDS, PREDICTIONS_ALERTS
+from kibana.panels import Panel, Series, gauge, heatmap, metric, table, xy
 from kibana.saved import Json
 from kibana.views import ALERT_EVENTS, PREDICTIONS
 from kibana.words import ALERT_KINDS, BLUE, GREEN, KIND_COLOURS, LEVEL_COLOURS, RED, VIOLET
@@ -25,7 +21,7 @@ IS_FEEDBACK = kql.equals("event", FEEDBACK)
 
 
 def predictions_alerts(site_url: str) -> Dashboard:
-    """The dashboard; its links lead to the site at this address."""
+    """Return the dashboard; its links lead to the site at this address."""
     return Dashboard(
         id=PREDICTIONS_ALERTS,
         title=DASHBOARDS[PREDICTIONS_ALERTS],
@@ -56,7 +52,7 @@ def _figures() -> tuple[Panel, ...]:
             "Risque moyen à 6 h",
             "Mean predicted risk of a crisis within 6 h.",
             PREDICTIONS,
-            average(parts.ALERT_FIELD, "Risque 6 h"),
+            average(ALERT_RISK_FIELD, "Risque 6 h"),
             (0, 1),
             parts.RISK_PALETTE,
         ),
@@ -87,9 +83,9 @@ def _figures() -> tuple[Panel, ...]:
 
 def _risks() -> Panel:
     figures = {
-        "highest": maximum(parts.ALERT_FIELD, "Maximum"),
-        "mean": average(parts.ALERT_FIELD, "Moyenne"),
-        "median": median(parts.ALERT_FIELD, "Médiane"),
+        "highest": maximum(ALERT_RISK_FIELD, "Maximum"),
+        "mean": average(ALERT_RISK_FIELD, "Moyenne"),
+        "median": median(ALERT_RISK_FIELD, "Médiane"),
     }
     series = Series(PREDICTIONS, figures, colours={"highest": RED, "mean": VIOLET, "median": BLUE})
     description = "Highest, mean and median predicted 6 h risk against the thresholds of the alert levels."
@@ -108,7 +104,7 @@ def _risk_map() -> Panel:
         PREDICTIONS,
         rows=top_values("patient_id", "Patient", MOST_PATIENTS, by="cell"),
         across=by_time(),
-        cell=maximum(parts.ALERT_FIELD, "Risque 6 h maximal"),
+        cell=maximum(ALERT_RISK_FIELD, "Risque 6 h maximal"),
     )
 
 
@@ -119,8 +115,8 @@ def _patients() -> Panel:
         PREDICTIONS,
         {"patient": top_values("patient_id", "Patient", MOST_PATIENTS, by="highest")},
         {
-            "highest": maximum(parts.ALERT_FIELD, "Risque 6 h maximal"),
-            "newest": last_value(parts.ALERT_FIELD, "Risque 6 h actuel"),
+            "highest": maximum(ALERT_RISK_FIELD, "Risque 6 h maximal"),
+            "newest": last_value(ALERT_RISK_FIELD, "Risque 6 h actuel"),
             "level": last_value("alert_level", "Niveau actuel", "string"),
             "critical": count("Prédictions critiques", kql.equals("alert_level", "CRITICAL")),
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conf.clinical import CRISIS_TEXT
 from kibana import kql
 from kibana.columns import (
     average,
@@ -17,12 +18,8 @@ from kibana.columns import (
 )
 from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
-from kibana.panels.heatmap import heatmap
-from kibana.panels.lens import Panel
-from kibana.panels.metric import metric
-from kibana.panels.navigation import DASHBOARDS, WARD_OVERVIEW
-from kibana.panels.table import table
-from kibana.panels.xy import Series, xy
+from kibana.dashboards.parts import DASHBOARDS, WARD_OVERVIEW
+from kibana.panels import Panel, Series, heatmap, metric, table, xy
 from kibana.views import LATEST, OBSERVATIONS, PREDICTIONS
 from kibana.words import BLUE, CATEGORY_COLOURS, LEVEL_COLOURS, RED, VIOLET
 
@@ -31,7 +28,7 @@ HEATMAP_PATIENTS = 25
 
 
 def ward_overview(site_url: str) -> Dashboard:
-    """The dashboard; its links lead to the site at this address."""
+    """Return the dashboard; its links lead to the site at this address."""
     return Dashboard(
         id=WARD_OVERVIEW,
         title=DASHBOARDS[WARD_OVERVIEW],
@@ -52,7 +49,7 @@ def ward_overview(site_url: str) -> Dashboard:
 
 
 def _figures() -> tuple[Panel, ...]:
-    crisis = count("Patients", kql.CRISIS)
+    crisis = count("Patients", CRISIS_TEXT)
     return (
         metric("Patients suivis", "Patients with a prediction from a reading in the range.", LATEST, count("Patients")),
         metric(

@@ -11,9 +11,8 @@ from alerts.model import AlertKind, AnswerReason
 from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, alert_level, pressure_category
 from kibana import views, words
 from kibana.columns import count, top_values
-from kibana.dashboards.parts import RISK_PALETTE
-from kibana.limits import diastolic_limit, systolic_limit
-from kibana.panels.palette import palette
+from kibana.dashboards.parts import RISK_PALETTE, diastolic_limit, systolic_limit
+from kibana.panels import palette
 from kibana.saved import stable_id, text
 from ml import drift
 from tests.unit.kibana.reading import Objects, lens_panels

@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 
 from conf.clinical import ALERT_THRESHOLDS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from kibana.__main__ import default_site_url, main, saved_objects
-from kibana.panels.navigation import DASHBOARDS
+from kibana.dashboards.parts import DASHBOARDS
 from ml.drift import MODERATE, STRONG
 from tests.unit.kibana import plants
 from tests.unit.kibana.links import every_dashboard_leads_to_all_others, every_page_of_the_site_exists
