@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from conf.clinical import is_crisis, mean_arterial_pressure
+from fhir.readings import RETRACTED_STATUS
 
-RETRACTED_STATUS: Final = "entered-in-error"
 IMPLAUSIBLE_MARK: Final = "implausible"  # the start of the flags that the intake gives to unlikely values
 
 

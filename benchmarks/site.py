@@ -28,7 +28,8 @@ import msgspec
 
 from conf import cli
 from conf.settings import PREFIX, Settings
-from elastic.bulk import Operation, connect, write
+from elastic.bulk import Operation, write
+from elastic.client import connect
 from elastic.names import LATEST
 from embedded.ports import free_port
 from embedded.services import Options, start, stop

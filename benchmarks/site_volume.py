@@ -21,9 +21,10 @@ import msgspec
 from alerts import journal
 from conf import cli
 from conf.settings import Settings
-from elastic.bulk import Operation, connect, write
-from elastic.client import Search
-from elastic.names import LATEST, PREDICTIONS, instant_id, monthly_index, put_templates
+from elastic.bulk import Operation, write
+from elastic.client import Search, connect
+from elastic.names import LATEST, PREDICTIONS, instant_id, monthly_index
+from elastic.schema import put_templates
 from elastic.search import sampling, statistics
 from embedded.services import Options, start, stop
 from tests.support.ward import INTERVAL, Document, prediction, reading

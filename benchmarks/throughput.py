@@ -28,8 +28,9 @@ from benchmarks.topic import fill
 from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings
-from elastic.bulk import connect
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, put_templates
+from elastic.client import connect
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.schema import put_templates
 from embedded.java import find_java
 from embedded.services import Addresses, Options, start, stop
 from producer.topic import create_topic

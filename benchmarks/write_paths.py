@@ -25,7 +25,8 @@ from pyspark.sql import DataFrame, SparkSession
 from conf import cli
 from conf.settings import Settings
 from deploy.submit.submit import submit_environment
-from elastic.bulk import Operation, connect, write
+from elastic.bulk import Operation, write
+from elastic.client import connect
 from embedded.java import find_java
 from embedded.services import Options, start, stop
 from jobs.stream import build_session

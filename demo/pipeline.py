@@ -24,7 +24,7 @@ from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_f
 from demo.lock import note_part
 from demo.processes import PROJECT_ROOT, Child, early_end, require_running, start_child, stop_children, wait_for_end
 from demo.services import local_ports, start_services, stop_services
-from elastic.bulk import connect
+from elastic.client import connect
 from elastic.names import LATEST
 from embedded.services import NodeName
 from jobs.streaming.progress import METRICS_FILE

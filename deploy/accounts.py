@@ -18,7 +18,7 @@ from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, Role, read_password, read_roles
-from elastic.bulk import connect
+from elastic.client import connect
 
 Report = Callable[[str], None]
 

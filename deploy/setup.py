@@ -21,8 +21,8 @@ from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from deploy.accounts import Report, as_superuser, create_accounts
-from elastic.bulk import RETRY_WAITS_S, connect
-from elastic.names import create_standing_indices, put_templates
+from elastic.client import RETRY_WAITS_S, connect
+from elastic.schema import create_standing_indices, put_templates
 from producer.sender import client_security
 from producer.topic import create_topic
 

@@ -1,27 +1,101 @@
-"""One door to Elasticsearch with a time limit, whole answers only, and one error for everything that fails."""
+"""The door to Elasticsearch: the client, patience while it is away, and the searches of the site, in full or failed.
+
+What fails is told in one sentence with its remedy, here and nowhere else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, TypeVar
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import ApiError, AuthenticationException, Elasticsearch, TransportError
 
 from conf.errors import UserError
-from elastic.bulk import no_answer
+from conf.retry import retry
+from conf.settings import Settings
 
-TIMEOUT_S: Final = 5.0
+REQUEST_TIMEOUT_S: Final = 60  # of the jobs and tools
+RETRY_WAITS_S: Final = (0.5, 1, 2, 4, 8, 8, 8)  # half a minute; a longer outage is for the query's own restart
+REFUSED_ACCOUNT_STATUS: Final = 401  # also what a node answers while it starts and has not found its accounts yet
+RETRIED_STATUS: Final = frozenset({REFUSED_ACCOUNT_STATUS, 429, 502, 503, 504})
+CONFLICT_STATUS: Final = 409
+NOT_FOUND_STATUS: Final = 404
+
+TIMEOUT_S: Final = 5.0  # of the site: somebody waits
 MOST_DOCUMENTS: Final = 10_000  # of one answer; Elasticsearch's own limit
 
+T = TypeVar("T")
 Document = dict[str, Any]
 Query = dict[str, Any]
 After = Sequence[Any]
 
 
+class SinkUnavailableError(UserError):
+    """Elasticsearch did not do its part of a job, however often it was asked."""
+
+
 class SearchUnavailable(UserError):  # noqa: N818 - the state of the store, as pages and the API name it
-    """Elasticsearch did not answer, not in time, or not in full."""
+    """Elasticsearch did not answer the site, not in time, or not in full."""
+
+
+@lru_cache(maxsize=4)
+def connect(settings: Settings) -> Elasticsearch:
+    """Open the client of these settings, once per process."""
+    secrets = settings.elasticsearch_api_key, settings.elasticsearch_password
+    api_key, password = (secret.get_secret_value() if secret else None for secret in secrets)
+    basic_auth = (settings.elasticsearch_user, password or "") if settings.elasticsearch_user else None
+    tls: dict[str, Any] = {"ca_certs": str(settings.elasticsearch_ca)} if settings.elasticsearch_ca else {}
+    return Elasticsearch(
+        settings.elasticsearch_url,
+        api_key=api_key,
+        basic_auth=basic_auth,
+        request_timeout=REQUEST_TIMEOUT_S,
+        max_retries=0,
+        **tls,
+    )
+
+
+def no_answer(error: Exception) -> str:
+    """Return what to tell people when Elasticsearch cannot be reached, or does not take the account."""
+    if isinstance(error, AuthenticationException):
+        return (
+            f"Elasticsearch does not take this account ({error}). Check BP_ELASTICSEARCH_USER and "
+            "BP_ELASTICSEARCH_PASSWORD, or BP_ELASTICSEARCH_API_KEY."
+        )
+    return f"Elasticsearch does not answer ({error}). Start it, or set BP_ELASTICSEARCH_URL to its address."
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether the same request may succeed a little later."""
+    return error.status_code in RETRIED_STATUS if isinstance(error, ApiError) else isinstance(error, TransportError)
+
+
+def with_retries(
+    ask: Callable[[], T], pause: Callable[[float], None] = time.sleep, tell: Callable[[Exception], str] = no_answer
+) -> T:
+    """Return what Elasticsearch answers, asked again after a pause while it is away or starts.
+
+    Raises `SinkUnavailableError` with what `tell` says if that lasts; any other refusal as it came.
+    """
+    try:
+        return retry(ask, RETRY_WAITS_S, is_passing, pause)
+    except (ApiError, TransportError) as error:
+        if not is_passing(error):
+            raise
+        raise SinkUnavailableError(tell(error)) from error
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raise `SearchUnavailable` for whatever goes wrong between the client and Elasticsearch."""
+    try:
+        yield
+    except (ApiError, TransportError) as error:
+        raise SearchUnavailable(no_answer(error)) from error
 
 
 class Page(NamedTuple):
@@ -32,24 +106,29 @@ class Page(NamedTuple):
     total: int = 0
 
 
+def read_page(answer: Document, size: int) -> Page:
+    """Return the documents of an answer to a search for `size` of them."""
+    hits = answer["hits"]["hits"]
+    after = hits[-1].get("sort") if hits and len(hits) == size else None
+    return Page([hit["_source"] for hit in hits], after, answer["hits"].get("total", {}).get("value", 0))
+
+
 @dataclass(frozen=True)
 class Search:
-    """Elasticsearch as the site uses it; share one among all threads."""
+    """Elasticsearch as the site uses it; share one among all threads. Each method may raise `SearchUnavailable`."""
 
     client: Elasticsearch
     timeout_s: float = TIMEOUT_S
 
     def ask(self, index: str, body: Query) -> Document:
-        """Send one search; an index that does not exist yet holds nothing. Raise `SearchUnavailable`."""
-        try:
+        """Send one search; an index that does not exist yet holds nothing."""
+        with answering():
             answer = self.client.options(request_timeout=self.timeout_s).search(
                 index=index,
                 body=body,
                 ignore_unavailable=True,
                 allow_partial_search_results=False,  # a shard that is away must not look like fewer patients
             )
-        except (ApiError, TransportError) as error:
-            raise unavailable(error) from error
         if answer.get("timed_out"):
             raise SearchUnavailable("Elasticsearch did not finish a search in time. Try again in a moment.")
         return dict(answer)
@@ -58,10 +137,8 @@ class Search:
         """Send several searches of one index at once; see `ask`."""
         header = {"index": index, "ignore_unavailable": True, "allow_partial_search_results": False}
         lines = [line for body in bodies for line in (header, body)]
-        try:
+        with answering():
             answers = self.client.options(request_timeout=self.timeout_s).msearch(searches=lines)["responses"]
-        except (ApiError, TransportError) as error:
-            raise unavailable(error) from error
         faults = [answer["error"].get("reason") for answer in answers if "error" in answer]
         if faults or any(answer.get("timed_out") for answer in answers):
             raise SearchUnavailable(f"Elasticsearch could not answer a search ({faults}). Try again in a moment.")
@@ -72,104 +149,33 @@ class Search:
         return read_page(self.ask(index, body), body["size"])
 
     def pages(self, index: str, body: Query, most: int) -> list[Document]:
-        """All documents up to `most`, page after page; `body` has a sort that is unique."""
-        found = self.page(index, body | {"size": min(most, MOST_DOCUMENTS)})
-        documents = found.documents
-        while found.after is not None and len(documents) < most:
-            found = self.page(index, body | {"size": min(most - len(documents), MOST_DOCUMENTS), **later(found.after)})
+        """Return all documents up to `most`, asked for page after page; `body` has a sort that is unique."""
+        documents: list[Document] = []
+        position: Query = {}
+        while len(documents) < most:
+            size = min(most - len(documents), MOST_DOCUMENTS)
+            found = self.page(index, {**body, "size": size, **position})
             documents += found.documents
+            if found.after is None:
+                break
+            position = {"search_after": found.after}
         return documents
 
+    def count(self, index: str, query: Query) -> int:
+        """Return how many documents match."""
+        body = {"size": 0, "query": query, "track_total_hits": True}
+        number: int = self.ask(index, body)["hits"]["total"]["value"]
+        return number
+
     def aggregate(self, index: str, aggregations: Query, query: Query | None = None) -> Document:
-        """The aggregations of one search, {} where there is no index yet."""
-        body = {"size": 0, "track_total_hits": False, "query": query or everything(), "aggs": aggregations}
+        """Return the aggregations of one search, {} where there is no index yet."""
+        body = {"size": 0, "track_total_hits": False, "query": query or {"match_all": {}}, "aggs": aggregations}
         found: Document = self.ask(index, body).get("aggregations", {})
         return found
 
     def get(self, index: str, id_: str) -> Document | None:
-        """One document by its id, as it is now and not as of the last refresh."""
-        try:
-            answer = self.client.options(request_timeout=self.timeout_s, ignore_status=404).get(index=index, id=id_)
-        except (ApiError, TransportError) as error:
-            raise unavailable(error) from error
+        """Return one document by its id, as it is now and not as of the last refresh."""
+        with answering():
+            client = self.client.options(request_timeout=self.timeout_s, ignore_status=NOT_FOUND_STATUS)
+            answer = client.get(index=index, id=id_)
         return dict(answer["_source"]) if answer.get("found") else None
-
-
-def months(family: str, start: datetime, end: datetime) -> str:
-    """The monthly indices of a family that hold events of [start, end), by name: no other one is even looked at."""
-    first, last = (at.astimezone(UTC) for at in (start, end))
-    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    return ",".join(f"{family}-{number // 12:04}.{number % 12 + 1:02}" for number in numbers)
-
-
-def read_page(answer: Document, size: int) -> Page:
-    """The documents of an answer to a search for `size` of them."""
-    hits = answer["hits"]["hits"]
-    after = hits[-1].get("sort") if hits and len(hits) == size else None
-    return Page([hit["_source"] for hit in hits], after, answer["hits"].get("total", {}).get("value", 0))
-
-
-def unavailable(error: Exception) -> SearchUnavailable:
-    """What a failure of the client means to the site."""
-    return SearchUnavailable(no_answer(error))
-
-
-def everything() -> Query:
-    """A query that each document matches."""
-    return {"match_all": {}}
-
-
-def all_of(*filters: Query | None, without: Iterable[Query] = ()) -> Query:
-    """A query for what passes all filters that are not None, and none of `without`."""
-    return {"bool": {"filter": [one for one in filters if one is not None], "must_not": list(without)}}
-
-
-def any_of(*filters: Query) -> Query:
-    """A query for what passes at least one filter."""
-    return {"bool": {"should": list(filters), "minimum_should_match": 1}}
-
-
-def term(field: str, value: Any) -> Query:
-    """A filter on one value of a keyword."""
-    return {"term": {field: {"value": value}}}
-
-
-def term_if(field: str, value: Any) -> Query | None:
-    """A filter on one value of a keyword, None where no value is wanted."""
-    return None if value is None else term(field, value)
-
-
-def prefix_if(field: str, value: str | None) -> Query | None:
-    """A filter on the beginning of a keyword, None where none is wanted."""
-    return None if value is None else {"prefix": {field: {"value": value}}}
-
-
-def terms(field: str, values: Iterable[Any]) -> Query:
-    """A filter on several values of a keyword."""
-    return {"terms": {field: list(values)}}
-
-
-def between(field: str, start: Any = None, end: Any = None) -> Query | None:
-    """A filter on a half-open range [start, end) of numbers or aware datetimes; None where both ends are open."""
-    ends = {"gte": start, "lt": end}
-    known = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in ends.items()}
-    bounds = {name: value for name, value in known.items() if value is not None}
-    return {"range": {field: bounds}} if bounds else None
-
-
-def in_time(query: Query, limit: int, after: After | None = None, *, newest_first: bool) -> Query:
-    """The body of a page of documents in order of time, patients of one instant by id; see `later`."""
-    order = "desc" if newest_first else "asc"
-    by_time = [{"@timestamp": order}, {"patient_id": "asc"}]
-    return {"size": limit, "query": query, "sort": by_time, "track_total_hits": False, **later(after)}
-
-
-def later(after: After | None) -> Query:
-    """The part of a body that asks for what follows `after`."""
-    return {} if after is None else {"search_after": list(after)}
-
-
-def buckets(aggregations: Mapping[str, Any], name: str) -> list[Document]:
-    """The buckets of an aggregation, [] where there is no index yet."""
-    found: list[Document] = aggregations.get(name, {}).get("buckets", [])
-    return found

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
-from elastic.bulk import connect, with_retries
+from elastic.client import connect, with_retries
 
 SOURCE: Final = "org.elasticsearch.spark.sql"
 MATCH_ALL: Final[Mapping[str, Any]] = {"match_all": {}}

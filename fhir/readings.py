@@ -11,6 +11,7 @@ from fhir.reasons import Reason
 
 CORRECTIONS: Final = frozenset({"amended", "corrected"})  # statuses that take the place of an earlier reading
 PLAIN_STATUSES: Final = frozenset({"final"}) | CORRECTIONS  # used without a flag
+RETRACTED_STATUS: Final = "entered-in-error"
 
 
 @dataclass(frozen=True)

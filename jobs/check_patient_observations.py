@@ -18,7 +18,7 @@ from rich.table import Table
 
 from conf.errors import UserError, run_main
 from conf.settings import load_settings
-from elastic.bulk import connect, no_answer
+from elastic.client import connect, no_answer
 from elastic.names import OBSERVATIONS
 
 PAGE_SIZE = 5_000

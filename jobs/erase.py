@@ -21,11 +21,10 @@ from rich.table import Column, Table
 
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
-from elastic.bulk import connect
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.client import connect
+from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from jobs.maintenance.archive_upkeep import files_of, remove_lines
 from jobs.maintenance.removal import Found, find, one_line_errors, remove
-from jobs.maintenance.retention import ALERT_EVENTS
 
 BY_FIELD: Final = (OBSERVATIONS, PREDICTIONS, LATEST, ALERT_EVENTS)
 REJECTED_TEXTS: Final = ("payload", "detail")

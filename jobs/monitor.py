@@ -25,11 +25,13 @@ from pyspark.sql import functions as F
 from conf.errors import run_main
 from conf.settings import Settings, load_settings
 from conf.times import DAY_US, iso_us
-from elastic.bulk import Operation, connect, write
+from elastic.bulk import Operation, write
+from elastic.client import connect
 from elastic.connector import read_index
-from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, ensure_templates
+from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
+from elastic.schema import ensure_templates
+from fhir.readings import RETRACTED_STATUS
 from jobs.session import session
-from jobs.streaming.observations import RETRACTED_STATUS
 from jobs.training.outcomes import (
     RISKS,
     TARGETS,

@@ -23,11 +23,11 @@ from rich.table import Column, Table
 
 from conf.errors import run_main
 from conf.settings import load_settings
-from elastic.bulk import connect
-from elastic.names import LATEST, REJECTED
+from elastic.client import connect
+from elastic.names import ALERT_EVENTS, LATEST, REJECTED
 from jobs.maintenance.archive_upkeep import past_days, remove_day, size_bytes
 from jobs.maintenance.removal import count, find, one_line_errors, remove
-from jobs.maintenance.retention import ALERT_EVENTS, MONTHLY, Limits, limits, past_months
+from jobs.maintenance.retention import MONTHLY, Limits, limits, past_months
 
 PAGES_BETWEEN_NEWS: Final = 50
 STATISTICS: Final = "indices.*.primaries.docs.count,indices.*.total.store.size_in_bytes"

@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 
 from conf.errors import run_main
 from conf.settings import Settings, load_settings
-from elastic.bulk import connect
-from elastic.names import ensure_templates
+from elastic.client import connect
+from elastic.schema import ensure_templates
 from jobs.streaming.archive import set_aside
 from jobs.streaming.checkpoint import guarded
 from jobs.streaming.progress import METRICS_FILE, Metrics, ProgressListener

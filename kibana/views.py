@@ -10,7 +10,7 @@ from typing import Final
 
 from conf.clinical import RISK_FIELDS
 from elastic import names as indices
-from elastic.search.alert_events import ALERT_EVENTS as ALERT_EVENTS_INDEX
+from elastic.names import ALERT_EVENTS as ALERT_EVENTS_INDEX
 from kibana.saved import Json, saved_object, text
 from kibana.words import FIELDS, FORMATS
 

@@ -17,8 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from conf.errors import UserError
 from conf.settings import Settings
-from elastic.bulk import connect
-from elastic.client import Search
+from elastic.client import Search, connect
 from webapp import errors, i18n, logs, navigation
 from webapp.audit import events as audit
 from webapp.audit.events import AuditTrail

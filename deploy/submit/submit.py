@@ -28,7 +28,7 @@ from conf.settings import Settings, load_settings
 from deploy.submit import cluster_mode, packed
 from deploy.submit.jars import JARS_DIR
 
-PACKAGES = ("conf", "fhir", "assessment", "elastic", "ml", "producer", "jobs")
+PACKAGES = ("conf", "fhir", "elastic", "ml", "producer", "jobs")
 PACKAGED_SUFFIXES = (".py", ".json")
 PACKAGE_NAME = "blood-pressure-surveillance.zip"
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed: the same sources always give the same bytes

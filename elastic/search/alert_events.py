@@ -1,7 +1,7 @@
 """The append-only journal of alerts: who acknowledged what, why and for how long, and whether it was useful.
 
-One plain index, so that an id is unique: ``<alert_id>-<n>``, created once. Two people who answer the same alert at the
-same time write the same id; the first one wins and the second one is shown who that was.
+One plain index, so that an id is unique and created once. Two people who answer the same alert at the same time write
+the same id; the first one wins and the second one is shown who that was.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from elasticsearch import ApiError, ConflictError, TransportError
+from elasticsearch import ConflictError
 
-from elastic.client import Document, Search, all_of, between, term, terms, unavailable
-from elastic.names import fit_id, put_templates
+from elastic.client import Document, Search, answering
+from elastic.names import ALERT_EVENTS, alert_event_id
+from elastic.schema import put_templates
+from elastic.search.queries import all_of, between, term, terms
 
-ALERT_EVENTS: Final = "blood-pressure-alert-events"
 OLDEST_FIRST: Final[list[Any]] = [{"@timestamp": "asc"}, {"event": "asc"}]
 MOST_EVENTS: Final = 10_000
 
@@ -29,45 +30,29 @@ class Appended:
     winner: Document
 
 
-def event_id(alert_id: str, number: int) -> str:
-    """The id of an alert's n-th event, counted from 1."""
-    return fit_id(f"{alert_id}-{number}")
-
-
 def append(search: Search, event: Document) -> Appended:
     """Store an event (with `alert_id` and `number`) once and for all, visible to the next search."""
-    id_ = event_id(event["alert_id"], event["number"])
-    _prepare(search)
-    try:
-        search.client.options(request_timeout=search.timeout_s).index(
-            index=ALERT_EVENTS, id=id_, op_type="create", document=event, refresh="wait_for"
-        )
-    except ConflictError:
-        return Appended(False, search.get(ALERT_EVENTS, id_) or {})
-    except (ApiError, TransportError) as error:
-        raise unavailable(error) from error
+    id_ = alert_event_id(event["alert_id"], event["number"])
+    with answering():
+        if not search.client.indices.exists(index=ALERT_EVENTS):
+            put_templates(search.client)  # for a strict mapping; the stream has put them unless it never ran
+        try:
+            search.client.options(request_timeout=search.timeout_s).index(
+                index=ALERT_EVENTS, id=id_, op_type="create", document=event, refresh="wait_for"
+            )
+        except ConflictError:
+            return Appended(False, search.get(ALERT_EVENTS, id_) or {})
     return Appended(True, event)
 
 
-def _prepare(search: Search) -> None:
-    """The index gets its strict mapping from the template, which the stream has put unless it never ran."""
-    try:
-        if not search.client.indices.exists(index=ALERT_EVENTS):
-            put_templates(search.client)
-    except (ApiError, TransportError) as error:
-        raise unavailable(error) from error
-
-
 def of_patients(search: Search, patient_ids: Iterable[str], since: datetime) -> list[Document]:
-    """The events of these patients since then, oldest first."""
+    """Return the events of these patients since then, oldest first."""
     ids = sorted(set(patient_ids))
-    if not ids:
-        return []
-    return _read(search, all_of(terms("patient_id", ids), between("@timestamp", since)))
+    return _read(search, all_of(terms("patient_id", ids), between("@timestamp", since))) if ids else []
 
 
 def of_alert(search: Search, alert_id: str) -> list[Document]:
-    """All events of one alert, oldest first."""
+    """Return all events of one alert, oldest first."""
     return _read(search, all_of(term("alert_id", alert_id)))
 
 
@@ -77,7 +62,7 @@ def _read(search: Search, query: Document) -> list[Document]:
 
 
 def usefulness(search: Search, start: datetime, end: datetime) -> Document:
-    """Per range: how many `acknowledged`, `useful` and `useless`, and the median `seconds` to the first answer."""
+    """Count the answers in [start, end): `acknowledged`, `useful`, `useless`, and median `seconds` to the first one."""
     answers = {"median": {"percentiles": {"field": "answered_after_s", "percents": [50]}}}
     kinds = {
         "acknowledged": term("event", "acknowledged"),

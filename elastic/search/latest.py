@@ -1,95 +1,39 @@
-"""The newest prediction of each patient: the board's sections, one patient, pages of patients."""
+"""The newest prediction of each patient: one patient, several, pages of them, and their levels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from assessment.urgency import Urgency
-from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
-from elastic.client import (
-    After,
-    Document,
-    Page,
-    Query,
-    Search,
-    all_of,
-    any_of,
-    between,
-    buckets,
-    everything,
-    later,
-    prefix_if,
-    read_page,
-    term,
-    term_if,
-    terms,
-)
+from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, crisis_query
+from elastic.client import After, Document, Page, Query, Search
 from elastic.names import LATEST, fit_id
+from elastic.search.queries import all_of, between, buckets, groups, later, term_if, terms
 
 MOST_VERSIONS: Final = 20
 MOST_COUNTED: Final = 100_000  # matches of a page; beyond, the number says "at least"
 ORDERS: Final[Mapping[str, list[Any]]] = {
     "newest": [{"@timestamp": "desc"}, {"patient_id": "asc"}],
-    "risk": [{"critical_risk_6h": "desc"}, {"patient_id": "asc"}],
-    "urgent": [{"_score": "desc"}, {"critical_risk_6h": "desc"}, {"patient_id": "asc"}],  # measured crises first
+    "risk": [{ALERT_RISK_FIELD: "desc"}, {"patient_id": "asc"}],
+    "urgent": [{"_score": "desc"}, {ALERT_RISK_FIELD: "desc"}, {"patient_id": "asc"}],  # of `crises_first`
     "id": [{"patient_id": "asc"}],
 }
 
 
-class Bounds(NamedTuple):
-    """Times that decide a section: readings in [fresh_since, until) are fresh, crises since `crisis_since` are kept."""
-
-    fresh_since: datetime
-    until: datetime
-    crisis_since: datetime
-
-
-def board(search: Search, bounds: Bounds, sizes: Mapping[Urgency, int]) -> dict[Urgency, Page]:
-    """The first patients of each section, measured crises first, then by 6 h risk; totals are exact."""
-    bodies = [_section_body(section, bounds, size) for section, size in sizes.items()]
-    answers = search.ask_all(LATEST, bodies)
-    return {section: read_page(answer, size) for (section, size), answer in zip(sizes.items(), answers, strict=True)}
-
-
-def _section_body(section: Urgency, bounds: Bounds, size: int) -> Query:
-    query, order = all_of(_section_filter(section, bounds)), ORDERS["risk"]
-    if section is Urgency.CRITICAL:
-        query, order = _crises_first(query), ORDERS["urgent"]
-    return {"size": size, "query": query, "sort": order, "track_total_hits": True}
-
-
-def _crises_first(query: Query) -> Query:
-    """The same query, with a score for measured crises."""
-    filters = query["bool"]["filter"] or [everything()]  # without one, a document would have to match the score's part
-    return {"bool": {**query["bool"], "filter": filters, "should": [{"constant_score": {"filter": crisis()}}]}}
-
-
-def _section_filter(section: Urgency, bounds: Bounds) -> Query:
-    """The same rule as `assessment.urgency.urgency`."""
-    fresh = between("@timestamp", bounds.fresh_since, bounds.until)
-    kept = all_of(crisis(), between("@timestamp", bounds.crisis_since))
-    if section is Urgency.CRITICAL:
-        return any_of(kept, all_of(term("alert_level", section), fresh))
-    if section is Urgency.STALE:
-        return all_of(without=[fresh or everything(), kept])
-    return all_of(term("alert_level", section), fresh, without=[kept])
-
-
-def crisis() -> Query:
-    """A filter on readings in crisis."""
-    over = ({"range": {"systolic": {"gte": CRISIS_SYSTOLIC}}}, {"range": {"diastolic": {"gte": CRISIS_DIASTOLIC}}})
-    return any_of(*over)
+def crises_first(*filters: Query | None) -> Query:
+    """Return a query for what passes all filters that are not None, with a score for measured crises."""
+    query = all_of({"match_all": {}}, *filters)  # without any filter, a document would have to match the score's part
+    return {"bool": {**query["bool"], "should": [{"constant_score": {"filter": crisis_query()}}]}}
 
 
 def patient(search: Search, patient_id: str) -> Document | None:
-    """A patient's newest prediction, None where there is none yet."""
+    """Return a patient's newest prediction, None where there is none yet."""
     return search.get(LATEST, fit_id(patient_id))
 
 
 def of_patients(search: Search, patient_ids: Iterable[str]) -> dict[str, Document]:
-    """The newest predictions of these patients (at most 10,000) by patient."""
+    """Return the newest predictions of these patients (at most 10,000) by patient."""
     ids = sorted(set(patient_ids))
     if not ids:
         return {}
@@ -110,36 +54,34 @@ def page(
     after: After | None = None,
     order: str = "newest",
 ) -> Page:
-    """Patients with their newest prediction; `order` is a key of `ORDERS`, `prefix` begins the patient's id."""
-    query = all_of(
+    """Return patients with their newest prediction; `order` is a key of `ORDERS`, `prefix` begins the patient's id."""
+    filters = (
         term_if("alert_level", level),
-        prefix_if("patient_id", prefix),
-        between("critical_risk_6h", min_risk_6h),
+        None if prefix is None else {"prefix": {"patient_id": {"value": prefix}}},
+        between(ALERT_RISK_FIELD, min_risk_6h),
         term_if("model_version", model_version),
         between("@timestamp", start, end),
     )
-    if order == "urgent":
-        query = _crises_first(query)
+    query = crises_first(*filters) if order == "urgent" else all_of(*filters)
     body = {"size": limit, "query": query, "sort": ORDERS[order], "track_total_hits": MOST_COUNTED, **later(after)}
     return search.page(LATEST, body)
 
 
 def model_versions(search: Search) -> list[str]:
-    """The model versions of the newest predictions, the one that scored last first."""
-    newest = {"newest": {"max": {"field": "scored_at"}}}
-    terms_of = {"terms": {"field": "model_version", "size": MOST_VERSIONS, "order": {"newest": "desc"}}, "aggs": newest}
-    return [bucket["key"] for bucket in buckets(search.aggregate(LATEST, {"versions": terms_of}), "versions")]
+    """Return the model versions of the newest predictions, the one that scored last first."""
+    versions = groups("model_version", MOST_VERSIONS, "scored_at")
+    return [bucket["key"] for bucket in buckets(search.aggregate(LATEST, {"versions": versions}), "versions")]
 
 
 def count_levels(search: Search) -> dict[str, int]:
-    """How many patients have each alert level."""
+    """Count the patients of each alert level."""
     found = search.aggregate(LATEST, {"levels": {"terms": {"field": "alert_level"}}})
     counts = {bucket["key"]: bucket["doc_count"] for bucket in buckets(found, "levels")}
     return {level: counts.get(level, 0) for level in ALERT_LEVELS}
 
 
 def newest_time(search: Search) -> str | None:
-    """When the newest prediction of all patients was made (ISO 8601), None where there is none."""
+    """Return when the newest prediction of all patients was made (ISO 8601), None where there is none."""
     found = search.aggregate(LATEST, {"newest": {"max": {"field": "scored_at"}}})
     text: str | None = found.get("newest", {}).get("value_as_string")
     return text

@@ -7,31 +7,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from conf.clinical import ALERT_LEVELS
-from elastic.client import (
-    After,
-    Document,
-    Page,
-    Search,
-    all_of,
-    any_of,
-    between,
-    buckets,
-    in_time,
-    later,
-    months,
-    term,
-    term_if,
-    terms,
-)
-from elastic.names import PREDICTIONS
-from elastic.search.latest import crisis
+from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, crisis_query
+from elastic.client import After, Document, Page, Search
+from elastic.names import PREDICTIONS, months_between
+from elastic.search.queries import all_of, any_of, between, buckets, groups, in_time, later, term, term_if, terms
 
 HISTORY_FIELDS: Final = [
     "@timestamp",
     "patient_id",
     "alert_level",
-    "critical_risk_6h",
+    ALERT_RISK_FIELD,
     "model_version",
     "systolic",
     "diastolic",
@@ -53,7 +38,7 @@ def of_patient(
     after: After | None = None,
     newest_first: bool = False,
 ) -> Page:
-    """A patient's predictions with newest readings in [start, end)."""
+    """Return a page of a patient's predictions with newest readings in [start, end)."""
     query = all_of(term("patient_id", patient_id), between("@timestamp", start, end))
     return search.page(PREDICTIONS, in_time(query, limit, after, newest_first=newest_first))
 
@@ -68,17 +53,17 @@ def page(
     limit: int = 100,
     after: After | None = None,
 ) -> Page:
-    """Predictions of all patients, newest first."""
+    """Return a page of the predictions of all patients, newest first."""
     query = all_of(
         term_if("alert_level", level),
-        between("critical_risk_6h", min_risk_6h),
+        between(ALERT_RISK_FIELD, min_risk_6h),
         between("@timestamp", start, end),
     )
     return search.page(PREDICTIONS, in_time(query, limit, after, newest_first=True))
 
 
 def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> dict[str, list[Document]]:
-    """Of each patient the predictions since then, oldest first, with `HISTORY_FIELDS` only.
+    """Return the predictions of each patient since then, oldest first, with `HISTORY_FIELDS` only.
 
     Risks come from the source: the index itself keeps them as binary fractions, where 0.29 is less than 29 %.
     """
@@ -102,7 +87,7 @@ def alerting_patients(search: Search, start: datetime, end: datetime, limit: int
 
     They come in order of their ids; a document has the `patient_id` only.
     """
-    query = all_of(any_of(terms("alert_level", ALERT_LEVELS[1:]), crisis()), between("@timestamp", start, end))
+    query = all_of(any_of(terms("alert_level", ALERT_LEVELS[1:]), crisis_query()), between("@timestamp", start, end))
     body = {
         "size": limit,
         "query": query,
@@ -112,13 +97,11 @@ def alerting_patients(search: Search, start: datetime, end: datetime, limit: int
         "track_total_hits": False,
         **later(after),
     }
-    return search.page(months(PREDICTIONS, start, end), body)
+    return search.page(months_between(PREDICTIONS, start, end), body)
 
 
 def were_critical(search: Search, since: datetime) -> list[str]:
-    """The patients who were CRITICAL or measured in crisis since then, up to `MOST_CRITICAL`, last ones first."""
-    query = all_of(any_of(term("alert_level", "CRITICAL"), crisis()), between("@timestamp", since))
-    newest = {"newest": {"max": {"field": "@timestamp"}}}
-    patients = {"terms": {"field": "patient_id", "size": MOST_CRITICAL, "order": {"newest": "desc"}}, "aggs": newest}
-    found = search.aggregate(PREDICTIONS, {"patients": patients}, query)
+    """Return the patients who were CRITICAL or measured in crisis since then, last ones first."""
+    query = all_of(any_of(term("alert_level", ALERT_LEVELS[-1]), crisis_query()), between("@timestamp", since))
+    found = search.aggregate(PREDICTIONS, {"patients": groups("patient_id", MOST_CRITICAL)}, query)
     return [bucket["key"] for bucket in buckets(found, "patients")]

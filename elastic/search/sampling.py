@@ -28,11 +28,5 @@ def aggregate(search: Search, index: str, aggregations: Query, query: Query, mos
 
 def share_of(search: Search, index: str, query: Query, most: int = MOST) -> float:
     """Which share of what matches is about `most` documents."""
-    share = most / max(count(search, index, query), 1)
+    share = most / max(search.count(index, query), 1)
     return share if share <= LARGEST_SHARE else 1.0
-
-
-def count(search: Search, index: str, query: Query) -> int:
-    """How many documents match."""
-    number: int = search.ask(index, {"size": 0, "query": query, "track_total_hits": True})["hits"]["total"]["value"]
-    return number

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from assessment.readings import RETRACTED_STATUS
 from conf.clinical import ALERT_LEVELS
-from elastic.client import Document, Query, Search, all_of, between, buckets, months, term, terms
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from elastic.search.sampling import MOST, aggregate, count
+from elastic.client import Document, Query, Search
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, months_between
+from elastic.search.queries import all_of, between, buckets, term, terms
+from elastic.search.sampling import MOST, aggregate
+from fhir.readings import RETRACTED_STATUS
 
 CIRCADIAN_SAMPLE: Final = 100_000  # readings that the percentiles by hour of day are taken from
 PERCENTS: Final = (10, 50, 90)
@@ -40,7 +41,7 @@ class Course(NamedTuple):
 def categories(search: Search, start: datetime, end: datetime) -> Counts:
     """How many readings have each pressure category."""
     aggregations = {"categories": {"terms": {"field": "category"}}}
-    found, share = aggregate(search, months(OBSERVATIONS, start, end), aggregations, _standing(start, end))
+    found, share = aggregate(search, months_between(OBSERVATIONS, start, end), aggregations, _standing(start, end))
     return Counts(_counts(found, "categories"), share)
 
 
@@ -49,7 +50,7 @@ def levels_over_time(search: Search, start: datetime, end: datetime, interval: s
     histogram = {"field": "@timestamp", "fixed_interval": interval}
     levels = {"levels": {"terms": {"field": "alert_level"}}}
     times = {"times": {"date_histogram": histogram, "aggs": levels}}
-    found, share = aggregate(search, months(PREDICTIONS, start, end), times, _within(start, end))
+    found, share = aggregate(search, months_between(PREDICTIONS, start, end), times, _within(start, end))
     items = [
         {"@timestamp": bucket["key_as_string"], **_of_levels(_counts(bucket, "levels"))}
         for bucket in buckets(found, "times")
@@ -83,13 +84,13 @@ def alarm_burden(search: Search, start: datetime, end: datetime) -> Document:
     Of a sample nobody can tell how many patients there are: those with a prediction are then the ones whose newest
     prediction is not before `start`, and of a level with more than `sampling.MOST` predictions they are None.
     """
-    index, query = months(PREDICTIONS, start, end), _within(start, end)
+    index, query = months_between(PREDICTIONS, start, end), _within(start, end)
     found, share = aggregate(search, index, {"levels": {"terms": {"field": "alert_level"}}}, query)
     predictions = _of_levels(_counts(found, "levels"))
     counted = [level for level, number in predictions.items() if 0 < number <= 2 * MOST]
     patients = _patients_by_level(search, index, query, counted)
     return {
-        "patients": _patients(search, index, query) if share == 1.0 else count(search, LATEST, _within(start, None)),
+        "patients": _patients(search, index, query) if share == 1.0 else search.count(LATEST, _within(start, None)),
         "levels": {
             level: {"predictions": number, "patients": patients.get(level) if number else 0}
             for level, number in predictions.items()
@@ -124,7 +125,9 @@ def circadian(search: Search, start: datetime, end: datetime, zone: ZoneInfo) ->
     measured = {name: {"percentiles": {"field": name, "percents": PERCENTS}} for name in MEASURES}
     histogram = {"field": "@timestamp", "fixed_interval": "1h", "time_zone": zone.key, "min_doc_count": 1}
     hours = {"hours": {"date_histogram": histogram, "aggs": measured}}
-    found, _ = aggregate(search, months(OBSERVATIONS, start, end), hours, _standing(start, end), most=CIRCADIAN_SAMPLE)
+    found, _ = aggregate(
+        search, months_between(OBSERVATIONS, start, end), hours, _standing(start, end), most=CIRCADIAN_SAMPLE
+    )
     by_hour: dict[int, list[Document]] = defaultdict(list)
     for bucket in buckets(found, "hours"):
         by_hour[datetime.fromtimestamp(bucket["key"] / 1000, zone).hour].append(bucket)

@@ -12,14 +12,14 @@ from fhir.parse.effective_time import is_long_period, read_instant, refuse_far_f
 from fhir.parse.references import first_identifier, last_part, short_text
 from fhir.parse.subject import Scope, read_subject
 from fhir.parse.values import Measured, read_heart_rate_alone, read_values
-from fhir.readings import PLAIN_STATUSES, IntakeRules, Reading, Retraction
+from fhir.readings import PLAIN_STATUSES, RETRACTED_STATUS, IntakeRules, Reading, Retraction
 from fhir.reasons import Reason, Refused
 
 _REFUSED_STATUSES: Final = {
     "registered": Reason.STATUS_NO_RESULT,
     "preliminary": Reason.STATUS_NO_RESULT,  # where the settings hold it back
     "cancelled": Reason.STATUS_CANCELLED,
-    "entered-in-error": Reason.STATUS_ENTERED_IN_ERROR,
+    RETRACTED_STATUS: Reason.STATUS_ENTERED_IN_ERROR,
 }
 
 

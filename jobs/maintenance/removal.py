@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from conf.errors import UserError
-from elastic.bulk import CONFLICT_STATUS, NOT_FOUND_STATUS
+from elastic.client import CONFLICT_STATUS, NOT_FOUND_STATUS
 
 PAGE_SIZE: Final = 1_000
 KEEP_ALIVE: Final = "5m"

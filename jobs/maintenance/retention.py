@@ -13,9 +13,8 @@ from typing import Final, NamedTuple
 
 from conf.errors import UserError
 from conf.settings import Settings
-from elastic.names import NAME_PREFIX, OBSERVATIONS, PREDICTIONS
+from elastic.names import OBSERVATIONS, PREDICTIONS
 
-ALERT_EVENTS: Final = f"{NAME_PREFIX}alert-events"  # the site's journal of alerts
 MONTHLY: Final = (OBSERVATIONS, PREDICTIONS)
 
 _match_month = re.compile(rf"(?:{'|'.join(map(re.escape, MONTHLY))})-([0-9]{{4}})\.(0[1-9]|1[0-2])").fullmatch

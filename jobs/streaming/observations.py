@@ -12,12 +12,11 @@ from typing import Any, Final, NamedTuple
 
 from conf.clinical import mean_arterial_pressure, pressure_category
 from conf.times import iso_us
-from fhir.readings import CORRECTIONS, Reading, Retraction
+from fhir.readings import CORRECTIONS, RETRACTED_STATUS, Reading, Retraction
 from jobs.streaming.intake import Source
 
 Document = dict[str, Any]
 
-RETRACTED_STATUS: Final = "entered-in-error"
 CONFLICT_FLAG: Final = "conflicting_values"
 DUPLICATE_DETAIL: Final = "adds nothing to what is stored of this instant"
 _NOTES: Final = ("merged_from", "duplicates", "retracted_ids")

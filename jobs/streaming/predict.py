@@ -14,7 +14,8 @@ from elasticsearch import Elasticsearch
 from pyspark import Broadcast
 
 from conf.settings import Settings
-from elastic.bulk import Operation, connect, fetch, write
+from elastic.bulk import Operation, fetch, write
+from elastic.client import connect
 from elastic.names import LATEST, PREDICTIONS, fit_id, monthly_index
 from jobs.streaming.entries import Entries, Kind, unpack_state
 from jobs.streaming.folding import Rows

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from elasticsearch import Elasticsearch
 
-from elastic.bulk import Operation, with_retries, write
+from elastic.bulk import Operation, write
+from elastic.client import with_retries
 from elastic.names import OBSERVATIONS, instant_id
 from fhir.readings import CORRECTIONS, Reading, Retraction
 from jobs.streaming.intake import Message, Source

@@ -20,7 +20,8 @@ from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
 from conf.times import iso_us
-from elastic.bulk import Operation, connect, fetch, write
+from elastic.bulk import Operation, fetch, write
+from elastic.client import connect
 from elastic.names import OBSERVATIONS, REJECTED, instant_id, monthly_index, rejected_id
 from fhir.parse.effective_time import is_in_calendar
 from fhir.readings import IntakeRules, Reject

@@ -18,9 +18,8 @@ from conf.errors import UserError
 from conf.settings import Settings
 from elastic.connector import read_index
 from elastic.names import OBSERVATIONS
-from fhir.readings import CORRECTIONS
+from fhir.readings import CORRECTIONS, RETRACTED_STATUS
 from jobs.streaming.archive import COLUMNS, DAY_PREFIX, FOLDER
-from jobs.streaming.observations import RETRACTED_STATUS
 from jobs.training.replay import training_rows, whole_patients
 from ml.storage import ROWS
 

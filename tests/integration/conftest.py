@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.settings import Settings
-from elastic.bulk import connect
+from elastic.client import connect
 from embedded.services import Addresses
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
 

@@ -20,8 +20,7 @@ from alerts import journal
 from alerts.journal import Acknowledgement, NoOpenAlert, Person
 from alerts.model import AnswerReason
 from elastic.client import Search
-from elastic.names import LATEST
-from elastic.search.alert_events import ALERT_EVENTS
+from elastic.names import ALERT_EVENTS, LATEST
 from embedded.services import Addresses
 from jobs.monitor import monitor
 from ml import drift

@@ -18,8 +18,9 @@ from pyspark.sql import SparkSession
 
 from conf.clinical import HORIZONS_H
 from conf.settings import Settings
-from elastic.bulk import connect
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
+from elastic.client import connect
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.schema import put_templates
 from embedded.services import Addresses
 from jobs.stream import run
 from jobs.streaming.archive import FOLDER

@@ -19,7 +19,7 @@ from conf.errors import EXIT_OK
 from conf.settings import Settings
 from deploy.account_files import SUPERUSER, read_password, read_roles
 from deploy.secrets import all_names, make_missing
-from elastic.bulk import connect
+from elastic.client import connect
 from embedded.services import Addresses, Options, start, stop
 from tests.conftest import ELASTICSEARCH_HEAP
 from tests.integration.job import PROJECT, Job

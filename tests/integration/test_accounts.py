@@ -15,9 +15,8 @@ from pyspark.sql import SparkSession
 from conf.errors import EXIT_FAILURE, EXIT_OK, UserError
 from deploy.account_files import SUPERUSER, read_password, read_roles
 from deploy.secrets import all_names
-from elastic import bulk as sinks
-from elastic.bulk import connect
-from elastic.client import Search
+from elastic import client as elastic_client
+from elastic.client import Search, connect
 from elastic.connector import read_index
 from elastic.names import MODEL_MONITORING, OBSERVATIONS
 from embedded.services import Addresses
@@ -204,12 +203,12 @@ def test_wrong_password_ends_each_program_with_one_line(
     settings = secured.base.model_copy(update={"elasticsearch_user": STREAM})
     said = SecuredJob(settings.model_copy(update={"checkpoint_dir": tmp_path}), password_file=wrong).refused()
     (complaint,) = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert "does not know this user with this password" in complaint
+    assert "does not take this account" in complaint
     done = run(settings, wrong, "webapp.audit", "verify")
     assert (done.returncode, done.stderr.count("\n")) == (EXIT_FAILURE, 1)
     assert "unable to authenticate" in done.stderr
     locked_out = settings.model_copy(update={"elasticsearch_password": SecretStr(wrong.read_text())})
-    monkeypatch.setattr(sinks, "RETRY_WAITS_S", (0,))
+    monkeypatch.setattr(elastic_client, "RETRY_WAITS_S", (0,))
     with pytest.raises(UserError, match="BP_ELASTICSEARCH_USER"):
         read_index(spark, locked_out, OBSERVATIONS, ["patient_id"])
 

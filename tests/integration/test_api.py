@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from elasticsearch.helpers import bulk
 
-from elastic.bulk import connect
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, monthly_index, put_templates
+from elastic.client import connect
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, monthly_index
+from elastic.schema import put_templates
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
 from tests.support.fhir_models import r4b

@@ -21,7 +21,7 @@ import pytest
 from deploy.pack import pack
 from deploy.submit.packed import ENVIRONMENT_NAME, PACKED_DIR, python_version
 from deploy.submit.submit import PACKAGE_NAME
-from elastic.bulk import connect
+from elastic.client import connect
 from elastic.names import LATEST
 from embedded.java import find_java
 from embedded.ports import free_port

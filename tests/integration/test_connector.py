@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
-from elastic.bulk import connect
+from elastic.client import connect
 from elastic.connector import TRUST_STORE_WORD, read_index, write_trust_store
 
 pytestmark = pytest.mark.integration

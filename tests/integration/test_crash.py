@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from elastic.bulk import connect
+from elastic.client import connect
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from embedded.services import Addresses
 from jobs.streaming.queries import INGEST, SCORE

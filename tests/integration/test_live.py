@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.settings import Settings
-from elastic.names import put_templates
+from elastic.schema import put_templates
 from embedded.services import Options, start, stop
 from jobs.stream import run
 from jobs.streaming.checkpoint import guarded

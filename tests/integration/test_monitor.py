@@ -16,7 +16,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.errors import UserError
-from elastic.bulk import connect
+from elastic.client import connect
 from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from embedded.services import Addresses
 from jobs.monitor import monitor

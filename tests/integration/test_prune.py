@@ -11,12 +11,12 @@ from elasticsearch import Elasticsearch
 
 from conf.errors import EXIT_OK
 from conf.settings import Settings
-from elastic.bulk import connect
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, put_templates
+from elastic.client import connect
+from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.schema import put_templates
 from embedded.services import Addresses
 from jobs import erase, prune
 from jobs.maintenance.removal import count, find, remove
-from jobs.maintenance.retention import ALERT_EVENTS
 from jobs.streaming.archive import write_archive
 from tests.integration.pipeline import delete_documents
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
 from conf.settings import Settings
-from elastic.bulk import connect
+from elastic.client import connect
 from embedded.services import Addresses
 from fhir.pseudonyms import WITHHELD, patient_pseudonym
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model, reading

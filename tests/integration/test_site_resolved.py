@@ -9,8 +9,7 @@ import pytest
 from alerts import journal
 from alerts.episodes import history_since
 from conf.settings import Settings
-from elastic.bulk import connect
-from elastic.client import Search
+from elastic.client import Search, connect
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
 from tests.support.ward import INTERVAL, Patient, fill, ward

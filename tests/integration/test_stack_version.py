@@ -21,18 +21,9 @@ from conf.settings import Settings
 from deploy.account_files import read_roles
 from deploy.accounts import create_accounts
 from deploy.secrets import all_names, make_missing
-from elastic.bulk import connect
-from elastic.names import (
-    COMPONENT_PREFIX,
-    LATEST,
-    MODEL_MONITORING,
-    NAME_PREFIX,
-    OBSERVATIONS,
-    TEMPLATE_DIR,
-    TEMPLATE_PREFIX,
-    create_standing_indices,
-    put_templates,
-)
+from elastic.client import connect
+from elastic.names import LATEST, MODEL_MONITORING, NAME_PREFIX, OBSERVATIONS
+from elastic.schema import COMPONENT_PREFIX, TEMPLATE_DIR, TEMPLATE_PREFIX, create_standing_indices, put_templates
 from embedded.services import Addresses
 from jobs.monitor import monitor
 from tests.integration.mixed import PATIENTS, mixture

@@ -14,7 +14,8 @@ from elasticsearch import Elasticsearch
 
 from conf.clinical import alert_level, mean_arterial_pressure, pressure_category
 from elastic.bulk import Operation, write
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, fit_id, instant_id, monthly_index, put_templates
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, fit_id, instant_id, monthly_index
+from elastic.schema import put_templates
 from jobs.streaming.predictions import Prediction
 from ml.explanation import Code, Reason
 

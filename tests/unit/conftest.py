@@ -10,8 +10,8 @@ from elasticsearch import Elasticsearch
 from hypothesis import settings as hypothesis_settings
 
 from conf.settings import Settings
-from elastic import bulk as sinks
-from elastic.names import put_templates
+from elastic import client as elastic_client
+from elastic.schema import put_templates
 from tests.support import fake_elasticsearch
 from tests.support.fake_elasticsearch import FakeElasticsearch
 
@@ -21,8 +21,8 @@ hypothesis_settings.load_profile("busy machine")
 
 @pytest.fixture
 def fake() -> Iterator[FakeElasticsearch]:
-    with fake_elasticsearch.running() as one:
-        yield one
+    with fake_elasticsearch.running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -33,8 +33,9 @@ def settings(fake: FakeElasticsearch, tmp_path: Path) -> Settings:
 @pytest.fixture
 def client(fake: FakeElasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Elasticsearch:
     """A client of the fake, which has the project's templates."""
-    monkeypatch.setattr(sinks, "RETRY_WAITS_S", (0,) * len(sinks.RETRY_WAITS_S))
-    one = sinks.connect(settings)
-    put_templates(one)
+    waits_s = (0,) * len(elastic_client.RETRY_WAITS_S)
+    monkeypatch.setattr(elastic_client, "RETRY_WAITS_S", waits_s)
+    client = elastic_client.connect(settings)
+    put_templates(client)
     fake.requests.clear()
-    return one
+    return client

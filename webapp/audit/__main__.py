@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import Elasticsearch
 
 from conf.errors import UserError, run_main
 from conf.settings import Settings, load_settings
-from elastic.bulk import connect
-from elastic.client import Search, unavailable
+from elastic.client import Search, answering, connect
+from elastic.names import AUDIT
 from webapp.audit import search as audit_events
-from webapp.audit.chain import AUDIT, hash_of
+from webapp.audit.chain import hash_of
 
 RETENTION_MONTHS: Final = 12
 PAGE: Final = 1000
@@ -58,13 +58,11 @@ def verify(search: Search) -> int:
 def prune(client: Elasticsearch, now: datetime, months: int) -> list[str]:
     """Delete the monthly indices older than `months` whole months; returns their names."""
     oldest = now.year * 12 + now.month - 1 - months
-    try:
+    with answering():
         names = sorted(client.indices.get(index=f"{AUDIT}-*", allow_no_indices=True, features="settings"))
         old = [name for name in names if _month_number(name) < oldest]
         for name in old:
             client.indices.delete(index=name)
-    except (ApiError, TransportError) as error:
-        raise unavailable(error) from error
     return old
 
 

@@ -20,9 +20,10 @@ from typing import IO, Any, Final
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
+from elastic.names import AUDIT
+
 log = logging.getLogger(__name__)
 
-AUDIT: Final = "blood-pressure-audit"
 GENESIS: Final = "0" * 64
 SUFFIX: Final = ".jsonl"
 LINES_PER_REQUEST: Final = 500

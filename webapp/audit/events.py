@@ -16,8 +16,9 @@ from elasticsearch import ApiError, AuthorizationException, Elasticsearch, Trans
 from flask import g, request
 
 from conf.errors import UserError
-from elastic.names import TemplateError, put_templates
-from webapp.audit.chain import AUDIT, Chain, ship_leftovers
+from elastic.names import AUDIT
+from elastic.schema import TemplateError, put_templates
+from webapp.audit.chain import Chain, ship_leftovers
 from webapp.security.current import principal_or_none
 
 FOLDER: Final = "audit"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from elastic.client import After, Document, Page, Search, all_of, between, buckets, later, term, term_if, terms
-from webapp.audit.chain import AUDIT
+from elastic.client import After, Document, Page, Search
+from elastic.names import AUDIT
+from elastic.search.queries import all_of, between, buckets, later, term, term_if, terms
 
 INDICES: Final = f"{AUDIT}-*"
 ORDER: Final = [{"@timestamp": "desc"}, {"chain_id": "asc"}, {"seq": "desc"}]

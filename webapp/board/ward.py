@@ -15,6 +15,7 @@ from elastic.client import Search
 from elastic.search import alert_events, latest, observations, predictions
 from webapp.board.courses import Courses
 from webapp.board.rows import Document, Row, Ward, arrange, make_row, open_episodes, place_unseen
+from webapp.board.sections import Bounds, find_sections
 from webapp.shared import Shared
 
 LIFETIME: Final = timedelta(seconds=1)
@@ -84,7 +85,7 @@ class Board:
         self._wards = Shared(LIFETIME, GRACE)
 
     def _load(self, view: View, now: datetime) -> Ward:
-        pages = latest.board(self._search, self._bounds(now), view.sizes())
+        pages = find_sections(self._search, self._bounds(now), view.sizes())
         shown = {one["patient_id"]: one for page in pages.values() for one in page.documents}
         others = self._others.get("", now, lambda: self._find_others(now))
         rows = [make_row(id_, one, None, now, self._interval) for id_, one in shown.items()]
@@ -95,8 +96,8 @@ class Board:
         totals.update(row.urgency for row in rows)
         return arrange(rows, totals, self.newest_at(now))
 
-    def _bounds(self, now: datetime) -> latest.Bounds:
-        return latest.Bounds(now - stale_after(self._interval), now + CLOCK_TOLERANCE, now - CRISIS_KEPT)
+    def _bounds(self, now: datetime) -> Bounds:
+        return Bounds(now - stale_after(self._interval), now + CLOCK_TOLERANCE, now - CRISIS_KEPT)
 
     def _find_others(self, now: datetime) -> Others:
         counts = observations.waiting(self._search, self._waiting_since(now))

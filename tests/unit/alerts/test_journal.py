@@ -14,9 +14,8 @@ from alerts import journal
 from alerts.episodes import history_since
 from alerts.journal import Acknowledgement, NoOpenAlert, Person, acknowledge, episodes_of_patient, episodes_of_patients
 from alerts.model import AlertKind, AnswerReason, Episode, State, alert_id
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
 from elastic.search import alert_events
-from elastic.search.alert_events import ALERT_EVENTS
 from tests.support.ward import INTERVAL, Patient, history, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 

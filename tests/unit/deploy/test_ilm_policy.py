@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conf.settings import Settings
-from elastic.names import TEMPLATE_DIR
+from elastic.schema import TEMPLATE_DIR
 
 POLICY = json.loads((Path(__file__).parents[3] / "deploy" / "ilm-policy.json").read_text(encoding="utf-8"))
 ALLOWED = {  # elastic.co, reference "Index lifecycle actions": the phases and the options of each action used here

@@ -10,7 +10,7 @@ import pytest
 from conf.errors import UserError
 from conf.settings import Settings
 from deploy.setup import NotReadyError, PasswordRefusedError, require_usable, wait_for
-from elastic.bulk import connect
+from elastic.client import connect
 from tests.support import fake_elasticsearch
 
 DEADLINE_S = 60.0

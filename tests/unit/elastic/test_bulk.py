@@ -9,8 +9,10 @@ import pytest
 from elasticsearch import ApiError, Elasticsearch
 
 from conf.settings import Settings
-from elastic import bulk as sinks
-from elastic.bulk import DocumentRefusedError, Operation, SinkUnavailableError, connect, fetch, with_retries, write
+from elastic import bulk
+from elastic import client as elastic_client
+from elastic.bulk import DocumentRefusedError, Operation, fetch, write
+from elastic.client import SinkUnavailableError, connect, with_retries
 from tests.support.fake_elasticsearch import FakeElasticsearch
 
 INDEX = "anything"
@@ -93,7 +95,7 @@ def test_back_off_grows_and_ends_in_an_error_that_counts_what_is_open(
     pauses: list[float] = []
     with pytest.raises(SinkUnavailableError, match=r"1 documents open .* Start it again") as caught:
         write(connect(settings), [index("a"), index("b")], pauses.append)
-    assert tuple(pauses) == sinks.RETRY_WAITS_S
+    assert tuple(pauses) == elastic_client.RETRY_WAITS_S
     assert sorted(pauses) == pauses
     assert "\n" not in str(caught.value)
 
@@ -141,7 +143,7 @@ def test_account_that_is_refused_for_good_is_told_as_such_and_not_as_a_document(
 def test_a_request_is_bounded_in_count(
     fake: FakeElasticsearch, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sinks, "MAX_OPERATIONS", 2)
+    monkeypatch.setattr(bulk, "MAX_OPERATIONS", 2)
     assert write(client, [index(id_) for id_ in "abcde"]) == [True] * 5
     assert fake.bulk_ids == [["a", "b"], ["c", "d"], ["e"]]
 
@@ -149,7 +151,7 @@ def test_a_request_is_bounded_in_count(
 def test_a_request_is_bounded_in_bytes_but_takes_one_document_of_any_size(
     fake: FakeElasticsearch, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sinks, "MAX_REQUEST_BYTES", 100)
+    monkeypatch.setattr(bulk, "MAX_REQUEST_BYTES", 120)  # two small operations with their headers
     large = {"text": "x" * 500}
     assert write(client, [index("a", **large), index("b"), index("c"), index("d", **large), index("e")]) == [True] * 5
     assert fake.bulk_ids == [["a"], ["b", "c"], ["d"], ["e"]]
@@ -174,7 +176,7 @@ def test_fetching_nothing_asks_nothing(fake: FakeElasticsearch, client: Elastics
 def test_fetch_asks_in_bounded_requests(
     fake: FakeElasticsearch, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sinks, "MAX_OPERATIONS", 2)
+    monkeypatch.setattr(bulk, "MAX_OPERATIONS", 2)
     write(client, [index(id_) for id_ in "abc"])
     assert set(fetch(client, [(INDEX, id_) for id_ in "abc"])) == set("abc")
     assert fake.requests["_mget"] == 2
@@ -197,7 +199,7 @@ def test_question_that_is_refused_for_good_is_not_repeated(fake: FakeElasticsear
 
 
 def test_elasticsearch_that_is_not_there_is_an_error_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "RETRY_WAITS_S", (0, 0))
+    monkeypatch.setattr(elastic_client, "RETRY_WAITS_S", (0, 0))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         away = connect(Settings(elasticsearch_url=f"http://127.0.0.1:{free.getsockname()[1]}"))

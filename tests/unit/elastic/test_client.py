@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from elasticsearch import Elasticsearch
 
-from elastic.client import Search, SearchUnavailable, between, terms
+from elastic.client import Search, SearchUnavailable
+from elastic.search.queries import between, terms
 from tests.support.fake_elasticsearch import FakeElasticsearch, running
 
 INDEX = "blood-pressure-latest"

@@ -21,16 +21,12 @@ from elastic.names import (
     OBSERVATIONS,
     PREDICTIONS,
     REJECTED,
-    TEMPLATE_DIR,
-    TemplateError,
-    TemplatesForbiddenError,
-    ensure_templates,
     fit_id,
     instant_id,
     monthly_index,
-    put_templates,
     rejected_id,
 )
+from elastic.schema import TEMPLATE_DIR, TemplateError, TemplatesForbiddenError, ensure_templates, put_templates
 from jobs.streaming.archive import COLUMNS
 from jobs.streaming.predictions import Prediction
 from jobs.training.outcomes import drift_documents
@@ -112,7 +108,7 @@ def test_refused_templates_stop_the_job_with_the_remedy(fake: FakeElasticsearch,
 
 def test_wrong_password_is_told_as_such(fake: FakeElasticsearch, client: Elasticsearch) -> None:
     fake.request_faults = [401]
-    with pytest.raises(TemplateError, match="does not know this user with this password"):
+    with pytest.raises(TemplateError, match="does not take this account"):
         put_templates(client)
 
 

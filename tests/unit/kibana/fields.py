@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from elastic.names import COMPONENT_PREFIX, NAME_PREFIX, TEMPLATE_PREFIX
+from elastic.names import NAME_PREFIX
+from elastic.schema import COMPONENT_PREFIX, TEMPLATE_PREFIX
 from kibana.columns import RECORDS
 from tests.support.kql import translate
 from tests.unit.kibana.reading import Json, Objects, boards, controls, lens_panels, of_kind, view_of_layer

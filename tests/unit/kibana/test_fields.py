@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from elastic.names import TEMPLATE_DIR
+from elastic.schema import TEMPLATE_DIR
 from tests.unit.kibana import plants
 from tests.unit.kibana.fields import (
     data_types_are_those_of_the_templates,

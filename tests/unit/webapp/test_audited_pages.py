@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from elastic.names import AUDIT
 from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.api.conftest import make_ward
 from tests.unit.webapp.api.documents import NEWEST
 from tests.unit.webapp.site import Site, make_site
-from webapp.audit.chain import AUDIT
 from webapp.security.sessions import digest
 
 TWO, ALL, ONE = ["P-0001", "P-0002"], ["P-0001", "P-0002", "P-0003"], ["P-0001"]

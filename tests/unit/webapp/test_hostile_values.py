@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from elastic.names import LATEST, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, REJECTED
-from elastic.search.alert_events import ALERT_EVENTS
+from elastic.names import ALERT_EVENTS, LATEST, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, REJECTED
 from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import PAGE, make_site

@@ -13,11 +13,12 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from assessment.targets import Band, Targets
+from elastic.names import AUDIT
 from tests.support import before
 from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.fake_search import MONTHS, FakeSearch
 from tests.unit.webapp.site import Site, make_site
-from webapp.audit.chain import AUDIT, ship_leftovers
+from webapp.audit.chain import ship_leftovers
 from webapp.audit.search import INDICES
 from webapp.security.sessions import SECURE_COOKIE
 from webapp.store import patient_targets, users

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from elastic.client import Search, everything
+from elastic.client import Search
 from elastic.search import sampling
 
 
@@ -28,6 +28,6 @@ class Counted(Search):
 )
 def test_about_so_many_documents_are_looked_at_and_no_more(number: int, share: float) -> None:
     search = Counted(number)
-    found = sampling.aggregate(search, "index", {}, everything(), most=100)
+    found = sampling.aggregate(search, "index", {}, {"match_all": {}}, most=100)
     assert (found.share, found.found["doc_count"]) == (share, number)
     assert search.__dict__["samplers"] == [{"probability": share, "seed": sampling.SEED}]

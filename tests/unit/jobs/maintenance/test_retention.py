@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from conf.settings import Settings
 from elastic.names import OBSERVATIONS, PREDICTIONS, monthly_index
-from elastic.search import alert_events
-from jobs.maintenance.retention import ALERT_EVENTS, RetentionError, is_past_day, limits, month_end, past_months
+from jobs.maintenance.retention import RetentionError, is_past_day, limits, month_end, past_months
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -96,7 +95,3 @@ def test_readings_of_any_age_allow_no_deletion() -> None:
 )
 def test_day_goes_once_it_is_past_to_its_end(day: str, is_past: bool) -> None:
     assert is_past_day(day, MARCH) is is_past
-
-
-def test_alert_events_are_those_of_the_site() -> None:
-    assert ALERT_EVENTS == alert_events.ALERT_EVENTS

@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
-from elastic.bulk import SinkUnavailableError
+from elastic.client import SinkUnavailableError
 from fhir.readings import IntakeRules
 from jobs.streaming import revisions
 from jobs.streaming.intake import Message

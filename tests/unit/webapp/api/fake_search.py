@@ -132,7 +132,8 @@ def matches(document: Json, query: Mapping[str, Any]) -> bool:
 def _matches_bool(document: Json, inner: Mapping[str, Any]) -> bool:
     wanted = all(matches(document, one) for one in inner.get("filter", ()))
     unwanted = any(matches(document, one) for one in inner.get("must_not", ()))
-    choices = inner.get("should", ()) if inner.get("minimum_should_match") else ()
+    least = inner.get("minimum_should_match", 0 if inner.get("filter") else 1)  # as Elasticsearch has it by default
+    choices = inner.get("should", ()) if least else ()
     return wanted and not unwanted and (not choices or any(matches(document, one) for one in choices))
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from elastic.names import AUDIT
 from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.api.documents import NEWEST
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site, make_site
 from webapp.api.routes import OPERATIONS
-from webapp.audit.chain import AUDIT
 from webapp.security import sessions, tokens
 
 ALERT = "/api/v1/alerts/<alert_id>"

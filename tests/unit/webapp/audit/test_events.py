@@ -11,11 +11,12 @@ import pytest
 from elasticsearch import Elasticsearch
 from flask import g
 
-from elastic.names import TEMPLATE_DIR
+from elastic.names import AUDIT
+from elastic.schema import TEMPLATE_DIR
 from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.site import PASSWORD, Site, make_site
 from webapp.audit.__main__ import find_breaks
-from webapp.audit.chain import AUDIT, GENESIS, Chain, ship_leftovers
+from webapp.audit.chain import GENESIS, Chain, ship_leftovers
 from webapp.audit.events import AuditUnavailable
 from webapp.security import tokens
 from webapp.security.current import Principal

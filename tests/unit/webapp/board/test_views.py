@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from elastic.search.alert_events import ALERT_EVENTS
+from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
 from tests.support.ward import Patient, history, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, Browser, Site, make_site

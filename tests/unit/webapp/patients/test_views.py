@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from elastic.search.alert_events import ALERT_EVENTS
+from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
 from tests.support.fake_elasticsearch import running
 from tests.support.ward import reading
 from tests.unit.webapp.api.fake_search import FakeSearch
