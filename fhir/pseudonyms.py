@@ -33,12 +33,12 @@ def pseudonymise(parsed: Parsed, key: bytes) -> Parsed:
 
 @lru_cache(CACHED)
 def patient_pseudonym(patient_id: str, key: bytes) -> str:
-    """What stands for a patient: 32 hexadecimal digits."""
+    """Return what stands for a patient: 32 hexadecimal digits."""
     return _digest(patient_id, key)
 
 
 def key_check(key: bytes) -> str:
-    """What tells two keys apart without telling anything of them."""
+    """Return what tells two keys apart without telling anything of them."""
     return _named("key check", "", key)
 
 
@@ -71,7 +71,7 @@ def _of_few(kind: str, identifier: str | None, key: bytes) -> str | None:
 
 
 def _named(kind: str, identifier: str, key: bytes) -> str:
-    """Of its own kind: a device that carries its patient's id must not get the patient's pseudonym."""
+    """Return a pseudonym of a kind: a device that carries its patient's id must not get the patient's."""
     return _digest(f"{kind}\0{identifier}", key)
 
 

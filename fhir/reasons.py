@@ -71,7 +71,7 @@ class Refused(Exception):  # noqa: N818 - a verdict on data, not a program error
 
 
 def printable(value: object) -> str:
-    """Text of at most 200 characters that any UTF-8 sink can take; never a whole payload."""
+    """Return text of at most 200 characters that any UTF-8 sink can take; never a whole payload."""
     try:
         text = str(value)
     except ValueError:  # an integer beyond Python's limit of digits

@@ -58,7 +58,10 @@ def _join_halves(systolic: Draft, diastolic: Draft) -> Draft:
 
 
 def merge_readings(readings: list[Reading]) -> tuple[list[Reading], list[Reject]]:
-    """One reading per patient and instant: repeats rejected, conflicts settled, a heart rate joined to its pressure."""
+    """Return one reading per patient and instant, and the rejects of repeats.
+
+    Conflicts are settled, and a heart rate is joined to the pressure of its instant.
+    """
     if len(readings) < 2:
         return readings, []
     pressures: dict[Key, Reading] = {}
@@ -68,7 +71,7 @@ def merge_readings(readings: list[Reading]) -> tuple[list[Reading], list[Reject]
     for reading in readings:
         slots = heart_rates if reading.systolic is None else pressures
         key = (reading.patient_id, reading.effective_us)
-        if _is_known_version(reading, versions) or (key in slots and _same_values(slots[key], reading)):
+        if _is_known_version(reading, versions) or (key in slots and _values(slots[key]) == _values(reading)):
             rejects.append(_duplicate(reading))
         else:
             slots[key] = _settle(slots[key], reading) if key in slots else reading
@@ -86,16 +89,12 @@ def _is_known_version(reading: Reading, versions: set[tuple[str, str, str]]) -> 
     return known
 
 
-def _same_values(one: Reading, other: Reading) -> bool:
-    return _values(one) == _values(other)
-
-
 def _values(reading: Reading) -> tuple[float | None, ...]:
     return reading.systolic, reading.diastolic, reading.heart_rate
 
 
 def _settle(earlier: Reading, later: Reading) -> Reading:
-    """A correction wins, else the later one; pressures that only differ in a missing heart rate do not conflict."""
+    """Return the correction, else the later one; pressures that only differ in a missing heart rate do not conflict."""
     earlier_wins = earlier.status in CORRECTIONS and later.status not in CORRECTIONS
     winner, loser = (earlier, later) if earlier_wins else (later, earlier)
     if _values(winner)[:2] == _values(loser)[:2] and None in (winner.heart_rate, loser.heart_rate):
@@ -104,7 +103,7 @@ def _settle(earlier: Reading, later: Reading) -> Reading:
 
 
 def _join(pressure: Reading, heart_rate: Reading) -> Reading:
-    """The heart rate measured with the pressure comes first, a separate one second."""
+    """Add a separate heart rate to a pressure; the one measured with it comes first."""
     if pressure.heart_rate is not None or heart_rate.heart_rate is None:
         return pressure
     flags = tuple(flag for flag in heart_rate.flags if flag != "heart_rate_only")

@@ -12,14 +12,13 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from conf.times import DAY_US, MINUTE_US, SECOND_US
 from fhir.codes import JsonObject
 from fhir.readings import IntakeRules
 from fhir.reasons import Reason, Refused
 
-MICROSECONDS: Final = 1_000_000
-DAY_US: Final = 86_400 * MICROSECONDS
-LONGEST_PERIOD_US: Final = 15 * 60 * MICROSECONDS
-FUTURE_TOLERANCE_US: Final = 5 * 60 * MICROSECONDS
+LONGEST_PERIOD_US: Final = 15 * MINUTE_US
+FUTURE_TOLERANCE_US: Final = 5 * MINUTE_US
 FIRST_US: Final = 365 * DAY_US  # 1971-01-01
 END_US: Final = 47_482 * DAY_US  # 2100-01-01, not included; `jobs.streaming.entries.state_order` would overflow in 2109
 
@@ -48,7 +47,7 @@ def parse_instant(text: object) -> Instant:
     day, hour, minute, second, fraction, zone = found.groups()
     offset = _offset_minutes(zone)
     minutes = int(hour) * 60 + int(minute) - offset
-    us = (minutes * 60 + min(int(second), 59)) * MICROSECONDS  # Python knows no leap second
+    us = minutes * MINUTE_US + min(int(second), 59) * SECOND_US  # a leap second counts as the one before
     if fraction:
         us += int(fraction[1:7].ljust(6, "0"))
     return Instant(_day_start_us(day) + us, offset)
@@ -56,6 +55,7 @@ def parse_instant(text: object) -> Instant:
 
 @lru_cache(maxsize=4096)
 def _day_start_us(day: str) -> int:
+    """Return the begin of a day in UTC, in microseconds; raise `Refused` for one that no calendar has."""
     try:
         return (date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()) * DAY_US
     except ValueError:
@@ -64,6 +64,7 @@ def _day_start_us(day: str) -> int:
 
 @lru_cache(maxsize=2048)
 def _offset_minutes(zone: str) -> int:
+    """Return how many minutes east of Greenwich a zone is, such as ``Z`` or ``-05:00``."""
     if zone == "Z":
         return 0
     minutes = int(zone[1:3]) * 60 + int(zone[4:6])
@@ -71,6 +72,7 @@ def _offset_minutes(zone: str) -> int:
 
 
 def _why_not_full(text: object) -> Reason:
+    """Tell a day without a time, and a time without a zone, from what is no date at all."""
     if not isinstance(text, str):
         return Reason.TIME_UNPARSEABLE
     if (found := _match_without_zone(text)) and _is_date(found[1]):
@@ -89,7 +91,7 @@ def _is_date(day: str) -> bool:
 
 
 def read_instant(observation: JsonObject) -> tuple[Instant, tuple[str, ...]]:
-    """When the Observation was measured, and the flag of a period, whose end is used; raise `Refused`."""
+    """Return when it was measured, and the flag of a period, whose end is used; raise `Refused`."""
     found = [key for key in _EFFECTIVE_KEYS if observation.get(key) is not None]
     if not found:
         raise Refused(Reason.TIME_MISSING, "no effective time")
@@ -112,7 +114,7 @@ def _end_of(period: object) -> Instant:
 
 
 def is_long_period(period: object) -> bool:
-    """Whether a readable effectivePeriod is longer than one measurement takes (15 minutes)."""
+    """Tell whether a readable effectivePeriod is longer than one measurement takes (15 minutes)."""
     if not isinstance(period, dict):
         return False
     try:

@@ -31,9 +31,9 @@ class Located(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_documents(payload: bytes | None) -> list[object]:
-    """Decode the payload into its documents: one, or one per NDJSON line, a bad line as its `Refused`.
+    """Decode the payload into its documents; raise `Refused` if nothing can be read.
 
-    Raise `Refused` if nothing can be read.
+    There is a single one, or one per line of NDJSON, where a bad line stands as its `Refused`.
     """
     if payload is None or not payload.strip():
         raise Refused(Reason.MALFORMED_JSON, "null payload" if payload is None else "empty payload")
@@ -49,7 +49,7 @@ def read_documents(payload: bytes | None) -> list[object]:
 
 
 def _decode_lines(payload: bytes) -> list[object]:
-    """NDJSON: a raw line break never occurs inside JSON text, so lines are split before they are parsed."""
+    """Decode NDJSON line by line: a raw line break never occurs inside JSON text."""
     if payload.count(b"\n") > MAX_RESOURCES:
         raise Refused(Reason.PAYLOAD_TOO_LARGE, f"more than {MAX_RESOURCES} lines")
     lines = [line for line in payload.split(b"\n") if line.strip()]
@@ -97,7 +97,7 @@ def _flatten_bundle(
     if not isinstance(entries, list):
         yield Refused(Reason.NOT_AN_OBJECT, f"Bundle.entry is a {type(entries).__name__}"), scope
         return
-    kind = _kind(bundle)
+    kind = bundle.get("type") if isinstance(bundle.get("type"), str) else ""
     temporary_urns = kind in _TEMPORARY_URNS
     people = {**scope.people, **_people(entries, temporary_urns)}
     for entry in entries:
@@ -111,13 +111,8 @@ def _flatten_bundle(
             yield from _flatten(entry["resource"], inner, depth + 1)
 
 
-def _kind(bundle: JsonObject) -> str:
-    kind = bundle.get("type")
-    return kind if isinstance(kind, str) else ""
-
-
 def _is_skipped(entry: JsonObject) -> bool:
-    """Responses and deletions carry no reading; neither does an entry without a resource."""
+    """Tell whether an entry carries no reading: a response, a deletion, or nothing at all."""
     is_empty = entry.get("resource") is None or entry.get("response") is not None
     return is_empty or _request(entry).get("method") == "DELETE"
 
@@ -128,14 +123,14 @@ def _request(entry: JsonObject) -> Mapping[str, Any]:
 
 
 def _server(full_url: object) -> str | None:
-    """The server of an absolute fullUrl, without type and id."""
+    """Return the server of an absolute fullUrl, without type and id."""
     if isinstance(full_url, str) and full_url.startswith(("http://", "https://")) and full_url.count("/") > 3:
         return full_url.rsplit("/", 2)[0]
     return None
 
 
 def _people(entries: list[object], temporary: bool) -> dict[str, str | Reason]:
-    """What each URN of a Bundle stands for: the id of its Patient, or the reason why there is none."""
+    """Return what each URN of a Bundle stands for: the id of its Patient, or the reason why there is none."""
     found: dict[str, str | Reason] = {}
     for entry in entries:
         if isinstance(entry, dict):
@@ -155,14 +150,14 @@ def _person(entry: JsonObject, resource: JsonObject, temporary: bool) -> str | R
 
 
 def _id_of_update(entry: JsonObject) -> str | None:
-    """``PUT Patient/123`` keeps the id, which a POST leaves to the server."""
+    """Return the id of ``PUT Patient/123``, which is kept; a POST leaves it to the server."""
     request = _request(entry)
     kind, _, name = str(request.get("url")).partition("/")
     return name if request.get("method") == "PUT" and kind == "Patient" and match_id(name) else None
 
 
 def _identifier_of_condition(entry: JsonObject) -> str | None:
-    """``system|value`` from ``ifNoneExist``, the search by which the server finds this patient again."""
+    """Return ``system|value`` from ``ifNoneExist``, the search by which the server finds this patient again."""
     condition = _request(entry).get("ifNoneExist")
     if not isinstance(condition, str):
         return None

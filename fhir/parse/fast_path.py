@@ -25,7 +25,7 @@ _UNIT_OF: Final = {meaning: measure.unit for meaning, measure in MEASURES.items(
 
 
 def read_plainly(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> Reading | None:
-    """The reading of a single Observation that is right in every respect, or None: let the full rules look."""
+    """Return the reading of a single Observation that is right in every respect, or None: let the full rules look."""
     try:
         return _read(observation, record_time_us, rules)
     except (Refused, AttributeError, KeyError, OverflowError, TypeError):
@@ -67,7 +67,7 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
 
 
 def _plain_values(components: list[JsonObject]) -> dict[Meaning, float]:
-    """Each meaning's value in its base unit; any doubt raises one of the errors that `read_plainly` awaits."""
+    """Return each meaning's value in its base unit; any doubt raises one of the errors that `read_plainly` awaits."""
     values: dict[Meaning, float] = {}
     for component in components:
         found = meanings(component["code"])

@@ -23,37 +23,25 @@ def parse_message(payload: bytes | None, record_time_us: int, rules: IntakeRules
     too old ones are told. Every resource ends as a reading, a reject or in the count of ignored ones. With a key, all
     identifiers are pseudonyms.
     """
-    parsed = _parse_whatever(payload, record_time_us, rules)
-    return parsed if rules.pseudonym_key is None else pseudonymise(parsed, rules.pseudonym_key)
-
-
-def _parse_whatever(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:
     try:
-        return _parse(payload, record_time_us, rules)
+        parsed = _parse(payload, record_time_us, rules)
     except Refused as refused:
-        return Parsed(rejects=[Reject(refused.reason, refused.detail, None)])
+        parsed = Parsed(rejects=[Reject(refused.reason, refused.detail, None)])
     except Exception as error:  # an unforeseen shape must cost this message only, never the stream
-        return Parsed(rejects=[Reject(Reason.MALFORMED_JSON, f"unforeseen {type(error).__name__}", None)])
+        parsed = Parsed(rejects=[Reject(Reason.MALFORMED_JSON, f"unforeseen {type(error).__name__}", None)])
+    return parsed if rules.pseudonym_key is None else pseudonymise(parsed, rules.pseudonym_key)
 
 
 def _parse(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:
     documents = read_documents(payload)
-    if len(documents) == 1 and (reading := _plain_reading(documents[0], record_time_us, rules)):
+    only = documents[0] if len(documents) == 1 else None
+    kind = only.get("resourceType") if isinstance(only, dict) else None
+    if isinstance(only, dict) and kind == "Observation" and (reading := read_plainly(only, record_time_us, rules)):
         return Parsed(readings=[reading])
     parsed = judge_resources(locate_resources(documents), record_time_us, rules)
-    if parsed.rejects and len(documents) == 1 and not _is_bundle(documents[0]):
+    if parsed.rejects and len(documents) == 1 and kind != "Bundle":  # a single resource has no position
         return replace(parsed, rejects=[replace(reject, entry=None) for reject in parsed.rejects])
     return parsed
-
-
-def _plain_reading(document: object, record_time_us: int, rules: IntakeRules) -> Reading | None:
-    if isinstance(document, dict) and document.get("resourceType") == "Observation":
-        return read_plainly(document, record_time_us, rules)
-    return None
-
-
-def _is_bundle(document: object) -> bool:
-    return isinstance(document, dict) and document.get("resourceType") == "Bundle"
 
 
 def judge_resources(resources: list[Located], record_time_us: int, rules: IntakeRules) -> Parsed:
@@ -66,17 +54,19 @@ def judge_resources(resources: list[Located], record_time_us: int, rules: Intake
             draft = _read(located, record_time_us, rules)
         except Refused as refused:
             rejects.append(Reject(refused.reason, refused.detail, located.entry))
-            retractions += _retracted(refused, located, record_time_us, rules)
+            if refused.reason is Reason.STATUS_ENTERED_IN_ERROR and isinstance(located.resource, dict):
+                retraction = read_retraction(located.resource, located.entry, located.scope, record_time_us, rules)
+                retractions += [retraction] if retraction is not None else []
         else:
             if draft is not None:
                 drafts.append(draft)
     ignored = len(resources) - len(drafts) - len(rejects)
     readings, more_rejects = _combine(drafts)
-    return Parsed(readings, retractions, sorted(rejects + more_rejects, key=_entry), ignored)
+    return Parsed(readings, retractions, sorted(rejects + more_rejects, key=lambda reject: reject.entry or 0), ignored)
 
 
 def _read(located: Located, record_time_us: int, rules: IntakeRules) -> Draft | None:
-    """The draft of one resource, None if it is ignored; raise `Refused`."""
+    """Return the draft of one resource, None if it is ignored; raise `Refused`."""
     resource = located.resource
     if resource is None:
         return None
@@ -93,13 +83,6 @@ def _read(located: Located, record_time_us: int, rules: IntakeRules) -> Draft | 
     return read_observation(resource, content, located.entry, located.scope, record_time_us, rules)
 
 
-def _retracted(refused: Refused, located: Located, record_time_us: int, rules: IntakeRules) -> list[Retraction]:
-    if refused.reason is not Reason.STATUS_ENTERED_IN_ERROR or not isinstance(located.resource, dict):
-        return []
-    retraction = read_retraction(located.resource, located.entry, located.scope, record_time_us, rules)
-    return [] if retraction is None else [retraction]
-
-
 def _combine(drafts: list[Draft]) -> tuple[list[Reading], list[Reject]]:
     paired, rejects = pair_halves(drafts)
     readings: list[Reading] = []
@@ -110,7 +93,3 @@ def _combine(drafts: list[Draft]) -> tuple[list[Reading], list[Reject]]:
             rejects.append(Reject(refused.reason, refused.detail, draft.entry))
     merged, repeats = merge_readings(readings)
     return merged, rejects + repeats
-
-
-def _entry(reject: Reject) -> int:
-    return reject.entry or 0

@@ -136,18 +136,18 @@ def _refuse_several_readings(observation: JsonObject, content: Content) -> None:
 
 
 def observation_id(observation: JsonObject) -> str | None:
-    """The id, else the first identifier as ``system|value``."""
+    """Return the id, else the first identifier as ``system|value``."""
     return short_text(observation.get("id")) or first_identifier(observation.get("identifier"))
 
 
 def version_id(observation: JsonObject) -> str | None:
-    """``meta.versionId``, if there is one."""
+    """Return ``meta.versionId``, if there is one."""
     meta = observation.get("meta")
     return short_text(meta.get("versionId")) if isinstance(meta, dict) else None
 
 
 def device_id(observation: JsonObject) -> str | None:
-    """The id at the end of the device's reference, if there is one."""
+    """Return the id at the end of the device's reference, if there is one."""
     device = observation.get("device")
     return last_part(device.get("reference")) if isinstance(device, dict) else None
 
@@ -175,7 +175,7 @@ def read_reading(draft: Draft) -> Reading:
 def read_retraction(
     observation: JsonObject, entry: int, scope: Scope, record_time_us: int, rules: IntakeRules
 ) -> Retraction | None:
-    """What an entered-in-error Observation takes back; None if it names neither a patient nor an id."""
+    """Return what an entered-in-error Observation takes back, None if it names neither a patient nor an id."""
     try:
         patient_id = read_subject(observation, scope, rules)[0]
     except Refused:
@@ -187,7 +187,7 @@ def read_retraction(
 
 
 def _effective_us(observation: JsonObject, record_time_us: int) -> int | None:
-    """The time of what is retracted, of any age; None if there is none or no stored reading can have it."""
+    """Return the time of what is retracted, of any age, None if there is none or no stored reading can have it."""
     try:
         effective_us = read_instant(observation)[0].us
         refuse_impossible(record_time_us, effective_us)

@@ -10,14 +10,14 @@ match_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch  # FHIR's id, and the u
 
 
 def short_text(value: object) -> str | None:
-    """`value` if it is a text that fits a document id (1-256 bytes), else None."""
+    """Return `value` if it is a text that fits a document id (1-256 bytes), else None."""
     if isinstance(value, str) and value and len(value.encode()) <= LONGEST_NAME_BYTES:
         return value
     return None
 
 
 def identifier_text(identifier: object) -> str | None:
-    """``system|value`` of an Identifier that has both."""
+    """Return ``system|value`` of an Identifier that has both."""
     if not isinstance(identifier, dict):
         return None
     system, value = identifier.get("system"), identifier.get("value")
@@ -27,7 +27,7 @@ def identifier_text(identifier: object) -> str | None:
 
 
 def first_identifier(identifiers: object) -> str | None:
-    """The first complete Identifier of a list, as ``system|value``."""
+    """Return the first complete Identifier of a list, as ``system|value``."""
     if not isinstance(identifiers, list):
         return None
     return next((text for item in identifiers if (text := identifier_text(item))), None)
@@ -39,7 +39,7 @@ def without_version(reference: str) -> str:
 
 
 def last_part(reference: object) -> str | None:
-    """The id at the end of a Reference's text: after the last slash, or after the last colon of a URN."""
+    """Return the id at the end of a Reference's text: after the last slash, or after the last colon of a URN."""
     if not isinstance(reference, str) or reference.startswith("#"):
         return None
     separator = ":" if reference.startswith("urn:") else "/"

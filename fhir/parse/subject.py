@@ -21,7 +21,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     """What a Bundle says about the references inside it.
 
     `people`: what each ``urn:`` fullUrl stands for, a patient id or the reason it is none.
-    `temporary_urns`: an URN that is not in `people` means nothing outside this Bundle (transactions).
+    `temporary_urns`: a URN that is not in `people` means nothing outside this Bundle (transactions).
     `base`: server of the entry's fullUrl, which relative references belong to.
     """
 
@@ -34,14 +34,16 @@ NO_BUNDLE: Final = Scope()
 
 
 def read_subject(observation: JsonObject, scope: Scope, rules: IntakeRules) -> tuple[str, tuple[str, ...]]:
-    """The patient id and, for a bare id, its flag; raise `Refused` with one of the SUBJECT_ reasons.
+    """Return the patient id and, for a bare id, its flag; raise `Refused` with one of the SUBJECT_ reasons.
 
     A reference that leads nowhere is no loss if a complete identifier stands beside it.
     """
     subject = observation.get("subject")
     if not isinstance(subject, dict):
         raise Refused(Reason.SUBJECT_MISSING, "no subject" if subject is None else f"a {type(subject).__name__}")
-    _refuse_other_type(subject.get("type"))
+    kind = subject.get("type")
+    if isinstance(kind, str) and kind.rpartition("/")[2] != PATIENT:
+        raise Refused(Reason.SUBJECT_NOT_A_PATIENT, f"type {kind}")
     reference = subject.get("reference")
     if reference in (None, ""):
         return _read_identifier(subject), ()
@@ -52,11 +54,6 @@ def read_subject(observation: JsonObject, scope: Scope, rules: IntakeRules) -> t
         if refused.reason is Reason.SUBJECT_UNRESOLVED and identifier is not None:
             return identifier, ()
         raise
-
-
-def _refuse_other_type(kind: object) -> None:
-    if isinstance(kind, str) and kind.rpartition("/")[2] != PATIENT:
-        raise Refused(Reason.SUBJECT_NOT_A_PATIENT, f"type {kind}")
 
 
 def _read_identifier(subject: JsonObject) -> str:
@@ -80,7 +77,7 @@ def _resolve(reference: object, subject: JsonObject, scope: Scope, rules: Intake
 
 
 def resolve_urn(urn: str, scope: Scope) -> str:
-    """The patient behind an URN: the Bundle's own entry, else the UUID or OID itself where it is permanent."""
+    """Return the patient behind a URN: the Bundle's own entry, else the UUID or OID itself where it is permanent."""
     known = scope.people.get(urn)
     if isinstance(known, Reason):
         raise Refused(known, urn)

@@ -103,7 +103,7 @@ def _heart_rate(measured: JsonObject) -> float:
 
 
 def _refuse_duplicated(measure: Measure, components: list[JsonObject]) -> None:
-    """Several components of a measure are refused when the values that they give differ."""
+    """Refuse several components of a measure that give different values."""
     if len(components) > 1:
         quantities = (component.get("valueQuantity") for component in components)
         given = [item for item in quantities if isinstance(item, dict) and item.get("value") is not None]
@@ -113,7 +113,7 @@ def _refuse_duplicated(measure: Measure, components: list[JsonObject]) -> None:
 
 
 def _comparable(quantity: JsonObject) -> object:
-    """16 kPa and 120 mmHg are the same value; what cannot be read is compared as written."""
+    """Return what makes two values equal: 16 kPa is 120 mmHg, and what cannot be read is compared as written."""
     unit = find_unit(quantity)
     if unit is not None and is_number(quantity["value"]):
         return in_base_unit(quantity, unit)
@@ -121,7 +121,7 @@ def _comparable(quantity: JsonObject) -> object:
 
 
 def _refuse_mismatch(measure: Measure, components: list[JsonObject]) -> None:
-    """A known unit of another dimension shows that this producer's codes cannot be trusted."""
+    """Refuse a known unit of another dimension: it shows that this producer's codes cannot be trusted."""
     dimension = measure.unit.dimension
     for component in components:
         quantity = component.get("valueQuantity")
@@ -133,7 +133,7 @@ def _refuse_mismatch(measure: Measure, components: list[JsonObject]) -> None:
 
 
 def _refuse_absent(measured: JsonObject) -> None:
-    """A data-absent reason makes the value unusable, even beside a value; the detail is its code."""
+    """Refuse what has a data-absent reason, even beside a value; the detail is its code."""
     reason = measured.get("dataAbsentReason")
     if reason is None:
         return
@@ -144,14 +144,14 @@ def _refuse_absent(measured: JsonObject) -> None:
 
 
 def _refuse_no_quantity(measured: JsonObject) -> None:
-    """Only a valueQuantity object is a measured value."""
+    """Refuse what is no valueQuantity object: only that is a measured value."""
     if not isinstance(measured.get("valueQuantity"), dict):
         found = sorted(key for key in measured if key.startswith("value"))
         raise Refused(Reason.VALUE_NOT_A_QUANTITY, f"found {', '.join(found) or 'neither value nor reason'}")
 
 
 def _refuse_comparator(measured: JsonObject) -> None:
-    """``>= 250`` is not 250."""
+    """Refuse ``>= 250``, which is not 250."""
     quantity = measured["valueQuantity"]
     comparator = quantity.get("comparator")
     if comparator is not None:
@@ -159,14 +159,14 @@ def _refuse_comparator(measured: JsonObject) -> None:
 
 
 def _refuse_not_numeric(measured: JsonObject) -> None:
-    """Quoted numbers, booleans and non-finite numbers are no numbers."""
+    """Refuse quoted numbers, booleans and non-finite numbers, which are no numbers."""
     value = measured["valueQuantity"].get("value")
     if not is_number(value):
         raise Refused(Reason.VALUE_NOT_NUMERIC, f"{type(value).__name__} {value!r}")
 
 
 def _refuse_unit(measured: JsonObject) -> None:
-    """The unit must be given and known."""
+    """Refuse a unit that is not given or not known."""
     quantity = measured["valueQuantity"]
     if find_unit(quantity) is None:
         text = _unit_text(quantity)
