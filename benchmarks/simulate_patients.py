@@ -6,7 +6,8 @@ import argparse
 import statistics
 import time
 
-from producer.simulation.patients import HOUR_US, draw_patients
+from conf.times import HOUR_US
+from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Plan, Simulation
 
 EPOCH_US = 1_740_787_200_000_000  # 2025-03-01

@@ -7,11 +7,16 @@ only, because the preparation runs before the environment exists.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from conf.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from conf.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+
+UNITS_US: Final = {"s": SECOND_US, "m": MINUTE_US, "h": HOUR_US, "d": DAY_US}
 
 
 def parser(command: str, description: str | None) -> argparse.ArgumentParser:
@@ -21,6 +26,14 @@ def parser(command: str, description: str | None) -> argparse.ArgumentParser:
     )
     made.add_argument("--verbose", action="store_true", help="show the trace of an error")
     return made
+
+
+def duration_us(text: str) -> int:
+    """Return the microseconds of a duration such as ``90s``, ``15m``, ``24h`` or ``2d``; a type for options."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a duration like 90s, 15m, 24h or 2d")
+    return int(float(match[1]) * UNITS_US[match[2]])
 
 
 def run(

@@ -14,6 +14,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from conf import cli
+from conf.cli import duration_us
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from demo import site
@@ -22,7 +23,6 @@ from demo.figures import Figures
 from demo.lock import only_demo
 from demo.pipeline import Demo, bring_up, take_down, watch
 from demo.summary import closing_lines
-from producer.__main__ import duration_us
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,8 +16,10 @@ from types import MappingProxyType
 
 from rich.console import Console
 
+from conf.cli import duration_us
 from conf.errors import UserError
 from conf.settings import Settings
+from conf.times import SECOND_US
 from demo import monitor, site
 from demo.display import step
 from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_figures
@@ -29,8 +31,6 @@ from elastic.names import LATEST
 from embedded.services import NodeName
 from jobs.streaming.progress import METRICS_FILE
 from ml.registry.bundles import current_version
-from producer.__main__ import duration_us
-from producer.simulation.readings import SECOND_US
 
 PARTITIONS = 2
 REFRESH_S = 1.0

@@ -1,52 +1,115 @@
-"""Command line: ``python -m producer --patients 200 --interval 15m --history 24h``."""
+"""Simulated patients that send FHIR Observations to Kafka.
+
+For example ``python -m producer --patients 200 --interval 15m --history 24h``.
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
-import re
+import math
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from conf.errors import run_main
+from conf import cli
+from conf.errors import UserError
+from conf.files import only_one
 from conf.settings import Settings, load_settings
+from conf.times import SECOND_US
 from producer.faults import FAULTS, USUAL_FAULTS
 from producer.forms import FORMS, USUAL_FORMS
-from producer.lock import only_producer
+from producer.messages import report_lines
 from producer.position import Identity
 from producer.run import Options, Run
 from producer.sender import Sender
-from producer.shares import parse_shares
-from producer.tally import report_lines
 
-UNITS_US: Final = {"s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
-SHORTEST_INTERVAL_US: Final = UNITS_US["s"]  # the resolution of a cuff's clock
-
-
-def duration_us(text: str) -> int:
-    """Microseconds of a duration such as ``90s``, ``15m``, ``24h`` or ``2d``."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a duration like 90s, 15m, 24h or 2d")
-    return int(float(match[1]) * UNITS_US[match[2]])
+SHORTEST_INTERVAL_US: Final = SECOND_US  # the resolution of a cuff's clock
+LOCK_FILE: Final = "producer.lock"
+TOLERANCE: Final = 1e-9  # decimal shares do not add up exactly
 
 
-def _shares(names: Mapping[str, object]) -> Callable[[str], dict[str, float]]:
-    parse = parse_shares(names)
+def command_line() -> ArgumentParser:
+    """Return the parser of the command line; what cannot be used ends in a usage line and exit code 2."""
+    parser = cli.parser("python -m producer", __doc__)
+    add = parser.add_argument
+    add("--patients", type=_at_least(1, int), default=200, help="number of patients (default 200)")
+    add("--interval", type=_interval_us, default="15m", help="time between readings (default 15m)")
+    add("--history", type=cli.duration_us, default="24h", help="readings sent at once (default 24h)")
+    add("--seed", type=_at_least(0, int), default=1, help="another seed gives other patients (default 1)")
+    add("--episode-factor", type=_at_least(0, float), default=1.0, help="multiplies the rate of crisis episodes")
+    add("--forms", type=shares_of(FORMS), default=dict(USUAL_FORMS), help=_FORMS_HELP)
+    add("--faults", type=shares_of(FAULTS), nargs="?", const=dict(USUAL_FAULTS), help=_FAULTS_HELP)
+    add("--report", type=_file, help="write what was sent, and what must be found of it, to this file")
+    add("--limit-seconds", type=float, help=_LIMIT_HELP)
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument("--speed", type=_at_least(1, float), default=1.0, help="how many times faster the past passes")
+    pace.add_argument("--rate", type=_rate, help="send the history at this many messages a second, for load tests")
+    return parser
+
+
+def shares_of(names: Collection[str]) -> Callable[[str], dict[str, float]]:
+    """Return a type for options that reads shares by these names, such as ``late=0.02,duplicate=0.01``."""
 
     def read(text: str) -> dict[str, float]:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+        shares = dict(_read_share(part.strip(), names) for part in text.split(",") if part.strip())
+        if sum(shares.values()) > 1 + TOLERANCE:
+            raise ArgumentTypeError(f"the shares in '{text}' add up to more than 1")
+        return shares
 
     return read
+
+
+def _read_share(part: str, names: Collection[str]) -> tuple[str, float]:
+    name, _, number = part.partition("=")
+    if name not in names:
+        raise ArgumentTypeError(f"'{name}' is none of {', '.join(names)}")
+    try:
+        share = float(number)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise ArgumentTypeError(f"'{part}' does not give a share from 0 to 1, as in {name}=0.05")
+    return name, share
+
+
+def _at_least(least: int, number: type[int] | type[float]) -> Callable[[str], float]:
+    """Return a type for options that takes a number from `least` on."""
+
+    def read(text: str) -> float:
+        value = number(text)
+        if not value >= least:  # so that nan is refused too
+            raise ArgumentTypeError(f"must be at least {least}")
+        return value
+
+    read.__name__ = "number"  # argparse shows it: "invalid number value: 'many'"
+    return read
+
+
+def _interval_us(text: str) -> int:
+    interval_us = cli.duration_us(text)
+    if interval_us < SHORTEST_INTERVAL_US:
+        raise ArgumentTypeError("must be at least 1s")
+    return interval_us
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not rate > 0:
+        raise ArgumentTypeError("must be above 0")
+    return rate
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise ArgumentTypeError(f"there is no directory {path.parent}")
+    return path
 
 
 def _text(shares: Mapping[str, float]) -> str:
@@ -60,51 +123,41 @@ _FAULTS_HELP: Final = f"add faults, each in a share of the readings; without a v
 _LIMIT_HELP: Final = "end this long after the history has been sent; with --rate, after the start"
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line; what cannot be used ends the program with a usage line and exit code 2."""
-    parser = argparse.ArgumentParser(prog="python -m producer", description="Simulated patients that send to Kafka.")
-    parser.add_argument("--patients", type=int, default=200, help="number of patients (default 200)")
-    parser.add_argument("--interval", type=duration_us, default="15m", help="time between readings (default 15m)")
-    parser.add_argument("--speed", type=float, default=1.0, help="the past passes this many times faster (default 1)")
-    parser.add_argument("--history", type=duration_us, default="24h", help="readings sent at once (default 24h)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed gives other patients (default 1)")
-    parser.add_argument("--episode-factor", type=float, default=1.0, help="multiplies the rate of crisis episodes")
-    parser.add_argument("--forms", type=_shares(FORMS), default=dict(USUAL_FORMS), help=_FORMS_HELP)
-    parser.add_argument("--faults", type=_shares(FAULTS), nargs="?", const=dict(USUAL_FAULTS), help=_FAULTS_HELP)
-    parser.add_argument("--report", type=Path, help="write what was sent, and what must be found of it, to this file")
-    parser.add_argument("--rate", type=float, help="send the history at this many messages a second, for load tests")
-    parser.add_argument("--limit-seconds", type=float, help=_LIMIT_HELP)
-    parser.add_argument("--verbose", action="store_true", help="show traces and the messages of the Kafka client")
-    chosen = parser.parse_args(arguments)
-    for name, least in {"patients": 1, "speed": 1, "seed": 0, "episode_factor": 0}.items():
-        if not getattr(chosen, name) >= least:  # so that nan is refused too
-            parser.error(f"argument --{name.replace('_', '-')}: must be at least {least}")
-    if chosen.rate is not None and (not chosen.rate > 0 or chosen.speed != 1):
-        parser.error("argument --rate: must be above 0, and goes without --speed")
-    if chosen.report is not None and not chosen.report.parent.is_dir():
-        parser.error(f"argument --report: there is no directory {chosen.report.parent}")
-    if chosen.interval < SHORTEST_INTERVAL_US:
-        parser.error("argument --interval: must be at least 1s")
-    return chosen
+def work(chosen: Namespace) -> None:
+    """Send as the options say, and tell what was sent when faults or a report were asked for."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.INFO if chosen.verbose else logging.CRITICAL)
+    settings = load_settings()
+
+    def refusal(holder: str) -> UserError:
+        return UserError(
+            f"A producer already runs on {settings.local_dir} (process {holder}). "
+            "Stop it, or set BP_LOCAL_DIR to another directory for a second one."
+        )
+
+    with only_one(settings.local_dir / LOCK_FILE, refusal):  # two would send the same readings and share one position
+        report = _produce(chosen, settings)
+    if chosen.faults or chosen.report:
+        print(*report_lines(report), sep="\n")
+    if chosen.report:
+        chosen.report.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def _options(chosen: argparse.Namespace, topic: str) -> Options:
-    faults = chosen.faults or {}
+def _produce(chosen: Namespace, settings: Settings) -> dict[str, Any]:
     identity = Identity(
-        chosen.seed, chosen.patients, chosen.interval, chosen.episode_factor, topic, chosen.forms, faults
+        chosen.seed,
+        chosen.patients,
+        chosen.interval,
+        chosen.episode_factor,
+        settings.kafka_topic,
+        chosen.forms,
+        chosen.faults or {},
     )
-    return Options(identity, chosen.history, chosen.speed, chosen.limit_seconds, chosen.rate)
-
-
-def _wall_us() -> int:
-    return time.time_ns() // 1_000
-
-
-def _produce(options: Options, settings: Settings) -> dict[str, Any]:
+    options = Options(identity, chosen.history, chosen.speed, chosen.limit_seconds, chosen.rate)
     sender, stop = Sender(settings), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    run = Run(options, sender, settings.local_dir, _wall_us, stop)
+    run = Run(options, sender, settings.local_dir, lambda: time.time_ns() // 1_000, stop)
     try:
         run.loop()
     finally:
@@ -112,27 +165,5 @@ def _produce(options: Options, settings: Settings) -> dict[str, Any]:
     return report
 
 
-def _tell(report: dict[str, Any], file: Path | None) -> None:
-    print(*report_lines(report), sep="\n")
-    if file is not None:
-        file.write_text(json.dumps(report, indent=2) + "\n")
-
-
-def main() -> None:
-    """Entry point."""
-    chosen = parse_arguments()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.INFO if chosen.verbose else logging.CRITICAL)
-
-    def produce() -> None:
-        settings = load_settings()
-        with only_producer(settings.local_dir):
-            report = _produce(_options(chosen, settings.kafka_topic), settings)
-        if chosen.faults or chosen.report:
-            _tell(report, chosen.report)
-
-    sys.exit(run_main(produce, verbose=chosen.verbose))
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.run(command_line(), work))

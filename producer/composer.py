@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.times import MINUTE_US
 from fhir.ranges import impossible_pressure
 from fhir.write.device import Shown, encode_observation
 from producer.faults import FAULTS, LONGEST_DELAY, READING, Telling
 from producer.forms import FORMS, PLAIN, VARIANTS
 from producer.messages import STORED, Message
-from producer.shares import draw
-from producer.simulation.patients import MINUTE_US, Patients, Stream, random_stream
+from producer.simulation.patients import Patients, Stream, random_stream
 from producer.simulation.readings import Readings
 
 
@@ -56,11 +56,11 @@ class Composer:
 
     @property
     def reach_us(self) -> int:
-        """How long after a reading a message of it may become due."""
+        """Return how long after a reading a message of it may become due."""
         return LONGEST_DELAY * self._interval_us if any(self._shares_of_faults.values()) else 0
 
     def compose(self, readings: Readings) -> list[Message]:
-        """The messages of readings of one tick, in the order of the readings."""
+        """Return the messages of readings of one tick, in the order of the readings."""
         fates, patient = self._fates_at(readings.tick), readings.patient
         columns = (
             patient,
@@ -102,3 +102,8 @@ class Composer:
                 random.integers(0, VARIANTS, count),
             )
         return self._fates
+
+
+def draw(random: np.random.Generator, shares: Mapping[str, float], count: int) -> NDArray[np.intp]:
+    """Return for each of `count` the place of the drawn name in `shares`; ``len(shares)`` where none was drawn."""
+    return np.searchsorted(np.cumsum(list(shares.values())), random.random(count), side="right")

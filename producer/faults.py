@@ -15,7 +15,7 @@ from fhir.measures import SYSTOLIC
 from fhir.reasons import Reason
 from fhir.write.device import Shown, panel
 from producer.forms import Part
-from producer.malformed import KINDS, MALFORMED
+from producer.malformed import MALFORMED, NAMES
 from producer.messages import NOTHING_NEW, Effect, Message, effect_of
 
 LONGEST_DELAY: Final = 8  # measuring intervals between a reading and its last message
@@ -24,7 +24,6 @@ RETRACTED: Final = Effect(refused=(Reason.STATUS_ENTERED_IN_ERROR,))
 DUPLICATE: Final = Effect(refused=(Reason.DUPLICATE,))
 READING: Final = "reading"
 HEART_RATE: Final = "heart rate"
-MALFORMED_PREFIX: Final = "malformed: "
 
 
 class Telling(NamedTuple):
@@ -37,7 +36,7 @@ class Telling(NamedTuple):
     variant: int
 
     def messages(self, kind: str = READING, delay_us: int = 0) -> list[Message]:
-        """The reading as it should be told, its own heart rate after it."""
+        """Return the reading as it should be told, its own heart rate after it."""
         due_us = self.shown.effective_us + delay_us
         kinds = [kind if part.has_pressures else HEART_RATE for part in self.parts]
         return [
@@ -46,23 +45,23 @@ class Telling(NamedTuple):
         ]
 
     def afterwards(self, kind: str, value: bytes, effect: Effect) -> list[Message]:
-        """The reading as it should be told, and something more of it after the delay."""
+        """Return the reading as it should be told, and something more of it after the delay."""
         due_us = self.shown.effective_us + self.delay_us
         return [*self.messages(), Message(due_us, self.key, value, kind, effect)]
 
 
 def late(telling: Telling) -> list[Message]:
-    """The reading arrives after later ones."""
+    """Let the reading arrive after later ones."""
     return telling.messages("late", telling.delay_us)
 
 
 def duplicate(telling: Telling) -> list[Message]:
-    """The message of the pressures arrives again, byte for byte."""
+    """Let the message of the pressures arrive again, byte for byte."""
     return telling.afterwards("duplicate", telling.parts[0].payload, DUPLICATE)
 
 
 def corrected(telling: Telling) -> list[Message]:
-    """A new version with another systolic pressure replaces the reading."""
+    """Replace the reading by a new version with another systolic pressure."""
     shown = telling.shown
     systolic = min(shown.systolic + CORRECTED_BY_MMHG, int(SYSTOLIC.possible.highest))
     other = panel(shown._replace(systolic=systolic), status="corrected", meta={"versionId": "2"})
@@ -70,25 +69,25 @@ def corrected(telling: Telling) -> list[Message]:
 
 
 def retracted(telling: Telling) -> list[Message]:
-    """The whole reading is sent again, entered in error."""
+    """Send the whole reading again, entered in error."""
     error = panel(telling.shown, status="entered-in-error", meta={"versionId": "2"})
     return telling.afterwards("retracted", msgspec.json.encode(error), RETRACTED)
 
 
 def retracted_by_id(telling: Telling) -> list[Message]:
-    """The reading is entered in error by a message that gives neither time nor values."""
+    """Call the reading entered in error in a message that gives neither time nor values."""
     error = panel(telling.shown, status="entered-in-error")
     bare = {name: error[name] for name in ("resourceType", "id", "status", "code", "subject")}
     return telling.afterwards("retracted by id", msgspec.json.encode(bare), RETRACTED)
 
 
 def malformed(telling: Telling) -> list[Message]:
-    """Instead of the reading a message arrives that must be refused."""
-    kind = KINDS[telling.variant % len(KINDS)]
-    payload, reason = MALFORMED[kind]
+    """Send a message that must be refused instead of the reading."""
+    name = NAMES[telling.variant % len(NAMES)]
+    payload, reason = MALFORMED[name]
     effect = Effect(ignored=1) if reason is None else Effect(refused=(reason,))
     value = payload(telling.shown)
-    return [Message(telling.shown.effective_us, telling.key, value, f"{MALFORMED_PREFIX}{kind}", effect)]
+    return [Message(telling.shown.effective_us, telling.key, value, f"malformed: {name}", effect)]
 
 
 FAULTS: Final[Mapping[str, Callable[[Telling], list[Message]]]] = MappingProxyType(

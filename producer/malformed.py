@@ -1,6 +1,6 @@
 """Messages that the intake must refuse, each with the one reason that it must give.
 
-Each builder spoils a valid panel of a reading. `OTHER_OBSERVATION` is not at fault, but not about blood pressure: it is
+Each builder spoils a valid panel of a reading. "other_observation" is not at fault, but not about blood pressure: it is
 ignored and counted, and leaves no document.
 """
 
@@ -12,16 +12,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from conf.times import DAY_US, HOUR_US
 from fhir.codes import LOINC, JsonObject, Meaning
 from fhir.measures import DIASTOLIC, SYSTOLIC
 from fhir.reasons import Reason
 from fhir.units import MMHG
 from fhir.write.device import Shown, local_time, panel, utc_time
 from fhir.write.observation import bare_concept, component, concept, quantity
-from producer.simulation.patients import DAY_US
 
 IN_FUTURE_US: Final = 1000 * DAY_US  # however late the message is sent
-LONG_US: Final = DAY_US // 24
 
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
@@ -34,12 +33,12 @@ class Malformed(NamedTuple):
 
 
 def _with(**elements: Any) -> Callable[[Shown], bytes]:
-    """A panel with other elements; one of None is left out."""
+    """Return the builder of a panel with other elements; those of None are left out."""
     return lambda shown: _encode({key: value for key, value in panel(shown, **elements).items() if value is not None})
 
 
 def _with_systolic(**changes: Any) -> Callable[[Shown], bytes]:
-    """A panel whose systolic component has other elements; one of None is left out."""
+    """Return the builder of a panel whose systolic component has other elements; those of None are left out."""
 
     def payload(shown: Shown) -> bytes:
         spoilt = panel(shown)
@@ -51,7 +50,7 @@ def _with_systolic(**changes: Any) -> Callable[[Shown], bytes]:
 
 
 def _with_quantity(**changes: Any) -> Callable[[Shown], bytes]:
-    """A panel whose systolic quantity has other elements; one of None is left out."""
+    """Return the builder of a panel whose systolic quantity has other elements; those of None are left out."""
 
     def payload(shown: Shown) -> bytes:
         changed = quantity(shown.systolic, MMHG) | changes
@@ -61,23 +60,22 @@ def _with_quantity(**changes: Any) -> Callable[[Shown], bytes]:
 
 
 def _with_pressures(choose: Callable[[Shown], list[JsonObject]]) -> Callable[[Shown], bytes]:
+    """Return the builder of a panel with the chosen components."""
     return lambda shown: _encode(panel(shown, component=choose(shown)))
 
 
 def _at(spell: Callable[[Shown], JsonObject]) -> Callable[[Shown], bytes]:
-    """A panel whose time is spelt otherwise."""
+    """Return the builder of a panel whose time is spelt otherwise."""
     return lambda shown: _with(**{"effectiveDateTime": None, **spell(shown)})(shown)
 
 
-def _hour_long(shown: Shown) -> JsonObject:
-    return {"start": utc_time(shown.effective_us - LONG_US), "end": utc_time(shown.effective_us)}
-
-
-def _twice_systolic(shown: Shown) -> list[JsonObject]:
-    return [*panel(shown)["component"], component(SYSTOLIC, shown.systolic + 9)]
+def _an_hour_long(shown: Shown) -> JsonObject:
+    """Return a period longer than any single measurement takes, in the place of an instant."""
+    return {"effectivePeriod": {"start": utc_time(shown.effective_us - HOUR_US), "end": utc_time(shown.effective_us)}}
 
 
 def _with_bare_nan(shown: Shown) -> bytes:
+    """Write NaN for the systolic value, which Python's own encoder does and JSON forbids."""
     return _encode(panel(shown)).replace(b'"value":%d' % shown.systolic, b'"value":NaN', 1)
 
 
@@ -99,7 +97,17 @@ MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
         "registered": Malformed(_with(status="registered"), Reason.STATUS_NO_RESULT),
         "unheard_of_status": Malformed(_with(status="appended"), Reason.STATUS_UNRECOGNISED),
         "average": Malformed(_with(code=concept(Meaning.AVERAGE)), Reason.NOT_A_SINGLE_READING),
-        "hour_long": Malformed(_at(lambda shown: {"effectivePeriod": _hour_long(shown)}), Reason.NOT_A_SINGLE_READING),
+        "hour_long": Malformed(
+            _at(
+                lambda shown: {
+                    "effectivePeriod": {
+                        "start": utc_time(shown.effective_us - HOUR_US),
+                        "end": utc_time(shown.effective_us),
+                    }
+                }
+            ),
+            Reason.NOT_A_SINGLE_READING,
+        ),
         "no_subject": Malformed(_with(subject=None), Reason.SUBJECT_MISSING),
         "group": Malformed(_with(subject={"reference": "Group/ward-3"}), Reason.SUBJECT_NOT_A_PATIENT),
         "conditional_subject": Malformed(
@@ -114,7 +122,7 @@ MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
             _at(lambda shown: {"effectiveDateTime": utc_time(shown.effective_us + IN_FUTURE_US)}), Reason.TIME_IN_FUTURE
         ),
         "two_systolics": Malformed(
-            _with_pressures(_twice_systolic),
+            _with_pressures(lambda shown: [*panel(shown)["component"], component(SYSTOLIC, shown.systolic + 9)]),
             Reason.COMPONENT_DUPLICATED,
         ),
         "a_rate_as_pressure": Malformed(_with_quantity(unit="/min", code="/min"), Reason.UNIT_MISMATCH),
@@ -148,4 +156,4 @@ MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
         ),
     }
 )
-KINDS: Final = tuple(MALFORMED)
+NAMES: Final = tuple(MALFORMED)

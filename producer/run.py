@@ -6,57 +6,24 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from conf.errors import UserError
-from producer.feed import SimulatedClock
-from producer.messages import Message
-from producer.outbox import open_outbox
-from producer.pacing import Pacer
-from producer.position import Identity, Position, load_position, store_position
+from conf.times import SECOND_US
+from producer.feed import SimulatedClock, open_outbox
+from producer.messages import Counts, Message
+from producer.position import Identity, Position, choose_start, load_position, store_position, to_second
 from producer.sender import Sender
-from producer.simulation.readings import SECOND_US
-from producer.tally import Tally
 
 REPORT_EVERY_S: Final = 5.0
 PAUSE_S: Final = 0.1
 LAST_FLUSH_S: Final = 5.0
+LEAST_WAIT_S: Final = 0.002  # shorter waits cost more than they even out
 PACED_SLICE_S: Final = 0.5  # as much is sent at a stretch, so that a stop request is met soon
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where a run begins: the instant of tick 0, the first instant not yet sent, and the clock's first instant."""
-
-    epoch_us: int
-    sent_before_us: int
-    clock_start_us: int
-
-
-def choose_start(
-    identity: Identity, stored: Position | None, now_us: int, history_us: int, speed: float
-) -> tuple[Start, str]:
-    """Begin afresh or go on from the stored position; also say which, and why, for the log.
-
-    At speed 1 the clock starts now; faster, it starts one history length ago. A further history lies before its start
-    and is sent at once. What became due while the producer was away is sent too, but not beyond that reach.
-    """
-    clock_start_us = now_us - history_us if speed > 1 else now_us
-    oldest_us = (clock_start_us - history_us) // SECOND_US * SECOND_US
-    if stored is None or stored.identity != identity:
-        reason = "no stored position" if stored is None else "the stored position belongs to other arguments"
-        return Start(oldest_us, oldest_us, clock_start_us), f"Starting afresh at {_utc(oldest_us)}: {reason}."
-    sent_before_us = max(stored.sent_before_us, oldest_us)
-    clock_start_us = min(now_us, max(clock_start_us, sent_before_us))
-    reason = f"Continuing at {_utc(sent_before_us)}, where the last run ended"
-    if sent_before_us > stored.sent_before_us:
-        reason = f"Continuing at {_utc(sent_before_us)}; the time since {_utc(stored.sent_before_us)} exceeds --history"
-    return Start(stored.epoch_us, sent_before_us, clock_start_us), f"{reason}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +35,29 @@ class Options:
     speed: float
     limit_s: float | None
     rate: float | None = None
+
+
+@dataclass
+class Pacer:
+    """An open loop of sending, whatever became of the messages before.
+
+    Message number k is due at ``begin_s + k / rate``; a delay is caught up, never added to the schedule.
+    """
+
+    rate: float  # messages per second
+    begin_s: float
+    sent: int = 0
+    most_behind_s: float = field(default=0.0, init=False)
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long to wait before the next message, 0 when it is due or nearly; note how late it is."""
+        ahead_s = self.begin_s + self.sent / self.rate - now_s
+        self.most_behind_s = max(self.most_behind_s, -ahead_s)
+        return ahead_s if ahead_s >= LEAST_WAIT_S else 0.0
+
+    def behind_s(self, now_s: float) -> float:
+        """Return how far behind its schedule the sender is at this moment."""
+        return max(now_s - self.begin_s - self.sent / self.rate, 0.0)
 
 
 class Run:
@@ -84,7 +74,7 @@ class Run:
         self._epoch_us = start.epoch_us
         self._clock = SimulatedClock(start.clock_start_us, now_us, options.speed)
         self._outbox = open_outbox(identity, start.epoch_us, start.sent_before_us)
-        self._tally = Tally()
+        self._counts = Counts()
         self._began_s = self._reported_s = time.monotonic()
         self._pacer = Pacer(options.rate, self._began_s) if options.rate else None
         self._reported_sent = 0
@@ -104,7 +94,7 @@ class Run:
                 self._report()
 
     def finish(self) -> dict[str, Any]:
-        """Flush, store the position and return what was sent; a `UserError` when something was not acknowledged."""
+        """Flush, store the position and return what was sent; raise `UserError` when something was not acknowledged."""
         deadline_s = time.monotonic() + LAST_FLUSH_S
         self._save(give_up=lambda: time.monotonic() > deadline_s)
         failed = self._sender.close()
@@ -115,10 +105,10 @@ class Run:
                 f"{failed} of {self._sender.sent} messages were not acknowledged by Kafka. "
                 "Check the broker; the next start sends again from the last stored position."
             )
-        return {**self._tally.report(), "pace": self._pace()}
+        return {**self._counts.report(), "pace": self._pace()}
 
     def _until_us(self, now_us: int) -> int:
-        """Up to which instant messages may be taken: all that is due, or a slice of it at a set rate."""
+        """Return the instant up to which messages may be taken: all that is due, or a slice of it at a set rate."""
         if self._pacer is None or self._caught_up_s is not None:
             return now_us
         identity = self._options.identity
@@ -128,16 +118,13 @@ class Run:
     def _send(self, messages: list[Message]) -> None:
         for message in messages:
             if self._pacer is not None and self._caught_up_s is None:
-                self._await_turn(self._pacer)
+                if wait_s := self._pacer.wait_s(time.monotonic()):
+                    self._stop.wait(wait_s)
+                self._pacer.sent += 1
             self._sender.send(message.key, message.value)
             if self._sender.is_full:
                 self._sender.flush(give_up=self._stop.is_set)
-        self._tally.add(messages)
-
-    def _await_turn(self, pacer: Pacer) -> None:
-        if wait_s := pacer.wait_s(time.monotonic()):
-            self._stop.wait(wait_s)
-        pacer.sent += 1
+        self._counts.add(messages)
 
     def _note_caught_up(self) -> None:
         if self._caught_up_s is not None:
@@ -158,13 +145,13 @@ class Run:
         rate = (sent - self._reported_sent) / (now_s - self._reported_s)
         behind_s = (self._wall_us() - self._outbox.sent_before_us) // SECOND_US
         where = f"{behind_s / 3600:.1f} h behind" if behind_s >= REPORT_EVERY_S else "live"
-        log.info("%s (%s), %d sent, %.0f messages/s", _utc(self._outbox.sent_before_us), where, sent, rate)
+        log.info("%s (%s), %d sent, %.0f messages/s", to_second(self._outbox.sent_before_us), where, sent, rate)
         if self._pacer is not None and self._caught_up_s is None:
             log.info("%.2f s behind the rate asked for", self._pacer.behind_s(now_s))
         self._reported_s, self._reported_sent = now_s, sent
 
     def _pace(self) -> dict[str, float] | None:
-        """How the rate was held: what was asked for, what was reached, and how far behind the sender fell at most."""
+        """Return how the rate was held: what was asked for and reached, and how far behind the sender fell at most."""
         if self._pacer is None:
             return None
         ended_s = self._caught_up_s or time.monotonic()
@@ -175,7 +162,3 @@ class Run:
         limit_s = self._options.limit_s
         begin_s = self._caught_up_s if self._pacer is None else self._began_s
         return limit_s is not None and begin_s is not None and time.monotonic() - begin_s >= limit_s
-
-
-def _utc(instant_us: int) -> str:
-    return datetime.fromtimestamp(instant_us / SECOND_US, UTC).isoformat(timespec="seconds")

@@ -48,7 +48,7 @@ class Sender:
 
     @property
     def is_full(self) -> bool:
-        """Whether `flush` should be called before more is sent."""
+        """Tell whether `flush` should be called before more is sent."""
         return self.sent - self.acknowledged - self.failed >= MOST_UNACKNOWLEDGED
 
     def flush(self, give_up: Callable[[], bool]) -> bool:
@@ -107,7 +107,7 @@ def _require_topic(producer: Any, topic: str) -> None:
 
 
 def client_security(settings: Settings) -> dict[str, Any]:
-    """What a client of kafka-python needs to sign in, by the settings."""
+    """Return what a client of kafka-python needs to sign in, by the settings."""
     password = settings.kafka_password
     return {
         "security_protocol": settings.kafka_security_protocol,

@@ -20,7 +20,7 @@ from ml.labels import FOLLOW_UP_H, crisis_targets
 from ml.splits import are_purged, parts_of
 from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Readings, Simulation
-from producer.simulation.scenario import SHIFTED, USUAL, Circumstances
+from producer.simulation.scenario import SHIFTED, USUAL, Scenario
 
 EPOCH_US: Final = 1_735_689_600_000_000  # 2025-01-01; any day would do, the simulator knows no seasons
 CHUNK_PATIENTS: Final = 1_000
@@ -59,13 +59,13 @@ class Design:
         return self.record_h - FOLLOW_UP_H
 
     @property
-    def circumstances(self) -> Circumstances:
+    def circumstances(self) -> Scenario:
         """Who is observed and how."""
         return SHIFTED if self.shifted else USUAL
 
     def describe(self) -> dict[str, object]:
         """The design as plain values, with what it does not say itself."""
-        observed = {field.name: getattr(self.circumstances, field.name) for field in fields(Circumstances)}
+        observed = {field.name: getattr(self.circumstances, field.name) for field in fields(Scenario)}
         observed["mixture"] = dict(self.circumstances.mixture)
         return {"source": "SIMULATED patients, no real person", **asdict(self), "circumstances": observed}
 

@@ -8,10 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.times import DAY_US, HOUR_US
 from producer.simulation.patients import (
-    DAY_US,
     FULL,
-    HOUR_US,
     SHIFT_ON_DIASTOLIC,
     Floats,
     Instants,
@@ -47,7 +46,7 @@ class DailyDraws:
         self._seed, self._count, self._today = seed, count, today
 
     def at(self, local_day: Instants) -> Floats:
-        """The numbers of each patient's local day (days since the epoch), shape (2, n)."""
+        """Return the numbers of each patient's local day (days since the epoch), shape (2, n)."""
         draws = np.empty((2, self._count))
         for day in np.unique(local_day).tolist():
             here = local_day == day
@@ -57,24 +56,24 @@ class DailyDraws:
         return draws
 
     def fork(self, local_day: Instants, rows: NDArray[np.intp], seed: int) -> DailyDraws:
-        """Draws of the patients at `rows`: the same on `local_day` (n,), their own on other days."""
+        """Return the draws of the patients at `rows`: the same on `local_day` (n,), their own on other days."""
         return DailyDraws(seed, len(rows), Today(local_day[rows], self.at(local_day)[:, rows]))
 
 
 def local_days(patients: Patients, effective_us: Instants) -> Instants:
-    """Days since the epoch on each patient's own calendar at its instant (UTC microseconds)."""
+    """Return the days since the epoch on each patient's own calendar at its instant (UTC microseconds)."""
     return (effective_us + patients.utc_offset_us) // DAY_US
 
 
 def depth_of_night(patients: Patients, effective_us: Instants) -> Floats:
-    """0 by day to 1 asleep: a steep fall asleep and a slightly slower waking, smooth over midnight."""
+    """Return 0 by day to 1 asleep: a steep fall asleep and a slightly slower waking, smooth over midnight."""
     hour = ((effective_us + patients.utc_offset_us) % DAY_US) / HOUR_US
     asleep_h = (hour - patients.sleep_at_h + 12) % 24 - 12
     return _logistic(asleep_h / 0.5) * _logistic((patients.sleep_length_h - asleep_h) / 0.6)
 
 
 def course(patients: Patients, night: Floats, draws: Floats, variation: Variation = FULL) -> Course:
-    """What is expected at this depth of night (n,) with these draws of the day (2, n)."""
+    """Return what is expected at this depth of night (n,) with these draws of the day (2, n)."""
     dip_change, shift = draws * [[variation.daily_dip_sd], [variation.daily_shift_sd]]
     systolic_dip = (patients.systolic_dip + dip_change).clip(-0.12, 0.28)
     diastolic_dip = (1.25 * systolic_dip + patients.diastolic_dip_extra).clip(-0.15, 0.35)
@@ -87,7 +86,7 @@ def course(patients: Patients, night: Floats, draws: Floats, variation: Variatio
 
 
 def _profile(patients: Patients, night: Floats, dip: Floats) -> Floats:
-    """Factor on the personal mean; its mean over 24 h is 1, because `night` averages to the share of the day slept."""
+    """Return the factor on the personal mean, which averages to 1 over 24 h: `night` averages to the share slept."""
     return (1 - night * dip) / (1 - patients.sleep_length_h / 24 * dip)
 
 

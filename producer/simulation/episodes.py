@@ -14,11 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.times import DAY_US, HOUR_US
 from producer.simulation.patients import (
-    DAY_US,
     DOSE_EFFECT,
     GROUPS,
-    HOUR_US,
     Floats,
     Instants,
     Patients,
@@ -46,8 +45,8 @@ class Episodes:
     peak: Floats  # shape (3, k)
 
     def take(self, chosen: NDArray[np.intp]) -> Episodes:
-        """The episodes at these places."""
-        return Episodes(*(getattr(self, name.name)[..., chosen] for name in fields(self)))
+        """Return the episodes at these places."""
+        return Episodes(*(getattr(self, field.name)[..., chosen] for field in fields(self)))
 
 
 class EpisodeCalendar:
@@ -63,7 +62,7 @@ class EpisodeCalendar:
         self._own_after_us: Instants | None = None  # of a fork: what began before is inherited
 
     def fork(self, rows: NDArray[np.intp], now_us: Instants, seed: int) -> EpisodeCalendar:
-        """A calendar of the patients at `rows` that shares what has begun by `now_us` (n,) and nothing later."""
+        """Return a calendar of the patients at `rows` that shares what has begun by `now_us` (n,) and nothing later."""
         self.rise(now_us)  # so that all that has begun is drawn
         forked = copy(self)
         forked._seed, forked._begun = seed, {}
@@ -75,7 +74,7 @@ class EpisodeCalendar:
         return forked
 
     def rise(self, effective_us: Instants) -> Floats:
-        """Rise of systolic, diastolic (mmHg) and heart rate at each patient's instant, shape (3, n)."""
+        """Return the rise of systolic, diastolic (mmHg) and heart rate at each patient's instant, shape (3, n)."""
         rise = np.zeros((3, len(effective_us)))
         newest_day = int(effective_us.max() // DAY_US)
         days = range(newest_day - LONGEST_EPISODE_DAYS - 1, newest_day + 1)
@@ -108,7 +107,7 @@ class EpisodeCalendar:
 
 
 def _handed_on(episodes: Episodes, rows: NDArray[np.intp]) -> Episodes:
-    """The episodes of the patients at `rows`, each patient counted by its place there."""
+    """Return the episodes of the patients at `rows`, each patient counted by its place there."""
     place, of = np.nonzero(rows[:, None] == episodes.patient)
     return replace(episodes.take(of), patient=place)
 

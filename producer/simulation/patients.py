@@ -16,12 +16,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.times import MINUTE_US
+
 Floats = NDArray[np.float64]
 Instants = NDArray[np.int64]
-
-HOUR_US: Final = 3_600_000_000
-DAY_US: Final = 24 * HOUR_US
-MINUTE_US: Final = 60_000_000
 
 SLEEP_AT_H: Final = 23.0
 WAKE_AT_H: Final = 6.75
@@ -47,7 +45,7 @@ class Stream(IntEnum):
 
 
 def random_stream(seed: int, stream: Stream, number: int) -> np.random.Generator:
-    """The random numbers of one purpose, for one tick or day."""
+    """Return the random numbers of one purpose, for one tick or day."""
     return np.random.default_rng([seed, stream, number])
 
 
@@ -115,9 +113,9 @@ class Patients:
         return len(self.group)
 
     def take(self, chosen: NDArray[np.intp]) -> Patients:
-        """The patients at these places, in this order, any of them several times."""
+        """Return the patients at these places, in this order, any of them several times."""
         group = tuple(self.group[place] for place in chosen.tolist())
-        arrays = {name.name: getattr(self, name.name)[chosen] for name in fields(self) if name.name != "group"}
+        arrays = {field.name: getattr(self, field.name)[chosen] for field in fields(self) if field.name != "group"}
         return Patients(group=group, **arrays)
 
 
@@ -150,7 +148,7 @@ def draw_patients(
 
 
 def _draw_means(random: np.random.Generator, group: tuple[str, ...]) -> tuple[Floats, Floats]:
-    """Personal means with a between-person correlation of 0.55 (assumption)."""
+    """Draw personal means with a between-person correlation of 0.55 (assumption)."""
     traits = [GROUPS[name] for name in group]
     common, own = random.standard_normal((2, len(group)))
     systolic = np.array([g.systolic for g in traits]) + np.array([g.systolic_sd for g in traits]) * common
@@ -160,7 +158,7 @@ def _draw_means(random: np.random.Generator, group: tuple[str, ...]) -> tuple[Fl
 
 
 def _draw_drugs(random: np.random.Generator, group: tuple[str, ...]) -> tuple[Floats, Floats]:
-    """Standard doses of each patient, 0 for those without drugs, and by how much a beta-blocker slows the heart."""
+    """Draw standard doses, 0 for those without drugs, and by how much a beta-blocker slows the heart."""
     takes_drugs = random.random(len(group)) < np.array([GROUPS[name].on_drugs for name in group])
     doses: Floats = random.choice(list(DOSES), len(group), p=list(DOSES.values())) * takes_drugs
     beta_blocker = takes_drugs & (random.random(len(group)) < BETA_BLOCKER_SHARE)

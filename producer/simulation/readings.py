@@ -12,13 +12,23 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.times import HOUR_US, SECOND_US
 from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC, Range
 from fhir.ranges import POSSIBLE_PULSE_PRESSURE
-from producer.simulation.artefacts import ARTEFACT_SHARE, Artefact, Kinds, Values, draw_kinds, show
 from producer.simulation.course import Course, DailyDraws, course, depth_of_night, local_days
+from producer.simulation.cuff import (
+    ARTEFACT_SHARE,
+    GAP_SHARE,
+    Artefact,
+    Artefacts,
+    Mask,
+    Values,
+    advance_gaps,
+    draw_artefacts,
+    show,
+)
 from producer.simulation.episodes import EpisodeCalendar
-from producer.simulation.gaps import GAP_SHARE, Mask, advance_gaps
-from producer.simulation.patients import FULL, HOUR_US, Floats, Instants, Patients, Stream, Variation, random_stream
+from producer.simulation.patients import FULL, Floats, Instants, Patients, Stream, Variation, random_stream
 
 # Systolic, diastolic and heart rate have one slow (first-order) term each. The white terms of one reading are: common
 # to both pressures, systolic, diastolic, heart rate. The error of the cuff is inside them.
@@ -32,15 +42,13 @@ LEAST_PULSE_PRESSURE: Final = 10
 LOWEST, HIGHEST = np.array([SYSTOLIC.possible, DIASTOLIC.possible, HEART_RATE.possible])[:, :, None].swapaxes(0, 1)
 MOST_REDRAWS: Final = 50
 
-SECOND_US: Final = 1_000_000  # cuffs tell whole seconds
-
 
 @dataclass(frozen=True, slots=True)
 class Readings:
     """Readings of one tick, shape (n,): mmHg and beats per minute.
 
     `measured` is False where the device failed. Elsewhere it showed `systolic`, `diastolic` and `heart_rate`, which
-    equal the true values unless `artefact` names a kind. True values and kinds are for evaluation, never sent.
+    equal the true values unless `artefact` names one. True values and artefacts are for evaluation, never sent.
     """
 
     tick: int
@@ -50,24 +58,24 @@ class Readings:
     diastolic: NDArray[np.int16]
     heart_rate: NDArray[np.int16]
     measured: Mask
-    artefact: Kinds
+    artefact: Artefacts
     true_systolic: NDArray[np.int16]
     true_diastolic: NDArray[np.int16]
     true_heart_rate: NDArray[np.int16]
 
     @property
     def accepted(self) -> Mask:
-        """Which readings become observations: measured, and with pressures that the intake holds for possible."""
+        """Tell which readings become observations: measured, and with pressures that the intake holds for possible."""
         pressures = _within(SYSTOLIC.possible, self.systolic) & _within(DIASTOLIC.possible, self.diastolic)
         return self.measured & pressures & _within(POSSIBLE_PULSE_PRESSURE, self.systolic - self.diastolic)
 
     @property
     def heart_rate_accepted(self) -> Mask:
-        """Whose heart rate the intake keeps; a pressure stays without it."""
+        """Tell whose heart rate the intake keeps; a pressure stays without it."""
         return _within(HEART_RATE.possible, self.heart_rate)
 
     def take(self, chosen: NDArray[np.intp]) -> Readings:
-        """The readings at these places, in this order."""
+        """Return the readings at these places, in this order."""
         arrays = {field.name: getattr(self, field.name)[chosen] for field in fields(self) if field.name != "tick"}
         return Readings(tick=self.tick, **arrays)
 
@@ -115,7 +123,8 @@ class Simulation:
         self._days = DailyDraws(plan.seed, count)
         self._episodes = EpisodeCalendar(patients, plan.seed, plan.episode_factor)
         self._memory = np.exp(-plan.interval_us / HOUR_US / SLOW_HOURS)
-        self._phase_us = (patients.phase * plan.interval_us).astype(np.int64) // SECOND_US * SECOND_US
+        phase_us = (patients.phase * plan.interval_us).astype(np.int64)
+        self._phase_us = phase_us // SECOND_US * SECOND_US  # cuffs tell whole seconds
         nothing = np.zeros(count, dtype=np.bool_)
         self._moment = _Moment(np.zeros((3, count)), nothing, np.zeros((3, count), dtype=np.int16), nothing)
 
@@ -126,13 +135,13 @@ class Simulation:
         night = depth_of_night(self.patients, effective_us)
         self._advance(random, night)
         true = self._measure(random, self._course(effective_us, night))
-        kinds, shown = self._show(true)
+        artefacts, shown = self._show(true)
         measured = ~self._moment.in_gap
-        self._moment = replace(self._moment, shown=true, can_stick=measured & (kinds == Artefact.NONE))
+        self._moment = replace(self._moment, shown=true, can_stick=measured & (artefacts == Artefact.NONE))
         self.next_tick += 1
         everyone = np.arange(len(self.patients))
         return Readings(
-            tick, everyone, effective_us, shown[0], shown[1], shown[2], measured, kinds, true[0], true[1], true[2]
+            tick, everyone, effective_us, shown[0], shown[1], shown[2], measured, artefacts, true[0], true[1], true[2]
         )
 
     def skip_to(self, tick: int) -> None:
@@ -145,7 +154,7 @@ class Simulation:
             self.step()  # what a device may show again
 
     def fork(self, patients: NDArray[np.intp], copies: int, seed: int) -> Simulation:
-        """`copies` futures of each of the named patients, one patient's copies side by side: n * copies patients.
+        """Return n * copies patients: futures of each of the n named ones, one patient's copies side by side.
 
         All copies share what the patient has come to by the last tick (slow terms, gap, the day's draws, episodes that
         have begun); what follows is independent between copies, and of this simulation, for every `seed`.
@@ -176,13 +185,13 @@ class Simulation:
         in_gap = advance_gaps(random, before, night, self.plan.gap_share)
         self._moment = replace(self._moment, slow=slow, in_gap=in_gap)
 
-    def _show(self, true: Values) -> tuple[Kinds, Values]:
-        """The artefacts of this tick and what the devices show; one that has nothing to show again does not stick."""
+    def _show(self, true: Values) -> tuple[Artefacts, Values]:
+        """Return the artefacts of this tick and what the devices show; who has nothing to show again does not stick."""
         random = self._random(Stream.ARTEFACTS)
-        kinds = draw_kinds(random, len(self.patients), self.plan.artefact_share)
-        stuck_at_nothing = (kinds == Artefact.STUCK) & ~self._moment.can_stick
-        kinds[stuck_at_nothing | self._moment.in_gap] = Artefact.NONE
-        return kinds, show(random, true, kinds, self._moment.shown)
+        artefacts = draw_artefacts(random, len(self.patients), self.plan.artefact_share)
+        stuck_at_nothing = (artefacts == Artefact.STUCK) & ~self._moment.can_stick
+        artefacts[stuck_at_nothing | self._moment.in_gap] = Artefact.NONE
+        return artefacts, show(random, true, artefacts, self._moment.shown)
 
     def _course(self, effective_us: Instants, night: Floats) -> Course:
         draws = self._days.at(local_days(self.patients, effective_us))
@@ -193,7 +202,7 @@ class Simulation:
         )
 
     def _measure(self, random: np.random.Generator, expected: Course) -> NDArray[np.int16]:
-        """Whole values of shape (3, n); a reading no cuff would show has its white terms drawn again."""
+        """Return whole values of shape (3, n); a reading no cuff would show has its white terms drawn again."""
         white = WHITE_SD * random.standard_normal((4, len(self.patients)))
         values = self._values(expected, white)
         for _ in range(MOST_REDRAWS):
@@ -225,7 +234,7 @@ class Simulation:
 
 
 def _impossible(values: Floats) -> Mask:
-    """Which readings of shape (3, n) no cuff shows: pulse pressure too small or great, a value beyond its range."""
+    """Tell which readings of shape (3, n) no cuff shows: a value or the pulse pressure beyond its range."""
     pulse_pressure = values[0] - values[1]
     outside = ((values < LOWEST) | (values > HIGHEST)).any(axis=0)
     odd_pulse = (pulse_pressure < LEAST_PULSE_PRESSURE) | (pulse_pressure > POSSIBLE_PULSE_PRESSURE.highest)

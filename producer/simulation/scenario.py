@@ -1,4 +1,4 @@
-"""Under which circumstances patients are observed: the usual ones, and others that no model was trained on."""
+"""The scenarios in which patients are observed: the usual one, and another that no model was trained on."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from producer.simulation.artefacts import ARTEFACT_SHARE
-from producer.simulation.gaps import GAP_SHARE
-from producer.simulation.patients import MINUTE_US, MIXTURE
+from conf.times import MINUTE_US
+from producer.simulation.cuff import ARTEFACT_SHARE, GAP_SHARE
+from producer.simulation.patients import MIXTURE
 from producer.simulation.readings import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class Scenario:
     """Who is observed and how; `episode_factor` is relative to the rate that the caller asks for."""
 
     mixture: Mapping[str, float]
@@ -25,7 +25,7 @@ class Circumstances:
     episode_factor: float
 
     def plan(self, seed: int, epoch_us: int, episode_factor: float = 1.0) -> Plan:
-        """The plan of a simulation under these circumstances."""
+        """Return the plan of a simulation in this scenario."""
         return Plan(
             seed=seed,
             epoch_us=epoch_us,
@@ -37,9 +37,9 @@ class Circumstances:
         )
 
 
-USUAL: Final = Circumstances(MIXTURE, 15, GAP_SHARE, ARTEFACT_SHARE, (0.0, 0.0), 1.0)
+USUAL: Final = Scenario(MIXTURE, 15, GAP_SHARE, ARTEFACT_SHARE, (0.0, 0.0), 1.0)
 # Another hospital: older patients, more of them referred; its cuffs read high, measure less often and fail more often.
-SHIFTED: Final = Circumstances(
+SHIFTED: Final = Scenario(
     mixture=MappingProxyType({"elderly": 0.4, "referred": 0.35, "treated": 0.15, "normotensive": 0.1}),
     interval_minutes=20,
     gap_share=0.25,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from conf.times import MINUTE_US
 from producer.faults import USUAL_FAULTS
+from producer.feed import open_outbox
 from producer.forms import FORMS
-from producer.outbox import open_outbox
+from producer.messages import Counts
 from producer.position import Identity
-from producer.simulation.patients import MINUTE_US
-from producer.tally import Tally
 from tests.support.clock import RECENTLY
 
 PATIENTS = 150
@@ -32,8 +32,8 @@ def mixture() -> Mixture:
     epoch_us = int(RECENTLY.timestamp()) * 1_000_000
     forms = dict.fromkeys(FORMS, 1 / len(FORMS))
     outbox = open_outbox(Identity(11, PATIENTS, INTERVAL_US, 1.0, "", forms, FAULTS), epoch_us, epoch_us)
-    messages, tally = [], Tally()
+    messages, counts = [], Counts()
     while (due := outbox.next(epoch_us + ROUNDS * INTERVAL_US)) is not None:
-        tally.add(due)
+        counts.add(due)
         messages += [(message.key.decode(), message.value) for message in due]
-    return Mixture(messages, tally.report()["expected"])
+    return Mixture(messages, counts.report()["expected"])

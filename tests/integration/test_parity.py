@@ -29,8 +29,8 @@ from jobs.training.replay import unpack
 from ml.features import MICROSECONDS_PER_HOUR, feature_matrix
 from ml.storage import from_arrow
 from producer.faults import USUAL_FAULTS
+from producer.feed import open_outbox
 from producer.forms import FORMS
-from producer.outbox import open_outbox
 from producer.position import Identity
 from tests.integration.pipeline import Pipeline
 from tests.support.clock import RECENTLY

@@ -15,8 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from embedded.services import Addresses, Options, start, stop
 from fhir.parse.effective_time import parse_instant
-from producer.feed import Feed
-from producer.outbox import patient_id
+from producer.feed import Feed, patient_id
 from producer.position import load_position
 from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Plan, Simulation

@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from producer.simulation.patients import DAY_US, FULL, HOUR_US, Variation, draw_patients
+from conf.times import DAY_US, HOUR_US
+from producer.simulation.patients import FULL, Variation, draw_patients
 from producer.simulation.readings import Plan, Simulation
 
 EPOCH_US = 1_740_787_200_000_000  # 2025-03-01

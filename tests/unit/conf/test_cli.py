@@ -57,3 +57,16 @@ def test_the_help_shows_the_description_as_written(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         cli.run(parser, lambda _: None, ["--help"])
     assert "First line.\n\n  an example, indented" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("15m", 900), ("24h", 86_400), ("2d", 172_800), ("1.5h", 5400), ("0h", 0)]
+)
+def test_durations_have_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert cli.duration_us(text) == seconds * 1_000_000
+
+
+@pytest.mark.parametrize("text", ["", "15", "m", "-5m", "15 m", "15min", "1e3s", "nan"])
+def test_anything_else_is_no_duration(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a duration like"):
+        cli.duration_us(text)

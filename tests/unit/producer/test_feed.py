@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conf.times import HOUR_US
 from producer.feed import Feed, SimulatedClock
-from producer.simulation.patients import HOUR_US, draw_patients
+from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Plan, Simulation
 
 EPOCH_US = 1_740_787_200_000_000

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conf.times import HOUR_US
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules, Parsed
 from fhir.reasons import Reason
@@ -23,13 +24,11 @@ from jobs.streaming.observations import (
     retraction_document,
 )
 from producer.faults import FAULTS, USUAL_FAULTS
+from producer.feed import open_outbox
 from producer.forms import FORMS, USUAL_FORMS
 from producer.malformed import MALFORMED
-from producer.messages import Message
-from producer.outbox import open_outbox
+from producer.messages import Counts, Message
 from producer.position import Identity
-from producer.simulation.patients import HOUR_US
-from producer.tally import Tally
 from tests.support.records import EPOCH_US, INTERVAL_US
 
 SPAN_US = 6 * HOUR_US
@@ -84,11 +83,11 @@ class Store:
 
 
 def test_what_is_said_to_be_found_is_what_the_rules_of_the_intake_make_of_the_messages() -> None:
-    store, tally, sent = Store(), Tally(), messages(identity(patients=150))
+    store, counts, sent = Store(), Counts(), messages(identity(patients=150))
     for message in sent:
         store.take(message)
-    tally.add(sent)
-    expected = tally.report()["expected"]
+    counts.add(sent)
+    expected = counts.report()["expected"]
     assert expected["observations"] == len(store.documents)
     assert expected["ignored"] == store.ignored
     assert expected["rejected_by_reason"] == {
@@ -97,7 +96,7 @@ def test_what_is_said_to_be_found_is_what_the_rules_of_the_intake_make_of_the_me
     assert expected["rejected"] == store.refused.total()
     assert expected["retracted"] == sum(map(is_retraction, store.documents.values()))
     assert expected["corrected"] == sum(document["status"] == "corrected" for document in store.documents.values())
-    kinds = tally.report()["sent"]["by_kind"]
+    kinds = counts.report()["sent"]["by_kind"]
     assert {"reading", "heart rate", "late", "duplicate", "corrected", "retracted", "retracted by id"} <= set(kinds)
     assert {f"malformed: {name}" for name in MALFORMED} <= set(kinds)
 

@@ -1,64 +1,24 @@
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 import pytest
 
-from producer.position import Identity, Position
-from producer.run import Start, choose_start
-from producer.simulation.patients import HOUR_US
-
-NOW_US = 1_740_787_200_000_000
-DAY_US = 24 * HOUR_US
-IDENTITY = Identity(seed=1, patients=10, interval_us=HOUR_US // 4, episode_factor=1.0, topic="t", forms={"units": 0.1})
+from producer.run import Pacer
 
 
-def start(stored: Position | None = None, now_us: int = NOW_US, history_us: int = DAY_US, speed: float = 1.0) -> Start:
-    return choose_start(IDENTITY, stored, now_us, history_us, speed)[0]
+def test_each_message_is_due_at_its_place_in_the_schedule() -> None:
+    pacer = Pacer(rate=10, begin_s=100)
+    waits = []
+    for _ in range(3):
+        waits.append(pacer.wait_s(now_s=100))
+        pacer.sent += 1
+    assert waits == pytest.approx([0, 0.1, 0.2])
 
 
-def stored_at(sent_before_us: int, **changes: Any) -> Position:
-    return Position(msgspec.structs.replace(IDENTITY, **changes), NOW_US - 10 * DAY_US, sent_before_us)
-
-
-def test_a_first_run_sends_the_history_and_lives_from_now() -> None:
-    assert start() == Start(NOW_US - DAY_US, NOW_US - DAY_US, NOW_US)
-
-
-def test_the_first_tick_is_at_a_whole_second_as_cuffs_tell_them() -> None:
-    assert start(now_us=NOW_US + 123_456).epoch_us == NOW_US - DAY_US
-
-
-def test_a_fast_first_run_begins_its_clock_one_history_ago_with_another_history_before_it() -> None:
-    assert start(speed=60) == Start(NOW_US - 2 * DAY_US, NOW_US - 2 * DAY_US, NOW_US - DAY_US)
-
-
-def test_a_second_run_goes_on_from_the_stored_position_with_the_old_epoch() -> None:
-    stored = stored_at(NOW_US - HOUR_US)
-    assert start(stored) == Start(stored.epoch_us, NOW_US - HOUR_US, NOW_US)
-
-
-def test_a_fast_second_run_resumes_its_clock_where_it_was() -> None:
-    stored = stored_at(NOW_US - 5 * HOUR_US)
-    assert start(stored, speed=60) == Start(stored.epoch_us, NOW_US - 5 * HOUR_US, NOW_US - 5 * HOUR_US)
-
-
-def test_after_a_long_absence_only_the_history_is_caught_up_and_the_log_says_so() -> None:
-    begin, reason = choose_start(IDENTITY, stored_at(NOW_US - 5 * DAY_US), NOW_US, DAY_US, 1.0)
-    assert begin.sent_before_us == NOW_US - DAY_US
-    assert "exceeds --history" in reason
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"seed": 2}, {"patients": 11}, {"interval_us": 1}, {"topic": "other"}, {"forms": {}}, {"faults": {"late": 0.1}}],
-)
-def test_other_arguments_start_afresh_and_the_log_says_why(change: dict[str, Any]) -> None:
-    begin, reason = choose_start(IDENTITY, stored_at(NOW_US - HOUR_US, **change), NOW_US, DAY_US, 1.0)
-    assert begin == start()
-    assert "other arguments" in reason
-
-
-def test_a_position_ahead_of_the_wall_clock_does_not_make_the_clock_run_ahead() -> None:
-    assert start(stored_at(NOW_US + HOUR_US)).clock_start_us == NOW_US
+def test_a_delay_is_caught_up_and_not_added_to_the_schedule() -> None:
+    pacer = Pacer(rate=10, begin_s=100, sent=5)
+    assert pacer.wait_s(now_s=102) == 0
+    assert pacer.behind_s(now_s=102) == pytest.approx(1.5)
+    pacer.sent = 25
+    assert pacer.wait_s(now_s=102.2) == pytest.approx(0.3)
+    assert pacer.behind_s(now_s=102.2) == 0
+    assert pacer.most_behind_s == pytest.approx(1.5)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.times import DAY_US
 from fhir.parse.effective_time import (
-    DAY_US,
     END_US,
     FIRST_US,
     Instant,

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conf.times import DAY_US, HOUR_US
 from producer.simulation.episodes import DAYS_PER_YEAR, MISSED_DOSE_RISE, EpisodeCalendar, Episodes
-from producer.simulation.patients import DAY_US, GROUPS, HOUR_US, draw_patients
+from producer.simulation.patients import GROUPS, draw_patients
 
 DAY = 20_148  # 2025-03-01
 MANY = 20_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fhir.ranges import impossible_pressure
-from producer.simulation.artefacts import Artefact
+from producer.simulation.cuff import Artefact
 from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Plan, Readings, Simulation
 from tests.support.records import EPOCH_US, INTERVAL_US, record

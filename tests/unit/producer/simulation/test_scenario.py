@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from producer.simulation.artefacts import Artefact
-from producer.simulation.patients import HOUR_US, draw_patients
+from conf.times import HOUR_US
+from producer.simulation.cuff import Artefact
+from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Plan, Readings, Simulation
-from producer.simulation.scenario import SHIFTED, USUAL, Circumstances
+from producer.simulation.scenario import SHIFTED, USUAL, Scenario
 from tests.support.records import EPOCH_US
 
 
-def first_reading(circumstances: Circumstances) -> Readings:
+def first_reading(circumstances: Scenario) -> Readings:
     people = draw_patients(4000, 1, circumstances.mixture)
     return Simulation(people, circumstances.plan(1, EPOCH_US)).step()
 

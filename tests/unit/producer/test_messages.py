@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 from fhir.reasons import Reason
-from producer.messages import STORED, Effect, Message
-from producer.tally import Tally, report_lines
+from producer.messages import STORED, Counts, Effect, Message, report_lines
 
 
 def message(kind: str, effect: Effect) -> Message:
     return Message(0, b"p", b"", kind, effect)
 
 
-def counted(*messages: Message) -> Tally:
-    tally = Tally()
-    tally.add(messages)
-    return tally
+def counted(*messages: Message) -> Counts:
+    counts = Counts()
+    counts.add(messages)
+    return counts
 
 
 def test_a_report_counts_what_was_sent_and_what_must_be_found() -> None:
