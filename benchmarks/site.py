@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import quantiles
 
 import msgspec
+from pydantic import SecretStr
 
 from conf import cli
 from conf.settings import PREFIX, Settings
@@ -79,8 +80,7 @@ def measure(options: argparse.Namespace) -> None:
 
 def site_settings(folder: Path, url: str) -> Settings:
     """Settings of a site of its own."""
-    secrets = {"secret_key": "k" * 48, "password_pepper": "p" * 48}
-    return Settings(local_dir=folder, elasticsearch_url=url, web_port=free_port(), **secrets)
+    return Settings(local_dir=folder, elasticsearch_url=url, web_port=free_port(), secret_key=SecretStr("k" * 48))
 
 
 def fill_latest(settings: Settings, patients: int) -> None:
@@ -115,8 +115,7 @@ def serving(settings: Settings) -> Iterator[None]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     for name in ("local_dir", "elasticsearch_url", "web_port"):
         environment[PREFIX + name.upper()] = str(getattr(settings, name))
-    for name in ("secret_key", "password_pepper"):
-        environment[PREFIX + name.upper()] = getattr(settings, name).get_secret_value()
+    environment["BP_SECRET_KEY"] = settings.secret_key.get_secret_value() if settings.secret_key else ""
     with subprocess.Popen([sys.executable, "-m", "webapp"], env=environment, stderr=subprocess.DEVNULL) as site:
         try:
             wait_until_up(settings.web_port)

@@ -28,7 +28,6 @@ SECRETS = (
     "pseudonym_key",
     "secret_key",
     "password_pepper",
-    "password_pepper_old",
 )
 SECRET_FILE_MARK = "@"  # noqa: S105 - not a secret, the sign that one is in a file
 
@@ -86,7 +85,6 @@ class Settings(BaseModel):
     insecure_demo: bool = False
     secret_key: SecretStr | None = None
     password_pepper: SecretStr | None = None
-    password_pepper_old: SecretStr | None = None
     language: Literal["fr", "en"] = "fr"
     time_zone: str = "Europe/Paris"
     expected_interval_minutes: int = Field(15, ge=1, le=1440)

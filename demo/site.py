@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Final
 
 from pydantic import SecretStr
@@ -15,11 +15,11 @@ from conf.retry import wait_until
 from conf.settings import SECRET_FILE_MARK, Settings
 from demo.processes import Child, require_running
 from embedded.ports import choose_port, is_listening
-from webapp.create_users import create, open_store
+from webapp.create_users import open_store
+from webapp.security import accounts
 from webapp.store import users
 
 SECRETS_DIR: Final = "secrets"
-SECRETS: Final = ("secret_key", "password_pepper")
 SECRET_BYTES: Final = 48
 FIRST_USERS: Final = {"admin": "admin", "clinicien": "clinician"}  # an administrator reads no patient
 READY_TIMEOUT_S: Final = 60.0
@@ -33,22 +33,29 @@ def choose_address(settings: Settings, port: int | None) -> Settings:
 
 
 def with_secrets(settings: Settings) -> tuple[Settings, dict[str, str]]:
-    """Return the settings with both secrets of the site, and what a child process must be told of them.
+    """Return the settings with the site's secrets, and what a child process must be told of them.
 
-    A secret that is not set is made once and kept in a file of the local directory that only the owner can read.
+    The secret key is made once and kept in a file of the local directory that only the owner can read; the pepper is
+    there only where an older version has made one.
     """
-    missing = [name for name in SECRETS if getattr(settings, name) is None]
-    files = {name: _secret_file(settings.local_dir, name) for name in missing}
-    values = {name: SecretStr(file.read_text(encoding="utf-8")) for name, file in files.items()}
-    told = {f"BP_{name.upper()}": f"{SECRET_FILE_MARK}{file}" for name, file in files.items()}
+    folder = settings.local_dir / SECRETS_DIR
+    files = {"secret_key": folder / "secret-key", "password_pepper": folder / "password-pepper"}
+    if settings.secret_key is None and not files["secret_key"].exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(files["secret_key"], secrets.token_urlsafe(SECRET_BYTES), mode=0o600, durable=True)
+    used = {name: file for name, file in files.items() if getattr(settings, name) is None and file.exists()}
+    values = {name: SecretStr(file.read_text(encoding="utf-8")) for name, file in used.items()}
+    told = {f"BP_{name.upper()}": f"{SECRET_FILE_MARK}{file}" for name, file in used.items()}
     return settings.model_copy(update=values), told
 
 
 def add_first_users(settings: Settings, now: datetime) -> Mapping[str, str]:
     """Add the users of `FIRST_USERS` to a store without users; return their passwords for one use by name."""
-    if users.list_all(open_store(settings)):
+    store = open_store(settings)
+    if users.list_all(store):
         return {}
-    made = {name: create(settings, name, role, settings.language, now) for name, role in FIRST_USERS.items()}
+    add = partial(accounts.add, store, accounts.make_passwords(settings), language=settings.language, now=now)
+    made = {name: add(name=name, role=role) for name, role in FIRST_USERS.items()}
     return {name: secret for name, secret in made.items() if secret}
 
 
@@ -68,19 +75,11 @@ def greeting(settings: Settings, passwords: Mapping[str, str]) -> list[str]:
     if not passwords:
         return []
     lines = [f"  {name} / {secret}  ({PURPOSES[name]})" for name, secret in passwords.items()]
-    return [f"The site is at {address(settings)}. Shown this once, each password for one use within 72 hours:", *lines]
+    within = f"within {accounts.ONE_TIME_HOURS} hours"
+    return [f"The site is at {address(settings)}. Shown this once, each password for one use {within}:", *lines]
 
 
 PURPOSES: Final = {
     "admin": "users, tokens, audit, system; asks for an authenticator",
     "clinicien": "board, patients, predictions",
 }
-
-
-def _secret_file(local_dir: Path, name: str) -> Path:
-    folder = local_dir / SECRETS_DIR
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = folder / name.replace("_", "-")
-    if not file.exists():
-        write_whole(file, secrets.token_urlsafe(SECRET_BYTES), mode=0o600, durable=True)
-    return file

@@ -28,7 +28,7 @@ VENDOR_ID: Final = 1000  # of the images of Elasticsearch, Kibana and Kafka
 GROUP_MODE: Final = 0o640
 VENDOR_MODE: Final = 0o400  # Elasticsearch takes 400 or 600 and refuses everything else
 
-KEYS: Final = ("secret-key", "password-pepper", "kibana-encryption-key", "pseudonym-key", "kafka-keystore")
+KEYS: Final = ("secret-key", "kibana-encryption-key", "pseudonym-key", "kafka-keystore")
 KAFKA_CLIENTS: Final = ("kafka_setup", "kafka_stream", "kafka_producer")
 KAFKA_LOGINS: Final = "kafka-jaas.conf"
 
@@ -39,7 +39,7 @@ class SecretError(UserError):
 
 @dataclass(frozen=True)
 class Consumer:
-    """A service that gets secrets: which, owned by whom, files made of several, and some that may be absent."""
+    """A service that gets secrets: which, owned by whom, files made of several, and some that are empty if absent."""
 
     names: tuple[str, ...]
     owner_id: int = APP_ID
@@ -59,7 +59,7 @@ CONSUMERS: Final[Mapping[str, Consumer]] = {
     "kafka": Consumer(("kafka-keystore",), VENDOR_ID, {KAFKA_LOGINS: kafka_logins}),
     "stream": Consumer(("bp_stream", "pseudonym-key", "kafka_stream")),
     "producer": Consumer(("kafka_producer",)),
-    "site": Consumer(("bp_site", "secret-key", "password-pepper"), optional=("password-pepper-old",)),
+    "site": Consumer(("bp_site", "secret-key"), optional=("password-pepper",)),
     "retrain": Consumer(("bp_retrain",)),
     "prune": Consumer(("bp_prune",)),
     "import": Consumer(("bp_kibana_import",)),
@@ -95,8 +95,7 @@ def hand_out(directory: Path, places: Path) -> list[str]:
         for name, make in consumer.made.items():
             give(name, make(values).encode())
         for name in consumer.optional:
-            if (directory / name).exists():
-                give(name, (directory / name).read_bytes())
+            give(name, (directory / name).read_bytes() if (directory / name).exists() else b"")
     return list(present)
 
 

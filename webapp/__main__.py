@@ -1,9 +1,9 @@
-"""``python -m webapp``: the site under gunicorn, two workers of eight threads."""
+"""The site under gunicorn, two workers of eight threads: ``python -m webapp``."""
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -12,12 +12,17 @@ from typing import Any, Final
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from embedded.ports import is_free
 from webapp.factory import create_app
 from webapp.logs import configure_logs
+from webapp.security import accounts
 from webapp.services import EXTENSION
+from webapp.store import users
+
+log = logging.getLogger(__name__)
 
 WORKERS: Final = 2
 THREADS: Final = 8
@@ -46,7 +51,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def options(settings: Settings) -> dict[str, Any]:
-    """Gunicorn's options."""
+    """Return gunicorn's options."""
     return {
         "bind": f"{settings.web_host}:{settings.web_port}",
         "worker_class": "gthread",
@@ -65,7 +70,7 @@ def options(settings: Settings) -> dict[str, Any]:
 
 
 def _certificate(settings: Settings) -> dict[str, str]:
-    """Gunicorn's options for TLS; raises `UserError` for half of a pair, or files that cannot be read."""
+    """Return gunicorn's options for TLS; raises `UserError` for half of a pair, or files that cannot be read."""
     pair = {"certfile": settings.web_certificate, "keyfile": settings.web_key}
     if any(pair.values()) and not all(path and os.access(path, os.R_OK) for path in pair.values()):
         raise UserError(
@@ -82,7 +87,10 @@ def serve(settings: Settings) -> None:
             f"The site cannot listen on port {settings.web_port}: another program uses it, or it is not allowed to "
             "this user. Stop that program or set BP_WEB_PORT."
         )
-    create_app(settings)  # a fault of the set-up ends here, with one sentence, and not in each worker
+    app = create_app(settings)  # a fault of the set-up ends here, with one sentence, and not in each worker
+    for user in users.list_all(app.extensions[EXTENSION].store):
+        for remark in accounts.remarks(user, settings):
+            log.warning("account %s: %s", user.name, remark)
     scheme = "https" if settings.web_certificate else "http"
     print(f"The site listens on {scheme}://{settings.web_host}:{settings.web_port}/", flush=True)
     Server(settings).run()
@@ -106,12 +114,9 @@ def _end_worker(_server: Any, worker: Any) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m webapp", description="The ward's site.")
-    parser.add_argument("--verbose", action="store_true", help="show the trace of an error")
-    given = parser.parse_args(arguments)
+    """Serve; return the exit code."""
     configure_logs()
-    return run_main(lambda: serve(load_settings()), verbose=given.verbose)
+    return cli.run(cli.parser("python -m webapp", __doc__), lambda _options: serve(load_settings()), arguments)
 
 
 if __name__ == "__main__":

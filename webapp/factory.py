@@ -5,7 +5,6 @@ Each package of `BLUEPRINTS` holds one ``blueprint``.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
@@ -22,19 +21,16 @@ from webapp import errors, i18n, logs, navigation
 from webapp.audit import events as audit
 from webapp.audit.events import AuditTrail
 from webapp.security import access, throttle
+from webapp.security.accounts import make_passwords, make_seals, secret_keys
 from webapp.security.headers import add_headers
-from webapp.security.passwords import BCRYPT_COST, Passwords
-from webapp.security.peppers import Peppers
+from webapp.security.passwords import BCRYPT_COST
 from webapp.security.roles import find_unmarked, public
 from webapp.services import EXTENSION, Services
-from webapp.store import Store, users
+from webapp.store import Store
 from webapp.store.database import STORE_FILE
-
-log = logging.getLogger(__name__)
 
 BLUEPRINTS: Final = ("auth", "account", "admin", "help", "board", "predictions", "stats", "system", "patients", "api")
 MAX_BODY_BYTES: Final = 64 * 1024
-MIN_SECRET_BYTES: Final = 32
 
 
 class SiteError(UserError):
@@ -49,12 +45,13 @@ def create_app(
     clock: Callable[[], datetime] | None = None,
     bcrypt_cost: int = BCRYPT_COST,
 ) -> Flask:
-    """Make the site; raises `SiteError` without secrets, or when a view says nothing of who may see it."""
-    secret_key, passwords = require_secret(settings, "secret_key"), make_passwords(settings, bcrypt_cost)
+    """Make the site; raises `UserError` without secrets, or when a view says nothing of who may see it."""
+    newest_key, *older_keys = secret_keys(settings)
     app = Flask("webapp")
     app.debug = False  # whatever FLASK_DEBUG says: a trace shows too much
     app.config.update(
-        SECRET_KEY=secret_key,
+        SECRET_KEY=newest_key,
+        SECRET_KEY_FALLBACKS=older_keys,
         TRUSTED_HOSTS=settings.trusted_hosts.split(","),
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
@@ -67,18 +64,11 @@ def create_app(
         store=store or Store(settings.local_dir / STORE_FILE),
         clock=clock or now_utc,
         audit=AuditTrail(connect(settings), settings.local_dir / audit.FOLDER, clock or now_utc),
-        passwords=passwords,
+        passwords=make_passwords(settings, bcrypt_cost),
+        seals=make_seals(settings),
     )
     _wire(app, settings)
-    if settings.password_pepper_old:
-        _tell_who_waits(app.extensions[EXTENSION])
     return app
-
-
-def _tell_who_waits(site: Services) -> None:
-    """Say in the log how many users have not signed in since the pepper was replaced."""
-    waiting = users.count_other_records(site.store, site.passwords.newest_form)
-    log.info("%d users have a password of the old pepper or cost; keep BP_PASSWORD_PEPPER_OLD until it is 0", waiting)
 
 
 def _wire(app: Flask, settings: Settings) -> None:
@@ -112,23 +102,5 @@ def _allow_origins(app: Flask, origins: list[str]) -> None:
 
 
 def now_utc() -> datetime:
-    """The clock of a site that is not under test."""
+    """Return the time; the clock of a site that is not under test."""
     return datetime.now(UTC)
-
-
-def make_passwords(settings: Settings, bcrypt_cost: int = BCRYPT_COST) -> Passwords:
-    """Passwords with the pepper, and the old one where it is being replaced; raises `SiteError`."""
-    old = require_secret(settings, "password_pepper_old") if settings.password_pepper_old else None
-    return Passwords(Peppers(require_secret(settings, "password_pepper"), old), bcrypt_cost)
-
-
-def require_secret(settings: Settings, name: str) -> bytes:
-    """The bytes of a secret setting; raises `SiteError` when it is absent or short."""
-    secret = getattr(settings, name)
-    value = secret.get_secret_value().encode() if secret else b""
-    if len(value) < MIN_SECRET_BYTES:
-        raise SiteError(
-            f"BP_{name.upper()} must hold at least {MIN_SECRET_BYTES} bytes; "
-            'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
-        )
-    return value

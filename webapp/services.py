@@ -12,6 +12,7 @@ from flask import current_app
 from conf.settings import Settings
 from elastic.client import Search
 from webapp.security.passwords import Passwords
+from webapp.security.totp import Seals
 from webapp.store import Store
 
 if TYPE_CHECKING:  # it asks for the services itself
@@ -22,7 +23,7 @@ EXTENSION: Final = "bp"
 
 @dataclass(frozen=True)
 class Services:
-    """Settings, Elasticsearch, users' store, clock (aware UTC), audit, passwords."""
+    """Settings, Elasticsearch, users' store, clock (aware UTC), audit, passwords, seals of one-time-code secrets."""
 
     settings: Settings
     search: Search
@@ -30,8 +31,9 @@ class Services:
     clock: Callable[[], datetime]
     audit: AuditTrail
     passwords: Passwords
+    seals: Seals
 
 
 def services() -> Services:
-    """The services of the current application."""
+    """Return the services of the current application."""
     return cast(Services, current_app.extensions[EXTENSION])

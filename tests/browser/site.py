@@ -69,8 +69,7 @@ class Site:
 def serve(settings: Settings, folder: Path) -> Iterator[Site]:
     """Serve the site on a free port, its store in `folder`."""
     clock = Clock()
-    secrets: dict[str, Any] = {"secret_key": "s" * 48, "password_pepper": "p" * 48}
-    own = Settings(**{**settings.model_dump(), **secrets, "local_dir": settings.local_dir})
+    own = Settings(**{**settings.model_dump(), "secret_key": "s" * 48})
     app = create_app(own, store=_make_store(folder), clock=clock, bcrypt_cost=QUICK_BCRYPT)
 
     class Handler(WSGIRequestHandler):

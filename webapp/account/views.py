@@ -11,11 +11,12 @@ from webapp.audit import events as audit
 from webapp.forms import FormError, choice, read_days, unwrap
 from webapp.i18n import LANGUAGES, N_
 from webapp.navigation import home_path
-from webapp.security import password_rules, sessions, throttle, tokens
-from webapp.security import totp as one_time_codes
+from webapp.security import sessions, throttle, tokens
 from webapp.security.access import client_ip
 from webapp.security.current import principal
+from webapp.security.passwords import find_fault
 from webapp.security.roles import Permission, requires
+from webapp.security.totp import address_of, pending_secret, use_code
 from webapp.services import services
 from webapp.store import users
 from webapp.store.users import User
@@ -31,10 +32,10 @@ DONE = {
 }
 PASSWORD_FAULTS = {
     "too_short": N_("A password needs at least 15 characters."),
-    "too_long": N_("A password has at most 128 characters."),
-    "too_plain": N_("This password repeats too few different characters."),
-    "known_words": N_("This password is made of well-known words or of your name."),
-    "pattern": N_("This password is made of repetitions or of rows of keys."),
+    "too_long": N_("A password has at most 72 bytes: a plain letter is one, an accented letter two."),
+    "guessable": N_(
+        "This password is easily guessed: it holds well-known words, your name, repetitions or rows of keys."
+    ),
     "unequal": N_("The two new passwords differ."),
     "same": N_("The new password is the old one."),
     "wrong": N_("The present password is not right."),
@@ -68,16 +69,16 @@ def totp() -> Response:
     site, user = services(), me()
     if user.has_totp:
         return redirect(url_for(".overview"))
-    if user.totp_nonce is None:
-        users.begin_totp(site.store, user.id, one_time_codes.new_secret(site.passwords))
-        user = me()
-    code = request.form.get("code", "")
-    is_wrong = request.method == "POST" and not one_time_codes.use_code(site, user, code, site.clock())
-    if request.method == "POST" and not is_wrong:
+    secret, code, is_sent = (
+        pending_secret(site.store, site.seals, user),
+        request.form.get("code", ""),
+        request.method == "POST",
+    )
+    is_wrong = is_sent and not use_code(site.store, site.seals, me(), code, site.clock())
+    if is_sent and not is_wrong:
         site.audit.record("totp")
         return redirect(url_for(".overview", done="totp"))
-    secret = one_time_codes.secret_of(site.passwords, user.totp_nonce or "")
-    address = one_time_codes.address_of(secret, user.name)
+    address = address_of(secret, user.name)
     page = render_template("account/totp.html", secret=secret, address=address, is_wrong=is_wrong)
     return make_response(page, 422 if is_wrong else 200)
 
@@ -166,7 +167,7 @@ def _change_password(user: User, present: str, new: str) -> str | None:
     if not site.passwords.verify(present, user.password):
         return "wrong"
     throttle.forget(site.store, keys)
-    fault = password_rules.find_fault(new, user.name)
+    fault = find_fault(new, user.name)
     if fault or new != request.form.get("again", ""):
         return fault or "unequal"
     if site.passwords.verify(new, user.password):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
@@ -10,15 +9,13 @@ from werkzeug.wrappers import Response
 
 from webapp.forms import choice, unwrap
 from webapp.i18n import LANGUAGES, N_
-from webapp.security import throttle
+from webapp.security import accounts, throttle
 from webapp.security.current import principal
-from webapp.security.passwords import one_time_secret
 from webapp.security.roles import ROLES, Permission, requires
 from webapp.services import services
 from webapp.store import users
 from webapp.store.users import User
 
-SECRET_LIFETIME: Final = timedelta(hours=72)
 DONE: Final = {
     "role": N_("The role is changed and the user's sessions are ended."),
     "disabled": N_("The account is shut and its sessions are ended."),
@@ -52,21 +49,11 @@ def add_user() -> Response:
     role = choice(request.form, "role", tuple(ROLES))
     language = choice(request.form, "language", tuple(LANGUAGES))
     try:
-        secret = create_user(name, role, language)
+        secret = accounts.add(site.store, site.passwords, name=name, role=role, language=language, now=site.clock())
     except users.UserNameError:
         return _page(fault="name", status=422)
     site.audit.record("user_added", target=name)
     return _page(secret=secret, secret_of=name)
-
-
-def create_user(name: str, role: str, language: str) -> str | None:
-    """Add a user; returns the one-time password, None for a service, which has tokens only."""
-    site, now = services(), services().clock()
-    secret = None if role == "service" else one_time_secret()
-    record = site.passwords.make_record(secret) if secret else None
-    ends_at = now + SECRET_LIFETIME if secret else None
-    users.add(site.store, name=name, role=role, language=language, password=record, secret_expires_at=ends_at, now=now)
-    return secret
 
 
 @requires(Permission.ADMIN)
@@ -102,9 +89,8 @@ def _remove_totp(user: User) -> Response:
 
 
 def _reset_password(user: User) -> Response:
-    site, secret = services(), one_time_secret()
-    ends_at = site.clock() + SECRET_LIFETIME
-    users.set_password(site.store, user.id, site.passwords.make_record(secret), secret_expires_at=ends_at)
+    site = services()
+    secret = accounts.give_one_time_password(site.store, site.passwords, user, site.clock())
     return _page(secret=secret, secret_of=user.name)
 
 
@@ -129,7 +115,7 @@ def _page(
         fails={user.name: throttle.fails_of(store, user.name) for user in everyone},
         notice_above=throttle.NOTICE_ABOVE,
         conspicuous=throttle.count_conspicuous(store),
-        lifetime_h=SECRET_LIFETIME // timedelta(hours=1),
+        lifetime_h=accounts.ONE_TIME_HOURS,
         secret=secret,
         secret_of=secret_of,
         fault=FAULTS.get(fault or ""),

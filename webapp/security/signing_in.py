@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from webapp.security import sessions, throttle, totp
-from webapp.services import Services
+from webapp.security.passwords import fits
 from webapp.store import users
 from webapp.store.users import User
+
+if TYPE_CHECKING:  # it imports Flask, and here is decided
+    from webapp.services import Services
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Outcome:
 
 
 def sign_in(site: Services, attempt: Attempt) -> Outcome:
-    """Try it."""
+    """Try an attempt and return its outcome."""
     now = site.clock()
     keys = throttle.login_keys(attempt.user_name, attempt.ip)
     user = users.find(site.store, attempt.user_name.strip())
@@ -41,21 +45,18 @@ def sign_in(site: Services, attempt: Attempt) -> Outcome:
         return Outcome(user, wait_s=wait_s)
     if not is_password_right(site, user, attempt.password, now) or user is None:
         return Outcome(user)
-    if user.has_totp and not totp.use_code(site, user, attempt.code, now):
+    if user.has_totp and not totp.use_code(site.store, site.seals, user, attempt.code, now):
         return Outcome(user)
     throttle.forget(site.store, keys)
     return Outcome(user, session_id=_begin(site, user, attempt, now))
 
 
 def is_password_right(site: Services, user: User | None, password: str, now: datetime) -> bool:
-    """Whether it opens the account; one bcrypt whoever asks."""
-    is_open = user is not None and not user.disabled and user.role != "service" and not _is_over(user, now)
+    """Tell whether a password opens the account, at one bcrypt whoever asks."""
+    is_over = user is not None and user.secret_expires_at is not None and now >= user.secret_expires_at
+    is_open = user is not None and not user.disabled and user.role != "service" and not is_over
     record = user.password if user and is_open else None
     return site.passwords.verify(password, record)
-
-
-def _is_over(user: User, now: datetime) -> bool:
-    return user.secret_expires_at is not None and now >= user.secret_expires_at
 
 
 def _begin(site: Services, user: User, attempt: Attempt, now: datetime) -> str:
@@ -67,8 +68,11 @@ def _begin(site: Services, user: User, attempt: Attempt, now: datetime) -> str:
 
 
 def _renew(site: Services, user: User, password: str) -> None:
-    """Move what was made with another cost or an old pepper to today's."""
+    """Move what was made in an older way, at another cost or under an older key to today's."""
     if user.password and site.passwords.needs_new_record(user.password):
-        users.renew_record(site.store, user.id, site.passwords.make_record(password))
+        if fits(password):
+            users.renew_record(site.store, user.id, site.passwords.make_record(password))
+        else:
+            users.demand_new_password(site.store, user.id)
     if user.has_totp:
-        totp.renew_seal(site, user)
+        totp.renew_seal(site.store, site.seals, user)

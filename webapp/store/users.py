@@ -110,8 +110,13 @@ def set_password(
 
 
 def renew_record(store: Store, user_id: int, record: str) -> None:
-    """Store the same password under a new record (another cost or pepper)."""
+    """Store the same password under a new record."""
     store.run("UPDATE users SET password = ? WHERE id = ?", (record, user_id))
+
+
+def demand_new_password(store: Store, user_id: int) -> None:
+    """Let the user do nothing before choosing another password."""
+    store.run("UPDATE users SET must_change = 1 WHERE id = ?", (user_id,))
 
 
 def set_role(store: Store, user_id: int, role: str) -> None:
@@ -137,12 +142,6 @@ def begin_totp(store: Store, user_id: int, sealed: str) -> None:
 def renew_totp(store: Store, user_id: int, sealed: str) -> None:
     """Store the same second factor under a new seal."""
     store.run("UPDATE users SET totp_nonce = ? WHERE id = ?", (sealed, user_id))
-
-
-def count_other_records(store: Store, form: str) -> int:
-    """How many users have a password whose record does not begin with `form`."""
-    row = store.row("SELECT count(*) FROM users WHERE substr(password, 1, ?) != ?", (len(form), form))
-    return int(row[0]) if row else 0
 
 
 def use_totp_step(store: Store, user_id: int, step: int) -> bool:

@@ -19,23 +19,32 @@ def settings(tmp_path: Path, **changes: object) -> Settings:
     return Settings.model_validate({"local_dir": tmp_path, **changes})
 
 
-def test_missing_secrets_are_made_once_for_the_owner_alone(tmp_path: Path) -> None:
+def test_the_missing_secret_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:
     first, told = with_secrets(settings(tmp_path))
     again, _ = with_secrets(settings(tmp_path))
 
-    files = [Path(value.removeprefix("@")) for value in told.values()]
-    assert [oct(file.stat().st_mode & 0o777) for file in files] == ["0o600", "0o600"]
-    assert oct(files[0].parent.stat().st_mode & 0o777) == "0o700"
-    assert (first.secret_key, first.password_pepper) == (again.secret_key, again.password_pepper)
-    assert first.secret_key != first.password_pepper
+    (file,) = (Path(value.removeprefix("@")) for value in told.values())
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+    assert oct(file.parent.stat().st_mode & 0o777) == "0o700"
+    assert first.secret_key == again.secret_key is not None
+    assert first.password_pepper is None
 
 
-def test_the_site_reads_the_same_secrets_from_its_environment(tmp_path: Path) -> None:
+def test_the_pepper_of_an_older_demo_is_used(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "password-pepper").write_text("p" * 48)
+
     known, told = with_secrets(settings(tmp_path))
 
-    loaded = load_settings(told, tmp_path / "none")
+    assert known.password_pepper is not None
+    assert known.password_pepper.get_secret_value() == "p" * 48
+    assert set(told) == {"BP_SECRET_KEY", "BP_PASSWORD_PEPPER"}
 
-    assert (loaded.secret_key, loaded.password_pepper) == (known.secret_key, known.password_pepper)
+
+def test_the_site_reads_the_same_secret_from_its_environment(tmp_path: Path) -> None:
+    known, told = with_secrets(settings(tmp_path))
+
+    assert load_settings(told, tmp_path / "none").secret_key == known.secret_key
 
 
 def test_secrets_of_the_user_are_left_alone(tmp_path: Path) -> None:

@@ -161,7 +161,6 @@ def site(folder: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
         "BP_TRUSTED_HOSTS": "ward.example.org",
         "BP_ELASTICSEARCH_URL": "http://127.0.0.1:9",
         "BP_SECRET_KEY": "s" * 48,
-        "BP_PASSWORD_PEPPER": "p" * 48,
     }
     process = subprocess.Popen([sys.executable, "-m", "webapp"], cwd=tmp_path, env=environment)
     deadline_s = time.monotonic() + 60

@@ -104,7 +104,7 @@ def test_each_service_gets_its_own_secrets_and_no_other(directory: Path, tmp_pat
         (tmp_path / "places" / name).mkdir(parents=True)
     assert hand_out(directory, tmp_path / "places") == list(CONSUMERS)
     for name, consumer in CONSUMERS.items():
-        assert set(values(tmp_path / "places" / name)) == {*consumer.names, *consumer.made}
+        assert set(values(tmp_path / "places" / name)) == {*consumer.names, *consumer.made, *consumer.optional}
     assert values(tmp_path / "places" / "site")["bp_site"] == values(directory)["bp_site"]
 
 
@@ -127,15 +127,13 @@ def test_a_renewed_secret_reaches_its_service(directory: Path, tmp_path: Path) -
     assert (tmp_path / "places" / "site" / "bp_site").read_text() == (directory / "bp_site").read_text()
 
 
-def test_the_pepper_before_reaches_the_site_while_it_is_being_replaced(directory: Path, tmp_path: Path) -> None:
+def test_the_pepper_of_an_older_version_reaches_the_site_and_none_is_made(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "places" / "site").mkdir(parents=True)
-    before = (directory / "password-pepper").read_text()
-    (directory / "password-pepper").rename(directory / "password-pepper-old")
-    assert make_missing(directory, all_names()) == ["password-pepper"]
     hand_out(directory, tmp_path / "places")
-    handed = values(tmp_path / "places" / "site")
-    assert handed["password-pepper-old"] == before
-    assert handed["password-pepper"] != before
+    assert values(tmp_path / "places" / "site")["password-pepper"] == ""
+    (directory / "password-pepper").write_text("p" * 48)
+    hand_out(directory, tmp_path / "places")
+    assert values(tmp_path / "places" / "site")["password-pepper"] == "p" * 48
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away; the container that does it runs as root")

@@ -31,7 +31,6 @@ def settings(tmp_path: Path, **changes: Any) -> Settings:
         "local_dir": tmp_path,
         "elasticsearch_url": "http://127.0.0.1:9",
         "secret_key": "s" * 48,
-        "password_pepper": "p" * 48,
     }
     return Settings(**{**given, **changes})
 
@@ -74,7 +73,7 @@ class Site:
         user = users.find(store, name)
         assert user
         if role == "admin":
-            users.begin_totp(store, user.id, totp.new_secret(self.services.passwords))
+            users.begin_totp(store, user.id, totp.new_secret(self.services.seals))
             users.use_totp_step(store, user.id, 1)
         return users.find_by_id(store, user.id) or user
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.webapp.site import settings
 from webapp.create_users import main, run
+from webapp.security.totp import Seals, new_secret
 from webapp.store import Store, users
 from webapp.store.database import STORE_FILE
 
@@ -21,7 +22,7 @@ PASSWORD = r"(?:[a-z0-9]{5}-){3}[a-z0-9]{5}"
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     monkeypatch.chdir(tmp_path)
-    for name, value in {"LOCAL_DIR": str(tmp_path), "PASSWORD_PEPPER": "p" * 48, "SECRET_KEY": "s" * 48}.items():
+    for name, value in {"LOCAL_DIR": str(tmp_path), "SECRET_KEY": "s" * 48}.items():
         monkeypatch.setenv(f"BP_{name}", value)
 
     def call(*arguments: str) -> tuple[int, str]:
@@ -90,18 +91,32 @@ def test_a_reset_needs_a_user(command: Command) -> None:
     assert command("--name", "nobody", "--reset")[0] == 1
 
 
-def test_without_a_pepper_nobody_is_added(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("BP_PASSWORD_PEPPER")
+def test_all_users_are_listed_with_what_is_old_in_their_accounts(tmp_path: Path, command: Command) -> None:
+    command("--name", "anne", "--role", "viewer")
+    command("--name", "chief", "--role", "admin")
+    command("--name", "robot", "--role", "service")
+    of_file, seals = store(tmp_path), Seals([b"another key of the site, and lost"])
+    anne, chief = (users.find(of_file, name) for name in ("anne", "chief"))
+    assert anne
+    assert chief
+    users.renew_record(of_file, anne.id, "hmac-sha384-bcrypt$0$x")
+    users.set_disabled(of_file, anne.id, True)
+    users.begin_totp(of_file, chief.id, new_secret(seals))
+    users.use_totp_step(of_file, chief.id, 1)
 
-    code, text = command("--name", "anne", "--role", "viewer")
+    code, text = command("--list")
 
-    assert code == 1
-    assert "BP_PASSWORD_PEPPER must hold at least 32 bytes" in text
+    assert code == 0
+    assert text.splitlines() == [
+        "anne  shut viewer; password of an older version: set BP_PASSWORD_PEPPER as it was, or use --reset",
+        "chief  admin; authenticator under an unknown key: put the old one behind BP_SECRET_KEY, or use --reset",
+        "robot  service",
+    ]
 
 
 def test_what_is_not_given_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answers = iter(["Paul", "viewer"])
-    options = Namespace(name=None, role=None, language=None, if_missing=False, reset=False)
+    options = Namespace(name=None, role=None, language=None, if_missing=False, reset=False, list=False)
 
     run(options, settings(tmp_path), ask=lambda _question: next(answers))
 

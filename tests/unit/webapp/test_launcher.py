@@ -22,7 +22,7 @@ from tests.unit.webapp.site import settings
 from webapp.__main__ import options, serve
 
 ROOT = Path(__file__).resolve().parents[3]
-SECRETS = {"BP_SECRET_KEY": "s" * 48, "BP_PASSWORD_PEPPER": "p" * 48}
+SECRETS = {"BP_SECRET_KEY": "s" * 48}
 
 
 def start(tmp_path: Path, **environment: str) -> subprocess.Popen[str]:

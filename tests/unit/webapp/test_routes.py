@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from conf.settings import Settings
+from conf.settings import Settings, SettingsError
 from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import PAGE, SAME_ORIGIN, Browser, Site, make_site, settings
@@ -198,8 +198,7 @@ def test_no_view_is_unmarked(site: Site) -> None:
     assert find_unmarked(site.app) == []
 
 
-@pytest.mark.parametrize("name", ["secret_key", "password_pepper"])
-@pytest.mark.parametrize("value", [None, "short", "x" * 31])
-def test_without_secrets_the_site_does_not_start(tmp_path: Path, name: str, value: str | None) -> None:
-    with pytest.raises(SiteError, match=f"BP_{name.upper()} must hold at least 32 bytes"):
-        create_app(Settings.model_validate(settings(tmp_path).model_dump() | {name: value}), bcrypt_cost=4)
+@pytest.mark.parametrize("value", [None, "short", "x" * 31, "x" * 32 + "," + "y" * 31, "x" * 32 + ","])
+def test_without_secrets_the_site_does_not_start(tmp_path: Path, value: str | None) -> None:
+    with pytest.raises(SettingsError, match="BP_SECRET_KEY must hold at least 32 bytes"):
+        create_app(Settings.model_validate(settings(tmp_path).model_dump() | {"secret_key": value}), bcrypt_cost=4)

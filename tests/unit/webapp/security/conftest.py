@@ -13,8 +13,9 @@ def bcrypt_checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     real = bcrypt.checkpw
 
     def check(password: bytes, hashed: bytes) -> bool:
+        is_right = real(password, hashed)
         seen.append(hashed[:7])
-        return real(password, hashed)
+        return is_right
 
     monkeypatch.setattr(bcrypt, "checkpw", check)
     return seen

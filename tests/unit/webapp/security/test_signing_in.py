@@ -12,7 +12,6 @@ import pytest
 from tests.unit.webapp.site import PASSWORD, Site, make_site
 from webapp.security import sessions, totp
 from webapp.security.passwords import Passwords
-from webapp.security.peppers import Peppers
 from webapp.store import users
 
 CASES = ["known", "unknown", "shut", "service", "ended", "corrupt"]
@@ -25,7 +24,7 @@ def people(site: Site) -> Site:
     users.set_disabled(site.services.store, site.add_user("shut").id, True)
     site.add_user("service", "service")
     site.add_user("ended", secret_expires_at=site.clock.now - timedelta(seconds=1))
-    site.add_user("corrupt", password="hmac-sha384-bcrypt$broken")
+    site.add_user("corrupt", password="$2b$04$broken")
     return site
 
 
@@ -54,7 +53,7 @@ def test_whoever_fails_costs_the_same_work(people: Site, name: str, bcrypt_check
 
 def test_a_second_factor_is_asked_for_and_each_code_works_once(site: Site) -> None:
     user = site.add_user("chief", "admin")
-    code = pyotp.TOTP(totp.secret_of(site.services.passwords, user.totp_nonce or "")).at(site.clock.now)
+    code = pyotp.TOTP(totp.secret_of(site.services.seals, user.totp_nonce or "")).at(site.clock.now)
     form = {"user_name": "chief", "password": PASSWORD}
 
     assert site.client().post("/login", form).status_code == 401
@@ -66,7 +65,7 @@ def test_a_second_factor_is_asked_for_and_each_code_works_once(site: Site) -> No
 @pytest.mark.parametrize(("drift_s", "status"), [(-30, 302), (30, 302), (-90, 401), (90, 401)])
 def test_a_telephone_clock_may_be_half_a_minute_off(site: Site, drift_s: int, status: int) -> None:
     user = site.add_user("chief", "admin")
-    secret = totp.secret_of(site.services.passwords, user.totp_nonce or "")
+    secret = totp.secret_of(site.services.seals, user.totp_nonce or "")
     code = pyotp.TOTP(secret).at(site.clock.now + timedelta(seconds=drift_s))
 
     answer = site.client().post("/login", {"user_name": "chief", "password": PASSWORD, "code": code})
@@ -84,7 +83,7 @@ def test_a_code_that_cannot_be_one_is_a_wrong_one(site: Site, code: str) -> None
 
 
 def test_a_user_of_another_cost_gets_a_new_record(site: Site) -> None:
-    old = Passwords(Peppers(b"p" * 48), cost=5).make_record(PASSWORD)
+    old = Passwords(cost=5).make_record(PASSWORD)
     site.add_user("anne", password=old)
 
     assert site.client().post("/login", {"user_name": "anne", "password": PASSWORD}).status_code == 302
@@ -94,14 +93,13 @@ def test_a_user_of_another_cost_gets_a_new_record(site: Site) -> None:
     assert "$2b$04$" in (user.password or "")
 
 
-def test_who_signs_in_is_moved_to_the_new_pepper_with_the_same_authenticator(tmp_path: Path) -> None:
-    """1. the old pepper alone, 2. a new one beside it, 3. the new one alone: the password and the codes stay."""
-    before = make_site(tmp_path, password_pepper="o" * 48)
+def test_who_signs_in_is_moved_to_the_new_key_with_the_same_authenticator(tmp_path: Path) -> None:
+    """1. the old key alone, 2. a new one before it, 3. the new one alone: the codes stay."""
+    old, new = "o" * 48, "n" * 48
+    before = make_site(tmp_path, secret_key=old)
     user = before.add_user("chief", "admin")
-    codes = pyotp.TOTP(totp.secret_of(before.services.passwords, user.totp_nonce or ""))
-
-    during = make_site(tmp_path, password_pepper="n" * 48, password_pepper_old="o" * 48)
-    after = make_site(tmp_path, password_pepper="n" * 48)
+    codes = pyotp.TOTP(totp.secret_of(before.services.seals, user.totp_nonce or ""))
+    during, after = make_site(tmp_path, secret_key=f"{new},{old}"), make_site(tmp_path, secret_key=new)
 
     def sign_in(site: Site, minutes: int) -> int:
         site.clock.pass_by(minutes=minutes)
@@ -113,24 +111,9 @@ def test_who_signs_in_is_moved_to_the_new_pepper_with_the_same_authenticator(tmp
     assert sign_in(after, 30) == 302
 
 
-def test_the_log_says_how_many_still_wait_for_the_new_pepper(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    before = make_site(tmp_path, password_pepper="o" * 48)
-    for name in ("anne", "bea"):
-        before.add_user(name)
-    before.add_user("robot", "service", password=None)
-    changes = {"password_pepper": "n" * 48, "password_pepper_old": "o" * 48}
-    make_site(tmp_path, **changes).client().post("/login", {"user_name": "anne", "password": PASSWORD})
-
-    with caplog.at_level("INFO"):
-        make_site(tmp_path, **changes)
-
-    assert [record.getMessage()[:7] for record in caplog.records if "old pepper" in record.getMessage()] == ["1 users"]
-
-
-def test_without_the_pepper_of_their_records_people_are_told_what_everybody_is_told(tmp_path: Path) -> None:
-    before = make_site(tmp_path, password_pepper="o" * 48)
-    before.add_user("chief", "admin")
-    after = make_site(tmp_path, password_pepper="n" * 48)
+def test_without_the_key_of_the_authenticator_people_are_told_what_everybody_is_told(tmp_path: Path) -> None:
+    make_site(tmp_path, secret_key="o" * 48).add_user("chief", "admin")
+    after = make_site(tmp_path, secret_key="n" * 48)
 
     assert answers(after, "chief", PASSWORD) == answers(after, "nobody", PASSWORD)
 

@@ -1,0 +1,81 @@
+"""Accounts: added with a password for one use, given another one, and what of them an older version has made."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from conf.settings import Settings, SettingsError
+from webapp.security import peppered
+from webapp.security.passwords import BCRYPT_COST, Passwords, one_time_secret
+from webapp.security.totp import Seals, UnreadableSecret
+from webapp.store import Store, users
+from webapp.store.users import User
+
+ONE_TIME_LIFETIME: Final = timedelta(hours=72)
+ONE_TIME_HOURS: Final = ONE_TIME_LIFETIME // timedelta(hours=1)
+MIN_KEY_BYTES: Final = 32
+
+
+def secret_keys(settings: Settings) -> list[bytes]:
+    """Return the keys in ``BP_SECRET_KEY``, newest first; raises `SettingsError` when one is absent or short."""
+    given = settings.secret_key.get_secret_value() if settings.secret_key else ""
+    keys = [key.strip().encode() for key in given.split(",")]
+    if any(len(key) < MIN_KEY_BYTES for key in keys):
+        raise SettingsError(
+            f"BP_SECRET_KEY must hold at least {MIN_KEY_BYTES} bytes, and so must each of several with commas between; "
+            'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+    return keys
+
+
+def make_passwords(settings: Settings, bcrypt_cost: int = BCRYPT_COST) -> Passwords:
+    """Return what makes and checks the site's passwords."""
+    return Passwords(bcrypt_cost, _pepper(settings))
+
+
+def make_seals(settings: Settings) -> Seals:
+    """Return what seals the secrets of one-time codes; raises `SettingsError`."""
+    return Seals(secret_keys(settings), _pepper(settings))
+
+
+def add(store: Store, passwords: Passwords, *, name: str, role: str, language: str, now: datetime) -> str | None:
+    """Add a user; return the password for one use, None for a service, which has tokens only.
+
+    Raises `users.UserNameError`.
+    """
+    secret = None if role == "service" else one_time_secret()
+    record = passwords.make_record(secret) if secret else None
+    ends_at = now + ONE_TIME_LIFETIME if secret else None
+    users.add(store, name=name, role=role, language=language, password=record, secret_expires_at=ends_at, now=now)
+    return secret
+
+
+def give_one_time_password(store: Store, passwords: Passwords, user: User, now: datetime) -> str:
+    """Give a user another password for one use and return it."""
+    secret = one_time_secret()
+    users.set_password(store, user.id, passwords.make_record(secret), secret_expires_at=now + ONE_TIME_LIFETIME)
+    return secret
+
+
+def remarks(user: User, settings: Settings) -> list[str]:
+    """Return what is left from an older version or key in an account, and what shuts the user out; often nothing."""
+    found, seals = [], make_seals(settings)
+    if peppered.is_peppered(user.password or ""):
+        found.append(
+            "password of an older version, renewed at the next sign-in"
+            if _pepper(settings)
+            else "password of an older version: set BP_PASSWORD_PEPPER as it was, or use --reset"
+        )
+    if user.has_totp and not seals.is_newest(user.totp_nonce or ""):
+        try:
+            seals.unseal(user.totp_nonce or "")
+            found.append("authenticator under an older key, renewed at the next sign-in")
+        except UnreadableSecret:
+            found.append("authenticator under an unknown key: put the old one behind BP_SECRET_KEY, or use --reset")
+    return found
+
+
+def _pepper(settings: Settings) -> bytes:
+    """Return the pepper of an older version, empty without one; containers hand out an empty file."""
+    return settings.password_pepper.get_secret_value().encode() if settings.password_pepper else b""
