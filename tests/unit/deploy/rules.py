@@ -189,7 +189,7 @@ def _holds(folders: dict[str, str], file: str) -> bool:
     folder, _, name = file.rpartition("/")
     volume = folders.get(folder)
     consumer = CONSUMERS.get((volume or "").removeprefix("secrets-"))
-    return name in (all_names() if volume == ALL_SECRETS else consumer.names if consumer else ())
+    return name in (all_names() if volume == ALL_SECRETS else (*consumer.names, *consumer.optional) if consumer else ())
 
 
 def each_service_that_is_given_secrets_has_them_made(model: Model) -> Iterator[str]:
