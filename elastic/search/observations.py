@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from conf.clinical import crisis_query
@@ -12,7 +12,7 @@ from elastic.names import OBSERVATIONS, months_between
 from elastic.search.queries import all_of, between, buckets, groups, in_time, term, term_if, terms
 from fhir.readings import RETRACTED_STATUS
 
-INTERVALS: Final = ("1m", "15m", "1h")
+INTERVALS: Final = {"1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "1h": timedelta(hours=1)}
 MEASURES: Final = ("systolic", "diastolic", "mean_arterial_pressure", "heart_rate")
 NOTES_OF_INTAKE: Final = ["merged_from", "heart_rate_from", "duplicates", "retracted_ids"]
 MOST_WAITING: Final = 200
@@ -70,7 +70,7 @@ def buckets_of_patient(
 ) -> list[Document]:
     """Return per interval with readings: `@timestamp` (its start), `readings`, and of each measure {min, avg, max}."""
     if interval not in INTERVALS:
-        raise ValueError(f"{interval!r} is none of {INTERVALS}")
+        raise ValueError(f"{interval!r} is none of {list(INTERVALS)}")
     histogram = {"field": "@timestamp", "fixed_interval": interval, "min_doc_count": 1}
     times = {"date_histogram": histogram, "aggs": {name: {"stats": {"field": name}} for name in MEASURES}}
     query = standing(term("patient_id", patient_id), between("@timestamp", start, end))

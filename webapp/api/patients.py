@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
-
-from werkzeug.routing import Map
-from werkzeug.routing import ValidationError as RoutingError
 
 from assessment.freshness import freshness
 from assessment.readings import in_crisis
@@ -25,20 +22,18 @@ from webapp.api.parameters import (
 from webapp.api.problems import ApiError, invalid_parameter
 from webapp.api.routes import operation
 from webapp.audit.events import record
-from webapp.patients.urls import PatientId
+from webapp.patients.urls import read_id, spell
 from webapp.security.roles import Permission
 from webapp.services import services
 
 MOST_INTERVALS: Final = 10_000
 DECIMALS: Final = 2
-INTERVALS: Final = {"1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "1h": timedelta(hours=1)}
-_addresses = PatientId(Map())
 
 
 def with_state(document: Mapping[str, Any]) -> dict[str, Any]:
     """A newest prediction with what the site concludes from its reading and its age."""
     site = services()
-    interval = timedelta(minutes=site.settings.expected_interval_minutes)
+    interval = site.settings.expected_interval
     return {
         **document,
         "measured_crisis": in_crisis(document),
@@ -48,15 +43,15 @@ def with_state(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_patient_id(address: str) -> str:
     """The patient's id from how addresses spell it; what cannot be one is a patient who is not there (404)."""
-    try:
-        return _addresses.to_python(address)
-    except RoutingError as error:
-        raise ApiError(404) from error
+    patient_id = read_id(address)
+    if patient_id is None:
+        raise ApiError(404)
+    return patient_id
 
 
 def address_of(patient_id: str) -> str:
     """How addresses spell a patient's id; `read_patient_id` undoes it."""
-    return _addresses.to_url(patient_id)
+    return spell(patient_id)
 
 
 def span_of(query: Range) -> tuple[datetime, datetime]:
@@ -130,7 +125,7 @@ def list_observations_of_patient(patient_id: str, query: ObservationsOfPatientQu
 
 
 def _intervals(patient_id: str, start: datetime, end: datetime, interval: str) -> Answer:
-    if (end - start) / INTERVALS[interval] > MOST_INTERVALS:
+    if (end - start) / observations.INTERVALS[interval] > MOST_INTERVALS:
         raise invalid_parameter("interval", f"more than {MOST_INTERVALS} intervals; choose a longer one")
     buckets = observations.buckets_of_patient(services().search, patient_id, start, end, interval)
     record("view", patient_ids=[patient_id])

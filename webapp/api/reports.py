@@ -6,8 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from assessment import report
 from assessment.readings import Reading
+from assessment.report import Report
+from conf.times import iso
 from elastic.search import latest
 from webapp.api.operations import Answer
 from webapp.api.parameters import Range
@@ -16,8 +17,8 @@ from webapp.api.problems import ApiError
 from webapp.api.report_models import PatientReport
 from webapp.api.routes import operation
 from webapp.audit.events import record
-from webapp.patients.csv_files import csv_text, utc_text
-from webapp.patients.loading import day_hours, expected_interval, load_readings, zone
+from webapp.patients.csv_files import csv_text
+from webapp.patients.loading import load_report
 from webapp.security.access import limit_exports
 from webapp.security.roles import Permission
 from webapp.services import services
@@ -66,21 +67,14 @@ def get_report_csv(patient_id: str, query: ReportQuery) -> Answer:
     return Answer(csv_text(map(_line, made.readings), COLUMNS).encode())
 
 
-def _summarise(patient_id: str, start: datetime, end: datetime) -> report.Report:
+def _summarise(patient_id: str, start: datetime, end: datetime) -> Report:
     limit_exports()
     site = services()
-    documents = load_readings(site, patient_id, start, end)
-    if not documents and latest.patient(site.search, patient_id) is None:
+    made = load_report(site.search, site.settings, patient_id, start, end)
+    if not made.readings and latest.patient(site.search, patient_id) is None:
         raise ApiError(404)
-    return report.summarise(
-        documents,
-        start=start,
-        end=end,
-        zone=zone(site),
-        expected_interval=expected_interval(site),
-        day_hours=day_hours(site),
-    )
+    return made
 
 
 def _line(reading: Reading) -> dict[str, Any]:
-    return {**asdict(reading), "timestamp": utc_text(reading.at), "plausible": str(reading.plausible).lower()}
+    return {**asdict(reading), "timestamp": iso(reading.at), "plausible": str(reading.plausible).lower()}

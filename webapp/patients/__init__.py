@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.patients import targets_views, views_of_list
+from webapp.patients import views_of_list
 from webapp.patients.views import blueprint
 
-__all__ = ["blueprint", "targets_views", "views_of_list"]
+__all__ = ["blueprint", "views_of_list"]

@@ -1,4 +1,4 @@
-"""What a patient's chart shows, as plain values: points, gaps, nights, limits. Pure, without Flask or Elasticsearch.
+"""What a patient's chart shows, as plain values: points, gaps, nights, limits.
 
 A gap is a time in which a reading is overdue: longer than two expected intervals. Nothing is drawn across it.
 """
@@ -16,9 +16,19 @@ from assessment.freshness import stale_after
 from assessment.readings import read
 from assessment.targets import USUAL, Targets
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, is_crisis
-from webapp.patients.spans import INTERVALS
+from elastic.search.observations import INTERVALS, MEASURES
 
-MEASURES: Final = ("systolic", "diastolic", "mean_arterial_pressure", "heart_rate")
+SPANS: Final[Mapping[str, timedelta]] = {
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+USUAL_SPAN: Final = "24h"
+MOST_POINTS: Final = 2_000  # of one chart; beyond, readings are taken together
+READING_COLUMNS: Final = (*MEASURES, "crisis")
+INTERVAL_COLUMNS: Final = ("readings", "systolic_min", "systolic_max", "diastolic_min", "diastolic_max")
 
 
 class Spread(NamedTuple):
@@ -42,7 +52,7 @@ class Point:
 
     @property
     def crisis(self) -> bool:
-        """Whether a reading of the point may be a crisis: one of its highest pressures is."""
+        """Tell whether a reading of the point may be a crisis: one of its highest pressures is."""
         return is_crisis(self.systolic.highest, self.diastolic.highest)
 
 
@@ -58,8 +68,14 @@ class Chart:
     nights: tuple[Interval, ...]
 
 
+def bucket_interval(length: timedelta) -> str:
+    """Return the shortest interval that cuts a time into at most `MOST_POINTS` parts; the longest one if none does."""
+    fitting = (name for name, interval in INTERVALS.items() if length / interval <= MOST_POINTS)
+    return next(fitting, "1h")
+
+
 def points_of_readings(documents: Iterable[Mapping[str, Any]]) -> list[Point]:
-    """One point for each standing reading with pressures."""
+    """Return one point for each standing reading with pressures."""
     return [
         Point(
             at=reading.at,
@@ -77,7 +93,7 @@ def _alone(value: float) -> Spread:
 
 
 def points_of_buckets(buckets: Iterable[Mapping[str, Any]]) -> list[Point]:
-    """One point for each interval with pressures; `buckets` as `elastic.search.observations` gives them."""
+    """Return one point for each interval with pressures; `buckets` as `elastic.search.observations` gives them."""
     spreads = ((bucket, {name: _spread(bucket[name]) for name in MEASURES}) for bucket in buckets)
     return [
         Point(at=datetime.fromisoformat(bucket["@timestamp"]), readings=bucket["readings"], **found)  # type: ignore[arg-type]
@@ -112,7 +128,7 @@ def make_chart(
 def gaps(
     times: Sequence[datetime], start: datetime, end: datetime, longest: timedelta, width: timedelta = timedelta(0)
 ) -> list[Interval]:
-    """The times in [start, end] of which nothing is known; each time in `times` covers `width` from there on."""
+    """Return the times in [start, end] of which nothing is known; each of `times` covers `width` from there on."""
     allowed = max(longest - width, timedelta(0))
     edges = [start, *times, end]
     covered = [start, *(at + width for at in times)]
@@ -120,24 +136,11 @@ def gaps(
     return [(since, until) for since, until in silences if until - since > allowed]
 
 
-def columns(chart: Chart) -> dict[str, list[Any]]:
-    """The points as columns for drawing, times in seconds since the epoch; a row without values breaks each gap."""
-    rows = sorted([*map(_row, chart.points), *map(_gap_row, chart.gaps)], key=lambda row: row["t"])
-    return {name: [row.get(name) for row in rows] for name in _row_names(chart)}
-
-
-def _row_names(chart: Chart) -> list[str]:
-    ends = ["systolic_min", "systolic_max", "diastolic_min", "diastolic_max", "readings"]
-    return ["t", *MEASURES, "crisis", *(ends if chart.interval else [])]
-
-
-def _row(point: Point) -> dict[str, Any]:
+def values(point: Point) -> dict[str, Any]:
+    """Return a point's values by the names of their columns."""
+    means = {name: getattr(point, name) for name in MEASURES}
     return {
-        "t": point.at.timestamp(),
-        "systolic": round(point.systolic.mean, 1),
-        "diastolic": round(point.diastolic.mean, 1),
-        "mean_arterial_pressure": round(point.mean_arterial_pressure.mean, 1),
-        "heart_rate": None if point.heart_rate is None else round(point.heart_rate.mean, 1),
+        **{name: None if spread is None else round(spread.mean, 1) for name, spread in means.items()},
         "crisis": point.crisis,
         "systolic_min": point.systolic.lowest,
         "systolic_max": point.systolic.highest,
@@ -147,12 +150,20 @@ def _row(point: Point) -> dict[str, Any]:
     }
 
 
-def _gap_row(gap: Interval) -> dict[str, Any]:
-    return {"t": (gap[0].timestamp() + gap[1].timestamp()) / 2}
+def columns(chart: Chart) -> dict[str, list[Any]]:
+    """Return the points as columns for drawing, times `t` in seconds since the epoch.
+
+    A row without values in the middle of each gap breaks the lines.
+    """
+    rows: list[dict[str, Any]] = [{"t": point.at.timestamp(), **values(point)} for point in chart.points]
+    rows += [{"t": (since + until) / 2} for since, until in seconds(chart.gaps)]
+    rows.sort(key=lambda row: row["t"])
+    names = ("t", *READING_COLUMNS, *(INTERVAL_COLUMNS if chart.interval else ()))
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def drawing(chart: Chart, targets: Targets = USUAL) -> dict[str, Any]:
-    """The chart as the browser's script takes it; times in seconds since the epoch, pressures in mmHg."""
+    """Return the chart as the browser's script takes it; times in seconds since the epoch, pressures in mmHg."""
     return {
         "start": chart.start.timestamp(),
         "end": chart.end.timestamp(),
@@ -166,5 +177,5 @@ def drawing(chart: Chart, targets: Targets = USUAL) -> dict[str, Any]:
 
 
 def seconds(intervals: Iterable[Interval]) -> list[tuple[float, float]]:
-    """Intervals in seconds since the epoch."""
+    """Return intervals in seconds since the epoch."""
     return [(since.timestamp(), until.timestamp()) for since, until in intervals]

@@ -1,33 +1,45 @@
-"""What a patient's pages need, read from the store and put together by the pure modules."""
+"""What the pages of one patient show, read from the store and put together by the pure modules."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
+from typing import Final
 
-from alerts import episodes, journal
+from alerts import journal
+from alerts.episodes import ACKNOWLEDGED, FEEDBACK, history_since
 from alerts.model import Episode
-from assessment.daytime import DayHours, read_day_hours
+from assessment.daytime import local_day, read_day_hours
+from assessment.report import Report, summarise
 from assessment.trend import LOOKBACK, trend
-from elastic.client import Document
+from assessment.urgency import instant
+from conf.settings import Settings
+from elastic.client import Document, Search
 from elastic.search import alert_events, latest, observations, predictions
 from webapp.audit import search as audit_events
-from webapp.patients.chart import Chart, make_chart, points_of_buckets, points_of_readings
-from webapp.patients.spans import MOST_POINTS, SPANS, STRIP_LENGTH, bucket_interval
-from webapp.patients.strip import Strip, make_strip
-from webapp.services import Services
+from webapp.patients import timeline
+from webapp.patients.chart import (
+    MOST_POINTS,
+    SPANS,
+    Chart,
+    bucket_interval,
+    make_chart,
+    points_of_buckets,
+    points_of_readings,
+)
+from webapp.patients.timeline import Timeline, make_timeline
 
-MOST_PREDICTIONS: Final = 10_000  # of the strip
+MOST_PREDICTIONS: Final = 10_000  # of the timeline
 VIEWED_SINCE: Final = timedelta(days=7)
+REPORT_LENGTH: Final = timedelta(hours=24)
+JUST_AFTER: Final = timedelta(milliseconds=1)  # so that the newest reading lies before the end
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class PatientNow:
     """A patient at this moment: newest reading and prediction (None: none yet), mmHg per 30 min, who looked, alerts.
 
-    `judgements` says of alerts, by id, whether they were useful, as somebody said last.
+    `usefulness` says of alerts, by id, whether they were useful, as somebody said last.
     """
 
     patient_id: str
@@ -36,97 +48,94 @@ class Now:
     slope: float | None
     viewers: list[Document]
     episodes: list[Episode]
-    judgements: dict[str, bool]
+    usefulness: dict[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class LastDay:
     """The last 24 h of predictions, with the acknowledgements and the predictions that were replaced."""
 
-    strip: Strip
+    timeline: Timeline
     acknowledgements: list[Document]
     rescored: list[Document]
 
 
-def expected_interval(site: Services) -> timedelta:
-    """How often a reading is expected."""
-    return timedelta(minutes=site.settings.expected_interval_minutes)
-
-
-def zone(site: Services) -> ZoneInfo:
-    """The time zone of the place."""
-    return ZoneInfo(site.settings.time_zone)
-
-
-def day_hours(site: Services) -> DayHours:
-    """The hours of the day at the place; the rest is night."""
-    return read_day_hours(site.settings.day_hours)
-
-
-def load_now(site: Services, patient_id: str, now: datetime) -> Now | None:
-    """The patient at this moment; None for one of whom nothing is stored."""
-    reading = observations.newest(site.search, [patient_id]).get(patient_id)
-    prediction = latest.patient(site.search, patient_id)
+def load_now(search: Search, settings: Settings, patient_id: str, now: datetime) -> PatientNow | None:
+    """Return the patient at this moment; None for one of whom nothing is stored."""
+    reading = observations.newest(search, [patient_id]).get(patient_id)
+    prediction = latest.patient(search, patient_id)
     if reading is None and prediction is None:
         return None
-    return Now(
+    interval = settings.expected_interval
+    recent = observations.of_patient(
+        search, patient_id, start=now - LOOKBACK - 2 * interval, limit=MOST_POINTS, newest_first=True
+    )
+    pressures = [(point.at, point.systolic.mean) for point in points_of_readings(recent.documents)]
+    events = alert_events.of_patients(search, [patient_id], history_since(now))
+    return PatientNow(
         patient_id=patient_id,
         reading=reading,
         prediction=prediction,
-        slope=_slope(site, patient_id, now),
-        viewers=audit_events.viewers(site.search, patient_id, now - VIEWED_SINCE),
-        episodes=journal.episodes_of_patient(site.search, patient_id, now, expected_interval(site)),
-        judgements=_judgements(site, patient_id, now),
+        slope=trend(pressures, now, interval),
+        viewers=audit_events.viewers(search, patient_id, now - VIEWED_SINCE),
+        episodes=journal.episodes_of_patient(search, patient_id, now, interval),
+        usefulness={event["alert_id"]: event["useful"] for event in events if event["event"] == FEEDBACK},
     )
 
 
-def _judgements(site: Services, patient_id: str, now: datetime) -> dict[str, bool]:
-    events = alert_events.of_patients(site.search, [patient_id], episodes.history_since(now))
-    return {event["alert_id"]: event["useful"] for event in events if event["event"] == episodes.FEEDBACK}
-
-
-def _slope(site: Services, patient_id: str, now: datetime) -> float | None:
-    interval = expected_interval(site)
-    recent = observations.of_patient(
-        site.search, patient_id, start=now - LOOKBACK - 2 * interval, limit=MOST_POINTS, newest_first=True
-    )
-    points = points_of_readings(recent.documents)
-    return trend([(point.at, point.systolic.mean) for point in points], now, interval)
-
-
-def load_chart(site: Services, patient_id: str, span: str, now: datetime) -> Chart:
-    """The readings of a span up to now, taken together by intervals where they are more than `MOST_POINTS`."""
+def load_chart(search: Search, settings: Settings, patient_id: str, span: str, now: datetime) -> Chart:
+    """Return the readings of a span up to now, taken together by intervals where they are more than `MOST_POINTS`."""
     start, interval = now - SPANS[span], None
-    found = observations.of_patient(site.search, patient_id, start=start, end=now, limit=MOST_POINTS + 1)
+    found = observations.of_patient(search, patient_id, start=start, end=now, limit=MOST_POINTS + 1)
     points = points_of_readings(found.documents)
     if len(found.documents) > MOST_POINTS:
         interval = bucket_interval(SPANS[span])
-        points = points_of_buckets(observations.buckets_of_patient(site.search, patient_id, start, now, interval))
+        points = points_of_buckets(observations.buckets_of_patient(search, patient_id, start, now, interval))
     return make_chart(
         points,
         start=start,
         end=now,
-        zone=zone(site),
-        expected_interval=expected_interval(site),
+        zone=settings.zone,
+        expected_interval=settings.expected_interval,
         interval=interval,
-        day_hours=day_hours(site),
+        day_hours=read_day_hours(settings.day_hours),
     )
 
 
-def load_trace(site: Services, patient_id: str, now: datetime) -> Trace:
-    """The last 24 h of predictions."""
-    start = now - STRIP_LENGTH
+def load_last_day(search: Search, settings: Settings, patient_id: str, now: datetime) -> LastDay:
+    """Return the last 24 h of predictions."""
+    start = now - timeline.LENGTH
     found = predictions.of_patient(
-        site.search, patient_id, start=start, end=now, limit=MOST_PREDICTIONS, newest_first=True
+        search, patient_id, start=start, end=now, limit=MOST_PREDICTIONS, newest_first=True
     ).documents
-    events = alert_events.of_patients(site.search, [patient_id], start)
-    return Trace(
-        strip=make_strip(found, start=start, end=now, expected_interval=expected_interval(site)),
-        acknowledgements=[event for event in events if event["event"] == episodes.ACKNOWLEDGED],
-        rescored=[one for one in found if one.get("replaced_risk_6h") is not None],
+    events = alert_events.of_patients(search, [patient_id], start)
+    return LastDay(
+        timeline=make_timeline(found, start=start, end=now, expected_interval=settings.expected_interval),
+        acknowledgements=[event for event in events if event["event"] == ACKNOWLEDGED],
+        rescored=[prediction for prediction in found if prediction.get("replaced_risk_6h") is not None],
     )
 
 
-def load_readings(site: Services, patient_id: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """All stored observations of a time, for a report."""
-    return observations.all_of_patient(site.search, patient_id, start, end)
+def report_period(day: str, patient: PatientNow, settings: Settings, now: datetime) -> tuple[datetime, datetime]:
+    """Return start and end (excluded, UTC) of a report: a day of the place, or the 24 h up to the newest reading.
+
+    A text that is no date asks for the newest 24 h.
+    """
+    try:
+        return local_day(date.fromisoformat(day), settings.zone)
+    except (ValueError, OverflowError):
+        newest = instant((patient.reading or patient.prediction or {}).get("@timestamp"))
+        end = min(newest or now, now) + JUST_AFTER
+        return end - REPORT_LENGTH, end
+
+
+def load_report(search: Search, settings: Settings, patient_id: str, start: datetime, end: datetime) -> Report:
+    """Return the summary of a patient's readings in [start, end)."""
+    return summarise(
+        observations.all_of_patient(search, patient_id, start, end),
+        start=start,
+        end=end,
+        zone=settings.zone,
+        expected_interval=settings.expected_interval,
+        day_hours=read_day_hours(settings.day_hours),
+    )

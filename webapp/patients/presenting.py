@@ -1,30 +1,57 @@
-"""What the templates of patients show: values chosen and named, in the language of the request."""
+"""What the pages of patients show: values chosen, named and put into sentences, in the language of the request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from statistics import fmean
 from typing import Any, Final
 
 from alerts.model import AlertKind, AnswerReason, Episode, State, alert_id
+from assessment import report
+from assessment.daytime import read_day_hours
 from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
+from assessment.report import Dipping, Report
 from assessment.trend import direction
-from assessment.urgency import instant, urgency
-from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
+from assessment.urgency import instant
+from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H, risk_field
+from conf.settings import Settings
 from elastic.client import Document, Page
 from elastic.search.latest import MOST_COUNTED
 from ml.features import WINDOW_LENGTH
+from webapp.board.rows import Row, make_row
 from webapp.board.views import PAUSES_MIN
-from webapp.i18n import N_, gettext, language
+from webapp.i18n import N_, gettext, language, ngettext, percent, when
 from webapp.patients import listing
 from webapp.patients.chart import Chart
-from webapp.patients.loading import Now, Trace
-from webapp.patients.sentences import LEVEL_NAMES
-from webapp.patients.strip import changes
-from webapp.services import services
+from webapp.patients.loading import JUST_AFTER, LastDay, PatientNow
+from webapp.patients.report_chart import draw
+from webapp.patients.timeline import Timeline, changes
+from webapp.store.patient_targets import PatientTargets
 from webapp.wording import reasons_in_words, summary
 
+SPAN_NAMES: Final[Mapping[str, str]] = {
+    "1h": N_("1 hour"),
+    "6h": N_("6 hours"),
+    "24h": N_("24 hours"),
+    "7d": N_("7 days"),
+    "30d": N_("30 days"),
+}
+LEVEL_NAMES: Final[Mapping[str, str]] = {
+    "LOW": N_("LOW"),
+    "MEDIUM": N_("MEDIUM"),
+    "HIGH": N_("HIGH"),
+    "CRITICAL": N_("CRITICAL"),
+}
+DIPPING_NAMES: Final[Mapping[Dipping, str]] = {
+    Dipping.EXTREME: N_("extreme dip"),
+    Dipping.NORMAL: N_("normal dip"),
+    Dipping.REDUCED: N_("reduced dip"),
+    Dipping.RISING: N_("no dip: rise by night"),
+    Dipping.UNKNOWN: N_("cannot be told: no reading by day or none by night"),
+}
+INTERVAL_NAMES: Final[Mapping[str, str]] = {"1m": N_("1 min"), "15m": N_("15 min"), "1h": N_("1 h")}
 KIND_NAMES: Final[Mapping[AlertKind, str]] = {
     AlertKind.PREDICTED: N_("Predicted risk"),
     AlertKind.MEASURED: N_("Measured crisis"),
@@ -47,12 +74,17 @@ REASON_NAMES: Final[Mapping[AnswerReason, str]] = {
 }
 LONGEST_GAP_H: Final = ALERT_HORIZON_H  # a window with a hole as long as the horizon of the alert tells little
 MOST_RESCORED: Final = 20
+MOST_LISTED: Final = 144  # readings that fit onto the page of a report
 
 
 def list_view(found: Page, filters: listing.Filters, now: datetime, interval: timedelta) -> dict[str, Any]:
-    """A page of the list."""
+    """Return a page of the list."""
+    rows = [
+        {**document, "is_stale": _is_old(document, now, interval), "crisis": in_crisis(document)}
+        for document in found.documents
+    ]
     return {
-        "rows": [_list_row(document, now, interval) for document in found.documents],
+        "rows": rows,
         "total": found.total,
         "most_counted": MOST_COUNTED,
         "filters": filters,
@@ -63,21 +95,22 @@ def list_view(found: Page, filters: listing.Filters, now: datetime, interval: ti
     }
 
 
-def _list_row(document: Document, now: datetime, interval: timedelta) -> dict[str, Any]:
-    state = freshness(instant(document["@timestamp"]), now, interval)
-    return {**document, "is_stale": state is not Freshness.FRESH, "crisis": in_crisis(document)}
+def _is_old(document: Document, now: datetime, interval: timedelta) -> bool:
+    """Tell whether a prediction is no longer a statement about now."""
+    return freshness(instant(document["@timestamp"]), now, interval) is not Freshness.FRESH
 
 
-def patient_view(found: Now, now: datetime, interval: timedelta) -> dict[str, Any]:
-    """The parts of a patient's page that change from reading to reading."""
+def patient_view(patient: PatientNow, now: datetime, interval: timedelta) -> dict[str, Any]:
+    """Return the parts of a patient's page that change from reading to reading; sections are those of the board."""
+    row = make_row(patient.patient_id, patient.prediction, patient.reading, now, interval)
     return {
-        "patient_id": found.patient_id,
-        "measured": _measured(found, now, interval),
-        "predicted": _predicted(found.prediction, now, interval),
-        "quality": _quality(found.prediction),
-        "episodes": [_episode(found, episode) for episode in reversed(found.episodes)],
-        "viewers": found.viewers,
-        "section": _section(found, now, interval),
+        "patient_id": patient.patient_id,
+        "measured": _measured(row, patient.slope),
+        "predicted": patient.prediction and _predicted(patient.prediction, now, interval),
+        "quality": patient.prediction and _quality(patient.prediction),
+        "episodes": [_episode(patient, episode) for episode in reversed(patient.episodes)],
+        "viewers": patient.viewers,
+        "section": row.urgency,
         "kind_names": KIND_NAMES,
         "state_names": STATE_NAMES,
         "reason_names": REASON_NAMES,
@@ -85,48 +118,31 @@ def patient_view(found: Now, now: datetime, interval: timedelta) -> dict[str, An
     }
 
 
-def _section(found: Now, now: datetime, interval: timedelta) -> str:
-    """The level of the badge beside the patient's id, by the rule of the board."""
-    newest = found.reading or found.prediction or {}
-    at = instant(newest.get("@timestamp"))
-    level = found.prediction["alert_level"] if found.prediction else None
-    age = now - at if at else timedelta.max
-    return urgency(level, crisis=in_crisis(newest), state=freshness(at, now, interval), age=age)
-
-
-def _measured(found: Now, now: datetime, interval: timedelta) -> dict[str, Any] | None:
-    """The newest reading; that of the prediction where the reading itself is not found."""
-    reading = found.reading or found.prediction
-    if reading is None:
-        return None
-    state = freshness(instant(reading["@timestamp"]), now, interval)
+def _measured(row: Row, slope: float | None) -> dict[str, Any]:
+    """Return the newest reading; that of the prediction where the reading itself is not found."""
     return {
-        **reading,
-        "mean": reading.get("mean_arterial_pressure"),
-        "crisis": in_crisis(reading),
-        "state": state,
-        "slope": None if found.slope is None else round(found.slope),
-        "direction": direction(found.slope),
+        **row.reading,
+        "mean": row.reading.get("mean_arterial_pressure"),
+        "crisis": row.is_crisis,
+        "state": row.freshness,
+        "slope": None if slope is None else round(slope),
+        "direction": direction(slope),
     }
 
 
-def _predicted(prediction: Document | None, now: datetime, interval: timedelta) -> dict[str, Any] | None:
-    if prediction is None:
-        return None
+def _predicted(prediction: Document, now: datetime, interval: timedelta) -> dict[str, Any]:
     reasons = reasons_in_words(prediction.get("reasons"), gettext, language())
     return {
         **prediction,
-        "is_stale": freshness(instant(prediction["@timestamp"]), now, interval) is not Freshness.FRESH,
-        "risks": [(hours, prediction[f"critical_risk_{hours}h"]) for hours in HORIZONS_H],
+        "is_stale": _is_old(prediction, now, interval),
+        "risks": [(hours, prediction[risk_field(hours)]) for hours in HORIZONS_H],
         "reasons_in_words": reasons,
         "reasons_summary": summary(reasons, gettext),
     }
 
 
-def _quality(prediction: Document | None) -> dict[str, Any] | None:
-    """What the window behind the prediction holds, and whether it is all that it should be."""
-    if prediction is None:
-        return None
+def _quality(prediction: Document) -> dict[str, Any]:
+    """Return what the window behind the prediction holds, and whether it is all that it should be."""
     full = prediction["window_readings"] == WINDOW_LENGTH
     return {
         "length": WINDOW_LENGTH,
@@ -136,45 +152,123 @@ def _quality(prediction: Document | None) -> dict[str, Any] | None:
     }
 
 
-def _episode(found: Now, episode: Episode) -> dict[str, Any]:
-    id_ = alert_id(found.patient_id, episode.kind, episode.started_at)
+def _episode(patient: PatientNow, episode: Episode) -> dict[str, Any]:
+    id_ = alert_id(patient.patient_id, episode.kind, episode.started_at)
     return {
         "id": id_,
         "level": None if episode.level == "STALE" else episode.level,
         "episode": episode,
-        "useful": found.judgements.get(id_),
+        "useful": patient.usefulness.get(id_),
     }
 
 
-def table_view(chart: Chart, trace: Trace) -> dict[str, Any]:
-    """The twin of the pictures as tables, newest first: readings with the gaps between them, changes of level."""
+def table_view(chart: Chart, last_day: LastDay) -> dict[str, Any]:
+    """Return the twin of the charts as tables, newest first: readings with the gaps between them, changes of level."""
     points = [{"at": point.at, "point": point} for point in chart.points]
     gaps = [{"at": since, "until": until} for since, until in chart.gaps]
     return {
         "rows": sorted([*points, *gaps], key=lambda row: row["at"], reverse=True),
         "interval": chart.interval,
-        "changes": list(reversed(changes(trace.strip))),
-        "rescored": trace.rescored[:MOST_RESCORED],
-        "more_rescored": max(0, len(trace.rescored) - MOST_RESCORED),
+        "changes": list(reversed(changes(last_day.timeline))),
+        "rescored": last_day.rescored[:MOST_RESCORED],
+        "more_rescored": max(0, len(last_day.rescored) - MOST_RESCORED),
     }
 
 
-def trace_marks(found: Now, trace: Trace) -> dict[str, Any]:
-    """When alerts began and when they were acknowledged, for the pictures; seconds since the epoch."""
+def alert_marks(patient: PatientNow, last_day: LastDay) -> dict[str, Any]:
+    """Return when alerts began and were acknowledged, for the charts; seconds since the epoch."""
+    answered = [datetime.fromisoformat(event["@timestamp"]) for event in last_day.acknowledgements]
     return {
-        "alerts": [{"t": episode.started_at.timestamp(), "level": episode.level} for episode in found.episodes],
-        "acknowledgements": [
-            {"t": datetime.fromisoformat(event["@timestamp"]).timestamp()} for event in trace.acknowledgements
-        ],
+        "alerts": [{"t": episode.started_at.timestamp(), "level": episode.level} for episode in patient.episodes],
+        "acknowledgements": [{"t": at.timestamp()} for at in answered],
     }
 
 
-def texts() -> dict[str, Any]:
-    """The words that the script writes on the pictures."""
+def report_view(made: Report, targets: PatientTargets, settings: Settings) -> dict[str, Any]:
+    """Return what the printed report shows: the summary of a time, its chart, and its words."""
+    day_hours = read_day_hours(settings.day_hours)
+    first, last = (at.astimezone(settings.zone).date() for at in (made.start, made.end - JUST_AFTER))
+    return {
+        "report": made,
+        "chart": draw(made, settings.zone, day_hours, targets.targets),
+        "targets": targets,
+        "dipping": DIPPING_NAMES[made.dipping],
+        "limits": report,
+        "day_hours": day_hours,
+        "is_listed": len(made.readings) <= MOST_LISTED,
+        "crises": sum(reading.is_crisis for reading in made.readings),
+        "interval_minutes": settings.expected_interval_minutes,
+        "days": {"before": first - timedelta(days=1), "this": last},
+        "zone_name": settings.time_zone,
+    }
+
+
+def chart_sentence(chart: Chart, span: str) -> str:
+    """Say in one sentence what a chart of readings shows, for who cannot see it."""
+    length = gettext(SPAN_NAMES[span])
+    if not chart.points:
+        return gettext("Last %(length)s: no reading.", length=length)
+    systolic, diastolic = [point.systolic for point in chart.points], [point.diastolic for point in chart.points]
+    parts = [
+        ngettext("%(num)s reading", "%(num)s readings", sum(point.readings for point in chart.points)),
+        gettext(
+            "systolic %(lowest)s to %(highest)s mmHg (mean %(mean)s)",
+            lowest=round(min(spread.lowest for spread in systolic)),
+            highest=round(max(spread.highest for spread in systolic)),
+            mean=round(fmean(spread.mean for spread in systolic)),
+        ),
+        gettext(
+            "diastolic %(lowest)s to %(highest)s mmHg",
+            lowest=round(min(spread.lowest for spread in diastolic)),
+            highest=round(max(spread.highest for spread in diastolic)),
+        ),
+        *_remarks(chart),
+    ]
+    return gettext("Last %(length)s: %(parts)s.", length=length, parts=", ".join(parts))
+
+
+def _remarks(chart: Chart) -> list[str]:
+    """Say how many points are in crisis, and for how long nothing is known."""
+    crises = sum(point.crisis for point in chart.points)
+    remarks = [ngettext("%(num)s point in crisis", "%(num)s points in crisis", crises)] if crises else []
+    if chart.gaps:
+        silent = sum((until - since for since, until in chart.gaps), timedelta(0))
+        gaps = ngettext("%(num)s gap", "%(num)s gaps", len(chart.gaps))
+        remarks.append(gettext("%(gaps)s of %(length)s in all", gaps=gaps, length=duration(silent)))
+    return remarks
+
+
+def timeline_sentence(timeline: Timeline) -> str:
+    """Say in one sentence which levels the last 24 h had."""
+    highest = timeline.highest
+    if highest is None:
+        return gettext("Last 24 hours: no prediction.")
+    times = [(LEVEL_NAMES[level], timeline.time_at(level)) for level in reversed(ALERT_LEVELS)]
+    parts = [f"{gettext(name)} {duration(length)}" for name, length in times if length]
+    return gettext(
+        "Last 24 hours: %(parts)s; highest 6 h risk %(risk)s at %(when)s.",
+        parts=", ".join(parts),
+        risk=percent(highest.risk_6h),
+        when=when(highest.at),
+    )
+
+
+def duration(length: timedelta) -> str:
+    """Write a length of time in hours and minutes, or days and hours."""
+    hours, minutes = divmod(round(length.total_seconds() / 60), 60)
+    if hours >= 48:
+        return gettext("%(days)s d %(hours)s h", days=hours // 24, hours=hours % 24)
+    if hours:
+        return gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=f"{minutes:02d}")
+    return gettext("%(minutes)s min", minutes=minutes)
+
+
+def texts(time_zone: str) -> dict[str, Any]:
+    """Return the words that the script writes on the charts."""
     return {
         "pressure_axis": gettext("Pressure (mmHg)"),
         "risk_axis": gettext("6 h risk"),
-        "time_axis": gettext("Time (%(zone)s)", zone=services().settings.time_zone),
+        "time_axis": gettext("Time (%(zone)s)", zone=time_zone),
         "no_data": gettext("no data"),
         "no_prediction": gettext("no valid prediction"),
         "crisis_systolic": gettext("crisis: systolic %(value)s", value=CRISIS_SYSTOLIC),

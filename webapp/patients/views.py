@@ -1,4 +1,4 @@
-"""The pages of patients: list, page of one patient with its live parts, chart data, CSV files, report."""
+"""The pages of patients: list, page of one patient with its live parts, chart data, CSV files, targets, report."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from flask.blueprints import BlueprintSetupState
 
 from alerts import journal
 from alerts.model import alert_id
+from assessment.daytime import read_day_hours
+from assessment.targets import TargetsError, read_targets
 from webapp.audit import events as audit
 from webapp.cursors import CursorError, Cursors
 from webapp.forms import choice
 from webapp.http import cursors, make_conditional
 from webapp.i18n import gettext, language
-from webapp.patients import csv_files, listing, reporting
-from webapp.patients.chart import drawing as chart_drawing
-from webapp.patients.loading import Now, day_hours, expected_interval, load_chart, load_now, load_trace, zone
-from webapp.patients.presenting import list_view, patient_view, table_view, texts, trace_marks
-from webapp.patients.sentences import INTERVAL_NAMES, SPAN_NAMES, chart_sentence, strip_sentence
-from webapp.patients.spans import SPANS, USUAL_SPAN
-from webapp.patients.strip import drawing as strip_drawing
+from webapp.patients import chart as charts
+from webapp.patients import csv_files, listing, presenting, timeline
+from webapp.patients.chart import SPANS, USUAL_SPAN
+from webapp.patients.loading import PatientNow, load_chart, load_last_day, load_now, load_report, report_period
 from webapp.patients.urls import LONGEST_ID, PatientId, spell
 from webapp.security.access import limit_exports
 from webapp.security.current import principal
@@ -41,27 +40,27 @@ def _install(state: BlueprintSetupState) -> None:
 
 
 def patient_path(patient_id: str) -> str:
-    """The address of a patient's page."""
+    """Return the address of a patient's page."""
     return f"/patients/{spell(patient_id)}"
 
 
 def number(text: str) -> str:
-    """A number, written by a format, with the decimal sign of the reader's language."""
+    """Write a number with the decimal sign of the reader's language."""
     return text.replace(".", get_decimal_symbol(language()))
 
 
 def clock(at: datetime) -> str:
-    """The time of day at the place."""
-    return f"{at.astimezone(zone(services())):%H:%M}"
+    """Write the time of day at the place."""
+    return f"{at.astimezone(services().settings.zone):%H:%M}"
 
 
 @blueprint.get("/patients")
 @requires(Permission.PATIENT)
 def overview() -> str:
-    """The list of patients with filters, page by page."""
+    """Show the list of patients with filters, page by page."""
     site, filters = services(), listing.read_filters(request.args)
     pages = cursors("patients.overview", filters.parameters())
-    now, interval = site.clock(), expected_interval(site)
+    now, interval = site.clock(), site.settings.expected_interval
     found = listing.find(site.search, filters, now, interval, after=_position(pages))
     audit.record("list", patient_ids=[document["patient_id"] for document in found.documents])
     next_cursor = pages.make(found.after) if found.after else None
@@ -72,17 +71,18 @@ def overview() -> str:
         is_full="full" in request.args,
         most_views=saved_views.MOST,
         longest_name=saved_views.LONGEST_NAME,
-        **list_view(found, filters, now, interval),
+        **presenting.list_view(found, filters, now, interval),
     )
 
 
 @blueprint.get("/patients.csv")
 @requires(Permission.EXPORT)
 def export() -> Response:
-    """The whole list as a CSV file."""
+    """Send the whole list as a CSV file."""
     limit_exports()
     site = services()
-    found = listing.find_all(site.search, listing.read_filters(request.args), site.clock(), expected_interval(site))
+    filters, interval = listing.read_filters(request.args), site.settings.expected_interval
+    found = listing.find_all(site.search, filters, site.clock(), interval)
     audit.record("export", patient_ids=[document["patient_id"] for document in found])
     return _csv(csv_files.csv_text(found, csv_files.LIST_FIELDS), "patients.csv")
 
@@ -100,52 +100,58 @@ def find() -> Response:
 @blueprint.get("/patients/<patient:patient_id>")
 @requires(Permission.PATIENT)
 def page(patient_id: str) -> str:
-    """The page of one patient; its chart is drawn by a script, or is a table (``view=table``)."""
+    """Show one patient; the chart is drawn by a script, or is a table (``view=table``)."""
     site, span = services(), _span()
     now = site.clock()
-    found = require_patient(patient_id, now)
-    chart, trace = load_chart(site, patient_id, span, now), load_trace(site, patient_id, now)
+    patient = require_patient(patient_id, now)
+    readings = load_chart(site.search, site.settings, patient_id, span, now)
+    last_day = load_last_day(site.search, site.settings, patient_id, now)
     audit.record("view", patient_ids=[patient_id])
     return render_template(
         "patients/page.html",
         span=span,
-        spans=SPAN_NAMES,
-        interval_names=INTERVAL_NAMES,
+        spans=presenting.SPAN_NAMES,
+        interval_names=presenting.INTERVAL_NAMES,
         zone_name=site.settings.time_zone,
-        day_hours=day_hours(site),
+        day_hours=read_day_hours(site.settings.day_hours),
         targets=patient_targets.find(site.store, patient_id),
         as_table=request.args.get("view") == "table",
-        chart_sentence=chart_sentence(chart, span),
-        strip_sentence=strip_sentence(trace.strip),
-        table=table_view(chart, trace),
-        **patient_view(found, now, expected_interval(site)),
+        chart_sentence=presenting.chart_sentence(readings, span),
+        timeline_sentence=presenting.timeline_sentence(last_day.timeline),
+        table=presenting.table_view(readings, last_day),
+        **presenting.patient_view(patient, now, site.settings.expected_interval),
     )
 
 
 @blueprint.get("/patients/<patient:patient_id>/live")
 @requires(Permission.PATIENT, is_poll=True)
 def live(patient_id: str) -> Response:
-    """The parts of the page that change from reading to reading, by the same templates as at first."""
+    """Send the parts of the page that change from reading to reading, by the same templates as at first."""
     site = services()
     now = site.clock()
-    view = patient_view(require_patient(patient_id, now), now, expected_interval(site))
+    view = presenting.patient_view(require_patient(patient_id, now), now, site.settings.expected_interval)
     return make_conditional(current_app.make_response(render_template("patients/live.html", **view)))
 
 
 @blueprint.get("/patients/<patient:patient_id>/chart")
 @requires(Permission.PATIENT, is_poll=True)
 def chart(patient_id: str) -> Response:
-    """What the script draws, with all texts in the reader's language."""
+    """Send what the script draws, with all texts in the reader's language.
+
+    Time ends with this minute, so that charts without news stay the same for a minute.
+    """
     site, span = services(), _span()
-    now = _full_minute(site.clock())
-    found = require_patient(patient_id, now)
-    readings, trace = load_chart(site, patient_id, span, now), load_trace(site, patient_id, now)
-    marks, targets = trace_marks(found, trace), patient_targets.find(site.store, patient_id).targets
+    now = site.clock().replace(second=0, microsecond=0) + timedelta(minutes=1)
+    patient = require_patient(patient_id, now)
+    readings = load_chart(site.search, site.settings, patient_id, span, now)
+    last_day = load_last_day(site.search, site.settings, patient_id, now)
+    pressures = charts.drawing(readings, patient_targets.find(site.store, patient_id).targets)
+    risks, marks = timeline.drawing(last_day.timeline), presenting.alert_marks(patient, last_day)
     return make_conditional(
         jsonify(
-            pressures=chart_drawing(readings, targets) | {"sentence": chart_sentence(readings, span)} | marks,
-            strip=strip_drawing(trace.strip) | {"sentence": strip_sentence(trace.strip)} | marks,
-            texts=texts(),
+            pressures=pressures | {"sentence": presenting.chart_sentence(readings, span)} | marks,
+            timeline=risks | {"sentence": presenting.timeline_sentence(last_day.timeline)} | marks,
+            texts=presenting.texts(site.settings.time_zone),
         )
     )
 
@@ -157,25 +163,45 @@ def feedback(patient_id: str) -> Response:
     site, known = services(), principal()
     now = site.clock()
     alert, useful = request.form.get("alert_id", ""), choice(request.form, "useful", ("yes", "no")) == "yes"
-    found = require_patient(patient_id, now)
-    if alert not in (alert_id(patient_id, one.kind, one.started_at) for one in found.episodes):
+    patient = require_patient(patient_id, now)
+    if alert not in (alert_id(patient_id, episode.kind, episode.started_at) for episode in patient.episodes):
         abort(404)
     journal.give_feedback(site.search, alert, useful, journal.Person(known.user_name, known.role), now)
     audit.record("feedback", patient_ids=[patient_id])
     if request.headers.get("Accept") == "application/json":
         return jsonify(text=gettext("Noted, thank you."))
-    return current_app.make_response(redirect(url_for("patients.page", patient_id=patient_id)))
+    return _back_to(patient_id)
+
+
+@blueprint.post("/patients/<patient:patient_id>/targets")
+@requires(Permission.TARGETS)
+def set_targets(patient_id: str) -> Response:
+    """Set the pressures that a patient's treatment aims at, or give the usual ones back (``usual``)."""
+    site = services()
+    now = site.clock()
+    require_patient(patient_id, now)
+    if "usual" in request.form:
+        patient_targets.forget(site.store, patient_id)
+        audit.record("targets", patient_ids=[patient_id], target="usual")
+        return _back_to(patient_id, "timeline-title")
+    try:
+        targets = read_targets(request.form)
+    except TargetsError:
+        abort(422)
+    patient_targets.keep(site.store, patient_id, targets, principal().user_name, now)
+    audit.record("targets", patient_ids=[patient_id], target=f"{targets.systolic}/{targets.diastolic}")
+    return _back_to(patient_id, "timeline-title")
 
 
 @blueprint.get("/patients/<patient:patient_id>/data.csv")
 @requires(Permission.EXPORT)
 def data(patient_id: str) -> Response:
-    """What the chart shows as a CSV file."""
+    """Send what the chart shows as a CSV file."""
     limit_exports()
     site, span = services(), _span()
     now = site.clock()
     require_patient(patient_id, now)
-    text = csv_files.chart_csv(load_chart(site, patient_id, span, now))
+    text = csv_files.chart_csv(load_chart(site.search, site.settings, patient_id, span, now))
     audit.record("export", patient_ids=[patient_id])
     return _csv(text, f"readings-{span}.csv")
 
@@ -183,22 +209,28 @@ def data(patient_id: str) -> Response:
 @blueprint.get("/patients/<patient:patient_id>/rapport")
 @requires(Permission.REPORT)
 def report(patient_id: str) -> str:
-    """The report on one page: of a day of the place (``day=2026-11-24``), or of the 24 h up to the newest reading."""
+    """Show the report on one page: of a day of the place (``day=2026-11-24``), or of the newest 24 h."""
     site = services()
     now = site.clock()
-    view = reporting.report_view(site, require_patient(patient_id, now), request.args.get("day", ""), now)
+    period = report_period(request.args.get("day", ""), require_patient(patient_id, now), site.settings, now)
+    made = load_report(site.search, site.settings, patient_id, *period)
     audit.record("print", patient_ids=[patient_id])
-    return render_template("patients/report.html", printed_by=principal().user_name, printed_at=now, **view)
+    return render_template(
+        "patients/report.html",
+        patient_id=patient_id,
+        printed_by=principal().user_name,
+        printed_at=now,
+        **presenting.report_view(made, patient_targets.find(site.store, patient_id), site.settings),
+    )
 
 
-def require_patient(patient_id: str, now: datetime) -> Now:
-    """The patient, or the answer that there is none."""
-    return load_now(services(), patient_id, now) or abort(404)
+def require_patient(patient_id: str, now: datetime) -> PatientNow:
+    """Return the patient, or answer that there is none."""
+    return load_now(services().search, services().settings, patient_id, now) or abort(404)
 
 
-def _full_minute(now: datetime) -> datetime:
-    """The end of this minute, so that a picture without news stays the same for a minute."""
-    return now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+def _back_to(patient_id: str, anchor: str | None = None) -> Response:
+    return current_app.make_response(redirect(url_for("patients.page", patient_id=patient_id, _anchor=anchor)))
 
 
 def _span() -> str:
@@ -207,11 +239,10 @@ def _span() -> str:
 
 
 def _position(pages: Cursors) -> list[Any] | None:
+    """Return where the page begins that is asked for; a cursor of somebody else or of other filters is not found."""
     cursor = request.args.get("cursor")
-    if not cursor:
-        return None
     try:
-        return pages.open(cursor)
+        return pages.open(cursor) if cursor else None
     except CursorError:
         abort(404)
 

@@ -2,10 +2,10 @@
 import { makeClock } from "./chart/clock.js";
 import { followCursor } from "./chart/cursor.js";
 import { makePressureChart } from "./chart/pressures.js";
-import { makeRiskStrip } from "./chart/risks.js";
+import { makeRiskTimeline } from "./chart/risks.js";
 import { clock as elapsed, startPolling } from "./live.js";
 
-const MAKERS = { pressures: makePressureChart, risks: makeRiskStrip };
+const MAKERS = { pressures: makePressureChart, risks: makeRiskTimeline };
 
 const page = document.getElementById("patient");
 const charts = document.getElementById("charts");
@@ -20,10 +20,10 @@ async function refreshCharts() {
   const headers = chartTag ? { "If-None-Match": chartTag } : {};
   const response = await fetch(charts.dataset.source, { headers, cache: "no-store" });
   if (response.status !== 200) return;
-  const { pressures, strip, texts } = await response.json();
+  const { pressures, timeline, texts } = await response.json();
   chartTag = response.headers.get("ETag");
   show("pressures", pressures, texts);
-  show("risks", strip, texts);
+  show("risks", timeline, texts);
 }
 
 function show(name, data, texts) {

@@ -11,9 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elastic.search.observations import INTERVALS
 from tests.support.ward import reading
-from webapp.patients.chart import Chart, columns, drawing, gaps, make_chart, points_of_buckets, points_of_readings
-from webapp.patients.spans import INTERVALS, MOST_POINTS, SPANS, bucket_interval
+from webapp.patients.chart import (
+    MOST_POINTS,
+    SPANS,
+    Chart,
+    bucket_interval,
+    columns,
+    drawing,
+    gaps,
+    make_chart,
+    points_of_buckets,
+    points_of_readings,
+)
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -168,7 +168,7 @@ def test_the_chart_is_data_with_words_in_the_readers_language(site: Site) -> Non
     assert len([value for value in drawn["pressures"]["columns"]["systolic"] if value]) == 24
     assert drawn["texts"]["no_data"] == "pas de données"
     assert drawn["pressures"]["sentence"].startswith("Sur 6 heures\N{NO-BREAK SPACE}: 24 mesures")
-    assert drawn["strip"]["cells"]["level"][-1] == "CRITICAL"
+    assert drawn["timeline"]["steps"]["level"][-1] == "CRITICAL"
     assert {one["level"] for one in drawn["pressures"]["alerts"]} >= {"CRITICAL"}
 
 

@@ -1,4 +1,4 @@
-// The strip of the last 24 h: the 6 h risk of each prediction as a column in the colour of its level, the thresholds,
+// The timeline of the last 24 h: the 6 h risk of each prediction as a column in the colour of its level, the thresholds,
 // when alerts began and when they were acknowledged.
 import * as draw from "./drawing.js";
 import { frame } from "./frame.js";
@@ -8,14 +8,14 @@ const HEIGHT_PX = 190;
 const COLOURS = ["crisis", "high", "medium", "low", "gap", "gap-ink", "grid", "ink", "border"];
 const MARK_PX = 8;
 
-export function makeRiskStrip(mount, data, clock, texts) {
+export function makeRiskTimeline(mount, data, clock, texts) {
   const colours = draw.readColours(mount, COLOURS);
   const plot = new window.uPlot(options(mount, data, clock, texts, colours), series(data), mount);
-  return { plot, times: data.cells.t, describe: (index) => describe(data, clock, texts, index), series: () => series(data) };
+  return { plot, times: data.steps.t, describe: (index) => describe(data, clock, texts, index), series: () => series(data) };
 }
 
-function series({ cells }) {
-  return [cells.t, cells.risk];
+function series({ steps }) {
+  return [steps.t, steps.risk];
 }
 
 function options(mount, data, clock, texts, colours) {
@@ -30,15 +30,15 @@ function options(mount, data, clock, texts, colours) {
     },
     series: { stroke: colours.ink, width: 0, paths: () => null, points: { show: false } },
     hooks: {
-      drawClear: [(plot) => draw.inside(plot, (ctx) => drawCells(plot, ctx, data, colours))],
+      drawClear: [(plot) => draw.inside(plot, (ctx) => drawSteps(plot, ctx, data, colours))],
       draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
     },
   });
 }
 
-function drawCells(plot, ctx, data, colours) {
+function drawSteps(plot, ctx, data, colours) {
   draw.hatchTimes(plot, ctx, data.gaps, colours["gap-ink"]);
-  const { t, until, risk, level } = data.cells;
+  const { t, until, risk, level } = data.steps;
   const bottom = draw.atValue(plot, 0);
   t.forEach((time, index) => {
     const left = draw.atTime(plot, time);
@@ -64,9 +64,9 @@ function drawMarks(plot, ctx, { alerts, acknowledgements, gaps, thresholds }, te
   for (const { t } of acknowledgements ?? []) draw.tick(ctx, draw.atTime(plot, t), y, draw.pixels(MARK_PX), colours.ink);
 }
 
-function describe({ cells, levels }, clock, texts, index) {
-  const level = texts.levels[levels.indexOf(cells.level[index])] ?? cells.level[index];
-  return `${clock.moment(cells.t[index])}${texts.colon} ${percent(cells.risk[index])} ${level}`;
+function describe({ steps, levels }, clock, texts, index) {
+  const level = texts.levels[levels.indexOf(steps.level[index])] ?? steps.level[index];
+  return `${clock.moment(steps.t[index])}${texts.colon} ${percent(steps.risk[index])} ${level}`;
 }
 
 // Cut off, never rounded up: the same rule as on the server. Risks are stored with six decimals.

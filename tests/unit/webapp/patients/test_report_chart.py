@@ -1,4 +1,4 @@
-"""The picture of the report: everything lies where its time and pressure say."""
+"""The chart of the report: everything lies where its time and pressure say."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from assessment.daytime import local_day
 from assessment.report import summarise
 from tests.support.ward import reading
-from webapp.patients.picture import HEIGHT, WIDTH, Picture, draw
+from webapp.patients.report_chart import HEIGHT, WIDTH, ReportChart, draw
 
 PARIS = ZoneInfo("Europe/Paris")
 SUMMER = date(2026, 6, 1)
 
 
-def picture(day: date = SUMMER, *pressures: tuple[int, float, float]) -> Picture:
+def chart(day: date = SUMMER, *pressures: tuple[int, float, float]) -> ReportChart:
     start, end = local_day(day, PARIS)
     documents = [reading("P-1", start + timedelta(hours=hour), upper, lower) for hour, upper, lower in pressures]
     report = summarise(documents, start=start, end=end, zone=PARIS, expected_interval=timedelta(minutes=15))
@@ -24,7 +24,7 @@ def picture(day: date = SUMMER, *pressures: tuple[int, float, float]) -> Picture
 
 
 def test_a_reading_at_noon_stands_in_the_middle_and_hangs_from_its_systolic_pressure() -> None:
-    made = picture(SUMMER, (12, 120, 80))
+    made = chart(SUMMER, (12, 120, 80))
 
     (bar,) = made.bars
     assert bar.x == WIDTH / 2
@@ -33,7 +33,7 @@ def test_a_reading_at_noon_stands_in_the_middle_and_hangs_from_its_systolic_pres
 
 
 def test_a_pressure_beyond_the_usual_scale_still_fits() -> None:
-    made = picture(SUMMER, (3, 263, 31))
+    made = chart(SUMMER, (3, 263, 31))
 
     (bar,) = made.bars
     assert bar.crisis
@@ -43,15 +43,15 @@ def test_a_pressure_beyond_the_usual_scale_still_fits() -> None:
 
 
 def test_both_parts_of_the_night_are_shaded() -> None:
-    first, second = picture().nights
+    first, second = chart().nights
 
-    assert (first.x, first.width) == (0, WIDTH * 8 / 24)
-    assert (second.x, second.width) == (WIDTH * 22 / 24, WIDTH * 2 / 24)
+    assert (first.start, first.length) == (0, WIDTH * 8 / 24)
+    assert (second.start, second.length) == (WIDTH * 22 / 24, WIDTH * 2 / 24)
 
 
 @pytest.mark.parametrize(("day", "shown"), [(date(2026, 3, 29), 8), (date(2026, 10, 25), 8), (SUMMER, 8)])
 def test_hours_are_those_of_the_clock_when_clocks_change(day: date, shown: int) -> None:
-    labels = [tick.label for tick in picture(day).hours]
+    labels = [tick.label for tick in chart(day).hours]
 
     assert labels == sorted(labels)
     assert len(labels) == shown
