@@ -16,7 +16,8 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from rich.console import Console
 from rich.table import Table
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import load_settings
 from elastic.client import connect, no_answer
 from elastic.names import OBSERVATIONS
@@ -70,17 +71,15 @@ def _patient_count(bucket: dict[str, Any]) -> PatientCount:
 
 def main() -> int:
     """Parse the command line and print the counts; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jobs.check_patient_observations", description=__doc__)
+    parser = cli.parser("python -m jobs.check_patient_observations", __doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     parser.add_argument("--min", type=int, default=0, metavar="N", help="only patients with at least N observations")
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args()
-    return run_main(lambda: _print(options.min, as_json=options.json), verbose=options.verbose)
+    return cli.run(parser, _print)
 
 
-def _print(least: int, *, as_json: bool) -> None:
-    counts = (count for count in count_observations(connect(load_settings())) if count.observations >= least)
-    if as_json:
+def _print(options: argparse.Namespace) -> None:
+    counts = (count for count in count_observations(connect(load_settings())) if count.observations >= options.min)
+    if options.json:
         sys.stdout.writelines(json.dumps(count._asdict()) + "\n" for count in counts)
     else:
         _print_table(list(counts))

@@ -19,7 +19,8 @@ from elasticsearch import Elasticsearch
 from rich.console import Console
 from rich.table import Column, Table
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from elastic.client import connect
 from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
@@ -47,17 +48,17 @@ class Part(NamedTuple):
 
 
 def pages_of(client: Elasticsearch, index: str, patient_id: str) -> Pages:
-    """The patient's documents in an index or alias; in the rejected index those that name the patient."""
+    """Yield the patient's documents in an index or alias; in the rejected index those that name the patient."""
     if index != REJECTED:
         yield from find(client, index, {"term": {"patient_id": patient_id}})
         return
     is_named = name_finder(patient_id)
     for page in find(client, REJECTED, {"match_all": {}}, REJECTED_TEXTS, REJECTED_PAGE):
-        yield [one for one in page if is_named(one.source)]
+        yield [found for found in page if is_named(found.source)]
 
 
 def name_finder(patient_id: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A rule that tells whether a rejected document names the patient: the id, as a whole text or as the end of one.
+    """Return a rule that tells whether a rejected document names the patient: by the id, whole or as the end of a text.
 
     Of an id with a system or server in front, the part behind it is looked for: messages write both apart. Numbers that
     happen to be equal are no names; another element of that text is taken for one, for rather too much is deleted.
@@ -68,7 +69,7 @@ def name_finder(patient_id: str) -> Callable[[Mapping[str, Any]], bool]:
 
 
 def count_stored(client: Elasticsearch, patient_id: str) -> list[Part]:
-    """How many documents there are of a patient, newest included."""
+    """Count the documents of a patient, newest included."""
     with one_line_errors():
         for index in (*BY_FIELD, REJECTED):
             client.indices.refresh(index=index, ignore_unavailable=True, allow_no_indices=True)
@@ -84,7 +85,7 @@ def delete_stored(client: Elasticsearch, patient_id: str) -> None:
 
 
 def erase(client: Elasticsearch, patient_id: str, archive_of: Path | None) -> None:
-    """Delete all that is stored; raises `UserError` if there is something again, since messages still arrive."""
+    """Delete all that is stored; raise `UserError` if there is something again, since messages still arrive."""
     delete_stored(client, patient_id)
     if archive_of:
         for path, _ in list(files_of(archive_of, patient_id)):
@@ -99,13 +100,11 @@ def erase(client: Elasticsearch, patient_id: str, archive_of: Path | None) -> No
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, count, and delete if asked to; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jobs.erase", description=__doc__)
+    parser = cli.parser("python -m jobs.erase", __doc__)
     parser.add_argument("--patient", required=True, metavar="ID", help="the id as it is stored")
     parser.add_argument("--delete", action="store_true", help="delete; without it nothing is changed")
     parser.add_argument("--archive", action="store_true", help="also the CSV archive in BP_DATA_DIR")
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args(arguments)
-    return run_main(lambda: _run(options, load_settings()), verbose=options.verbose)
+    return cli.run(parser, lambda options: _run(options, load_settings()), arguments)
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> None:
@@ -116,7 +115,10 @@ def _run(options: argparse.Namespace, settings: Settings) -> None:
         parts.append(
             Part(f"lines of the archive in {archive_of}", sum(n for _, n in files_of(archive_of, options.patient)))
         )
-    console.print(_as_table(parts))
+    table = Table(Column("where", overflow="fold"), "documents", title="Stored of this patient")
+    for part in parts:
+        table.add_row(part.place, f"{part.number:,}")
+    console.print(table)
     if not options.delete:
         console.print("Nothing was deleted. Add --delete to delete this.")
         return
@@ -124,13 +126,6 @@ def _run(options: argparse.Namespace, settings: Settings) -> None:
     console.print("Deleted.")
     told = {"topic": settings.kafka_topic, "checkpoint": settings.checkpoint_dir, "data": settings.data_dir}
     console.print(UNREACHED.format(**told), highlight=False)
-
-
-def _as_table(parts: Sequence[Part]) -> Table:
-    table = Table(Column("where", overflow="fold"), "documents", title="Stored of this patient")
-    for part in parts:
-        table.add_row(part.place, f"{part.number:,}")
-    return table
 
 
 if __name__ == "__main__":

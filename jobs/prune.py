@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Column, Table
 
-from conf.errors import run_main
+from conf import cli
 from conf.settings import load_settings
 from elastic.client import connect
 from elastic.names import ALERT_EVENTS, LATEST, REJECTED
@@ -51,7 +51,7 @@ class Aged(NamedTuple):
     documents: int
 
     def query(self) -> dict[str, Any]:
-        """What finds them."""
+        """Return the query that finds them."""
         return {"range": {"@timestamp": {"lt": self.kept_from.isoformat()}}}
 
 
@@ -62,7 +62,7 @@ class Day(NamedTuple):
     size_bytes: int
 
     def name(self) -> str:
-        """The folder within the data directory."""
+        """Name the folder within the data directory."""
         return f"{self.folder.parent.name}/{self.folder.name}"
 
 
@@ -75,12 +75,12 @@ class Plan:
     days: list[Day]
 
     def is_empty(self) -> bool:
-        """Whether there is nothing to delete."""
-        return not (self.months or self.days or any(one.documents for one in self.aged))
+        """Tell whether there is nothing to delete."""
+        return not (self.months or self.days or any(aged.documents for aged in self.aged))
 
 
 def make_plan(client: Elasticsearch, kept: Limits, archive_of: Path | None) -> Plan:
-    """Look for what is past retention; changes nothing. `archive_of` is the data directory if its archive is meant."""
+    """Look for what is past retention; change nothing. `archive_of` is the data directory if its archive is meant."""
     folders = past_days(archive_of, kept.data_from) if archive_of else []
     with one_line_errors():
         aged = [
@@ -90,7 +90,7 @@ def make_plan(client: Elasticsearch, kept: Limits, archive_of: Path | None) -> P
         ]
         return Plan(
             list(_past_months(client, kept.data_from)),
-            [one._replace(documents=count(client, one.index_name, one.query())) for one in aged],
+            [old._replace(documents=count(client, old.index_name, old.query())) for old in aged],
             [Day(folder, size_bytes(folder)) for folder in folders],
         )
 
@@ -127,7 +127,7 @@ def _delete_aged(client: Elasticsearch, aged: Aged, say: Say) -> None:
 
 
 def as_table(plan: Plan) -> Table:
-    """The plan for people."""
+    """Return the plan for people."""
     table = Table(Column("what", overflow="fold"), "documents", "size", title="Past retention")
     for month in plan.months:
         table.add_row(month.index_name, f"{month.documents:,}", decimal(month.size_bytes))
@@ -141,12 +141,10 @@ def as_table(plan: Plan) -> Table:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, show the plan and carry it out if asked to; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jobs.prune", description=__doc__)
+    parser = cli.parser("python -m jobs.prune", __doc__)
     parser.add_argument("--delete", action="store_true", help="delete; without it nothing is changed")
     parser.add_argument("--archive", action="store_true", help="also the CSV archive in BP_DATA_DIR")
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args(arguments)
-    return run_main(lambda: _run(options, datetime.now(UTC)), verbose=options.verbose)
+    return cli.run(parser, lambda options: _run(options, datetime.now(UTC)), arguments)
 
 
 def _run(options: argparse.Namespace, now: datetime) -> None:

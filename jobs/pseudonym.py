@@ -7,12 +7,12 @@ stays in the history of the shell.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from conf.errors import UserError, run_main
+from conf import cli
+from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from fhir.pseudonyms import patient_pseudonym
 
@@ -20,7 +20,7 @@ MIN_KEY_BYTES: Final = 32
 
 
 def pseudonym_key(settings: Settings) -> bytes | None:
-    """The key of the settings, None without one; raises `UserError` if it could be guessed."""
+    """Return the key of the settings, None without one; raise `UserError` if it could be guessed."""
     if settings.pseudonym_key is None:
         return None
     key = settings.pseudonym_key.get_secret_value().encode()
@@ -34,22 +34,16 @@ def pseudonym_key(settings: Settings) -> bytes | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and print a pseudonym for each id; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m jobs.pseudonym", description=__doc__)
+    parser = cli.parser("python -m jobs.pseudonym", __doc__)
     parser.add_argument("ids", nargs="*", metavar="ID", help="a patient's id; from standard input if there is none")
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args(arguments)
-    return run_main(lambda: _print(options.ids or _from_input(), load_settings()), verbose=options.verbose)
+    return cli.run(parser, lambda options: _print(options.ids), arguments)
 
 
-def _from_input() -> Iterable[str]:
-    return filter(None, (line.strip() for line in sys.stdin))
-
-
-def _print(ids: Iterable[str], settings: Settings) -> None:
-    key = pseudonym_key(settings)
+def _print(ids: Sequence[str]) -> None:
+    key = pseudonym_key(load_settings())
     if key is None:
         raise UserError("BP_PSEUDONYM_KEY is not set, so patients are stored under their own ids. Set it to the key.")
-    for patient_id in ids:
+    for patient_id in ids or filter(None, (line.strip() for line in sys.stdin)):
         print(patient_pseudonym(patient_id, key))
 
 

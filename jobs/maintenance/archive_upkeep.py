@@ -25,13 +25,13 @@ _AS_TEXT: Final = csv.ConvertOptions(
 
 
 def past_days(data_dir: Path, data_from: datetime) -> list[Path]:
-    """The folders of days that lie before `data_from`, also of archives that were set aside."""
+    """Return the folders of days that lie before `data_from`, also of archives that were set aside."""
     days = _paths(data_dir, f"{DAY_PREFIX}*")
-    return [one for one in days if is_past_day(one.name.removeprefix(DAY_PREFIX), data_from)]
+    return [day for day in days if is_past_day(day.name.removeprefix(DAY_PREFIX), data_from)]
 
 
 def size_bytes(folder: Path) -> int:
-    """How much the files of a day take."""
+    """Add up what the files of a day take."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
 
 
@@ -41,7 +41,7 @@ def remove_day(folder: Path) -> None:
 
 
 def files_of(data_dir: Path, patient_id: str) -> Iterator[tuple[Path, int]]:
-    """The archive's files in which a patient has lines, with how many."""
+    """Yield the archive's files in which a patient has lines, with how many."""
     for path in _paths(data_dir, f"{DAY_PREFIX}*/*.csv"):
         lines = _read(path)
         others = lines.filter(pc.not_equal(lines["patient_id"], patient_id))
@@ -60,7 +60,7 @@ def remove_lines(path: Path, patient_id: str) -> None:
 
 
 def _paths(data_dir: Path, pattern: str) -> list[Path]:
-    """What fits the pattern in the archive and in those that were set aside, oldest names first."""
+    """Return what fits the pattern in the archive and in those that were set aside, oldest names first."""
     archives = [data_dir / FOLDER, *data_dir.glob(f"{ASIDE}*")]
     return sorted(path for archive in archives for path in archive.glob(pattern))
 

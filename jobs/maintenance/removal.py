@@ -1,4 +1,4 @@
-"""Deleting single documents: found page by page in a point in time, deleted by id in bulk.
+"""Documents page by page in a point in time, and the deletion of those found, by id in bulk.
 
 `_delete_by_query` is not used, since not every Elasticsearch has it. A document that was written again after it had
 been found stays: only what was looked at is deleted.
@@ -39,21 +39,26 @@ def one_line_errors() -> Iterator[None]:
     except (ApiError, TransportError) as error:
         raise UserError(
             f"Elasticsearch did not do it ({error}). Check BP_ELASTICSEARCH_URL and the account's rights, then start "
-            "again; what is deleted already stays deleted."
+            "again; what was done already stays done."
         ) from error
 
 
 def count(client: Elasticsearch, index: str, query: Query) -> int:
-    """How many documents match; none if there is no such index."""
+    """Count the documents that match; none if there is no such index."""
     return int(client.count(index=index, query=query, ignore_unavailable=True)["count"])
 
 
 def find(
-    client: Elasticsearch, index: str, query: Query, fields: Sequence[str] = (), page_size: int = PAGE_SIZE
+    client: Elasticsearch,
+    index: str,
+    query: Query,
+    fields: Sequence[str] = (),
+    page_size: int = PAGE_SIZE,
+    sort: Sequence[str] = ("_shard_doc",),
 ) -> Iterator[list[Found]]:
-    """Pages of the documents that match now, with these fields; documents written later are not among them."""
+    """Yield pages of the documents that match now, with these fields; those written later are not among them."""
     point = client.open_point_in_time(index=index, keep_alive=KEEP_ALIVE, ignore_unavailable=True)["id"]
-    body: dict[str, Any] = {"query": query, "size": page_size, "sort": ["_shard_doc"], "track_total_hits": False}
+    body: dict[str, Any] = {"query": query, "size": page_size, "sort": list(sort), "track_total_hits": False}
     try:
         while True:
             answer = client.search(
@@ -67,22 +72,24 @@ def find(
             hits = answer["hits"]["hits"]
             if not hits:
                 return
-            yield [_found(hit) for hit in hits]
+            yield [
+                Found(hit["_index"], hit["_id"], hit["_seq_no"], hit["_primary_term"], hit.get("_source", {}))
+                for hit in hits
+            ]
             point, body["search_after"] = answer["pit_id"], hits[-1]["sort"]
     finally:
         client.options(ignore_status=404).close_point_in_time(id=point)
 
 
-def _found(hit: Mapping[str, Any]) -> Found:
-    return Found(hit["_index"], hit["_id"], hit["_seq_no"], hit["_primary_term"], hit.get("_source", {}))
-
-
 def remove(client: Elasticsearch, documents: Sequence[Found]) -> int:
-    """Delete documents as they were found; returns how many. Those written again since, or gone, do not count."""
+    """Delete documents as they were found; return how many. Those written again since, or gone, do not count."""
     if not documents:
         return 0
-    items = client.bulk(operations=[_deletion(one) for one in documents])["items"]
-    answers = [item["delete"] for item in items]
+    deletions = [
+        {"delete": {"_index": place, "_id": id_, "if_seq_no": seq_no, "if_primary_term": primary_term}}
+        for place, id_, seq_no, primary_term, _ in documents
+    ]
+    answers = [item["delete"] for item in client.bulk(operations=deletions)["items"]]
     for answer in answers:
         if answer["status"] >= 300 and answer["status"] not in (CONFLICT_STATUS, NOT_FOUND_STATUS):
             raise UserError(
@@ -90,8 +97,3 @@ def remove(client: Elasticsearch, documents: Sequence[Found]) -> int:
                 f"{answer['error']['reason']}). Check the account's rights, then start again."
             )
     return sum(answer["status"] < 300 for answer in answers)
-
-
-def _deletion(document: Found) -> dict[str, Any]:
-    place = {"_index": document.index_name, "_id": document.id}
-    return {"delete": {**place, "if_seq_no": document.seq_no, "if_primary_term": document.primary_term}}

@@ -32,7 +32,7 @@ class Limits(NamedTuple):
 
 
 def limits(settings: Settings, now: datetime) -> Limits:
-    """The limits at this time; raises `RetentionError` if what is deleted could come back."""
+    """Return the limits at this time; raise `RetentionError` if what is deleted could come back."""
     if settings.max_age_days == 0:
         raise RetentionError(
             "BP_MAX_AGE_DAYS is 0, so readings of any age are accepted and a deleted month may come back. "
@@ -47,12 +47,12 @@ def limits(settings: Settings, now: datetime) -> Limits:
 
 
 def past_months(names: Iterable[str], data_from: datetime) -> list[str]:
-    """Those of the names that are months of ours, all of which lies before `data_from`."""
+    """Return those of the names that are months of ours, all of which lies before `data_from`."""
     return sorted(name for name in names if (end := month_end(name)) is not None and end <= data_from)
 
 
 def month_end(index_name: str) -> datetime | None:
-    """When the month of an index ends; None if the name is not that of a month of ours."""
+    """Return when the month of an index ends; None if the name is not that of a month of ours."""
     found = _match_month(index_name)
     if found is None:
         return None
@@ -61,7 +61,7 @@ def month_end(index_name: str) -> datetime | None:
 
 
 def is_past_day(day: str, data_from: datetime) -> bool:
-    """Whether a day, written ``2026-11-24``, lies before `data_from` to its end; other texts are no day."""
+    """Tell whether a day, written ``2026-11-24``, lies before `data_from` to its end; other texts are no day."""
     try:
         begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Retention and erasure on a real Elasticsearch; the documents are written directly, no stream is needed."""
+"""Retention, erasure and export on a real Elasticsearch; the documents are written directly, no stream is needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from elastic.client import connect
 from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from elastic.schema import put_templates
 from embedded.services import Addresses
-from jobs import erase, prune
+from jobs import erase, export, prune
 from jobs.maintenance.removal import count, find, remove
 from jobs.streaming.archive import write_archive
 from tests.integration.pipeline import delete_documents
@@ -156,3 +156,23 @@ def test_erasure_shows_first_and_then_deletes_one_patient_everywhere(
     # 3. again it finds nothing
     assert erase.main(["--patient", "p-1", "--archive", "--delete"]) == EXIT_OK
     assert stored(client) == everywhere("p-2") | {OBSERVATIONS: {"p-2", "p-10"}}
+
+
+def test_an_export_holds_the_readings_asked_for_oldest_first_and_none_that_was_retracted(
+    client: Elasticsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [NOW - timedelta(hours=hours) for hours in range(6)]
+    for number, instant in enumerate(times):
+        index, status = of_month(OBSERVATIONS, instant), "entered-in-error" if number == 3 else "final"
+        put(client, index, f"p-1|{number}", instant, patient_id="p-1", systolic=120.0 + number, status=status, flags=[])
+    put(client, of_month(OBSERVATIONS, NOW), "p-2|0", NOW, patient_id="p-2", systolic=199.0, flags=[])
+    client.indices.refresh(index="blood-pressure-*")
+    monkeypatch.setattr(export, "PAGE_SIZE", 2)
+
+    since = (times[4] - timedelta(minutes=1)).isoformat()
+    ended = export.main(["--csv", str(tmp_path / "p-1.csv"), "--patient", "p-1", "--since", since])
+
+    lines = (tmp_path / "p-1.csv").read_text().splitlines()
+    column = lines[0].split(",").index("systolic")
+    assert ended == EXIT_OK
+    assert [line.split(",")[column] for line in lines[1:]] == ["124.0", "122.0", "121.0", "120.0"]

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from conf.clinical import RISK_FIELDS
+from conf.spreadsheets import cell
 from conf.times import iso
 from elastic.search.observations import MEASURES
 from webapp.patients.chart import INTERVAL_COLUMNS, Chart, values
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 LIST_FIELDS: Final = (
     "patient_id",
     "alert_level",
@@ -32,13 +32,8 @@ def csv_text(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> str:
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(fields)
-    writer.writerows([_cell(row.get(field)) for field in fields] for row in rows)
+    writer.writerows([cell(row.get(field)) for field in fields] for row in rows)
     return file.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Quote a text that a spreadsheet would execute."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 def chart_csv(chart: Chart) -> str:
