@@ -22,11 +22,11 @@ from conf.files import beside
 from conf.settings import load_settings
 from conf.spreadsheets import cell
 from conf.times import iso
-from elastic.bulk import connect
+from elastic.client import connect
 from elastic.names import OBSERVATIONS
+from fhir.readings import RETRACTED_STATUS
 from jobs.maintenance.removal import find, one_line_errors
 from jobs.streaming.archive import COLUMNS, FLAG_SEPARATOR
-from jobs.streaming.observations import RETRACTED_STATUS
 
 PAGE_SIZE: Final = 5_000
 PAGES_BETWEEN_NEWS: Final = 20
