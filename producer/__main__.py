@@ -48,7 +48,9 @@ def command_line() -> ArgumentParser:
     add("--report", type=_file, help="write what was sent, and what must be found of it, to this file")
     add("--limit-seconds", type=float, help=_LIMIT_HELP)
     pace = parser.add_mutually_exclusive_group()
-    pace.add_argument("--speed", type=_at_least(1, float), default=1.0, help="how many times faster the past passes")
+    pace.add_argument(
+        "--speed", type=_at_least(1, float), default=1.0, help="the past passes this many times faster (default 1)"
+    )
     pace.add_argument("--rate", type=_rate, help="send the history at this many messages a second, for load tests")
     return parser
 

@@ -54,13 +54,13 @@ class Station:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Exit code and log of a run that ends by itself."""
+        """Return exit code and log of a run that ends by itself."""
         with self.start(*arguments) as process:
             _, log = process.communicate(timeout=TIMEOUT_S)
         return process.returncode, log
 
     def received(self) -> list[Reading]:
-        """(patient, time, shown systolic) of every message, in the order of the partitions; each can be read."""
+        """Return (patient, time, shown systolic) of every message, in the order of the partitions; each can be read."""
         readings = []
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, consumer_timeout_ms=10_000)
         partitions = [TopicPartition(self.topic, number) for number in consumer.partitions_for_topic(self.topic)]
@@ -78,7 +78,7 @@ class Station:
         return readings
 
     def expected(self) -> list[Reading]:
-        """What the simulation holds from its first tick up to the stored position."""
+        """Return what the simulation holds from its first tick up to the stored position."""
         position = load_position(self.local_dir)
         assert position is not None
         plan = Plan(position.identity.seed, position.epoch_us, position.identity.interval_us)
@@ -90,7 +90,7 @@ class Station:
 
 
 def shown_by(payload: bytes) -> Reading:
-    """Patient, time and systolic of a plain message, an artefact's impossible values too."""
+    """Return patient, time and systolic of a plain message, an artefact's impossible values too."""
     observation = json.loads(payload)
     time_us = parse_instant(observation["effectiveDateTime"]).us
     systolic = observation["component"][0]["valueQuantity"]["value"]

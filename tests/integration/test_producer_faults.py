@@ -30,7 +30,7 @@ ARGUMENTS = (
 
 
 def produce(settings: Settings, file: Path, *arguments: str) -> dict[str, Any]:
-    """The report of a run of the producer that ends by itself."""
+    """Return the report of a run of the producer that ends by itself."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BP_")} | environment(settings)
     command = [sys.executable, "-m", "producer", *ARGUMENTS, *arguments, "--report", str(file)]
     done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
@@ -39,7 +39,7 @@ def produce(settings: Settings, file: Path, *arguments: str) -> dict[str, Any]:
 
 
 def total(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    """What must be found after several runs."""
+    """Return what must be found after several runs."""
     expected = [report["expected"] for report in reports]
     sums = {name: sum(each[name] for each in expected) for name in expected[0] if name != "rejected_by_reason"}
     reasons = sum((Counter(each["rejected_by_reason"]) for each in expected), Counter[str]())
@@ -47,7 +47,7 @@ def total(reports: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def found(pipeline: Pipeline) -> dict[str, Any]:
-    """The same figures, from Elasticsearch and the stream's own count."""
+    """Return the same figures, from Elasticsearch and the stream's own count."""
     client = pipeline.client
     client.indices.refresh(index=f"{OBSERVATIONS},{REJECTED}")
 

@@ -20,16 +20,16 @@ class Patient:
     arrived: list[tuple[object, ...]] = field(default_factory=list)
 
     def reading(self, minute: float, systolic: float = 130, diastolic: float = 80, **more: object) -> None:
-        """A blood pressure taken at `minute`."""
+        """Let a blood pressure arrive that was taken at `minute`."""
         rate = more.get("heart_rate", np.nan)
         self._arrive(minute, more.get("name"), (systolic, diastolic, rate), Kind.PRESSURE, more.get("corrected", False))
 
     def heart_rate(self, minute: float, rate: float, name: str | None = None) -> None:
-        """A heart rate of its own."""
+        """Let a heart rate of its own arrive."""
         self._arrive(minute, name, (np.nan, np.nan, rate), Kind.HEART_RATE, corrected=False)
 
     def retraction(self, minute: float, name: str | None = None) -> None:
-        """An Observation entered in error."""
+        """Let an Observation arrive that was entered in error."""
         self._arrive(minute, name, (np.nan, np.nan, np.nan), Kind.RETRACTION, corrected=False)
 
     def _arrive(self, minute: float, name: object, values: tuple[object, ...], kind: Kind, corrected: object) -> None:
@@ -38,18 +38,18 @@ class Patient:
         self.arrived.append((time_us, len(self.arrived), number, *values, 0, kind, corrected))
 
     def state(self) -> Entries:
-        """What Spark's state holds: the newest entries by its order, newest first."""
+        """Return what Spark's state holds: the newest entries by its order, newest first."""
         entries = np.array(self.arrived, dtype=ENTRY)
         newest_first = np.argsort(-state_order(entries["effective_us"], entries["offset"]))
         return entries[newest_first[:STATE_LENGTH]]
 
     def window(self) -> Scorable:
-        """The patient's window as the score query builds it."""
+        """Return the patient's window as the score query builds it."""
         state = self.state()
         return build_windows(state, np.zeros(len(state), dtype=np.intp))
 
     def systolics(self) -> list[float]:
-        """The systolic pressures of the window, oldest first."""
+        """Return the systolic pressures of the window, oldest first."""
         scorable = self.window()
         if not len(scorable.rows):
             return []

@@ -17,7 +17,7 @@ MDC = "urn:iso:std:iso:11073:10101"
 def observation(
     *, systolic: float | None = 128, diastolic: float | None = 82, heart_rate: float | None = None, **overrides: Any
 ) -> Json:
-    """A valid panel Observation of patient ``p-1``; a pressure of None leaves its component out.
+    """Return a valid panel Observation of patient ``p-1``; a pressure of None leaves its component out.
 
     Further keywords replace top-level elements: ``observation(status="amended")``. To leave one out, see `without`.
     """
@@ -44,52 +44,52 @@ def observation(
 
 
 def heart_rate_observation(rate: float = 71, unit: str = "/min", **overrides: Any) -> Json:
-    """A valid heart rate as an Observation of its own, at the time of `observation`."""
+    """Return a valid heart rate as an Observation of its own, at the time of `observation`."""
     base = {"id": "hr-1", "code": code("8867-4"), "valueQuantity": quantity(rate, unit)}
     return {**without(observation(), "component"), **base, **overrides}
 
 
 def half_observation(loinc: str, value: float, **overrides: Any) -> Json:
-    """A lone systolic (8480-6) or diastolic (8462-4) as an Observation of its own."""
+    """Return a lone systolic (8480-6) or diastolic (8462-4) as an Observation of its own."""
     base = {"id": f"half-{loinc}", "code": code(loinc), "valueQuantity": quantity(value)}
     return {**without(observation(), "component"), **base, **overrides}
 
 
 def bundle(*resources: Any, kind: str = "collection", **overrides: Any) -> Json:
-    """A Bundle with one entry per resource."""
+    """Return a Bundle with one entry per resource."""
     return {"resourceType": "Bundle", "type": kind, "entry": [{"resource": item} for item in resources], **overrides}
 
 
 def without(resource: Json, *names: str) -> Json:
-    """A copy that lacks some elements."""
+    """Return a copy that lacks some elements."""
     return {name: value for name, value in resource.items() if name not in names}
 
 
 def pressure(loinc: str, value: Any) -> Json:
-    """A component with a pressure in mmHg."""
+    """Return a component with a pressure in mmHg."""
     return component(loinc, quantity(value))
 
 
 def component(loinc: str, value_quantity: Any) -> Json:
-    """A component with any valueQuantity."""
+    """Return a component with any valueQuantity."""
     return {"code": code(loinc), "valueQuantity": value_quantity}
 
 
 def quantity(value: Any, unit: str = "mm[Hg]") -> Json:
-    """A UCUM Quantity."""
+    """Return a UCUM Quantity."""
     return {"value": value, "unit": unit, "system": UCUM, "code": unit}
 
 
 def code(*codes: str, system: str = LOINC) -> Json:
-    """A CodeableConcept."""
+    """Return a CodeableConcept of these codes."""
     return {"coding": [coding(item, system) for item in codes]}
 
 
 def coding(item: str, system: str = LOINC) -> Json:
-    """One coding."""
+    """Return a coding."""
     return {"system": system, "code": item}
 
 
 def payload(resource: Any) -> bytes:
-    """The resource as the bytes of one Kafka record."""
+    """Return the resource as the bytes of one Kafka record."""
     return msgspec.json.encode(resource)

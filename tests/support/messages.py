@@ -16,13 +16,13 @@ PREDICTIONS_OF_MARCH = "blood-pressure-predictions-2026.03"
 
 
 def message(resource: Any, offset: int = 10, partition: int = 0) -> Message:
-    """The message of one resource; `tests.support.factories.observation` was taken a few hours before."""
+    """Return the message of one resource; `tests.support.factories.observation` was taken a few hours before."""
     return raw_message(payload(resource), offset, partition)
 
 
 def raw_message(
     content: bytes | None, offset: int = 10, partition: int = 0, received_us: int = RECEIVED_US, max_age_days: int = 400
 ) -> Message:
-    """The message of any bytes."""
+    """Return the message of any bytes."""
     source = Source(partition, offset, received_us)
     return Message(source, content, parse_message(content, received_us, IntakeRules(max_age_days)))

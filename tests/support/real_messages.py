@@ -11,7 +11,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def real_messages() -> Path:
-    """Their folder, ``../shared/fhir-examples`` beside the project or where ``FHIR_EXAMPLES`` says; else skip."""
+    """Return their folder, ``../shared/fhir-examples`` beside the project or ``FHIR_EXAMPLES``; else skip."""
     folder = Path(os.environ.get("FHIR_EXAMPLES", PROJECT.parent / "shared" / "fhir-examples"))
     if not folder.is_dir():
         pytest.skip(f"no folder {folder}: these example messages are other people's work and not ours to commit")

@@ -63,7 +63,7 @@ def record(
 
 
 def spread(values: Floats, rows: Mask) -> Floats:
-    """Standard deviation of each patient's values at `rows`."""
+    """Return the standard deviation of each patient's values at `rows`."""
     return np.asarray(np.nanstd(np.where(rows, values, np.nan), axis=1, ddof=1))
 
 
@@ -78,7 +78,7 @@ def slope(dependent: Floats, on: Floats, rows: Mask) -> Floats:
 
 
 def day_autocorrelation(seen: Record, lag: int) -> Floats:
-    """Of systolic, the day readings strung together."""
+    """Return that of systolic, the day's readings strung together."""
     values = []
     for systolic, night in zip(seen.systolic, seen.night, strict=True):
         day = systolic[~night] - systolic[~night].mean()
@@ -87,7 +87,7 @@ def day_autocorrelation(seen: Record, lag: int) -> Floats:
 
 
 def dip(seen: Record) -> Floats:
-    """Share of the day's systolic level that is lost at night, of the first 24 h."""
+    """Return the share of the day's systolic level that is lost at night, of the first 24 h."""
     first = slice(24 * TICKS_PER_H)
     systolic, night = seen.systolic[:, first], seen.night[:, first]
     day_mean = np.nanmean(np.where(night, np.nan, systolic), axis=1)
@@ -95,7 +95,7 @@ def dip(seen: Record) -> Floats:
 
 
 def in_class(lowest: float, highest: float) -> Callable[[Record], Floats]:
-    """100 for each patient whose dip lies in [lowest, highest), else 0."""
+    """Return a function that gives 100 for each patient whose dip lies in [lowest, highest), else 0."""
     return lambda seen: np.where((dip(seen) >= lowest) & (dip(seen) < highest), 100.0, 0.0)
 
 

@@ -40,23 +40,26 @@ def parse(resource: Any, rules: IntakeRules = RULES_WITH_KEY) -> Parsed:
 
 
 def told(parsed: Parsed) -> str:
-    """Everything that the parser has said, as text."""
+    """Return everything that the parser has said, as text."""
     return msgspec.json.encode(parsed).decode()
 
 
 def without_names(parsed: Parsed) -> Parsed:
-    """What the parser says beside identifiers and details."""
+    """Return what the parser says beside identifiers and details."""
     return Parsed(
-        [replace(one, patient_id="", observation_id="", version_id="", device_id="") for one in parsed.readings],
-        [replace(one, patient_id="", observation_id="") for one in parsed.retractions],
-        [replace(one, detail="") for one in parsed.rejects],
+        [
+            replace(reading, patient_id="", observation_id="", version_id="", device_id="")
+            for reading in parsed.readings
+        ],
+        [replace(retraction, patient_id="", observation_id="") for retraction in parsed.retractions],
+        [replace(reject, detail="") for reject in parsed.rejects],
         parsed.ignored,
     )
 
 
 @st.composite
 def named(draw: st.DrawFn, resources: st.SearchStrategy[Any]) -> Any:
-    """A resource in which the patient's name stands at some of the places where a text stands."""
+    """Return a resource in which the patient's name stands at some of the places where a text stands."""
     tree = copy.deepcopy(draw(resources))
     if isinstance(tree, dict):
         tree.update({"subject": {"reference": f"Patient/{NAME}"}, "id": f"{NAME}-1", "device": {"reference": NAME}})
@@ -77,9 +80,9 @@ def test_pseudonym_is_what_other_tools_compute() -> None:
 
 
 @given(st.text(min_size=1, max_size=64), st.text(min_size=1, max_size=64))
-def test_equal_ids_have_equal_pseudonyms_and_others_have_others(one: str, other: str) -> None:
-    assert (patient_pseudonym(one, KEY) == patient_pseudonym(other, KEY)) == (one == other)
-    assert patient_pseudonym(one, KEY) != patient_pseudonym(one, OTHER_KEY)
+def test_equal_ids_have_equal_pseudonyms_and_others_have_others(left: str, right: str) -> None:
+    assert (patient_pseudonym(left, KEY) == patient_pseudonym(right, KEY)) == (left == right)
+    assert patient_pseudonym(left, KEY) != patient_pseudonym(left, OTHER_KEY)
 
 
 @given(st.text(min_size=1, max_size=64))
@@ -130,8 +133,8 @@ def test_retraction_and_correction_still_find_their_reading() -> None:
     (corrected,) = parse(observation(status="corrected", systolic=131)).readings
     (retraction,) = parse(observation(status="entered-in-error")).retractions
 
-    for one in (corrected, retraction):
-        assert (one.patient_id, one.observation_id) == (reading.patient_id, reading.observation_id)
+    for later in (corrected, retraction):
+        assert (later.patient_id, later.observation_id) == (reading.patient_id, reading.observation_id)
 
 
 def test_readings_are_merged_before_their_ids_are_replaced() -> None:

@@ -24,7 +24,7 @@ def make_feed(sent_before_us: int = EPOCH_US) -> Feed:
 
 
 def drain(feed: Feed, until_us: int) -> Sent:
-    """(time, patient, systolic) of everything due."""
+    """Return (time, patient, systolic) of everything due."""
     sent: Sent = []
     while (due := feed.next(until_us)) is not None:
         sent += zip(due.effective_us.tolist(), due.patient.tolist(), due.systolic.tolist(), strict=True)

@@ -16,7 +16,7 @@ SPELLINGS = range(20)  # at least as many variants as any form has spellings
 
 
 def readings_of(form: str, variant: int, shown: Shown = SHOWN) -> list[Reading]:
-    """What the intake reads in all messages of a reading; it refuses and ignores nothing."""
+    """Return what the intake reads in all messages of a reading; it refuses and ignores nothing."""
     found = []
     for part in FORMS[form](shown, variant):
         parsed = parse_message(part.payload, EFFECTIVE_US, IntakeRules())

@@ -66,7 +66,7 @@ def _valid_observations() -> st.SearchStrategy[Any]:
 
 
 def _places(tree: Any) -> list[Any]:
-    """Every object and array inside `tree`."""
+    """Return every object and array inside `tree`."""
     children = list(tree.values()) if isinstance(tree, dict) else tree if isinstance(tree, list) else []
     found = [tree] if isinstance(tree, dict | list) else []
     return found + [place for child in children for place in _places(child)]

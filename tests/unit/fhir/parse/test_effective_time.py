@@ -138,7 +138,7 @@ def test_the_calendar_is_that_of_1971_to_2099() -> None:
 
 
 def microseconds_of(text: str) -> int:
-    """As `microseconds`, for times that Python cannot turn to UTC as well."""
+    """Return what `microseconds` does, for times that Python cannot turn to UTC as well."""
     return parse_instant(text).us
 
 

@@ -129,5 +129,5 @@ def test_a_value_that_is_not_finite_is_refused_even_if_a_decoder_let_it_pass(val
 
 
 def payload_of_any(resource: Any) -> bytes:
-    """`payload` for trees that hold integers of any size, which msgspec reads but does not write."""
+    """Return a tree as bytes, with integers of any size, which msgspec reads but does not write."""
     return json.dumps(resource).encode()

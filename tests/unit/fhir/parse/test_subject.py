@@ -43,9 +43,9 @@ def test_the_server_part_is_dropped_or_kept_by_the_setting(reference: str, by_id
 
 
 def test_equal_ids_of_two_servers_are_two_patients_when_the_source_is_kept() -> None:
-    one, other = ({"reference": f"https://{host}.example.org/Patient/1"} for host in "ab")
+    left, right = ({"reference": f"https://{host}.example.org/Patient/1"} for host in "ab")
 
-    assert patient_id(one, rules=BY_SOURCE) != patient_id(other, rules=BY_SOURCE)
+    assert patient_id(left, rules=BY_SOURCE) != patient_id(right, rules=BY_SOURCE)
 
 
 def test_a_relative_reference_belongs_to_the_server_of_its_bundle_entry() -> None:

@@ -50,7 +50,7 @@ def seen_of(group: str, variation: Variation) -> Record:
 
 
 def happens_in(event: Mask, length: int) -> Floats:
-    """Per cent of each patient's windows of `length` readings, starting anywhere, in which `event` happens."""
+    """Return per cent of each patient's windows of `length` readings, starting anywhere, in which `event` happens."""
     windows = np.lib.stride_tricks.sliding_window_view(event, length, axis=1)
     return np.asarray(100.0 * windows.any(axis=2).mean(axis=1))
 
@@ -61,7 +61,7 @@ def held_by_top(crisis: Mask) -> float:
 
 
 def rate_of_each_patient(name: str, crisis: Mask) -> Floats:
-    """One of the named rates, in per cent."""
+    """Return one of the named rates, in per cent."""
     if name == "per reading":
         return happens_in(crisis, 1)
     event, _, hours = name.removesuffix(" h").partition(" in ")

@@ -11,7 +11,7 @@ from tests.support.records import EPOCH_US, INTERVAL_US, TICKS_PER_H, Floats, Ma
 
 
 def present(patients: int, ticks: int = 150, episode_factor: float = 30.0, seed: int = 2) -> Simulation:
-    """A simulation of referred patients after `ticks`, many of them in an episode."""
+    """Return a simulation of referred patients after `ticks`, many of them in an episode."""
     people = draw_patients(patients, seed, {"referred": 1.0})
     simulation = Simulation(people, Plan(seed, EPOCH_US, INTERVAL_US, episode_factor))
     for _ in range(ticks):
@@ -25,13 +25,13 @@ def crisis(readings: Readings) -> Mask:
 
 
 def any_crisis(simulation: Simulation, ticks: int) -> Mask:
-    """Which patients have a crisis reading within the next `ticks`."""
+    """Tell which patients have a crisis reading within the next `ticks`."""
     reached: Mask = np.logical_or.reduce([crisis(simulation.step()) for _ in range(ticks)])
     return reached
 
 
 def risks(simulation: Simulation, copies: int, ticks: int, seed: int = 0) -> Floats:
-    """Share of crises among the copies of each patient, shape (n,)."""
+    """Return the share of crises among the copies of each patient, shape (n,)."""
     everyone = np.arange(len(simulation.patients))
     shares: Floats = any_crisis(simulation.fork(everyone, copies, seed), ticks).reshape(-1, copies).mean(axis=1)
     return shares
@@ -48,7 +48,7 @@ def test_copies_are_the_chosen_patients_side_by_side_at_the_tick_that_follows() 
 
 
 def course_of(simulation: Simulation) -> Floats:
-    """What is expected at the last tick that was measured, without any noise."""
+    """Return what is expected at the last tick that was measured, without any noise."""
     now_us = simulation._instants(simulation.next_tick - 1)
     expected = simulation._course(now_us, np.zeros(len(now_us)))
     return np.stack([expected.systolic, expected.diastolic, expected.heart_rate])
@@ -69,9 +69,9 @@ def test_copies_share_the_present_with_its_slow_terms_gaps_and_episodes(again: b
 
 def test_copies_part_from_each_other_from_the_original_and_from_forks_of_other_seeds() -> None:
     simulation = present(50)
-    one, other = (simulation.fork(np.arange(50), 2, seed).step().true_systolic.reshape(50, 2) for seed in (0, 1))
+    first, second = (simulation.fork(np.arange(50), 2, seed).step().true_systolic.reshape(50, 2) for seed in (0, 1))
     original = simulation.step().true_systolic
-    for left, right in ((one[:, 0], one[:, 1]), (one[:, 0], other[:, 0]), (one[:, 0], original)):
+    for left, right in ((first[:, 0], first[:, 1]), (first[:, 0], second[:, 0]), (first[:, 0], original)):
         assert (left != right).mean() > 0.8
 
 

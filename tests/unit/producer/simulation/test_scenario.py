@@ -8,12 +8,12 @@ from producer.simulation.scenario import SHIFTED, USUAL, Scenario
 from tests.support.records import EPOCH_US
 
 
-def first_reading(circumstances: Scenario) -> Readings:
-    people = draw_patients(4000, 1, circumstances.mixture)
-    return Simulation(people, circumstances.plan(1, EPOCH_US)).step()
+def first_reading(scenario: Scenario) -> Readings:
+    people = draw_patients(4000, 1, scenario.mixture)
+    return Simulation(people, scenario.plan(1, EPOCH_US)).step()
 
 
-def test_the_usual_circumstances_are_those_of_a_plain_plan() -> None:
+def test_the_usual_scenario_is_that_of_a_plain_plan() -> None:
     assert USUAL.plan(1, EPOCH_US) == Plan(1, EPOCH_US, HOUR_US // 4)
 
 
