@@ -15,7 +15,7 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from conf import cli
 from conf.errors import UserError
@@ -31,6 +31,7 @@ from producer.sender import Sender
 
 SHORTEST_INTERVAL_US: Final = SECOND_US  # the resolution of a cuff's clock
 LOCK_FILE: Final = "producer.lock"
+T = TypeVar("T")
 TOLERANCE: Final = 1e-9  # decimal shares do not add up exactly
 
 
@@ -39,19 +40,17 @@ def command_line() -> ArgumentParser:
     parser = cli.parser("python -m producer", __doc__)
     add = parser.add_argument
     add("--patients", type=_at_least(1, int), default=200, help="number of patients (default 200)")
-    add("--interval", type=_interval_us, default="15m", help="time between readings (default 15m)")
+    add("--interval", type=_INTERVAL, default="15m", help="time between readings (default 15m)")
     add("--history", type=cli.duration_us, default="24h", help="readings sent at once (default 24h)")
     add("--seed", type=_at_least(0, int), default=1, help="another seed gives other patients (default 1)")
     add("--episode-factor", type=_at_least(0, float), default=1.0, help="multiplies the rate of crisis episodes")
     add("--forms", type=shares_of(FORMS), default=dict(USUAL_FORMS), help=_FORMS_HELP)
     add("--faults", type=shares_of(FAULTS), nargs="?", const=dict(USUAL_FAULTS), help=_FAULTS_HELP)
-    add("--report", type=_file, help="write what was sent, and what must be found of it, to this file")
+    add("--report", type=_FILE, help="write what was sent, and what must be found of it, to this file")
     add("--limit-seconds", type=float, help=_LIMIT_HELP)
     pace = parser.add_mutually_exclusive_group()
-    pace.add_argument(
-        "--speed", type=_at_least(1, float), default=1.0, help="the past passes this many times faster (default 1)"
-    )
-    pace.add_argument("--rate", type=_rate, help="send the history at this many messages a second, for load tests")
+    pace.add_argument("--speed", type=_at_least(1, float), default=1.0, help=_SPEED_HELP)
+    pace.add_argument("--rate", type=_RATE, help="send the history at this many messages a second, for load tests")
     return parser
 
 
@@ -80,48 +79,35 @@ def _read_share(part: str, names: Collection[str]) -> tuple[str, float]:
     return name, share
 
 
-def _at_least(least: int, number: type[int] | type[float]) -> Callable[[str], float]:
-    """Return a type for options that takes a number from `least` on."""
+def _checked(read: Callable[[str], T], holds: Callable[[T], bool], rule: str) -> Callable[[str], T]:
+    """Return a type for options that reads as `read` does, and refuses by its rule what does not hold it."""
 
-    def read(text: str) -> float:
-        value = number(text)
-        if not value >= least:  # so that nan is refused too
-            raise ArgumentTypeError(f"must be at least {least}")
+    def checked(text: str) -> T:
+        value = read(text)
+        if not holds(value):
+            raise ArgumentTypeError(rule)
         return value
 
-    read.__name__ = "number"  # argparse shows it: "invalid number value: 'many'"
-    return read
+    checked.__name__ = read.__name__  # argparse shows it: "invalid int value: 'many'"
+    return checked
 
 
-def _interval_us(text: str) -> int:
-    interval_us = cli.duration_us(text)
-    if interval_us < SHORTEST_INTERVAL_US:
-        raise ArgumentTypeError("must be at least 1s")
-    return interval_us
-
-
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not rate > 0:
-        raise ArgumentTypeError("must be above 0")
-    return rate
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.parent.is_dir():
-        raise ArgumentTypeError(f"there is no directory {path.parent}")
-    return path
+def _at_least(least: int, read: Callable[[str], float]) -> Callable[[str], float]:
+    return _checked(read, lambda value: value >= least, f"must be at least {least}")
 
 
 def _text(shares: Mapping[str, float]) -> str:
     return ",".join(f"{name}={share:g}" for name, share in shares.items())
 
 
+_INTERVAL: Final = _checked(cli.duration_us, lambda us: us >= SHORTEST_INTERVAL_US, "must be at least 1s")
+_FILE: Final = _checked(Path, lambda file: file.parent.is_dir(), "its directory does not exist")
+_RATE: Final = _checked(float, lambda rate: rate > 0, "must be above 0")
 _FORMS_HELP: Final = (
     f"share of each form of a message, the rest as components: {', '.join(FORMS)} (default {_text(USUAL_FORMS)})"
 )
 _FAULTS_HELP: Final = f"add faults, each in a share of the readings; without a value {_text(USUAL_FAULTS)}"
+_SPEED_HELP: Final = "the past passes this many times faster (default 1)"
 _LIMIT_HELP: Final = "end this long after the history has been sent; with --rate, after the start"
 
 

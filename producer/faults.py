@@ -9,12 +9,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import msgspec
-
 from fhir.measures import SYSTOLIC
 from fhir.reasons import Reason
 from fhir.write.device import Shown, panel
-from producer.forms import Part
+from producer.forms import Part, encode
 from producer.malformed import MALFORMED, NAMES
 from producer.messages import NOTHING_NEW, Effect, Message, effect_of
 
@@ -65,20 +63,20 @@ def corrected(telling: Telling) -> list[Message]:
     shown = telling.shown
     systolic = min(shown.systolic + CORRECTED_BY_MMHG, int(SYSTOLIC.possible.highest))
     other = panel(shown._replace(systolic=systolic), status="corrected", meta={"versionId": "2"})
-    return telling.afterwards("corrected", msgspec.json.encode(other), NOTHING_NEW)
+    return telling.afterwards("corrected", encode(other), NOTHING_NEW)
 
 
 def retracted(telling: Telling) -> list[Message]:
     """Send the whole reading again, entered in error."""
     error = panel(telling.shown, status="entered-in-error", meta={"versionId": "2"})
-    return telling.afterwards("retracted", msgspec.json.encode(error), RETRACTED)
+    return telling.afterwards("retracted", encode(error), RETRACTED)
 
 
 def retracted_by_id(telling: Telling) -> list[Message]:
     """Call the reading entered in error in a message that gives neither time nor values."""
     error = panel(telling.shown, status="entered-in-error")
     bare = {name: error[name] for name in ("resourceType", "id", "status", "code", "subject")}
-    return telling.afterwards("retracted by id", msgspec.json.encode(bare), RETRACTED)
+    return telling.afterwards("retracted by id", encode(bare), RETRACTED)
 
 
 def malformed(telling: Telling) -> list[Message]:

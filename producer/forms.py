@@ -64,6 +64,14 @@ class Part(NamedTuple):
     has_own_heart_rate: bool = False
 
 
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+
+def without_nulls(resource: JsonObject) -> JsonObject:
+    """Return the resource without the elements that are None."""
+    return {name: value for name, value in resource.items() if value is not None}
+
+
 def components(shown: Shown, _: int) -> list[Part]:
     """Send the heart rate as a third component: the form of the common bridges to consumer cuffs."""
     return [Part(encode_observation(*shown))]
@@ -71,7 +79,7 @@ def components(shown: Shown, _: int) -> list[Part]:
 
 def separate_heart_rate(shown: Shown, _: int) -> list[Part]:
     """Send the heart rate as a message of its own, as the specification's profiles have it."""
-    own = Part(_encode(alone(shown, HEART_RATE)), has_pressures=False, has_own_heart_rate=True)
+    own = Part(encode(alone(shown, HEART_RATE)), has_pressures=False, has_own_heart_rate=True)
     return [_part(panel(shown, heart_rate=False)), own]
 
 
@@ -83,19 +91,19 @@ def no_heart_rate(shown: Shown, _: int) -> list[Part]:
 def in_bundle(shown: Shown, variant: int) -> list[Part]:
     """Send pressures and heart rate as two Observations in one Bundle."""
     bundled = _bundle(_pick(BUNDLE_TYPES, variant), panel(shown, heart_rate=False), alone(shown, HEART_RATE))
-    return [Part(_encode(bundled), True, True)]
+    return [Part(encode(bundled), True, True)]
 
 
 def halves(shown: Shown, _: int) -> list[Part]:
     """Send systolic and diastolic as Observations of their own, in one Bundle with the heart rate."""
     systolic = alone(shown, SYSTOLIC, id=observation_id(shown.patient_id, shown.effective_us))
     bundled = _bundle("collection", systolic, alone(shown, DIASTOLIC), alone(shown, HEART_RATE))
-    return [Part(_encode(bundled), True, True)]
+    return [Part(encode(bundled), True, True)]
 
 
 def lines(shown: Shown, _: int) -> list[Part]:
     """Send pressures and heart rate as two lines of NDJSON."""
-    text = b"\n".join(map(_encode, (panel(shown, heart_rate=False), alone(shown, HEART_RATE))))
+    text = b"\n".join(map(encode, (panel(shown, heart_rate=False), alone(shown, HEART_RATE))))
     return [Part(text + b"\n", True, True)]
 
 
@@ -142,7 +150,7 @@ def times(shown: Shown, variant: int) -> list[Part]:
         {"effectiveDateTime": None, "effectiveInstant": utc_time(us)},
         {"effectiveDateTime": None, "effectivePeriod": {"start": utc_time(us - MINUTE_US), "end": utc_time(us)}},
     )
-    return [_part(_without_nulls(panel(shown, **_pick(spellings, variant))))]
+    return [_part(without_nulls(panel(shown, **_pick(spellings, variant))))]
 
 
 def subjects(shown: Shown, variant: int) -> list[Part]:
@@ -218,11 +226,4 @@ def _pick(options: Sequence[T], variant: int) -> T:
 
 
 def _part(resource: JsonObject) -> Part:
-    return Part(_encode(resource))
-
-
-def _without_nulls(resource: JsonObject) -> JsonObject:
-    return {name: value for name, value in resource.items() if value is not None}
-
-
-_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+    return Part(encode(resource))

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from conf.times import DAY_US, HOUR_US
 from fhir.codes import LOINC, JsonObject, Meaning
 from fhir.measures import DIASTOLIC, SYSTOLIC
@@ -19,10 +17,9 @@ from fhir.reasons import Reason
 from fhir.units import MMHG
 from fhir.write.device import Shown, local_time, panel, utc_time
 from fhir.write.observation import bare_concept, component, concept, quantity
+from producer.forms import encode, without_nulls
 
 IN_FUTURE_US: Final = 1000 * DAY_US  # however late the message is sent
-
-_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 
 class Malformed(NamedTuple):
@@ -34,7 +31,7 @@ class Malformed(NamedTuple):
 
 def _with(**elements: Any) -> Callable[[Shown], bytes]:
     """Return the builder of a panel with other elements; those of None are left out."""
-    return lambda shown: _encode({key: value for key, value in panel(shown, **elements).items() if value is not None})
+    return lambda shown: encode(without_nulls(panel(shown, **elements)))
 
 
 def _with_systolic(**changes: Any) -> Callable[[Shown], bytes]:
@@ -42,9 +39,8 @@ def _with_systolic(**changes: Any) -> Callable[[Shown], bytes]:
 
     def payload(shown: Shown) -> bytes:
         spoilt = panel(shown)
-        first = spoilt["component"][0] | changes
-        spoilt["component"][0] = {key: value for key, value in first.items() if value is not None}
-        return _encode(spoilt)
+        spoilt["component"][0] = without_nulls(spoilt["component"][0] | changes)
+        return encode(spoilt)
 
     return payload
 
@@ -53,15 +49,14 @@ def _with_quantity(**changes: Any) -> Callable[[Shown], bytes]:
     """Return the builder of a panel whose systolic quantity has other elements; those of None are left out."""
 
     def payload(shown: Shown) -> bytes:
-        changed = quantity(shown.systolic, MMHG) | changes
-        return _with_systolic(valueQuantity={key: value for key, value in changed.items() if value is not None})(shown)
+        return _with_systolic(valueQuantity=without_nulls(quantity(shown.systolic, MMHG) | changes))(shown)
 
     return payload
 
 
 def _with_pressures(choose: Callable[[Shown], list[JsonObject]]) -> Callable[[Shown], bytes]:
     """Return the builder of a panel with the chosen components."""
-    return lambda shown: _encode(panel(shown, component=choose(shown)))
+    return lambda shown: encode(panel(shown, component=choose(shown)))
 
 
 def _at(spell: Callable[[Shown], JsonObject]) -> Callable[[Shown], bytes]:
@@ -76,7 +71,7 @@ def _an_hour_long(shown: Shown) -> JsonObject:
 
 def _with_bare_nan(shown: Shown) -> bytes:
     """Write NaN for the systolic value, which Python's own encoder does and JSON forbids."""
-    return _encode(panel(shown)).replace(b'"value":%d' % shown.systolic, b'"value":NaN', 1)
+    return encode(panel(shown)).replace(b'"value":%d' % shown.systolic, b'"value":NaN', 1)
 
 
 def _local(shown: Shown) -> str:
@@ -85,11 +80,11 @@ def _local(shown: Shown) -> str:
 
 MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
     {
-        "truncated": Malformed(lambda shown: _encode(panel(shown))[:-20], Reason.MALFORMED_JSON),
+        "truncated": Malformed(lambda shown: encode(panel(shown))[:-20], Reason.MALFORMED_JSON),
         "empty": Malformed(lambda _: b"", Reason.MALFORMED_JSON),
         "null": Malformed(lambda _: None, Reason.MALFORMED_JSON),
         "not_a_number": Malformed(_with_bare_nan, Reason.MALFORMED_JSON),
-        "array": Malformed(lambda shown: _encode([panel(shown)]), Reason.NOT_AN_OBJECT),
+        "array": Malformed(lambda shown: encode([panel(shown)]), Reason.NOT_AN_OBJECT),
         "other_resource": Malformed(_with(resourceType="MedicationStatement"), Reason.UNSUPPORTED_RESOURCE_TYPE),
         "other_observation": Malformed(_with(code=bare_concept(LOINC, "59408-5"), component=None), None),
         "no_status": Malformed(_with(status=None), Reason.STATUS_MISSING),

@@ -159,6 +159,7 @@ class Run:
         return {"asked": self._pacer.rate, "reached": reached, "most_behind_s": self._pacer.most_behind_s}
 
     def _limit_reached(self) -> bool:
+        """Tell whether the run has lasted long enough: since it caught up, at a set rate since it began."""
         limit_s = self._options.limit_s
         begin_s = self._caught_up_s if self._pacer is None else self._began_s
         return limit_s is not None and begin_s is not None and time.monotonic() - begin_s >= limit_s

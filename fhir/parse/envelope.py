@@ -143,6 +143,7 @@ def _people(entries: list[object], temporary: bool) -> dict[str, str | Reason]:
 
 
 def _person(entry: JsonObject, resource: JsonObject, temporary: bool) -> str | Reason | None:
+    """Return what the URN of an entry stands for, None where its Patient has nothing to be known by."""
     if resource.get("resourceType") != "Patient":
         return Reason.SUBJECT_NOT_A_PATIENT
     own = _id_of_update(entry) or _identifier_of_condition(entry) if temporary else short_text(resource.get("id"))

@@ -92,6 +92,7 @@ def _profile(patients: Patients, night: Floats, dip: Floats) -> Floats:
 
 @lru_cache(maxsize=8)
 def _daily_normals(seed: int, day: int, count: int) -> Floats:
+    """Draw the numbers of a day, shape (2, count), once: several time zones ask for the same day."""
     return random_stream(seed, Stream.DAY, day).standard_normal((2, count))
 
 
