@@ -1,4 +1,4 @@
-"""README.md and .env.example say what is true of settings, dependencies, folders and links."""
+"""README.md, README.fr.md and .env.example say what is true of settings, dependencies, folders and links."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from conf.settings import PREFIX, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FRENCH = (ROOT / "README.fr.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 
 
@@ -74,3 +75,19 @@ def test_the_two_commands_are_programs() -> None:
 
     assert commands == ["./spark-submit.sh", "tests/run.sh"]
     assert all((ROOT / command).stat().st_mode & 0o111 for command in commands)
+
+
+def test_the_french_page_names_the_same_commands_and_only_what_exists() -> None:
+    named = {*re.findall(r"`([\w./]+/)`", FRENCH), *re.findall(r"\]\(([^)#:]+)\)", FRENCH)}
+
+    assert re.findall(r"^(\S+) +#", FRENCH, flags=re.MULTILINE) == ["./spark-submit.sh", "tests/run.sh"]
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_folders_of_both_pages_are_those_of_the_project() -> None:
+    packages = {f"{path.parent.name}/" for path in ROOT.glob("*/__init__.py")}
+    english = {name for row in rows("Where things are") for name in re.findall(r"`(\w+/)`", row[0])}
+    french = set(re.findall(r"`(\w+/)`", FRENCH))
+
+    assert packages <= english
+    assert packages <= french
