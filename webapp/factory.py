@@ -12,12 +12,14 @@ from typing import Final
 
 from flask import Flask, request
 from flask_cors import CORS
+from flask_openapi.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from conf.errors import UserError
 from conf.settings import Settings
 from elastic.client import Search, connect
-from webapp import errors, i18n, logs, navigation
+from webapp import api, errors, i18n, logs, navigation
+from webapp.api import surroundings
 from webapp.audit import events as audit
 from webapp.audit.events import AuditTrail
 from webapp.security import access, throttle
@@ -29,7 +31,7 @@ from webapp.services import EXTENSION, Services
 from webapp.store import Store
 from webapp.store.database import STORE_FILE
 
-BLUEPRINTS: Final = ("auth", "account", "admin", "help", "board", "predictions", "stats", "system", "patients", "api")
+BLUEPRINTS: Final = ("auth", "account", "admin", "help", "board", "predictions", "stats", "system", "patients")
 MAX_BODY_BYTES: Final = 64 * 1024
 
 
@@ -47,7 +49,7 @@ def create_app(
 ) -> Flask:
     """Make the site; raises `UserError` without secrets, or when a view says nothing of who may see it."""
     newest_key, *older_keys = secret_keys(settings)
-    app = Flask("webapp")
+    app = surroundings.make_app("webapp")
     app.debug = False  # whatever FLASK_DEBUG says: a trace shows too much
     app.config.update(
         SECRET_KEY=newest_key,
@@ -71,12 +73,13 @@ def create_app(
     return app
 
 
-def _wire(app: Flask, settings: Settings) -> None:
+def _wire(app: OpenAPI, settings: Settings) -> None:
     for part in (logs, i18n, navigation, errors, access):
         part.install(app)
     app.after_request(lambda response: add_headers(response, request))
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(f"webapp.{name}").blueprint)
+    app.register_api(api.blueprint)
     public(app.view_functions["static"])
     unmarked = find_unmarked(app)
     if unmarked:

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from webapp.api import account, alert_views, board, documentation, health, lists, patients, reports, statistics
+from webapp.api import account, alerts, patients, reports, statistics, surroundings
 from webapp.api.fhir import views
 from webapp.api.routes import blueprint
 
-__all__ = [
-    "account",
-    "alert_views",
-    "blueprint",
-    "board",
-    "documentation",
-    "health",
-    "lists",
-    "patients",
-    "reports",
-    "statistics",
-    "views",
-]
+__all__ = ["account", "alerts", "blueprint", "patients", "reports", "statistics", "surroundings", "views"]

@@ -7,12 +7,11 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from webapp.api.account_models import CreatedToken, Me, TokenList
-from webapp.api.operations import Answer
-from webapp.api.parameters import NewToken
-from webapp.api.problems import ApiError, Fault
-from webapp.api.routes import operation
-from webapp.audit.events import record, token
+from webapp.api.documents import CreatedToken, Me, TokenList
+from webapp.api.inputs import NewToken, TokenPath
+from webapp.api.problems import ApiError, fault
+from webapp.api.routes import Answer, operation
+from webapp.audit import events
 from webapp.security import tokens
 from webapp.security.current import Principal, principal
 from webapp.security.roles import Permission
@@ -20,16 +19,9 @@ from webapp.services import services
 from webapp.store import users
 
 
-@operation(
-    "GET",
-    "/api/v1/me",
-    tag="account",
-    summary="Who is asking, and what this request may do",
-    permission=Permission.SIGNED_IN,
-    answer=Me,
-)
+@operation("/api/v1/me", Permission.SIGNED_IN, Me, tag="account")
 def get_me() -> Me:
-    """The principal of this request."""
+    """Show who is asking, and what this request may do."""
     known = principal()
     return Me(
         user_name=known.user_name,
@@ -40,78 +32,53 @@ def get_me() -> Me:
     )
 
 
-@operation(
-    "GET",
-    "/api/v1/tokens",
-    tag="account",
-    summary="Your own tokens, without their secrets",
-    permission=Permission.ACCOUNT,
-    answer=TokenList,
-    session_only=True,
-)
+@operation("/api/v1/tokens", Permission.ACCOUNT, TokenList, tag="account", session_only=True)
 def list_tokens() -> TokenList:
-    """The tokens of the user."""
-    owner = _person()
-    return TokenList.model_validate(
-        {"items": [_info(one) for one in tokens.list_tokens(services().store, owner.user_name)]}
-    )
+    """List your own tokens, without their secrets."""
+    found = tokens.list_tokens(services().store, _person().user_name)
+    return TokenList.model_validate({"items": list(map(_info, found))})
 
 
 @operation(
-    "POST",
-    "/api/v1/tokens",
-    tag="account",
-    summary="Make a token; its secret is shown this once",
-    permission=Permission.ACCOUNT,
-    body=NewToken,
-    answer=CreatedToken,
-    status=201,
-    session_only=True,
-    problems=(400, 415),
+    "/api/v1/tokens", Permission.ACCOUNT, CreatedToken, tag="account", method="POST", status=201, session_only=True
 )
 def create_token(body: NewToken) -> Answer:
-    """A new token within the rights of the user."""
+    """Make a token within your own rights; its secret is shown this once."""
     site, owner = services(), _person()
     user = users.find(site.store, owner.user_name)
     if user is None:
         raise ApiError(401)
+    lifetime = timedelta(days=body.days)
     try:
-        text = tokens.create(
-            site.store,
-            user,
-            name=body.name,
-            scopes=body.scopes,
-            lifetime=timedelta(days=body.days),
-            now=site.clock(),
-        )
+        text = tokens.create(site.store, user, name=body.name, scopes=body.scopes, lifetime=lifetime, now=site.clock())
     except tokens.TokenError as error:
-        raise ApiError(422, faults=[Fault(location="body", message=str(error))]) from error
-    made = next(one for one in tokens.list_tokens(site.store, owner.user_name) if one.id == tokens.id_of(text))
-    record("token_created", target=token(owner.user_name, made.id))
+        raise fault("body", str(error)) from error
+    own = tokens.list_tokens(site.store, owner.user_name)
+    made = next(token for token in own if token.id == tokens.id_of(text))
+    events.record("token_created", target=events.token(owner.user_name, made.id))
     return Answer(CreatedToken.model_validate({**_info(made), "token": text}))
 
 
 @operation(
-    "DELETE",
     "/api/v1/tokens/<token_id>",
+    Permission.ACCOUNT,
+    None,
     tag="account",
-    summary="End one of your own tokens",
-    permission=Permission.ACCOUNT,
-    answer=None,
+    method="DELETE",
     status=204,
     session_only=True,
-    problems=(404,),
 )
-def delete_token(token_id: str) -> Answer:
-    """End a token; the token of somebody else is not there."""
+def delete_token(path: TokenPath) -> Answer:
+    """End one of your own tokens."""
     owner = _person()
-    if not tokens.revoke(services().store, token_id, owner.user_name):
+    if not tokens.revoke(services().store, path.token_id, owner.user_name):
         raise ApiError(404)
-    record("token_revoked", target=token(owner.user_name, token_id))
+    events.record("token_revoked", target=events.token(owner.user_name, path.token_id))
     return Answer(b"")
 
 
 def _person() -> Principal:
+    """Return who is asking; raise the 403 for a token."""
     known = principal()
     if known.is_token:
         raise ApiError(403, "Tokens are handled in a browser session, not by a token.")

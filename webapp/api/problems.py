@@ -1,4 +1,4 @@
-"""Errors of the API as RFC 9457 problem details (`application/problem+json`).
+"""Errors of the API: RFC 9457 problem details (`application/problem+json`), on the FHIR paths an OperationOutcome.
 
 A problem tells the client what was wrong with its own request and nothing of the inside: no trace, no query, no name of
 a machine. What is wrong with single parameters stands in `errors`, the extension that RFC 9457 section 3 shows.
@@ -7,41 +7,44 @@ a machine. What is wrong with single parameters stands in `errors`, the extensio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from flask import Response, g, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5  # Elasticsearch away: about as long as one poll of the board
 
-TITLES: Final[Mapping[int, str]] = {
-    400: "Malformed request",
-    401: "Authentication required",
-    403: "Not permitted",
-    404: "Not found",
-    405: "Method not allowed",
-    406: "Not acceptable",
-    409: "Conflict",
-    413: "Request too large",
-    415: "Unsupported media type",
-    422: "Invalid parameters",
-    429: "Too many requests",
-    500: "Internal error",
-    503: "Elasticsearch unavailable",
-}
-DETAILS: Final[Mapping[int, str]] = {
-    400: "The request cannot be read.",
-    401: "Send a bearer token in the Authorization header, or log in.",
-    403: "Your role or your token's scopes do not permit this.",
-    404: "There is nothing at this address, or you may not see it.",
-    405: "This address does not offer the method; the Allow header lists those it offers.",
-    413: "A request may have at most 64 KiB.",
-    415: "Send JSON with the header Content-Type: application/json.",
-    422: "One or more parameters are unknown or have a value that cannot be used.",
-    429: "Too many requests in a short time. Wait as long as the Retry-After header says.",
-    500: "The site failed. The administrator finds the reason in the log under this request id.",
-    503: "The readings cannot be read just now. Try again in a moment.",
+
+class Status(NamedTuple):
+    """What a problem of one HTTP status is called, what it usually means, and FHIR's code for it."""
+
+    title: str
+    detail: str
+    issue: str
+
+
+STATUSES: Final[Mapping[int, Status]] = {
+    400: Status("Malformed request", "The request cannot be read.", "structure"),
+    401: Status("Authentication required", "Send a bearer token in the Authorization header, or log in.", "login"),
+    403: Status("Not permitted", "Your role or your token's scopes do not permit this.", "forbidden"),
+    404: Status("Not found", "There is nothing at this address, or you may not see it.", "not-found"),
+    405: Status("Method not allowed", "The Allow header lists the methods that are offered here.", "not-supported"),
+    406: Status("Not acceptable", "There is no answer in a form that you accept.", "not-supported"),
+    409: Status("Conflict", "Somebody else was first, or what this is about is over.", "conflict"),
+    413: Status("Request too large", "A request may have at most 64 KiB.", "too-long"),
+    415: Status("Unsupported media type", "Send JSON with the header Content-Type: application/json.", "not-supported"),
+    422: Status(
+        "Invalid parameters", "One or more parameters are unknown or have a value that cannot be used.", "invalid"
+    ),
+    429: Status("Too many requests", "Wait as long as the Retry-After header says.", "throttled"),
+    500: Status(
+        "Internal error",
+        "The site failed. The administrator finds the reason in the log under this request id.",
+        "exception",
+    ),
+    503: Status(
+        "Elasticsearch unavailable", "The readings cannot be read just now. Try again in a moment.", "transient"
+    ),
 }
 
 
@@ -50,7 +53,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    location: str = Field(description="Where: query, path or body, then the name.", examples=["query.limit"])
+    location: str = Field(description="Where: query or body, then the name.", examples=["query.limit"])
     message: str = Field(description="What is wrong.", examples=["Input should be less than or equal to 500"])
 
 
@@ -77,18 +80,35 @@ class ApiError(Exception):
         faults: Sequence[Fault] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail or TITLES[status])
+        super().__init__(detail or STATUSES[status].title)
         self.status = status
-        self.detail = detail or DETAILS.get(status, TITLES[status])
+        self.detail = detail or STATUSES[status].detail
         self.faults = list(faults)
-        self.headers = dict(headers or {})
+        by_status = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}
+        self.headers = by_status.get(status, {}) | dict(headers or {})
 
 
-def build_problem(error: ApiError, path: str, request_id: str | None = None) -> Problem:
-    """The problem document of an error that met the request of `path`."""
+def fault(location: str, message: str) -> ApiError:
+    """Return the 422 about one parameter or field, such as ``query.limit`` or ``body.until``."""
+    return ApiError(422, faults=[Fault(location=location, message=message)])
+
+
+def invalid(error: ValidationError, where: str) -> ApiError:
+    """Return pydantic's faults of `where` (query or body) as one 422, without the refused values themselves."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    places = [".".join([where, *map(str, each["loc"])]) for each in found]
+    readable = [place.encode("utf-8", "replace").decode() for place in places]  # a name may be half a character
+    return ApiError(
+        422,
+        faults=[Fault(location=place, message=each["msg"]) for place, each in zip(readable, found, strict=True)],
+    )
+
+
+def problem(error: ApiError, path: str, request_id: str | None = None) -> Problem:
+    """Return the problem document of an error that met the request of `path`."""
     return Problem(
         type=f"/api/docs#problem-{error.status}",
-        title=TITLES[error.status],
+        title=STATUSES[error.status].title,
         status=error.status,
         detail=error.detail,
         instance=path,
@@ -97,35 +117,9 @@ def build_problem(error: ApiError, path: str, request_id: str | None = None) -> 
     )
 
 
-def respond(error: ApiError) -> Response:
-    """The response of an error to the current request."""
-    body = build_problem(error, request.path, g.get("request_id")).model_dump_json()
-    response = Response(body, error.status, content_type=MEDIA_TYPE)
-    response.headers.extend(headers_of(error))
-    return response
-
-
-def headers_of(error: ApiError) -> dict[str, str]:
-    """The headers that belong to the error's status, and its own."""
-    by_status = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}
-    return by_status.get(error.status, {}) | error.headers
-
-
-def invalid(error: ValidationError, where: str) -> ApiError:
-    """Pydantic's faults as one 422; the refused values themselves are not sent back."""
-    return ApiError(
-        422,
-        faults=[
-            Fault(location=_location(where, one["loc"]), message=one["msg"])
-            for one in error.errors(include_url=False, include_input=False, include_context=False)
-        ],
-    )
-
-
-def invalid_parameter(name: str, message: str) -> ApiError:
-    """A 422 about one query parameter."""
-    return ApiError(422, faults=[Fault(location=f"query.{name}", message=message)])
-
-
-def _location(where: str, parts: Sequence[int | str]) -> str:
-    return ".".join([where, *map(str, parts)])
+def operation_outcome(error: ApiError) -> dict[str, Any]:
+    """Return the FHIR R4 OperationOutcome of an error: one issue, or one for each fault that it lists."""
+    texts = [f"{each.location}: {each.message}" for each in error.faults] or [error.detail]
+    code = STATUSES[error.status].issue
+    issues = [{"severity": "error", "code": code, "diagnostics": text} for text in texts]
+    return {"resourceType": "OperationOutcome", "issue": issues}

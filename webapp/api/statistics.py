@@ -10,10 +10,9 @@ from typing import Final
 from assessment.freshness import stale_after
 from elastic.client import Search
 from elastic.search import alert_events, latest, statistics
-from webapp.api.parameters import Range
-from webapp.api.patients import span_of
+from webapp.api.inputs import Range
 from webapp.api.routes import operation
-from webapp.api.statistics_models import Burden, FreshnessReport, LevelHistory, Summary
+from webapp.api.summary_documents import Burden, FreshnessReport, LevelHistory, Summary
 from webapp.figures import shared
 from webapp.security.roles import Permission
 from webapp.services import services
@@ -21,23 +20,11 @@ from webapp.services import services
 LATER_EDGES: Final = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 
-class SpanQuery(Range):
-    """The span that a figure is about."""
-
-
-@operation(
-    "GET",
-    "/api/v1/stats/summary",
-    tag="statistics",
-    summary="Patients by level, readings by category",
-    permission=Permission.STATISTICS,
-    query=SpanQuery,
-    answer=Summary,
-    problems=(503,),
-)
-def get_summary(query: SpanQuery) -> Summary:
-    """The ward in figures."""
-    return shared("summary", query, partial(_summary, services().search, *span_of(query)))
+@operation("/api/v1/stats/summary", Permission.STATISTICS, Summary, tag="statistics")
+def get_summary(query: Range) -> Summary:
+    """Count patients by level and readings by category."""
+    site = services()
+    return shared("summary", query, partial(_summary, site.search, *query.span(site.clock())))
 
 
 def _summary(search: Search, start: datetime, end: datetime) -> Summary:
@@ -48,19 +35,11 @@ def _summary(search: Search, start: datetime, end: datetime) -> Summary:
     )
 
 
-@operation(
-    "GET",
-    "/api/v1/stats/levels",
-    tag="statistics",
-    summary="Predictions by level, hour by hour",
-    permission=Permission.STATISTICS,
-    query=SpanQuery,
-    answer=LevelHistory,
-    problems=(503,),
-)
-def get_levels(query: SpanQuery) -> LevelHistory:
-    """Levels over time."""
-    return shared("levels", query, partial(_levels, services().search, *span_of(query)))
+@operation("/api/v1/stats/levels", Permission.STATISTICS, LevelHistory, tag="statistics")
+def get_levels(query: Range) -> LevelHistory:
+    """Count predictions by level, hour by hour."""
+    site = services()
+    return shared("levels", query, partial(_levels, site.search, *query.span(site.clock())))
 
 
 def _levels(search: Search, start: datetime, end: datetime) -> LevelHistory:
@@ -68,19 +47,11 @@ def _levels(search: Search, start: datetime, end: datetime) -> LevelHistory:
     return LevelHistory.model_validate({"from_": start, "to": end, "items": items, "share": share})
 
 
-@operation(
-    "GET",
-    "/api/v1/stats/freshness",
-    tag="statistics",
-    summary="How old the newest readings of the patients are",
-    permission=Permission.STATISTICS,
-    answer=FreshnessReport,
-    problems=(503,),
-)
+@operation("/api/v1/stats/freshness", Permission.STATISTICS, FreshnessReport, tag="statistics")
 def get_freshness() -> FreshnessReport:
-    """Patients by the age of their newest reading; the first group is fresh."""
+    """Count patients by the age of their newest reading; the first group is fresh."""
     site = services()
-    fresh = stale_after(timedelta(minutes=site.settings.expected_interval_minutes))
+    fresh = stale_after(site.settings.expected_interval)
     return shared("freshness", None, partial(_freshness, site.search, fresh, site.clock()))
 
 
@@ -93,19 +64,11 @@ def _freshness(search: Search, fresh: timedelta, now: datetime) -> FreshnessRepo
     return FreshnessReport.model_validate({"items": items})
 
 
-@operation(
-    "GET",
-    "/api/v1/stats/alarm-burden",
-    tag="statistics",
-    summary="What the alarms asked of people",
-    permission=Permission.STATISTICS,
-    query=SpanQuery,
-    answer=Burden,
-    problems=(503,),
-)
-def get_alarm_burden(query: SpanQuery) -> Burden:
-    """Predictions and patients by level, and the answers to alerts."""
-    return shared("burden", query, partial(_burden, services().search, *span_of(query)))
+@operation("/api/v1/stats/alarm-burden", Permission.STATISTICS, Burden, tag="statistics")
+def get_alarm_burden(query: Range) -> Burden:
+    """Count predictions and patients by level, and the answers to alerts."""
+    site = services()
+    return shared("burden", query, partial(_burden, site.search, *query.span(site.clock())))
 
 
 def _burden(search: Search, start: datetime, end: datetime) -> Burden:

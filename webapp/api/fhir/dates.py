@@ -25,7 +25,7 @@ class Span(NamedTuple):
 
 
 def parse_dates(values: Sequence[str]) -> Span:
-    """What all values together mean; raise ValueError for a text that is no date, or more than two of them."""
+    """Return what all values together mean; raise ValueError for a text that is no date, or more than two of them."""
     if len(values) > MOST_DATES:
         raise ValueError(f"at most {MOST_DATES} dates")
     spans = [_parse(value) for value in values]
@@ -50,7 +50,7 @@ def _parse(value: str) -> Span:
 
 
 def _extent(text: str) -> tuple[datetime, datetime]:
-    """The first instant that a date of its precision stands for, and the first after it; no zone means UTC."""
+    """Return the first instant that a date stands for, and the first after it; no zone means UTC."""
     if len(text) == len("2026"):
         return _utc(int(text), 1), _utc(int(text) + 1, 1)
     if len(text) == len("2026-03"):

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from flask import Flask
 
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
 from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.documents import NEWEST, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import Site, make_site
+from webapp.security.roles import Permission, required_permission
 
 RISKS = {"P-0001": 0.72, "P-0002": 0.45, "P-0003": 0.0213}
 MINUTES = (-45, -30, -15, 0)
+
+
+class Operation(NamedTuple):
+    """A route of the API with the permission that its view is marked with."""
+
+    method: str
+    rule: str
+    name: str
+    permission: Permission | None
+
+
+def operations(app: Flask) -> list[Operation]:
+    """All that the API's blueprint routes, but for its page."""
+    return [
+        Operation(method, rule.rule, rule.endpoint, required_permission(app.view_functions[rule.endpoint]))
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("api.") and rule.endpoint != "api.docs"
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
 
 
 @pytest.fixture

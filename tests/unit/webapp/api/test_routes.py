@@ -10,16 +10,16 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from tests.unit.webapp.api.conftest import operations
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site
-from webapp.api.routes import OPERATIONS
 from webapp.security.roles import ROLES, Permission
 from webapp.store import users
 
 ALERT = "predicted-1772352000000-P-0001"
 PLACES = {"<patient_id>": "P-0001", "<alert_id>": ALERT, "<token_id>": "none"}
 NEEDED = {"/api/v1/fhir/Observation": "?patient=P-0001", "/api/v1/fhir/RiskAssessment": "?patient=P-0001"}
-EXPORTS = ("get_report", "get_report_csv")  # refused while the audit cannot be written, as here
+EXPORTS = ("api.get_report", "api.get_report_csv")  # refused while the audit cannot be written, as here
 ROLES_WITH_SESSIONS = sorted(set(ROLES) - {"service"})
 
 
@@ -40,7 +40,7 @@ def body_of(response: TestResponse) -> Any:
 @pytest.mark.parametrize("role", ROLES_WITH_SESSIONS)
 def test_every_operation_is_open_to_those_who_hold_its_permission_and_to_nobody_else(site: Site, role: str) -> None:
     browser = site.signed_in(role)
-    for operation in OPERATIONS:
+    for operation in operations(site.app):
         headers = SAME_ORIGIN if operation.method != "GET" else {}
         response = browser.send(operation.method, path_of(operation.rule), headers=headers)
         allowed = operation.permission is None or operation.permission in ROLES[role]
@@ -54,7 +54,7 @@ def test_every_operation_is_open_to_those_who_hold_its_permission_and_to_nobody_
 def test_a_token_opens_what_its_scopes_name_and_nothing_else(site: Site) -> None:
     token = site.token(scopes=("read:observations",))
     browser = site.client()
-    for operation in OPERATIONS:
+    for operation in operations(site.app):
         response = browser.send(operation.method, path_of(operation.rule), headers=token)
         allowed = operation.permission in (None, Permission.SIGNED_IN, Permission.API_READ_OBSERVATIONS)
         assert (response.status_code == 403) is not allowed, (operation.name, response.status)
@@ -62,7 +62,7 @@ def test_a_token_opens_what_its_scopes_name_and_nothing_else(site: Site) -> None
 
 def test_nobody_gets_anything_without_a_login_but_the_probes(site: Site) -> None:
     browser = site.client()
-    for operation in OPERATIONS:
+    for operation in operations(site.app):
         response = browser.send(operation.method, path_of(operation.rule), headers=SAME_ORIGIN)
         assert response.status_code == (401 if operation.permission else 200), operation.name
         if operation.permission:
@@ -171,7 +171,7 @@ def test_a_parameter_that_cannot_be_used_is_named(site: Site, query: str, locati
 
 def test_every_operation_refuses_unknown_parameters(site: Site) -> None:
     clinician, admin = site.signed_in("clinician"), site.signed_in("admin")
-    for operation in OPERATIONS:
+    for operation in operations(site.app):
         browser = admin if operation.permission in ROLES["admin"] - ROLES["clinician"] else clinician
         path = path_of(operation.rule)
         response = browser.send(

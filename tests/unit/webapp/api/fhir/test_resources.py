@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.fhir_models import r4b
 from tests.unit.webapp.api.documents import prediction, reading
-from webapp.api.fhir.basics import fhir_id
-from webapp.api.fhir.observations import observations
-from webapp.api.fhir.risks import percent, risk_assessment
+from webapp.api.fhir.resources import fhir_id, observations, percent, risk_assessment
 
 Observation = r4b("Observation")
 RiskAssessment = r4b("RiskAssessment")

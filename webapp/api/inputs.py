@@ -1,6 +1,6 @@
-"""What the API accepts: one model for each query string and each body; unknown names are refused.
+"""What the API accepts: models of paths, query strings and bodies; unknown names are refused.
 
-The models validate and document at once (see `webapp.api.openapi`). Texts are English and unlocalised, like the API.
+The models check and document at once. Texts are English and unlocalised, like the API.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from alerts.lifecycle import QUIET_FINDINGS as FINDINGS_TO_END
 from alerts.model import AnswerReason
 from assessment.urgency import Urgency
+from conf.times import iso
 from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
+from webapp.api.problems import fault
 from webapp.cursors import MAX_LENGTH
+from webapp.patients.urls import read_id
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100
@@ -24,8 +27,6 @@ MAX_RANGE: Final = timedelta(days=92)
 DEFAULT_RANGE: Final = timedelta(hours=24)
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # far from the ends of the calendar, where a day more or less overflows
 
-PATIENT_ID: Final = r"^~?[A-Za-z0-9._-]+$"  # as `webapp.patients.urls` spells it in addresses
-PREFIX: Final = r"^[A-Za-z0-9._-]{2,64}$"
 _is_instant = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)").fullmatch
 
 Level = Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
@@ -36,13 +37,28 @@ Scope = Literal["read:observations", "read:predictions", "read:alerts", "write:a
 
 
 def parse_instant(value: object) -> datetime:
-    """An RFC 3339 text as an aware UTC datetime; pydantic alone would also take numbers and times without a zone."""
+    """Return an RFC 3339 text as an aware UTC datetime; pydantic alone takes numbers and times without a zone, too."""
     if not isinstance(value, str) or not _is_instant(value):
         raise ValueError("an instant such as 2026-03-01T08:15:00Z or 2026-03-01T09:15:00+01:00 is needed")
     instant = datetime.fromisoformat(value.upper())
     if not FIRST_YEAR < instant.year < LAST_YEAR:
         raise ValueError(f"the year must be between {FIRST_YEAR} and {LAST_YEAR}")
     return instant.astimezone(UTC)
+
+
+def _decode(spelled: str) -> str:
+    """Return the patient's id that is spelled so in an address."""
+    patient_id = read_id(spelled)
+    if patient_id is None:
+        raise ValueError("not the id of a patient")
+    return patient_id
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Say of a parameter that may be left out only that it is optional: there is no null in a query string."""
+    for parameter in schema.get("properties", {}).values():
+        for choice in parameter.pop("anyOf", ()):
+            parameter.update({} if choice.get("type") == "null" else choice)
 
 
 Instant = Annotated[
@@ -55,23 +71,51 @@ Instant = Annotated[
 class Input(BaseModel):
     """Anything a client sends."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NoParameters(Input):
-    """Takes none."""
+class Path(Input):
+    """What an address names; what cannot be one is not there (404)."""
+
+    model_config = ConfigDict(title="path")
 
 
-class LevelFilter(Input):
-    """The level to keep."""
+class PatientPath(Path):
+    """Names a patient; in a view it is the id itself."""
 
-    level: Level | None = Field(None, description="Alert level.", examples=["CRITICAL"])
+    patient_id: Annotated[str, AfterValidator(_decode)] = Field(
+        pattern=r"^~?[A-Za-z0-9._-]+$",
+        max_length=2_800,
+        description="Pseudonymous id; one with other characters than letters, digits, . _ - in base64url behind ~.",
+        examples=["P-0412"],
+    )
 
 
-class Paged(Input):
+class AlertPath(Path):
+    """Names an alert."""
+
+    alert_id: str = Field(
+        pattern=r"^(predicted|measured|technical)-[0-9]{1,14}-~?[A-Za-z0-9._-]+$",
+        description="Id of the alert.",
+        examples=["predicted-1772352000000-P-0412"],
+    )
+
+
+class TokenPath(Path):
+    """Names a token."""
+
+    token_id: str = Field(pattern=r"^[0-9a-f]{12}$", description="Id of the token.")
+
+
+class Query(Input):
+    """A query string."""
+
+    model_config = ConfigDict(title="query", json_schema_extra=_without_null)
+
+
+class Pages(Query):
     """A list that is read page by page."""
 
-    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Items on a page.")
     cursor: str | None = Field(
         None,
         min_length=1,
@@ -79,8 +123,24 @@ class Paged(Input):
         description="Where the page begins: take it from the Link header or from next_cursor, never make it.",
     )
 
+    def scope(self) -> dict[str, Any]:
+        """Return the query as a cursor is bound to it: everything but where the page begins and how long it is."""
+        return self.model_dump(mode="json", exclude={"cursor", "limit", "count"})
 
-class Range(Input):
+
+class LimitedPages(Pages):
+    """A list with as many items on a page as is asked for."""
+
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Items on a page.")
+
+
+class LevelFilter(Query):
+    """The level to keep."""
+
+    level: Level | None = Field(None, description="Alert level.", examples=["CRITICAL"])
+
+
+class Range(Query):
     """A span of time [from, to)."""
 
     from_: Instant | None = Field(
@@ -94,46 +154,50 @@ class Range(Input):
             raise ValueError("`from` must not be after `to`")
         return self
 
-    def resolve(self, now: datetime) -> tuple[datetime, datetime]:
-        """First and last instant; raise ValueError if the span is longer than `MAX_RANGE` or ends before it begins."""
+    def span(self, now: datetime) -> tuple[datetime, datetime]:
+        """Return first and last instant; raise the 422 for a span in the future or longer than `MAX_RANGE`."""
         end = self.to or now
         start = self.from_ or end - DEFAULT_RANGE
         if start > end:
-            raise ValueError("`from` is in the future")
+            raise fault("query.from", "`from` is in the future")
         if end - start > MAX_RANGE:
-            raise ValueError(f"the span may be {MAX_RANGE.days} days at most")
+            raise fault("query.from", f"the span may be {MAX_RANGE.days} days at most")
         return start, end
 
 
-class PatientsQuery(LevelFilter, Paged):
+class PatientsQuery(LevelFilter, LimitedPages):
     """Filters of the list of patients."""
 
-    q: str | None = Field(None, pattern=PREFIX, description="Beginning of the patient id, two characters or more.")
+    q: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{2,64}$",
+        description="Beginning of the patient id, two characters or more.",
+    )
 
 
-class ObservationsOfPatientQuery(Range, Paged):
+class RangeQuery(Range, LimitedPages):
+    """Documents of a span."""
+
+
+class ObservationsOfPatientQuery(RangeQuery):
     """Readings of one patient."""
 
     interval: Interval = Field("raw", description="Single readings (raw) or lowest, mean and highest of each interval.")
 
 
-class PredictionsOfPatientQuery(Range, Paged):
-    """Predictions of one patient."""
-
-
-class ObservationsQuery(Range, Paged):
+class ObservationsQuery(RangeQuery):
     """Readings of all patients."""
 
     category: Category | None = Field(None, description="Category of the reading.", examples=["severe"])
 
 
-class PredictionsQuery(LevelFilter, Range, Paged):
+class PredictionsQuery(LevelFilter, RangeQuery):
     """Predictions of all patients."""
 
     min_risk_6h: float | None = Field(None, ge=0, le=1, description="Smallest risk of the next 6 hours (0 to 1).")
 
 
-class AlertsQuery(LevelFilter, Range):
+class AlertsQuery(LevelFilter, Range, Pages):
     """Filters of the alerts."""
 
     status: AlertStatus | None = Field(
@@ -166,18 +230,20 @@ class AlertsQuery(LevelFilter, Range):
             raise ValueError("`from`, `to` and `cursor` go with status=resolved")
         return self
 
-    def span(self, now: datetime, earliest: datetime, expected_interval: timedelta) -> tuple[datetime, datetime]:
-        """First and last instant; raise ValueError if the span begins before `earliest` or ends before it begins."""
+    def span_of_resolved(
+        self, now: datetime, earliest: datetime, expected_interval: timedelta
+    ) -> tuple[datetime, datetime]:
+        """Return first and last instant; raise the 422 if the span begins before `earliest` or after it ends."""
         end = min(self.to, now) if self.to else now - FINDINGS_TO_END * expected_interval
         start = self.from_ or max(end - DEFAULT_RANGE, earliest)
         if start > end:
-            raise ValueError("`from` must not be after `to`")
+            raise fault("query.from", "`from` must not be after `to`")
         if start < earliest:
-            raise ValueError(f"alerts are known for three days: from {earliest.isoformat()} on")
+            raise fault("query.from", f"alerts are known for three days: from {iso(earliest)} on")
         return start, end
 
 
-class BoardQuery(Input):
+class BoardQuery(Query):
     """Which part of the board."""
 
     level: Urgency | None = Field(
@@ -196,7 +262,7 @@ class Acknowledgement(Input):
 class Feedback(Input):
     """Says whether an alert was useful."""
 
-    useful: bool = Field(description="Whether the alert was worth the interruption.")
+    useful: bool = Field(strict=True, description="Whether the alert was worth the interruption.")
 
 
 class NewToken(Input):
@@ -204,14 +270,13 @@ class NewToken(Input):
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[\w .-]+$", description="What the token is for.")
     scopes: list[Scope] = Field(min_length=1, max_length=4, description="What it permits, within your own rights.")
-    days: int = Field(90, ge=1, le=365, description="Days until it expires.")
+    days: int = Field(90, strict=True, ge=1, le=365, description="Days until it expires.")
 
 
-class FhirSearch(Input):
-    """Search parameters of Observation and RiskAssessment."""
+class FhirAuditSearch(Pages):
+    """Search parameters of AuditEvent."""
 
     patient: str | None = Field(None, max_length=80, description="Patient id, also as Patient/id.", examples=["P-0412"])
-    subject: str | None = Field(None, max_length=80, description="The same as `patient`.", examples=["Patient/P-0412"])
     date: list[Annotated[str, Field(pattern=DATE_PATTERN)]] = Field(
         [], max_length=MOST_DATES, description="Date with a prefix, twice for a span.", examples=[["ge2026-03-01"]]
     )
@@ -219,15 +284,7 @@ class FhirSearch(Input):
     cursor: str | None = Field(None, alias="_cursor", min_length=1, max_length=MAX_LENGTH, description="Next page.")
 
 
-class FhirAuditSearch(Input):
-    """Search parameters of AuditEvent."""
+class FhirSearch(FhirAuditSearch):
+    """Search parameters of Observation and RiskAssessment."""
 
-    patient: str | None = Field(None, max_length=80, description="Patient id, also as Patient/id.")
-    date: list[Annotated[str, Field(pattern=DATE_PATTERN)]] = Field([], max_length=MOST_DATES, description="Date.")
-    count: int = Field(DEFAULT_LIMIT, alias="_count", ge=1, le=MAX_LIMIT, description="Entries on a page.")
-    cursor: str | None = Field(None, alias="_cursor", min_length=1, max_length=MAX_LENGTH, description="Next page.")
-
-
-def canonical(query: Input) -> dict[str, Any]:
-    """The query as a cursor is bound to it: everything but where the page begins."""
-    return query.model_dump(mode="json", exclude={"cursor", "limit", "count"})
+    subject: str | None = Field(None, max_length=80, description="The same as `patient`.", examples=["Patient/P-0412"])
