@@ -1,1 +1,1 @@
-"""Pure-Python reading of FHIR blood-pressure messages: bytes in, readings and rejects out. No Spark here."""
+"""Everything FHIR, pure and without Spark: the shared vocabulary here, messages read by `parse`, written by `write`."""

@@ -1,4 +1,4 @@
-"""One run of the producer: where it begins, the loop that sends what is due, and how it ends."""
+"""One run of the producer: the loop that sends what is due at its pace, and how it ends."""
 
 from __future__ import annotations
 
