@@ -13,7 +13,8 @@ from statistics import median
 import msgspec
 
 from fhir.parse.envelope import locate_resources, read_documents
-from fhir.parse.message import IntakeRules, judge_resources, parse_message
+from fhir.parse.message import judge_resources, parse_message
+from fhir.readings import IntakeRules
 
 ROUNDS = 15
 REPEATS = 5_000

@@ -13,7 +13,7 @@ from fhir.pseudonyms import pseudonymise
 from fhir.readings import IntakeRules, Parsed, Reading, Reject, Retraction
 from fhir.reasons import Reason, Refused
 
-__all__ = ["MAX_PAYLOAD_BYTES", "IntakeRules", "parse_message"]
+__all__ = ["MAX_PAYLOAD_BYTES", "judge_resources", "parse_message"]
 
 
 def parse_message(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fhir.parse.message import IntakeRules, parse_message
+from fhir.parse.message import parse_message
 from fhir.parse.references import match_id
 from fhir.pseudonyms import WITHHELD, key_check, patient_pseudonym
-from fhir.readings import Parsed
+from fhir.readings import IntakeRules, Parsed
 from tests.support.factories import bundle, observation, payload
 from tests.unit.fhir.parse.mutations import almost_valid_bundles, almost_valid_observations
 from tests.unit.fhir.parse.reading_tables import microseconds

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir.parse.message import IntakeRules, parse_message
-from fhir.readings import Parsed, Reading
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules, Parsed, Reading
 from fhir.reasons import Reason
 from tests.support.factories import bundle, half_observation, heart_rate_observation, observation, payload
 from tests.unit.fhir.parse.reading_tables import microseconds

@@ -19,7 +19,7 @@ from fhir.parse.effective_time import (
     read_instant,
     refuse_far_from,
 )
-from fhir.parse.message import IntakeRules
+from fhir.readings import IntakeRules
 from fhir.reasons import Reason, Refused
 from tests.unit.fhir.parse.reading_tables import EPOCH, microseconds
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fhir.parse.envelope import DEEPEST_BUNDLE, MAX_PAYLOAD_BYTES, MAX_RESOURCES, locate_resources, read_documents
-from fhir.parse.message import IntakeRules, parse_message
-from fhir.readings import Parsed
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules, Parsed
 from tests.support.factories import bundle, heart_rate_observation, observation, payload
 from tests.unit.fhir.parse.reading_tables import microseconds
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from fhir.parse.message import IntakeRules, parse_message
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules
 from tests.support.real_messages import real_messages
 from tests.unit.fhir.parse.reading_tables import load_expectations, microseconds, values_row
 

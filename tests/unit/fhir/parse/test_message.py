@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fhir.parse.message import IntakeRules, parse_message
-from fhir.readings import Parsed, Reading, Retraction
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules, Parsed, Reading, Retraction
 from fhir.reasons import Reason
 from tests.support.factories import (
     UCUM,

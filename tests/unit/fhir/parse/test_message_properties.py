@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC
 from fhir.parse.envelope import locate_resources
 from fhir.parse.fast_path import read_plainly
-from fhir.parse.message import IntakeRules, judge_resources, parse_message
-from fhir.readings import Parsed
+from fhir.parse.message import judge_resources, parse_message
+from fhir.readings import IntakeRules, Parsed
 from tests.support.factories import observation, payload
 from tests.unit.fhir.parse.mutations import almost_valid_bundles, almost_valid_observations
 from tests.unit.fhir.parse.reading_tables import microseconds

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fhir.parse.message import IntakeRules
 from fhir.parse.observation import read_status
+from fhir.readings import IntakeRules
 from fhir.reasons import Reason, Refused
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fhir.parse.message import IntakeRules
 from fhir.parse.subject import NO_BUNDLE, Scope, read_subject
+from fhir.readings import IntakeRules
 from fhir.reasons import Reason, Refused
 
 BY_ID = IntakeRules(patient_key="id")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from fhir.parse.message import IntakeRules, parse_message
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules
 from fhir.reasons import Reason
 from tests.unit.fhir.parse.reading_tables import (
     DATA,
