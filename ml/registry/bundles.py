@@ -1,9 +1,10 @@
 """Model bundles on disk: ``models/<version>/``, and which of them is in service.
 
 A bundle is a folder: the boosters ``h1.ubj h6.ubj h24.ubj``; ``calibrators.json``; what it expects of the program
-(``features.json``, ``target.json``, ``thresholds.json``); ``golden.json``, a few rows with their outputs; ``card.json``
-and whatever the trainer adds (reports, drift reference); ``manifest.json`` with the hash of each file. It appears whole
-(temporary folder, fsync, rename) and never changes. A bundle that is not judged yet is a version of its own, named
+(``features.json``, ``target.json``); ``golden.json``, a few rows with their outputs; ``card.json`` and whatever the
+trainer adds (reports, drift reference); ``manifest.json`` with the hash of each file. The limits of the alert levels
+are no part of it: they are a rule of display, and another one makes no model unfit. A bundle appears whole (temporary
+folder, fsync, rename) and never changes. One that is not judged yet is a version of its own, named
 ``<version>-unjudged``, which `discard` removes once the judged one is there. `publish` moves the pointer in one step;
 `rollback` is the same step to an older version. A reader checks everything before it trusts a bundle and gets a
 `BundleError` otherwise.
@@ -21,13 +22,14 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
+from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
+from conf.files import one_at_a_time
 from ml.calibration import Calibrators
 from ml.features import FEATURE_NAMES, WINDOW_LENGTH
 from ml.labels import GREATEST_GAP_H
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.files import BundleError, damaged, parse_object, read, remove_folder, sha256, to_json, write_folder
-from ml.registry.pointer import locked, make_promotion, move, read_journal, read_pointer, version_before
+from ml.registry.pointer import LOCK, make_promotion, move, read_journal, read_pointer, version_before
 
 __all__ = [
     "Bundle",
@@ -78,16 +80,17 @@ def save_bundle(
     content[CALIBRATORS] = to_json(calibrators.to_json())
     content[GOLDEN] = to_json(_golden(Bundle("new", {}, raw, calibrators), golden_features))
     content = {**(files or {}), **content, CARD: to_json(card)}
-    hashes = {name: sha256(one) for name, one in sorted(content.items())}
+    hashes = {name: sha256(part) for name, part in sorted(content.items())}
     version = version_name(boosters, calibrators, created_at) + ("" if judged else UNJUDGED)
     identity = {"version": version, "created_at": created_at.astimezone(UTC).isoformat(timespec="seconds")}
-    origin = {"parent": parent, "data_fingerprint": data_fingerprint, "libraries": _libraries()}
+    libraries = {"python": platform.python_version(), "numpy": np.__version__, "xgboost": xgboost.__version__}
+    origin = {"parent": parent, "data_fingerprint": data_fingerprint, "libraries": libraries}
     write_folder(model_dir / version, {**content, MANIFEST: to_json({**identity, **origin, "sha256": hashes})})
     return version
 
 
 def version_name(boosters: Mapping[int, xgboost.Booster], calibrators: Calibrators, created_at: datetime) -> str:
-    """The name that `save_bundle` gives if judged: when it was made, and the beginning of a hash of what predicts."""
+    """Return the name that `save_bundle` gives if judged: the time, and the beginning of a hash of what predicts."""
     predicting = b"".join([*booster_bytes(boosters).values(), to_json(calibrators.to_json())])
     return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(predicting)[:8]}"
 
@@ -95,16 +98,16 @@ def version_name(boosters: Mapping[int, xgboost.Booster], calibrators: Calibrato
 def publish(model_dir: Path, version: str, *, by: str, why: str, at: datetime) -> None:
     """Put `version` into service in one atomic step, and into the journal; the bundle is checked first."""
     load_bundle(model_dir, version)
-    with locked(model_dir):
+    with one_at_a_time(model_dir / LOCK):
         move(model_dir, make_promotion("publish", version, _manifest_hash(model_dir, version), by=by, why=why, at=at))
 
 
 def rollback(model_dir: Path, *, by: str, why: str, at: datetime) -> str:
-    """Put the version back into service that was published before the present one; its name.
+    """Put the version back into service that was published before the present one, and return its name.
 
     A repeated rollback goes further back. Raises `BundleError` if there is none, or if it cannot be used any more.
     """
-    with locked(model_dir):
+    with one_at_a_time(model_dir / LOCK):
         version = version_before(read_journal(model_dir))
         load_bundle(model_dir, version)
         move(model_dir, make_promotion("rollback", version, _manifest_hash(model_dir, version), by=by, why=why, at=at))
@@ -113,24 +116,24 @@ def rollback(model_dir: Path, *, by: str, why: str, at: datetime) -> str:
 
 def discard(model_dir: Path, version: str) -> None:
     """Remove a version, unless it is or was in service: then it stays, for its predictions and for a rollback."""
-    with locked(model_dir):
+    with one_at_a_time(model_dir / LOCK):
         if all(promotion.version != version for promotion in read_journal(model_dir)):
             remove_folder(model_dir / version)
 
 
 def current_version(model_dir: Path) -> str | None:
-    """The version in service, or None before the first publication; cheap enough for every micro-batch."""
+    """Return the version in service, or None before the first publication; cheap enough for every micro-batch."""
     pointer = read_pointer(model_dir)
     return None if pointer is None else pointer.version
 
 
 def versions(model_dir: Path) -> list[str]:
-    """All versions, published or not, oldest first."""
+    """Return all versions, published or not, oldest first."""
     return sorted(path.parent.name for path in model_dir.glob(f"[!.]*/{MANIFEST}"))
 
 
 def load_bundle(model_dir: Path, version: str) -> Bundle:
-    """Read a version and check hashes, features, target, thresholds and golden outputs, or raise `BundleError`."""
+    """Read a version and check hashes, features, target and golden outputs, or raise `BundleError`."""
     folder = model_dir / version
     files = _checked_files(model_dir, version)
     _check_contract(files, folder)
@@ -142,12 +145,12 @@ def load_bundle(model_dir: Path, version: str) -> Bundle:
 
 
 def bundle_file(model_dir: Path, version: str, name: str) -> bytes:
-    """One file of a version, its hash checked."""
+    """Return one file of a version, its hash checked."""
     return _part(_checked_files(model_dir, version, only=name), name, model_dir / version)
 
 
 def _contract() -> dict[str, dict[str, object]]:
-    """What the code and a bundle must agree on, by file."""
+    """Return what the code and a bundle must agree on, by file."""
     return {
         "features.json": {
             "names": list(FEATURE_NAMES),
@@ -160,15 +163,7 @@ def _contract() -> dict[str, dict[str, object]]:
             "crisis_mmhg": {"systolic": CRISIS_SYSTOLIC, "diastolic": CRISIS_DIASTOLIC},
             "greatest_gap_h": {f"{horizon_h}h": gap_h for horizon_h, gap_h in GREATEST_GAP_H.items()},
         },
-        "thresholds.json": {
-            "horizon_h": ALERT_HORIZON_H,
-            "lower_ends": dict(zip(ALERT_LEVELS[1:], ALERT_THRESHOLDS, strict=True)),
-        },
     }
-
-
-def _libraries() -> dict[str, str]:
-    return {"python": platform.python_version(), "numpy": np.__version__, "xgboost": xgboost.__version__}
 
 
 def _golden(bundle: Bundle, features: NDArray[np.float32]) -> dict[str, object]:
@@ -183,7 +178,7 @@ def _manifest_hash(model_dir: Path, version: str) -> str:
 
 
 def _checked_files(model_dir: Path, version: str, only: str | None = None) -> dict[str, bytes]:
-    """The files that the manifest names, each with the hash that it names; the manifest as published, if it is."""
+    """Read the files that the manifest names (or `only` one) and check their hashes, and its own if it is published."""
     folder = model_dir / version
     raw_manifest = read(folder / MANIFEST)
     pointer = read_pointer(model_dir)
@@ -193,14 +188,11 @@ def _checked_files(model_dir: Path, version: str, only: str | None = None) -> di
     if not isinstance(hashes, dict):
         raise damaged(folder / MANIFEST, "it names no hashes")
     wanted = [name for name in hashes if only in (None, name)]
-    return {name: _checked_file(folder / name, hashes[name]) for name in wanted}
-
-
-def _checked_file(path: Path, expected_sha256: str) -> bytes:
-    content = read(path)
-    if sha256(content) != expected_sha256:
-        raise damaged(path, "its hash is not the one in the manifest")
-    return content
+    files = {name: read(folder / name) for name in wanted}
+    for name, content in files.items():
+        if sha256(content) != hashes[name]:
+            raise damaged(folder / name, "its hash is not the one in the manifest")
+    return files
 
 
 def _part(files: Mapping[str, bytes], name: str, folder: Path) -> bytes:

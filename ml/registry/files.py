@@ -1,10 +1,9 @@
-"""Files of model bundles: written whole or not at all, read with a `BundleError` for any fault."""
+"""Folders of model bundles: written whole or not at all, read with a `BundleError` for any fault."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.errors import UserError
+from conf.files import sync
 
 
 class BundleError(UserError):
@@ -19,17 +19,17 @@ class BundleError(UserError):
 
 
 def damaged(path: Path, why: str) -> BundleError:
-    """The error of a file that cannot be used, in one sentence."""
+    """Return the error of a file that cannot be used, in one sentence."""
     return BundleError(f"The model file {path} is not usable: {why}. Retrain, or publish another version.")
 
 
 def sha256(content: bytes) -> str:
-    """The hash by which files are known."""
+    """Return the hash by which files are known."""
     return hashlib.sha256(content).hexdigest()
 
 
 def read(path: Path) -> bytes:
-    """The content of a file that must be there."""
+    """Return the content of a file that must be there."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -37,12 +37,12 @@ def read(path: Path) -> bytes:
 
 
 def to_json(value: object) -> bytes:
-    """Plain values as JSON for people and programs."""
+    """Write plain values as JSON for people and programs."""
     return json.dumps(value, indent=1, allow_nan=False).encode()
 
 
 def parse_object(content: bytes, path: Path) -> dict[str, Any]:
-    """The JSON object in `content`, which was read from `path`."""
+    """Return the JSON object in `content`, which was read from `path`."""
     try:
         value = json.loads(content)
     except ValueError as error:
@@ -62,42 +62,20 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
         for name, content in files.items():
-            _write_file(temporary / name, content)
+            (temporary / name).write_bytes(content)
+            sync(temporary / name)
         temporary.chmod(0o755)
-        _fsync(temporary)
+        sync(temporary)
         temporary.rename(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _fsync(folder.parent)
+    sync(folder.parent)
 
 
 def remove_folder(folder: Path) -> None:
     """Remove `folder` so that it disappears in one step, whatever interrupts the deletion of its files."""
     doomed = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
     folder.rename(doomed)
-    _fsync(folder.parent)
+    sync(folder.parent)
     shutil.rmtree(doomed)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `path` anew in one atomic step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    _write_file(temporary, content)
-    temporary.replace(path)
-    _fsync(path.parent)
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,16 +6,14 @@ the process ends before the journal has its line, the next move adds it.
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ml.registry.files import BundleError, damaged, parse_object, read, replace_file, to_json
+from conf.files import write_whole
+from ml.registry.files import BundleError, damaged, parse_object, read, to_json
 
 POINTER: Final = "current.json"
 JOURNAL: Final = "promotions.jsonl"
@@ -37,13 +35,13 @@ class Promotion:
 
 
 def make_promotion(action: Action, version: str, manifest_sha256: str, *, by: str, why: str, at: datetime) -> Promotion:
-    """The record of a move made at `at` (aware) by a named person or job for a stated reason."""
+    """Return the record of a move made at `at` (aware) by a named person or job for a stated reason."""
     moment = at.astimezone(UTC).isoformat(timespec="seconds")
     return Promotion(moment, action, version, manifest_sha256, by, why)
 
 
 def read_pointer(model_dir: Path) -> Promotion | None:
-    """The move that put the present version into service, or None before the first one."""
+    """Return the move that put the present version into service, or None before the first one."""
     path = model_dir / POINTER
     if not path.exists():
         return None
@@ -51,7 +49,7 @@ def read_pointer(model_dir: Path) -> Promotion | None:
 
 
 def read_journal(model_dir: Path) -> list[Promotion]:
-    """All moves, oldest first, the last one being that of the pointer."""
+    """Return all moves, oldest first, the last one being that of the pointer."""
     path = model_dir / JOURNAL
     lines = read(path).splitlines() if path.exists() else []
     moves = [_parse(line, path) for line in lines]
@@ -60,31 +58,23 @@ def read_journal(model_dir: Path) -> list[Promotion]:
 
 
 def move(model_dir: Path, promotion: Promotion) -> None:
-    """Move the pointer in one step, then write the journal; hold `locked` meanwhile."""
-    journal = [*read_journal(model_dir), promotion]
-    replace_file(model_dir / POINTER, to_json(asdict(promotion)))
-    replace_file(model_dir / JOURNAL, b"".join(json.dumps(asdict(one)).encode() + b"\n" for one in journal))
+    """Move the pointer in one step, then write the journal; hold `LOCK` meanwhile."""
+    lines = [json.dumps(asdict(made)) + "\n" for made in (*read_journal(model_dir), promotion)]
+    write_whole(model_dir / POINTER, to_json(asdict(promotion)), durable=True)
+    write_whole(model_dir / JOURNAL, "".join(lines), durable=True)
 
 
 def version_before(journal: list[Promotion]) -> str:
-    """The version that a rollback returns to: each publication covers the one before, each rollback uncovers it."""
+    """Return what a rollback goes back to: each publication covers the one before, each rollback uncovers it."""
     stack: list[str] = []
-    for one in journal:
-        if one.action == "rollback":
+    for promotion in journal:
+        if promotion.action == "rollback":
             del stack[-1:]
-        elif stack[-1:] != [one.version]:
-            stack.append(one.version)
+        elif stack[-1:] != [promotion.version]:
+            stack.append(promotion.version)
     if len(stack) < 2:
         raise BundleError("There is no earlier version to go back to. Publish one with retrain --promote VERSION.")
     return stack[-2]
-
-
-@contextmanager
-def locked(model_dir: Path) -> Iterator[None]:
-    """One move at a time, across processes."""
-    with (model_dir / LOCK).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _parse(content: bytes, path: Path) -> Promotion:

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
 
 from conf.errors import UserError
+from conf.files import one_at_a_time
 from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
 from ml.prediction import Predictor
@@ -26,7 +30,7 @@ from ml.registry.bundles import (
     versions,
 )
 from ml.registry.files import sha256
-from ml.registry.pointer import read_journal
+from ml.registry.pointer import LOCK, read_journal
 from tests.support.bundles import (
     CREATED_AT,
     make_booster,
@@ -36,6 +40,8 @@ from tests.support.bundles import (
     publish_small,
     save_small_bundle,
 )
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_saved_bundle_predicts_what_its_boosters_predicted(tmp_path: Path) -> None:
@@ -49,7 +55,7 @@ def test_folder_holds_the_documented_files_and_a_manifest_of_all_of_them(tmp_pat
     version = save_small_bundle(tmp_path, parent="older", files={"report.html": b"<p>"}, data_fingerprint="f" * 64)
     folder = tmp_path / version
     names = {path.name for path in folder.iterdir()}
-    parts = {"calibrators.json", "features.json", "target.json", "thresholds.json", "golden.json", "card.json"}
+    parts = {"calibrators.json", "features.json", "target.json", "golden.json", "card.json"}
     assert names == {"h1.ubj", "h6.ubj", "h24.ubj", *parts, "report.html", "manifest.json"}
     manifest = json.loads((folder / "manifest.json").read_text())
     assert set(manifest["sha256"]) == names - {"manifest.json"}
@@ -93,7 +99,7 @@ def test_an_interrupted_save_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
     def fail(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("ml.registry.files.os.fsync", fail)
+    monkeypatch.setattr("ml.registry.files.sync", fail)
     with pytest.raises(OSError, match="no space left"):
         save_small_bundle(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -134,7 +140,7 @@ def test_repeated_rollbacks_go_further_back_until_there_is_nothing_left(tmp_path
     with pytest.raises(BundleError, match="no earlier version"):
         roll_back(tmp_path)
     assert current_version(tmp_path) == first
-    assert [one.action for one in read_journal(tmp_path)] == ["publish"] * 3 + ["rollback"] * 2
+    assert [promotion.action for promotion in read_journal(tmp_path)] == ["publish"] * 3 + ["rollback"] * 2
 
 
 def test_a_rollback_to_a_damaged_version_leaves_the_present_one_in_service(tmp_path: Path) -> None:
@@ -145,6 +151,17 @@ def test_a_rollback_to_a_damaged_version_leaves_the_present_one_in_service(tmp_p
     with pytest.raises(BundleError, match="not usable"):
         roll_back(tmp_path)
     assert current_version(tmp_path) == second
+
+
+def test_the_pointer_waits_until_another_process_has_moved_it(tmp_path: Path) -> None:
+    version = save_small_bundle(tmp_path)
+    publishing = Thread(target=publish_small, args=(tmp_path, version))
+    with one_at_a_time(tmp_path / LOCK):
+        publishing.start()
+        publishing.join(timeout=0.5)
+        assert (publishing.is_alive(), current_version(tmp_path)) == (True, None)
+    publishing.join(timeout=60)
+    assert current_version(tmp_path) == version
 
 
 def test_a_broken_version_cannot_be_published(tmp_path: Path) -> None:
@@ -248,17 +265,30 @@ def test_other_features_are_refused(tmp_path: Path, change: str) -> None:
         ("target.json", "crisis_mmhg", {"systolic": 180, "diastolic": 110}),
         ("target.json", "horizons_h", [1, 6, 12]),
         ("target.json", "greatest_gap_h", {}),
-        ("thresholds.json", "lower_ends", {"MEDIUM": 0.1, "HIGH": 0.4, "CRITICAL": 0.6}),
         ("features.json", "units", None),
     ],
 )
-def test_another_target_other_thresholds_or_units_are_refused(
-    tmp_path: Path, name: str, key: str, value: object
-) -> None:
+def test_another_target_or_other_units_are_refused(tmp_path: Path, name: str, key: str, value: object) -> None:
     version = save_small_bundle(tmp_path)
     rewrite(tmp_path, version, name, lambda stored: {**stored, key: value})
     with pytest.raises(BundleError, match=f"other {key} in {name}"):
         load_bundle(tmp_path, version)
+
+
+def test_a_version_that_names_alert_limits_as_versions_once_did_is_loaded_whatever_they_are(tmp_path: Path) -> None:
+    limits = {"horizon_h": 6, "lower_ends": {"MEDIUM": 0.1, "HIGH": 0.4, "CRITICAL": 0.65}}
+    version = save_small_bundle(tmp_path, files={"thresholds.json": json.dumps(limits).encode()})
+    assert load_bundle(tmp_path, version).version == version
+
+
+def test_other_alert_limits_of_the_program_make_no_model_unfit(tmp_path: Path) -> None:
+    version = save_small_bundle(tmp_path)
+    program = (
+        "import sys, pathlib, conf.clinical; conf.clinical.ALERT_THRESHOLDS = (0.20, 0.40, 0.65); "
+        "from ml.registry.bundles import load_bundle; load_bundle(pathlib.Path(sys.argv[1]), sys.argv[2])"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path, version], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("kind", ["raw", "risks"])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import json
 from dataclasses import asdict
 from datetime import timedelta
@@ -14,7 +13,6 @@ from ml.registry.pointer import (
     POINTER,
     Action,
     Promotion,
-    locked,
     make_promotion,
     move,
     read_journal,
@@ -35,8 +33,8 @@ def journal(history: str) -> list[Promotion]:
 
 def moves(model_dir: Path, *versions: str) -> list[Promotion]:
     made = [promotion(version, hour=hour) for hour, version in enumerate(versions)]
-    for one in made:
-        move(model_dir, one)
+    for record in made:
+        move(model_dir, record)
     return made
 
 
@@ -60,7 +58,7 @@ def test_a_move_that_ended_before_its_journal_line_is_made_up_for_by_the_next(tm
     (tmp_path / POINTER).write_bytes(to_json(asdict(promotion("b"))))
     assert read_journal(tmp_path) == [*made, promotion("b")]
     move(tmp_path, promotion("c"))
-    assert [one.version for one in read_journal(tmp_path)] == ["a", "b", "c"]
+    assert [record.version for record in read_journal(tmp_path)] == ["a", "b", "c"]
     assert (tmp_path / JOURNAL).read_text().count("\n") == 3
 
 
@@ -91,8 +89,3 @@ def test_an_unreadable_pointer_is_an_error_and_not_an_absent_model(tmp_path: Pat
     (tmp_path / POINTER).write_text(content, encoding="latin-1")
     with pytest.raises(BundleError, match=r"current\.json is not usable"):
         read_pointer(tmp_path)
-
-
-def test_two_cannot_move_at_once(tmp_path: Path) -> None:
-    with locked(tmp_path), (tmp_path / ".promotions.lock").open("w") as file, pytest.raises(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
