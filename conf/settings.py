@@ -29,6 +29,7 @@ SECRETS = (
     "secret_key",
     "password_pepper",
 )
+METRICS_FILE = "metrics.json"  # in `local_dir`: what the stream tells of itself after each micro-batch
 SECRET_FILE_MARK = "@"  # noqa: S105 - not a secret, the sign that one is in a file
 
 

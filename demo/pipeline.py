@@ -18,7 +18,7 @@ from rich.console import Console
 
 from conf.cli import duration_us
 from conf.errors import UserError
-from conf.settings import Settings
+from conf.settings import METRICS_FILE, Settings
 from conf.times import SECOND_US
 from demo import monitor, site
 from demo.display import step
@@ -29,7 +29,6 @@ from demo.services import local_ports, start_services, stop_services
 from elastic.client import connect
 from elastic.names import LATEST
 from embedded.services import NodeName
-from jobs.streaming.progress import METRICS_FILE
 from ml.registry.bundles import current_version
 
 PARTITIONS = 2

@@ -18,14 +18,11 @@ from urllib.parse import urlsplit
 
 from conf import cli
 from conf.errors import UserError
-from conf.settings import Settings, load_settings
+from conf.settings import METRICS_FILE, Settings, load_settings
 
 HERE: Final = "127.0.0.1"
 TIMEOUT_S: Final = 5.0
 USUAL_MAX_AGE_S: Final = 180.0  # a micro-batch that catches up takes its time; a quiet query tells of itself every 10 s
-METRICS_FILE: Final = (
-    "metrics.json"  # `jobs.streaming.progress` has the same name, but cannot be imported without Spark
-)
 
 
 class UnhealthyError(UserError):

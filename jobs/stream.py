@@ -15,12 +15,12 @@ from functools import partial
 from pyspark.sql import SparkSession
 
 from conf.errors import run_main
-from conf.settings import Settings, load_settings
+from conf.settings import METRICS_FILE, Settings, load_settings
 from elastic.client import connect
 from elastic.schema import ensure_templates
 from jobs.streaming.archive import set_aside
 from jobs.streaming.checkpoint import guarded
-from jobs.streaming.progress import METRICS_FILE, Metrics, ProgressListener
+from jobs.streaming.progress import Metrics, ProgressListener
 from jobs.streaming.queries import INGEST, QUERIES, SCORE, ingest_query, score_query
 from jobs.streaming.serving import ServingModel
 from jobs.streaming.stopping import StopGate, keep_running

@@ -22,7 +22,7 @@ MOST_KEPT: Final = 256
 
 
 def shared(name: str, asked: Hashable, load: Callable[[], T]) -> T:
-    """The figure `name` of what is `asked`, up to a minute old, or two while it is renewed behind.
+    """Return the figure `name` of what is `asked`, up to a minute old, or two while it is renewed behind.
 
     `load` may run in another thread, where no request is.
     """
@@ -31,5 +31,5 @@ def shared(name: str, asked: Hashable, load: Callable[[], T]) -> T:
 
 
 def alarm_burden_of_a_day(search: Search, now: datetime) -> dict[str, Any]:
-    """The alarm burden of the last 24 hours."""
+    """Return the alarm burden of the last 24 hours."""
     return shared("burden of a day", None, lambda: statistics.alarm_burden(search, now - BURDEN_OVER, now))

@@ -36,7 +36,7 @@ class Shared(Generic[T]):
         self._guard = threading.Lock()
 
     def get(self, key: Hashable, now: datetime, load: Callable[[], T]) -> T:
-        """The value of `key`, at most `lifetime` (and `grace`) old; with a grace, `load` may run in another thread."""
+        """Return a value at most `lifetime` (and `grace`) old; with a grace, `load` may run in another thread."""
         known, lock = self._known(key), self._lock(key)
         if known and now - known.loaded_at < self._lifetime:
             return known.value

@@ -60,7 +60,7 @@ class ReasonInWords:
 def reasons_in_words(
     reasons: Iterable[Mapping[str, Any]] | None, translate: Translate, language: str
 ) -> list[ReasonInWords]:
-    """The stored reasons of a prediction in words, strongest first; none if the prediction has none."""
+    """Return the stored reasons of a prediction in words, strongest first; none if the prediction has none."""
     ordered = sorted(reasons or (), key=lambda reason: -reason["contribution"])
     return [
         ReasonInWords(
@@ -73,7 +73,7 @@ def reasons_in_words(
 
 
 def reason_text(reason: Mapping[str, Any], translate: Translate, language: str) -> str:
-    """One reason in words; a code that this version does not know is shown as it is."""
+    """Put one reason into words; a code that this version does not know is shown as it is."""
     text, number_format = TEXTS.get(reason["code"], (UNKNOWN_TEXT, TENTHS))
     return translate(text) % {
         "code": reason["code"],
@@ -84,10 +84,10 @@ def reason_text(reason: Mapping[str, Any], translate: Translate, language: str) 
 
 
 def strength(contribution: float) -> str:
-    """The word, in English, for a contribution in log odds."""
+    """Return the word, in English, for a contribution in log odds."""
     return next(word for least, word in STRENGTHS if contribution >= least)
 
 
 def summary(reasons: Sequence[ReasonInWords], translate: Translate) -> str | None:
-    """One sentence from the strongest reason; None without reasons."""
+    """Return one sentence from the strongest reason; None without reasons."""
     return translate(SUMMARY_TEXT) % {"reason": reasons[0].text} if reasons else None

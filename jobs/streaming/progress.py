@@ -29,7 +29,6 @@ from jobs.streaming.outcome import REASON_PREFIX, rejected_by_reason
 
 log = logging.getLogger(__name__)
 
-METRICS_FILE: Final = "metrics.json"
 RECENT_BATCHES: Final = 60
 TOTALS: Final = {
     "ingest": ("messages", "readings", "rejected", "ignored"),

@@ -17,7 +17,7 @@ from kafka import KafkaProducer
 from pyspark.sql import SparkSession
 
 from conf.clinical import HORIZONS_H
-from conf.settings import Settings
+from conf.settings import METRICS_FILE, Settings
 from elastic.client import connect
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from elastic.schema import put_templates
@@ -25,7 +25,6 @@ from embedded.services import Addresses
 from jobs.stream import run
 from jobs.streaming.archive import FOLDER
 from jobs.streaming.checkpoint import guarded
-from jobs.streaming.progress import METRICS_FILE
 from jobs.streaming.queries import QUERIES
 from jobs.streaming.stopping import StopGate
 from ml.calibration import UNCALIBRATED

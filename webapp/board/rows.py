@@ -1,4 +1,4 @@
-"""The board's content, pure: a row for each patient, in sections of fixed order."""
+"""The board's content: a row for each patient, in sections of fixed order."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from alerts.model import AlertKind, Episode, State, alert_id
 from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
 from assessment.urgency import Urgency, instant, urgency
+from conf.clinical import ALERT_RISK_FIELD
 
 Document = Mapping[str, Any]
 
@@ -35,35 +36,40 @@ class Row:
     readings: int | None = None  # so far, of a patient who waits for a prediction
 
     @property
+    def unscored(self) -> Document | None:
+        """Return the newest reading where it is newer than the prediction, or there is none."""
+        return None if self.reading is self.prediction else self.reading
+
+    @property
     def measured_at(self) -> datetime:
-        """When the newest reading was taken."""
+        """Return when the newest reading was taken."""
         return datetime.fromisoformat(self.reading["@timestamp"])
 
     @property
     def scored_at(self) -> datetime | None:
-        """When the prediction was made."""
+        """Return when the prediction was made."""
         return instant(self.prediction["scored_at"]) if self.prediction else None
 
     @property
     def alert(self) -> Episode | None:
-        """The alert to show, of several open ones: the one that put the row into its section."""
-        unseen = (one for one in self.episodes if self.urgency is Urgency.UNSEEN and one.state is State.LATCHED)
+        """Return the alert to show, of several open ones: the one that put the row into its section."""
+        unseen = (alert for alert in self.episodes if self.urgency is Urgency.UNSEEN and alert.state is State.LATCHED)
         return next(unseen, self.episodes[0] if self.episodes else None)
 
     @property
     def alert_id(self) -> str:
-        """The id of the alert to show, empty for none."""
+        """Return the id of the alert to show, empty for none."""
         return alert_id(self.patient_id, self.alert.kind, self.alert.started_at) if self.alert else ""
 
     @property
     def level(self) -> str | None:
-        """The level of the prediction."""
+        """Return the level of the prediction."""
         return self.prediction["alert_level"] if self.prediction else None
 
     @property
     def risk_6h(self) -> float:
-        """What rows of a section are ordered by."""
-        return self.prediction["critical_risk_6h"] if self.prediction else 0.0
+        """Return what rows of a section are ordered by."""
+        return self.prediction[ALERT_RISK_FIELD] if self.prediction else 0.0
 
 
 @dataclass(frozen=True)
@@ -84,22 +90,22 @@ class Ward:
     fingerprint: str
 
     def __getitem__(self, section: str) -> Section:
-        """The section of an urgency."""
-        return next(one for one in self.sections if one.urgency == section)
+        """Return the section of an urgency."""
+        return next(found for found in self.sections if found.urgency == section)
 
     @property
     def rows(self) -> list[Row]:
-        """All rows shown."""
+        """Return all rows shown."""
         return [row for section in self.sections for row in section.rows]
 
     @property
     def unanswered(self) -> int:
-        """How many patients shown have an alert that nobody has acknowledged."""
-        return sum(any(one.is_unanswered for one in row.episodes) for row in self.rows)
+        """Return how many patients shown have an alert that nobody has acknowledged."""
+        return sum(any(episode.is_unanswered for episode in row.episodes) for row in self.rows)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no patient at all."""
+        """Tell whether there is no patient at all."""
         return not any(section.total or section.rows for section in self.sections)
 
 
@@ -111,7 +117,7 @@ def make_row(
     expected_interval: timedelta,
     readings: int | None = None,
 ) -> Row:
-    """A patient's row without the past; `unscored`: a reading newer than the prediction's, if there is one."""
+    """Return a patient's row without the past; `unscored`: a reading newer than the prediction's, if there is one."""
     reading = unscored or prediction or {}
     measured_at = instant(reading["@timestamp"]) or now
     crisis = in_crisis(reading)
@@ -122,17 +128,14 @@ def make_row(
 
 
 def open_episodes(episodes: Iterable[Episode]) -> tuple[Episode, ...]:
-    """The open ones: unanswered before acknowledged, then the higher level, then measured before predicted."""
-    return tuple(sorted((one for one in episodes if one.is_open), key=_worst_first))
-
-
-def _worst_first(episode: Episode) -> tuple[bool, int, int]:
-    return not episode.is_unanswered, -episode.rank, KIND_ORDER.index(episode.kind)
+    """Return the open ones: unanswered before acknowledged, then the higher level, then measured before predicted."""
+    found = [episode for episode in episodes if episode.is_open]
+    return tuple(sorted(found, key=lambda it: (not it.is_unanswered, -it.rank, KIND_ORDER.index(it.kind))))
 
 
 def place_unseen(row: Row) -> Urgency:
-    """Where a row belongs once its alerts are known."""
-    latched = any(one.state is State.LATCHED for one in row.episodes)
+    """Return where a row belongs once its alerts are known."""
+    latched = any(episode.state is State.LATCHED for episode in row.episodes)
     return Urgency.UNSEEN if latched and row.urgency in BELOW_UNSEEN else row.urgency
 
 
@@ -150,5 +153,6 @@ def arrange(rows: Iterable[Row], totals: Mapping[Urgency, int], newest_at: str |
 
 
 def _first(row: Row) -> tuple[bool, float, float, str]:
+    """Order the rows of a section."""
     waiting_since = row.alert.raised_at.timestamp() if row.alert and row.alert.is_unanswered else float("inf")
     return not row.is_crisis, -row.risk_6h, waiting_since, row.patient_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -17,6 +16,7 @@ from assessment.urgency import Urgency
 from webapp import i18n
 from webapp.board.rows import Ward
 from webapp.board.ward import Board, View
+from webapp.http import tag
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
@@ -44,7 +44,7 @@ class Screens:
 
 
 def screens() -> Screens:
-    """The screens of the current application."""
+    """Return the screens of the current application."""
     site = services()
     found = current_app.extensions.get(EXTENSION)
     if found is None:
@@ -57,7 +57,7 @@ def screens() -> Screens:
 @blueprint.get("/")
 @requires(Permission.BOARD)
 def index() -> str:
-    """The board, or the wall for a kiosk."""
+    """Show the board, or the wall for a kiosk."""
     now, view = services().clock(), asked_view()
     ward = screens().board.ward(view, now)
     note_seen(ward)
@@ -68,30 +68,30 @@ def index() -> str:
 @blueprint.get("/board/rows")
 @requires(Permission.BOARD, is_poll=True)
 def rows() -> Response:
-    """What a screen shows, for a script that asks again and again; 304 while nothing has changed."""
+    """Send what a screen shows to a script that asks again and again; 304 while nothing has changed."""
     now, view = services().clock(), asked_view()
     ward = screens().board.ward(view, now)
-    tag = etag(ward, view, now)
-    if request.if_none_match.contains(tag):
+    screen = screen_tag(ward, view, now)
+    if request.if_none_match.contains(screen):
         response = Response(status=304)
     else:
         note_seen(ward)
-        plain, packed = screens().rendered.get(tag, now, lambda: render(ward, view, now))
+        plain, packed = screens().rendered.get(screen, now, lambda: render(ward, view, now))
         response = packed_response(plain, packed)
-    response.set_etag(tag)
+    response.set_etag(screen)
     response.headers["X-Newest"] = ward.newest_at or ""
     return response
 
 
 def render(ward: Ward, view: View, now: datetime) -> Rendered:
-    """The rows as bytes, plain and compressed."""
+    """Return the rows as bytes, plain and compressed."""
     template = "wall_tiles.html" if is_wall() else "board_rows.html"
     plain = render_template(template, **page_values(ward, view, now)).encode()
     return plain, gzip.compress(plain, compresslevel=5)
 
 
 def packed_response(plain: bytes, packed: bytes) -> Response:
-    """HTML, compressed for a browser that takes it; there is no secret in it that its size could tell."""
+    """Answer with HTML, compressed for a browser that takes it; there is no secret in it that its size could tell."""
     fits = request.accept_encodings["gzip"] > 0 and len(plain) >= SMALLEST_GZIP
     response = make_response(packed if fits else plain)
     response.mimetype = "text/html"
@@ -101,15 +101,15 @@ def packed_response(plain: bytes, packed: bytes) -> Response:
     return response
 
 
-def etag(ward: Ward, view: View, now: datetime) -> str:
-    """What decides a screen's content: the ward, the minute (ages), the reader's rights and language, the filter."""
+def screen_tag(ward: Ward, view: View, now: datetime) -> str:
+    """Tag what a screen shows: the ward, the minute (ages), the reader's rights and language, the filter."""
     known = principal()
     parts = (ward.fingerprint, int(now.timestamp()) // 60, known.role, known.language, view, is_wall())
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+    return tag(repr(parts).encode())
 
 
 def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
-    """What the templates of board and wall need."""
+    """Return what the templates of board and wall need."""
     interval = services().settings.expected_interval
     return {
         "ward": ward,
@@ -130,17 +130,17 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
 
 
 def short_id(patient_id: str) -> str:
-    """An id as passers-by may read it."""
+    """Return an id as passers-by may read it."""
     return "\N{HORIZONTAL ELLIPSIS}" + patient_id[-SHOWN_ID_END:]
 
 
 def is_wall() -> bool:
-    """Whether this screen hangs on a wall: asked for, and always for a kiosk."""
+    """Tell whether this screen hangs on a wall: asked for, and always for a kiosk."""
     return principal().role == "kiosk" or request.args.get("kiosk") == "1"
 
 
 def asked_view() -> View:
-    """The view in the address; what it does not know is left out."""
+    """Return the view in the address; what it does not know is left out."""
     level = request.args.get("level", "")
     return View(Urgency(level) if level in list(Urgency) else None, request.args.get("low") == "1")
 
@@ -153,7 +153,7 @@ def note_seen(ward: Ward) -> None:
 @blueprint.get("/acknowledge")
 @requires(Permission.ACKNOWLEDGE)
 def acknowledge_form() -> str:
-    """The form for one patient, for browsers without scripts and for links."""
+    """Show the form for one patient, for browsers without scripts and for links."""
     patient_id = request.args.get("patient_id", "")
     values = {"reasons": list(AnswerReason), "pauses": PAUSES_MIN, "patient_id": patient_id}
     return render_template("acknowledge.html", **values)
@@ -174,9 +174,9 @@ def acknowledge() -> Response:
         site.audit.record("ack", patient_ids=[patient_id], outcome="refused")
         return _answer(patient_id, None, 404)
     screens().board.forget()
-    is_stored = any(one.stored for one in results)
+    is_stored = any(result.stored for result in results)
     site.audit.record("ack", patient_ids=[patient_id], outcome="ok" if is_stored else "refused")
-    winner = next((one.winner for one in results if not one.stored), None)
+    winner = next((result.winner for result in results if not result.stored), None)
     return _answer(patient_id, winner, 200 if is_stored else 409)
 
 
@@ -190,7 +190,7 @@ def _read_form() -> tuple[str, Acknowledgement]:
 
 
 def _answer(patient_id: str, winner: dict[str, Any] | None, status: int) -> Response:
-    """What became of an acknowledgement: a sentence for the script, a page for everybody else."""
+    """Tell what became of an acknowledgement: a sentence for the script, a page for everybody else."""
     text = _sentence(winner, status)
     if request.headers.get("Accept") == "application/json":
         response = jsonify({"text": text, "stored": status == 200})

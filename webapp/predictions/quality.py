@@ -1,4 +1,4 @@
-"""Live quality of a model version: the monitor's documents of several days put together. Pure."""
+"""The live model and its quality: the monitor's documents of several days put together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conf.clinical import ALERT_LEVELS
+from conf.clinical import ALERT_LEVELS, HORIZONS_H
+from elastic.client import Search
+from elastic.search import latest, monitoring
 
 Document = Mapping[str, Any]
 
@@ -40,20 +42,37 @@ class Quality:
     points: tuple[Point, ...]
 
 
+@dataclass(frozen=True)
+class Model:
+    """The live model: its version, all versions in use, and quality by horizon."""
+
+    version: str | None
+    versions: tuple[str, ...]
+    quality: tuple[Quality, ...]
+
+
+def live_model(search: Search, stratum: str) -> Model:
+    """Return the model behind the newest predictions, judged by the predictions of a subgroup."""
+    versions = latest.model_versions(search)
+    documents = monitoring.live_quality(search, versions[0], None, stratum) if versions else []
+    known = [document for document in documents if document["horizon_h"] in HORIZONS_H]
+    return Model(versions[0] if versions else None, tuple(versions), tuple(by_horizon(known)))
+
+
 def summarise(documents: Sequence[Document]) -> Quality | None:
-    """Put the documents of one version, horizon and stratum together, None where there are none."""
-    known = sorted((one for one in documents if one["rows"]), key=lambda one: one["@timestamp"])
+    """Put the documents of one version, horizon and subgroup together, None where there are none."""
+    known = sorted((day for day in documents if day["rows"]), key=lambda day: day["@timestamp"])
     if not known:
         return None
-    level_rows = {level: sum(one["level_rows"][level] for one in known) for level in ALERT_LEVELS}
-    level_events = {level: sum(one["level_events"][level] for one in known) for level in ALERT_LEVELS}
+    level_rows = {level: sum(day["level_rows"][level] for day in known) for level in ALERT_LEVELS}
+    level_events = {level: sum(day["level_events"][level] for day in known) for level in ALERT_LEVELS}
     return Quality(
         horizon_h=known[0]["horizon_h"],
         first_day=known[0]["@timestamp"][:10],
         last_day=known[-1]["@timestamp"][:10],
-        is_complete=all(one["complete"] for one in known),
-        rows=sum(one["rows"] for one in known),
-        events=sum(one["events"] for one in known),
+        is_complete=all(day["complete"] for day in known),
+        rows=sum(day["rows"] for day in known),
+        events=sum(day["events"] for day in known),
         observed_rate=_mean(known, "observed_rate") or 0.0,
         mean_risk=_mean(known, "mean_risk") or 0.0,
         auroc=_mean(known, "auroc"),
@@ -66,23 +85,28 @@ def summarise(documents: Sequence[Document]) -> Quality | None:
 
 
 def by_horizon(documents: Sequence[Document]) -> list[Quality]:
-    """A summary for each horizon that has documents, the shortest first."""
-    horizons = sorted({one["horizon_h"] for one in documents})
-    found = (summarise([one for one in documents if one["horizon_h"] == horizon_h]) for horizon_h in horizons)
-    return [one for one in found if one is not None]
+    """Return a summary for each horizon that has documents, the shortest first."""
+    horizons = sorted({day["horizon_h"] for day in documents})
+    found = (summarise([day for day in documents if day["horizon_h"] == horizon_h]) for horizon_h in horizons)
+    return [quality for quality in found if quality is not None]
 
 
 def _mean(documents: Sequence[Document], name: str) -> float | None:
-    known = [(one[name], one["rows"]) for one in documents if one.get(name) is not None]
+    """Return the mean of a figure, weighted by predictions; None where no document has it."""
+    known = [(day[name], day["rows"]) for day in documents if day.get(name) is not None]
     rows = sum(weight for _, weight in known)
     return sum(value * weight for value, weight in known) / rows if rows else None
 
 
 def _points(documents: Sequence[Document]) -> tuple[Point, ...]:
-    """The groups of equal rank of all days, put together."""
-    most = max(len(one["calibration"]) for one in documents)
-    groups = ([one["calibration"][rank] for one in documents if rank < len(one["calibration"])] for rank in range(most))
+    """Return the groups of equal rank of all days, put together."""
+    most = max(len(day["calibration"]) for day in documents)
+    groups = ([day["calibration"][rank] for day in documents if rank < len(day["calibration"])] for rank in range(most))
     return tuple(
-        Point(_mean(group, "mean_risk") or 0.0, _mean(group, "observed_rate") or 0.0, sum(one["rows"] for one in group))
+        Point(
+            _mean(group, "mean_risk") or 0.0,
+            _mean(group, "observed_rate") or 0.0,
+            sum(point["rows"] for point in group),
+        )
         for group in groups
     )

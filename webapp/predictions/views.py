@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 
-from flask import Blueprint, abort, current_app, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 
-from conf.clinical import ALERT_LEVELS, HORIZONS_H
-from elastic.client import Search
-from elastic.search import latest, monitoring
+from conf.clinical import ALERT_LEVELS
+from elastic.search import latest
 from webapp import figures
 from webapp.board.views import screens
 from webapp.cursors import CursorError, Cursors
 from webapp.http import cursors
-from webapp.predictions.quality import Quality, by_horizon
+from webapp.predictions.quality import live_model
 from webapp.security.roles import Permission, requires
 from webapp.services import services
-from webapp.shared import Shared
 
 blueprint = Blueprint("predictions", __name__)
 
@@ -26,8 +24,7 @@ PAGE_SIZE: Final = 50
 SHORTEST_PREFIX: Final = 2
 LONGEST_PREFIX: Final = 64
 RISK_CHOICES: Final = (0, 20, 40, 60)  # percent
-STRATA: Final = ("all", "not_in_crisis")
-MODEL_LIFETIME: Final = timedelta(seconds=30)
+SUBGROUPS: Final = ("all", "not_in_crisis")
 
 
 @dataclass(frozen=True)
@@ -41,20 +38,11 @@ class Filters:
     stratum: str
 
 
-@dataclass(frozen=True)
-class Model:
-    """The live model: its version, all versions in use, and quality by horizon."""
-
-    version: str | None
-    versions: tuple[str, ...]
-    quality: tuple[Quality, ...]
-
-
 @blueprint.get("/predictions")
 @requires(Permission.PREDICTIONS)
 def index() -> str:
-    """All patients with their newest prediction, measured crises and critical risks first."""
-    site, now, filters = services(), services().clock(), read_filters()
+    """Show all patients with their newest prediction, measured crises and critical risks first."""
+    site, now, filters = services(), services().clock(), read_filters(request.args)
     pages = cursors("predictions page", asdict(filters))
     page = latest.page(
         site.search,
@@ -63,62 +51,45 @@ def index() -> str:
         min_risk_6h=filters.min_percent / 100 if filters.min_percent else None,
         model_version=filters.version,
         limit=PAGE_SIZE,
-        after=_after(pages),
+        after=_position(pages),
         order="urgent",
     )
     rows = screens().board.rows(page.documents, now)
     site.audit.record("list", patient_ids=[row.patient_id for row in rows])
+    asked: dict[str, Any] = {name: value for name, value in request.args.items() if name != "cursor" and value}
     values = {
         "rows": rows,
         "total": page.total,
         "most_counted": latest.MOST_COUNTED,
-        "next_page": page.after and url_for(".index", **_parameters(), cursor=pages.make(page.after)),
+        "next_page": page.after and url_for(".index", **asked, cursor=pages.make(page.after)),
         "filters": filters,
-        "model": live_model(site.search, filters.stratum, now),
+        "model": figures.shared("live model", filters.stratum, lambda: live_model(site.search, filters.stratum)),
         "burden": figures.alarm_burden_of_a_day(site.search, now),
         "levels": ALERT_LEVELS[::-1],
         "risk_choices": RISK_CHOICES,
-        "strata": STRATA,
         "min_readings": site.settings.min_readings,
         "minutes": lambda at: int((now - at).total_seconds() // 60),
     }
     return render_template("predictions.html", **values)
 
 
-def read_filters() -> Filters:
-    """The filters in the address; what cannot be meant is left out."""
-    asked = request.args
-    level, prefix, version = (asked.get(name, "").strip() or None for name in ("level", "q", "model"))
-    percent = asked.get("risk", "0")
+def read_filters(parameters: Mapping[str, str]) -> Filters:
+    """Return the filters of an address; what cannot be meant is left out."""
+    level, prefix, version = (parameters.get(name, "").strip() or None for name in ("level", "q", "model"))
+    percent, stratum = parameters.get("risk", "0"), parameters.get("stratum", SUBGROUPS[0])
     return Filters(
         level=level if level in ALERT_LEVELS else None,
         prefix=prefix if prefix and SHORTEST_PREFIX <= len(prefix) <= LONGEST_PREFIX else None,
         min_percent=int(percent) if percent in map(str, RISK_CHOICES) else 0,
         version=version,
-        stratum=stratum if (stratum := asked.get("stratum")) in STRATA else STRATA[0],
+        stratum=stratum if stratum in SUBGROUPS else SUBGROUPS[0],
     )
 
 
-def _after(pages: Cursors) -> list[Any] | None:
+def _position(pages: Cursors) -> list[Any] | None:
+    """Return where the page begins that is asked for; 422 for a cursor of somebody else or of other filters."""
     cursor = request.args.get("cursor")
     try:
         return pages.open(cursor) if cursor else None
     except CursorError:
         abort(422)
-
-
-def _parameters() -> dict[str, Any]:
-    return {name: value for name, value in request.args.items() if name != "cursor" and value}
-
-
-def live_model(search: Search, stratum: str, now: datetime) -> Model:
-    """The model behind the newest predictions, shared by everybody for half a minute."""
-    shared: Shared[Model] = current_app.extensions.setdefault("bp_live_model", Shared(MODEL_LIFETIME))
-    return shared.get(stratum, now, lambda: _load_model(search, stratum))
-
-
-def _load_model(search: Search, stratum: str) -> Model:
-    versions = latest.model_versions(search)
-    documents = monitoring.live_quality(search, versions[0], None, stratum) if versions else []
-    known = [one for one in documents if one["horizon_h"] in HORIZONS_H]
-    return Model(versions[0] if versions else None, tuple(versions), tuple(by_horizon(known)))

@@ -9,9 +9,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-METRICS_FILE: Final = (
-    "metrics.json"  # `jobs.streaming.progress` has the same name, but cannot be imported without Spark
-)
 SILENT_AFTER: Final = timedelta(minutes=2)
 PERCENTILE: Final = 0.95
 
@@ -44,7 +41,7 @@ class Metrics:
 
 
 def read(path: Path) -> Metrics | None:
-    """The metrics, None where no stream has run here or the file is not readable."""
+    """Return the metrics, None where no stream has run here or the file is not readable."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return _metrics(content)
@@ -53,15 +50,15 @@ def read(path: Path) -> Metrics | None:
 
 
 def is_silent(metrics: Metrics, now: datetime) -> bool:
-    """Whether no micro-batch has finished for longer than is usual."""
+    """Tell whether no micro-batch has finished for longer than is usual."""
     return now - datetime.fromisoformat(metrics.updated_at) > SILENT_AFTER
 
 
 def _metrics(content: dict[str, Any]) -> Metrics:
     recent = content.get("recent", [])
     queries = [
-        _query(name, one, [line for line in recent if line["query"] == name])
-        for name, one in content["queries"].items()
+        _query(name, told, [line for line in recent if line["query"] == name])
+        for name, told in content["queries"].items()
     ]
     return Metrics(
         started_at=content["started_at"],

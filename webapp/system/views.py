@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template
 
+from conf.settings import METRICS_FILE
 from elastic.client import Search, SearchUnavailable
 from elastic.search import latest, monitoring, observations, rejected
 from webapp.security.roles import Permission, requires
@@ -21,10 +22,10 @@ REJECTS_OVER: Final = timedelta(hours=24)
 @blueprint.get("/admin/system")
 @requires(Permission.SYSTEM)
 def index() -> str:
-    """Stream, store, rejects, model and drift; also shown while Elasticsearch is away, because then it is needed."""
+    """Show stream, store, rejects, model and drift; also while Elasticsearch is away, because then it is needed."""
     site = services()
     now = site.clock()
-    told = metrics.read(site.settings.metrics_file or site.settings.local_dir / metrics.METRICS_FILE)
+    told = metrics.read(site.settings.metrics_file or site.settings.local_dir / METRICS_FILE)
     values = {
         "metrics": told,
         "is_silent": told is not None and metrics.is_silent(told, now),
@@ -35,7 +36,7 @@ def index() -> str:
 
 
 def _store(search: Search) -> dict[str, Any] | None:
-    """What Elasticsearch tells, None while it does not answer."""
+    """Return what Elasticsearch tells, None while it does not answer."""
     now = services().clock()
     try:
         versions = latest.model_versions(search)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import healthcheck
+from conf.settings import METRICS_FILE
 from deploy.healthcheck import UnhealthyError, check_page, check_stream, main
 from jobs.streaming import progress
 
@@ -21,7 +21,7 @@ PATIENCE = timedelta(minutes=3)
 
 def metrics_seen(tmp_path: Path, **ages_s: float) -> Path:
     """The file that the stream itself writes, each query seen so many seconds before NOW."""
-    file = tmp_path / progress.METRICS_FILE
+    file = tmp_path / METRICS_FILE
     metrics = progress.Metrics(file, NOW - timedelta(days=1), None)
     for name, age_s in ages_s.items():
         metrics.see(name, NOW - timedelta(seconds=age_s))
@@ -37,10 +37,6 @@ def test_a_query_that_hangs_is_named_although_the_other_one_lives(tmp_path: Path
     file = metrics_seen(tmp_path, ingest=1, score=190)
     with pytest.raises(UnhealthyError, match="query score has not been seen for 190 s"):
         check_stream(json.loads(file.read_text()), NOW, PATIENCE)
-
-
-def test_the_metrics_file_has_the_name_that_the_stream_gives_it() -> None:
-    assert healthcheck.METRICS_FILE == progress.METRICS_FILE
 
 
 def test_a_stream_that_never_started_is_not_healthy(

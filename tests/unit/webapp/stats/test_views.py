@@ -1,4 +1,4 @@
-"""The statistics page over an Elasticsearch without documents, and its pure part."""
+"""The statistics page over an Elasticsearch without documents."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 from conf.clinical import ALERT_LEVELS
 from elastic.search import statistics
 from tests.unit.webapp.recording import recording_search
-from tests.unit.webapp.site import NOON, make_site
-from webapp.stats.views import per_minute
+from tests.unit.webapp.site import make_site
 
 
 @pytest.mark.parametrize("query", ["", "?span=7d", "?span=30d", "?span=century"])
@@ -39,10 +38,3 @@ def test_an_estimate_says_so_and_what_nobody_counted_is_a_dash(tmp_path: Path, m
     html = browser.get("/stats").get_data(as_text=True)
     assert "Estimated from a random sample of 2.5 % of the documents." in html
     assert '<td class="numbers">9000000</td><td class="numbers">\N{EN DASH}</td>' in html
-
-
-def test_minutes_without_readings_are_zero() -> None:
-    found = per_minute([{"@timestamp": "2026-03-10T11:58:00.000Z", "readings": 7}], NOON)
-    assert len(found) == 60
-    assert found[-3:] == [("11:58", 7), ("11:59", 0), ("12:00", 0)]
-    assert sum(number for _, number in found) == 7

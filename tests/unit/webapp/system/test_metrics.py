@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from conf.settings import METRICS_FILE
 from jobs.streaming import progress
 from tests.unit.webapp.site import NOON
 from webapp.system import metrics
@@ -28,16 +29,12 @@ def batch(number: int, query: str = "ingest", duration_ms: int = 500) -> dict[st
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    written = tmp_path / progress.METRICS_FILE
+    written = tmp_path / METRICS_FILE
     stream = progress.Metrics(written, NOON, "http://127.0.0.1:4040")
     for number in range(20):
         stream.count("ingest", number, {"readings": 90, "rejected": 2, "rejected.NOT_JSON": 2}, "v1")
         stream.record(batch(number, duration_ms=500 + 10 * number))
     return written
-
-
-def test_the_site_reads_the_file_that_the_stream_writes() -> None:
-    assert metrics.METRICS_FILE == progress.METRICS_FILE
 
 
 def test_each_query_tells_lag_times_and_totals(path: Path) -> None:
@@ -63,5 +60,5 @@ def test_a_stream_is_silent_when_no_batch_has_finished_for_two_minutes(path: Pat
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"started_at": 1}'])
 def test_a_file_that_is_absent_or_broken_is_no_metrics(tmp_path: Path, content: str | None) -> None:
     if content is not None:
-        (tmp_path / "metrics.json").write_text(content, encoding="utf-8")
-    assert metrics.read(tmp_path / "metrics.json") is None
+        (tmp_path / METRICS_FILE).write_text(content, encoding="utf-8")
+    assert metrics.read(tmp_path / METRICS_FILE) is None

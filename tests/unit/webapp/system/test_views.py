@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from conf.settings import METRICS_FILE
 from jobs.streaming import progress
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, make_site
@@ -24,17 +25,17 @@ def test_without_a_stream_the_page_says_so(tmp_path: Path) -> None:
 
 
 def test_a_stream_at_work_is_told(tmp_path: Path) -> None:
-    progress.Metrics(tmp_path / progress.METRICS_FILE, NOON, None)
+    progress.Metrics(tmp_path / METRICS_FILE, NOON, None)
     assert "The stream is at work" in page(tmp_path, minutes=1)
 
 
 def test_a_stream_that_has_stopped_is_told(tmp_path: Path) -> None:
-    progress.Metrics(tmp_path / progress.METRICS_FILE, NOON, None)
+    progress.Metrics(tmp_path / METRICS_FILE, NOON, None)
     assert "The stream has finished no micro-batch" in page(tmp_path, minutes=5)
 
 
 def test_without_elasticsearch_the_page_still_tells_of_the_stream(tmp_path: Path) -> None:
-    progress.Metrics(tmp_path / progress.METRICS_FILE, NOON, None)
+    progress.Metrics(tmp_path / METRICS_FILE, NOON, None)
     html = page(tmp_path, away=True)
     assert "Elasticsearch does not answer" in html
     assert "The stream is at work" in html

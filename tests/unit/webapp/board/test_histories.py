@@ -11,7 +11,7 @@ from alerts.model import AlertKind
 from elastic.names import LATEST, PREDICTIONS
 from tests.support.ward import INTERVAL, Document, Patient, history, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
-from webapp.board.courses import MOST_AT_ONCE, Courses, risk_line
+from webapp.board.histories import MOST_AT_ONCE, Histories, risk_line
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -25,21 +25,21 @@ def search() -> FakeSearch:
     return found
 
 
-def read(courses: Courses, search: FakeSearch, now: datetime = NOW) -> int:
-    """Read the patient's course; how many searches that took."""
+def read(histories: Histories, search: FakeSearch, now: datetime = NOW) -> int:
+    """Read the patient's history; how many searches that took."""
     before = len(search.asked)
-    courses.read(search, {"p-1": (search.documents[LATEST][-1], None)}, now)
+    histories.read(search, {"p-1": (search.documents[LATEST][-1], None)}, now)
     return len(search.asked) - before
 
 
-def test_a_course_is_read_again_only_after_a_newer_prediction(search: FakeSearch) -> None:
-    courses = Courses(INTERVAL)
-    assert [read(courses, search), read(courses, search)] == [1, 0]
+def test_a_history_is_read_again_only_after_a_newer_prediction(search: FakeSearch) -> None:
+    histories = Histories(INTERVAL)
+    assert [read(histories, search), read(histories, search)] == [1, 0]
     newer = prediction(reading("p-1", NOW, 165, 100), 0.6)
     search.put(LATEST, newer)
     search.put(PREDICTIONS, newer)
-    assert read(courses, search) == 1
-    assert courses.course("p-1").findings.predicted[-1].rank == 3
+    assert read(histories, search) == 1
+    assert histories.history("p-1").findings.predicted[-1].rank == 3
 
 
 def crisis(search: FakeSearch) -> Document:
@@ -50,89 +50,89 @@ def crisis(search: FakeSearch) -> Document:
 
 
 def test_a_crisis_is_an_alert_before_the_index_of_all_predictions_shows_it(search: FakeSearch) -> None:
-    courses = Courses(INTERVAL)
-    read(courses, search)
+    histories = Histories(INTERVAL)
+    read(histories, search)
     crisis(search)
-    read(courses, search)
-    measured = [episode for episode in courses.episodes("p-1", [], NOW) if episode.kind is AlertKind.MEASURED]
+    read(histories, search)
+    measured = [episode for episode in histories.episodes("p-1", [], NOW) if episode.kind is AlertKind.MEASURED]
     assert [(episode.started_at, episode.is_unanswered) for episode in measured] == [(NOW, True)]
 
 
 def test_a_prediction_that_both_indices_show_counts_once_and_is_not_read_again(search: FakeSearch) -> None:
-    courses, courses_of_a_later_start = Courses(INTERVAL), Courses(INTERVAL)
+    histories, read_later = Histories(INTERVAL), Histories(INTERVAL)
     newest = crisis(search)
-    assert [read(courses, search), read(courses, search)] == [1, 1]
-    early, before = courses.course("p-1"), courses.episodes("p-1", [], NOW)
+    assert [read(histories, search), read(histories, search)] == [1, 1]
+    early, before = histories.history("p-1"), histories.episodes("p-1", [], NOW)
     search.put(PREDICTIONS, newest)
-    assert [read(courses, search), read(courses, search)] == [1, 0]
-    read(courses_of_a_later_start, search)
-    for course in (courses.course("p-1"), courses_of_a_later_start.course("p-1")):
-        assert (course.findings, course.risk_line) == (early.findings, early.risk_line)
-    assert courses.episodes("p-1", [], NOW) == before
+    assert [read(histories, search), read(histories, search)] == [1, 0]
+    read(read_later, search)
+    for known in (histories.history("p-1"), read_later.history("p-1")):
+        assert (known.findings, known.risk_line) == (early.findings, early.risk_line)
+    assert histories.episodes("p-1", [], NOW) == before
 
 
 def test_what_was_folded_of_a_part_of_the_history_is_not_kept_for_the_whole(search: FakeSearch) -> None:
-    courses = Courses(INTERVAL)
+    histories = Histories(INTERVAL)
     newest = crisis(search)
-    read(courses, search)
-    courses.episodes("p-1", [], NOW)
+    read(histories, search)
+    histories.episodes("p-1", [], NOW)
     earlier = prediction(reading("p-1", NOW - timedelta(minutes=1), 185, 100), 0.05)
     search.put(PREDICTIONS, earlier, newest)
-    read(courses, search)
-    (measured,) = (episode for episode in courses.episodes("p-1", [], NOW) if episode.kind is AlertKind.MEASURED)
+    read(histories, search)
+    (measured,) = (episode for episode in histories.episodes("p-1", [], NOW) if episode.kind is AlertKind.MEASURED)
     assert measured.started_at == NOW - timedelta(minutes=1)
 
 
 def test_a_newer_scoring_of_one_instant_takes_the_place_of_the_older(search: FakeSearch) -> None:
-    courses = Courses(INTERVAL)
+    histories = Histories(INTERVAL)
     before = search.documents[PREDICTIONS][-1]
     search.put(LATEST, before | {"alert_level": "CRITICAL", "scored_at": NOW.isoformat()})
-    read(courses, search)
-    ranks = [finding.rank for finding in courses.course("p-1").findings.predicted]
+    read(histories, search)
+    ranks = [finding.rank for finding in histories.history("p-1").findings.predicted]
     assert len(ranks) == len(search.documents[PREDICTIONS])
     assert ranks[-2:] == [2, 3]
 
 
 def test_a_newest_prediction_from_before_the_history_is_neither_shown_nor_read_again(search: FakeSearch) -> None:
-    courses = Courses(INTERVAL)
+    histories = Histories(INTERVAL)
     long_ago = prediction(reading("p-1", NOW - HISTORY - timedelta(days=2), 190, 100), 0.05)
     search.documents[PREDICTIONS] = []
     search.put(LATEST, long_ago)
-    assert [read(courses, search), read(courses, search)] == [1, 0]
-    assert courses.episodes("p-1", [], NOW) == []
+    assert [read(histories, search), read(histories, search)] == [1, 0]
+    assert histories.episodes("p-1", [], NOW) == []
 
 
 def test_histories_in_part_do_not_keep_others_from_being_read() -> None:
-    search, courses = FakeSearch(), Courses(INTERVAL)
+    search, histories = FakeSearch(), Histories(INTERVAL)
     ids = [f"p-{number:03}" for number in range(MOST_AT_ONCE + 1)]
     newest = {id_: prediction(reading(id_, NOW, 190, 100), 0.05) for id_ in ids}
     rows = {id_: (document, None) for id_, document in newest.items()}
     for _ in range(2):
-        courses.read(search, rows, NOW)
-    assert [len(courses.episodes(id_, [], NOW)) for id_ in (ids[0], ids[-1])] == [1, 1]
+        histories.read(search, rows, NOW)
+    assert [len(histories.episodes(id_, [], NOW)) for id_ in (ids[0], ids[-1])] == [1, 1]
 
 
 def test_the_slope_is_that_of_the_last_two_hours(search: FakeSearch) -> None:
-    courses = Courses(INTERVAL)
-    read(courses, search)
-    assert courses.course("p-1").slope == pytest.approx(4, abs=3)
+    histories = Histories(INTERVAL)
+    read(histories, search)
+    assert histories.history("p-1").slope == pytest.approx(4, abs=3)
 
 
 def test_time_alone_escalates_and_brings_the_technical_alert(search: FakeSearch) -> None:
-    courses = Courses(INTERVAL)
-    read(courses, search)
+    histories = Histories(INTERVAL)
+    read(histories, search)
     later = NOW + timedelta(minutes=45)
-    before, after = ({one.kind: one for one in courses.episodes("p-1", [], now)} for now in (NOW, later))
+    before, after = ({episode.kind: episode for episode in histories.episodes("p-1", [], now)} for now in (NOW, later))
     assert AlertKind.TECHNICAL not in before
     assert after[AlertKind.TECHNICAL].is_open
     assert after[AlertKind.PREDICTED].escalated
 
 
 def test_a_patient_without_prediction_needs_no_search(search: FakeSearch) -> None:
-    courses = Courses(INTERVAL)
-    courses.read(search, {"p-2": (None, reading("p-2", NOW, 190, 100))}, NOW)
+    histories = Histories(INTERVAL)
+    histories.read(search, {"p-2": (None, reading("p-2", NOW, 190, 100))}, NOW)
     assert search.asked == []
-    assert [one.kind for one in courses.episodes("p-2", [], NOW)] == [AlertKind.MEASURED]
+    assert [episode.kind for episode in histories.episodes("p-2", [], NOW)] == [AlertKind.MEASURED]
 
 
 def test_the_risk_line_ends_at_the_right_edge_and_rises_with_the_risk() -> None:
@@ -141,13 +141,13 @@ def test_the_risk_line_ends_at_the_right_edge_and_rises_with_the_risk() -> None:
     assert risk_line(known[:1]) == ""
 
 
-def test_after_a_start_courses_are_read_in_portions_the_first_ones_first() -> None:
-    search, courses = FakeSearch(), Courses(INTERVAL)
+def test_after_a_start_histories_are_read_in_portions_the_first_ones_first() -> None:
+    search, histories = FakeSearch(), Histories(INTERVAL)
     newest = {f"p-{n:03}": prediction(reading(f"p-{n:03}", NOW, 150, 90), 0.5) for n in range(MOST_AT_ONCE + 1)}
     search.put(PREDICTIONS, *newest.values())
     rows = {id_: (document, None) for id_, document in newest.items()}
     last = list(newest)[-1]
-    courses.read(search, rows, NOW)
-    assert [len(courses.episodes(id_, [], NOW)) for id_ in ("p-000", last)] == [1, 0]
-    courses.read(search, rows, NOW)
-    assert len(courses.episodes(last, [], NOW)) == 1
+    histories.read(search, rows, NOW)
+    assert [len(histories.episodes(id_, [], NOW)) for id_ in ("p-000", last)] == [1, 0]
+    histories.read(search, rows, NOW)
+    assert len(histories.episodes(last, [], NOW)) == 1
