@@ -9,9 +9,11 @@ import msgspec
 import numpy as np
 from confluent_kafka import Producer
 
+from fhir.codes import LOINC, Meaning
+from fhir.measures import MEASURES
+from fhir.write.observation import PRESSURE_PROFILE, TERMINOLOGY, bare_concept, concept, quantity
+
 INTERVAL = timedelta(minutes=15)
-PANEL = {"system": "http://loinc.org", "code": "85354-9", "display": "Blood pressure panel"}
-COMPONENTS = (("8480-6", "mm[Hg]", "mmHg"), ("8462-4", "mm[Hg]", "mmHg"), ("8867-4", "/min", "beats/minute"))
 
 
 def fill(bootstrap_servers: str, topic: str, patients: int, rounds: int, ends_at: datetime, seed: int = 1) -> int:
@@ -49,24 +51,20 @@ def observations(patients: int, rounds: int, ends_at: datetime, seed: int) -> It
 
 def observation(patient_id: str, observation_id: str, at: datetime, values: tuple[int, ...]) -> bytes:
     """One blood-pressure panel with the heart rate as third component."""
-    quantities = [
-        {
-            "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
-            "valueQuantity": {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": ucum},
-        }
-        for (code, ucum, unit), value in zip(COMPONENTS, values, strict=True)
+    components = [
+        {"code": bare_concept(LOINC, measure.code), "valueQuantity": quantity(value, measure.unit)}
+        for measure, value in zip(MEASURES.values(), values, strict=True)
     ]
-    category = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}
     resource = {
         "resourceType": "Observation",
         "id": observation_id,
-        "meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/bp"]},
+        "meta": {"profile": [PRESSURE_PROFILE]},
         "status": "final",
-        "category": [{"coding": [category]}],
-        "code": {"coding": [PANEL]},
+        "category": [bare_concept(f"{TERMINOLOGY}/observation-category", "vital-signs")],
+        "code": concept(Meaning.PANEL),
         "subject": {"reference": f"Patient/{patient_id}"},
         "effectiveDateTime": at.astimezone(UTC).isoformat(timespec="seconds"),
         "device": {"reference": f"Device/cuff-{patient_id}"},
-        "component": quantities,
+        "component": components,
     }
     return msgspec.json.encode(resource)
