@@ -12,6 +12,8 @@ from fhir.reasons import Reason
 CORRECTIONS: Final = frozenset({"amended", "corrected"})  # statuses that take the place of an earlier reading
 PLAIN_STATUSES: Final = frozenset({"final"}) | CORRECTIONS  # used without a flag
 RETRACTED_STATUS: Final = "entered-in-error"
+HEART_RATE_ONLY: Final = "heart_rate_only"  # flags of a reading
+CONFLICTING_VALUES: Final = "conflicting_values"
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import cast
 
 from msgspec.structs import replace
 
 from fhir.parse.observation import Draft
 from fhir.parse.values import Measured
-from fhir.readings import CORRECTIONS, Reading, Reject
+from fhir.precedence import Standing, Statement, StatementKind, in_force, stands_at
+from fhir.readings import CONFLICTING_VALUES, CORRECTIONS, HEART_RATE_ONLY, Reading, Reject
 from fhir.reasons import Reason
 
 Key = tuple[str, int]  # patient, instant in microseconds
@@ -76,7 +78,7 @@ def merge_readings(readings: list[Reading]) -> tuple[list[Reading], list[Reject]
         else:
             slots[key] = _settle(slots[key], reading) if key in slots else reading
     for key, heart_rate in heart_rates.items():
-        pressures[key] = _join(pressures[key], heart_rate) if key in pressures else heart_rate
+        pressures[key] = _settle(pressures[key], heart_rate) if key in pressures else heart_rate
     return sorted(pressures.values(), key=_entry), rejects
 
 
@@ -94,20 +96,38 @@ def _values(reading: Reading) -> tuple[float | None, ...]:
 
 
 def _settle(earlier: Reading, later: Reading) -> Reading:
-    """Return the correction, else the later one; pressures that only differ in a missing heart rate do not conflict."""
-    earlier_wins = earlier.status in CORRECTIONS and later.status not in CORRECTIONS
-    winner, loser = (earlier, later) if earlier_wins else (later, earlier)
-    if _values(winner)[:2] == _values(loser)[:2] and None in (winner.heart_rate, loser.heart_rate):
-        return _join(winner, loser)
-    return replace(winner, flags=_union(winner.flags, ("conflicting_values",)))
+    """Return what stands of two readings of one instant, flagged if they differ in more than a missing heart rate."""
+    both = earlier, later
+    statements = in_force(_statement(reading, place) for place, reading in enumerate(both))
+    standing = cast(Standing, stands_at(statements))  # there is no retraction among them
+    reading, source = both[standing.reading.place], both[standing.heart_rate_from.place]
+    flags = reading.flags
+    if source is not reading:
+        flags = _union(flags, tuple(flag for flag in source.flags if flag != HEART_RATE_ONLY))
+    if _conflict(earlier, later):
+        flags = _union(flags, (CONFLICTING_VALUES,))
+    return replace(reading, heart_rate=source.heart_rate, flags=flags)
 
 
-def _join(pressure: Reading, heart_rate: Reading) -> Reading:
-    """Add a separate heart rate to a pressure; the one measured with it comes first."""
-    if pressure.heart_rate is not None or heart_rate.heart_rate is None:
-        return pressure
-    flags = tuple(flag for flag in heart_rate.flags if flag != "heart_rate_only")
-    return replace(pressure, heart_rate=heart_rate.heart_rate, flags=_union(pressure.flags, flags))
+def _statement(reading: Reading, place: int) -> Statement:
+    return Statement(
+        StatementKind.HEART_RATE if reading.systolic is None else StatementKind.PRESSURE,
+        reading.effective_us,
+        place,
+        reading.observation_id,
+        reading.status in CORRECTIONS,
+        reading.systolic,
+        reading.diastolic,
+        reading.heart_rate,
+        place,
+    )
+
+
+def _conflict(reading: Reading, other: Reading) -> bool:
+    if (reading.systolic is None) != (other.systolic is None):
+        return False
+    rates = {reading.heart_rate, other.heart_rate} - {None}
+    return _values(reading)[:2] != _values(other)[:2] or len(rates) > 1
 
 
 def _union(flags: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from enum import IntEnum
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fhir.parse.effective_time import FIRST_US, is_in_calendar
+from fhir.precedence import StatementKind
 from fhir.readings import CORRECTIONS, Reading, Retraction
 from jobs.streaming.intake import Message, Source
 
@@ -41,14 +41,6 @@ Entries = NDArray[np.void]
 _OFFSET_BITS: Final = 21
 
 
-class Kind(IntEnum):
-    """What an entry is."""
-
-    PRESSURE = 0
-    HEART_RATE = 1
-    RETRACTION = 2
-
-
 class _Packed(NamedTuple):
     patient_id: str
     effective_us: int
@@ -58,7 +50,7 @@ class _Packed(NamedTuple):
     diastolic: float | None
     heart_rate: float | None
     partition: int
-    kind: Kind
+    kind: StatementKind
     corrected: bool
 
 
@@ -89,7 +81,7 @@ def _pack_reading(reading: Reading, source: Source) -> _Packed:
         reading.diastolic,
         reading.heart_rate,
         source.partition,
-        Kind.HEART_RATE if reading.systolic is None else Kind.PRESSURE,
+        StatementKind.HEART_RATE if reading.systolic is None else StatementKind.PRESSURE,
         reading.status in CORRECTIONS,
     )
 
@@ -111,7 +103,7 @@ def _pack_retraction(retraction: Retraction, patient_id: str, source: Source) ->
         None,
         None,
         source.partition,
-        Kind.RETRACTION,
+        StatementKind.RETRACTION,
         corrected=False,
     )
 

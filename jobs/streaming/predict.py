@@ -17,7 +17,8 @@ from conf.settings import Settings
 from elastic.bulk import Operation, fetch, write
 from elastic.client import connect
 from elastic.names import LATEST, PREDICTIONS, fit_id, monthly_index
-from jobs.streaming.entries import Entries, Kind, unpack_state
+from fhir.precedence import StatementKind
+from jobs.streaming.entries import Entries, unpack_state
 from jobs.streaming.folding import Rows
 from jobs.streaming.outcome import milliseconds, outcome_row
 from jobs.streaming.predictions import Scored, long_enough, score, with_lineage
@@ -98,6 +99,6 @@ def _operations(scored: Sequence[Scored]) -> list[Operation]:
 
 def _withdrawals(entries: Entries, rows: Rows, ready: Scorable, patient_ids: Sequence[str]) -> list[Operation]:
     """Delete the latest prediction of a patient whom retractions have left with too few readings."""
-    retracted = np.unique(rows[entries["kind"] == Kind.RETRACTION])
+    retracted = np.unique(rows[entries["kind"] == StatementKind.RETRACTION])
     too_few = np.setdiff1d(retracted, ready.rows)
     return [Operation("delete", LATEST, fit_id(patient_ids[row])) for row in too_few]

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.streaming.entries import ENTRY, Entries, Kind
-from jobs.streaming.folding import HEART_RATE_REACH_US, Rows, fold
+from fhir.precedence import HEART_RATE_REACH_US, StatementKind
+from jobs.streaming.entries import ENTRY, Entries
+from jobs.streaming.folding import Rows, fold
 from ml.features import MICROSECONDS_PER_HOUR, WINDOW_LENGTH, Windows
 
 
@@ -105,6 +106,6 @@ def _last_arrivals(entries: Entries, rows: Rows, present: Rows) -> Entries:
 
 def _is_disturbed(last: Entries, windows: Windows) -> NDArray[np.bool_]:
     behind_us = windows.effective_us[:, -1] - last["effective_us"]
-    revised = (last["kind"] == Kind.RETRACTION) | (last["corrected"] == 1)
+    revised = (last["kind"] == StatementKind.RETRACTION) | (last["corrected"] == 1)
     disturbed: NDArray[np.bool_] = revised | (behind_us > HEART_RATE_REACH_US)
     return disturbed

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from conf.clinical import HORIZONS_H
 from conf.times import DAY_US, iso_us
-from jobs.streaming.entries import ENTRY, STATE_LENGTH, Entries, Kind
+from fhir.precedence import StatementKind
+from jobs.streaming.entries import ENTRY, STATE_LENGTH, Entries
 from jobs.streaming.folding import Rows
 from jobs.streaming.windows import build_windows
 from ml import drift
@@ -130,7 +131,7 @@ def _entries(observations: Mapping[str, pa.Array]) -> Entries:
     for name in ("effective_us", "systolic", "diastolic", "heart_rate"):
         entries[name] = observations[name].to_numpy(zero_copy_only=False)
     entries["offset"] = np.arange(len(entries))
-    entries["kind"] = np.where(np.isnan(entries["systolic"]), Kind.HEART_RATE, Kind.PRESSURE)
+    entries["kind"] = np.where(np.isnan(entries["systolic"]), StatementKind.HEART_RATE, StatementKind.PRESSURE)
     return entries
 
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from jobs.streaming.entries import ENTRY, STATE_LENGTH, Entries, Kind
+from fhir.precedence import StatementKind
+from jobs.streaming.entries import ENTRY, STATE_LENGTH, Entries
 from jobs.streaming.windows import build_windows
 from ml.dataset import Dataset, split_of
 from ml.features import feature_matrix
@@ -55,7 +56,7 @@ def unpack(observations: pa.Table) -> tuple[list[str], Entries, Places]:
     for name in ("offset", "partition"):
         entries[name] = observations[f"source_{name}"].to_numpy()
     entries["corrected"] = observations["corrected"].to_numpy()
-    entries["kind"] = np.where(np.isnan(entries["systolic"]), Kind.HEART_RATE, Kind.PRESSURE)
+    entries["kind"] = np.where(np.isnan(entries["systolic"]), StatementKind.HEART_RATE, StatementKind.PRESSURE)
     patients = pc.dictionary_encode(observations["patient_id"].combine_chunks())
     return patients.dictionary.to_pylist(), entries, patients.indices.to_numpy().astype(np.intp)
 
@@ -76,7 +77,7 @@ def _rows_of_patient(
     patient_id: str, entries: Entries, min_readings: int, block_from_us: int
 ) -> Iterator[pa.RecordBatch]:
     side = np.array(split_of(patient_id))
-    newest = np.flatnonzero((entries["kind"] == Kind.PRESSURE) & (entries["corrected"] == 0))
+    newest = np.flatnonzero((entries["kind"] == StatementKind.PRESSURE) & (entries["corrected"] == 0))
     newest = newest[~are_purged(side, entries["effective_us"][newest], block_from_us)]
     for start in range(0, len(newest), WINDOWS_AT_ONCE):
         data = _dataset(patient_id, entries, newest[start : start + WINDOWS_AT_ONCE], min_readings)
@@ -111,5 +112,5 @@ def _known_at(offset: NDArray[np.int64], newest: Places) -> list[Places]:
 
 def _targets(entries: Entries, newest_us: NDArray[np.int64]) -> NDArray[np.float32]:
     """Targets from all pressures that are stored; a patient's record ends with its last one."""
-    pressures = entries[entries["kind"] == Kind.PRESSURE]
+    pressures = entries[entries["kind"] == StatementKind.PRESSURE]
     return targets_on_record(newest_us, pressures["effective_us"], pressures["systolic"], pressures["diastolic"])

@@ -18,8 +18,9 @@ import pytest
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
+from fhir.precedence import StatementKind
 from fhir.reasons import Reason
-from jobs.streaming.entries import ENTRY, Entries, Kind, observation_number, unpack_state
+from jobs.streaming.entries import ENTRY, Entries, observation_number, unpack_state
 from jobs.streaming.queries import intake_rules
 from jobs.streaming.source import read_topic
 from jobs.streaming.window_state import entry_rows, keep_newest
@@ -108,12 +109,32 @@ def _entry(offset: int, resource: dict[str, Any]) -> tuple[Any, ...]:
     time_us = round(datetime.fromisoformat(resource["effectiveDateTime"]).timestamp() * 1_000_000)
     named = observation_number(resource["id"])
     if resource["status"] == "entered-in-error":
-        return time_us, offset, named, np.nan, np.nan, np.nan, 0, Kind.RETRACTION, 0
+        return time_us, offset, named, np.nan, np.nan, np.nan, 0, StatementKind.RETRACTION, 0
     if "component" not in resource:
-        return time_us, offset, named, np.nan, np.nan, resource["valueQuantity"]["value"], 0, Kind.HEART_RATE, 0
+        return (
+            time_us,
+            offset,
+            named,
+            np.nan,
+            np.nan,
+            resource["valueQuantity"]["value"],
+            0,
+            StatementKind.HEART_RATE,
+            0,
+        )
     values = [part["valueQuantity"]["value"] for part in resource["component"]]
     systolic, diastolic, rate = [*values, np.nan][:3]
-    return time_us, offset, named, systolic, diastolic, rate, 0, Kind.PRESSURE, resource["status"] == "corrected"
+    return (
+        time_us,
+        offset,
+        named,
+        systolic,
+        diastolic,
+        rate,
+        0,
+        StatementKind.PRESSURE,
+        resource["status"] == "corrected",
+    )
 
 
 def _rows(present: NDArray[np.intp], features: NDArray[np.float32], ids: list[str]) -> Rows:
@@ -173,7 +194,7 @@ def _arrived_in_order_at_last(entries: Entries, patients: NDArray[np.intp]) -> l
     begins = np.flatnonzero(np.diff(patients, prepend=-1))
     newest = entries[np.append(begins[1:], len(entries)) - 1]
     came_last = newest["offset"] == np.maximum.reduceat(entries["offset"], begins)
-    as_sent = (newest["kind"] == Kind.PRESSURE) & (newest["corrected"] == 0)
+    as_sent = (newest["kind"] == StatementKind.PRESSURE) & (newest["corrected"] == 0)
     return [int(number) for number in np.flatnonzero(came_last & as_sent)]
 
 

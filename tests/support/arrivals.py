@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jobs.streaming.entries import ENTRY, NO_OBSERVATION, STATE_LENGTH, Entries, Kind, observation_number, state_order
+from fhir.precedence import StatementKind
+from jobs.streaming.entries import ENTRY, NO_OBSERVATION, STATE_LENGTH, Entries, observation_number, state_order
 from jobs.streaming.windows import Scorable, build_windows
 
 MINUTE_US = 60_000_000
@@ -22,17 +23,21 @@ class Patient:
     def reading(self, minute: float, systolic: float = 130, diastolic: float = 80, **more: object) -> None:
         """Let a blood pressure arrive that was taken at `minute`."""
         rate = more.get("heart_rate", np.nan)
-        self._arrive(minute, more.get("name"), (systolic, diastolic, rate), Kind.PRESSURE, more.get("corrected", False))
+        self._arrive(
+            minute, more.get("name"), (systolic, diastolic, rate), StatementKind.PRESSURE, more.get("corrected", False)
+        )
 
     def heart_rate(self, minute: float, rate: float, name: str | None = None) -> None:
         """Let a heart rate of its own arrive."""
-        self._arrive(minute, name, (np.nan, np.nan, rate), Kind.HEART_RATE, corrected=False)
+        self._arrive(minute, name, (np.nan, np.nan, rate), StatementKind.HEART_RATE, corrected=False)
 
     def retraction(self, minute: float, name: str | None = None) -> None:
         """Let an Observation arrive that was entered in error."""
-        self._arrive(minute, name, (np.nan, np.nan, np.nan), Kind.RETRACTION, corrected=False)
+        self._arrive(minute, name, (np.nan, np.nan, np.nan), StatementKind.RETRACTION, corrected=False)
 
-    def _arrive(self, minute: float, name: object, values: tuple[object, ...], kind: Kind, corrected: object) -> None:
+    def _arrive(
+        self, minute: float, name: object, values: tuple[object, ...], kind: StatementKind, corrected: object
+    ) -> None:
         number = observation_number(name) if isinstance(name, str) else NO_OBSERVATION
         time_us = START_US + round(minute * MINUTE_US)
         self.arrived.append((time_us, len(self.arrived), number, *values, 0, kind, corrected))

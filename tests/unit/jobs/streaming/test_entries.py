@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir.parse.effective_time import END_US, FIRST_US
+from fhir.precedence import StatementKind
 from fhir.readings import Parsed, Reading, Retraction
 from jobs.streaming.entries import (
     ENTRY,
     NO_OBSERVATION,
     STATE_LENGTH,
     Entries,
-    Kind,
     observation_number,
     pack_messages,
     state_order,
@@ -74,7 +74,12 @@ def test_reading_keeps_what_the_window_needs_of_it() -> None:
     patients, (entry,) = pack(message(observation(heart_rate=64, status="amended"), offset=17, partition=3))
     assert patients == ["p-1"]
     assert entry["effective_us"] == TAKEN_US
-    assert (entry["offset"], entry["partition"], entry["kind"], entry["corrected"]) == (17, 3, Kind.PRESSURE, 1)
+    assert (entry["offset"], entry["partition"], entry["kind"], entry["corrected"]) == (
+        17,
+        3,
+        StatementKind.PRESSURE,
+        1,
+    )
     assert (entry["systolic"], entry["diastolic"], entry["heart_rate"]) == (128, 82, 64)
     assert entry["observation"] == observation_number("bp-1")
 
@@ -83,7 +88,7 @@ def test_absent_values_are_nan() -> None:
     _, entries = pack(message(observation()), message(heart_rate_observation(71), offset=11))
     assert np.isnan(entries["heart_rate"]).tolist() == [True, False]
     assert np.isnan(entries["systolic"]).tolist() == [False, True]
-    assert entries["kind"].tolist() == [Kind.PRESSURE, Kind.HEART_RATE]
+    assert entries["kind"].tolist() == [StatementKind.PRESSURE, StatementKind.HEART_RATE]
 
 
 def test_every_reading_of_a_bundle_becomes_an_entry_of_its_patient() -> None:
@@ -93,13 +98,13 @@ def test_every_reading_of_a_bundle_becomes_an_entry_of_its_patient() -> None:
 
 def test_retraction_stands_at_the_instant_it_names() -> None:
     _, (entry,) = pack(message(observation(status="entered-in-error")))
-    assert (entry["kind"], entry["effective_us"], entry["corrected"]) == (Kind.RETRACTION, TAKEN_US, 0)
+    assert (entry["kind"], entry["effective_us"], entry["corrected"]) == (StatementKind.RETRACTION, TAKEN_US, 0)
     assert entry["observation"] == observation_number("bp-1")
 
 
 def test_retraction_without_a_time_waits_at_its_record_time() -> None:
     _, (entry,) = pack(message(without(observation(status="entered-in-error"), "effectiveDateTime")))
-    assert (entry["kind"], entry["effective_us"]) == (Kind.RETRACTION, RECEIVED_US)
+    assert (entry["kind"], entry["effective_us"]) == (StatementKind.RETRACTION, RECEIVED_US)
 
 
 @pytest.mark.parametrize("received_us", [-(2**63), -1000, 0, 1_795_946_400_000_000_000, 2**63 - 1])

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.streaming.entries import ENTRY, NO_OBSERVATION, Entries, Kind
+from fhir.precedence import StatementKind
+from jobs.streaming.entries import ENTRY, NO_OBSERVATION, Entries
 from jobs.streaming.folding import fold, fold_patient
 from jobs.streaming.windows import build_windows
 from ml.features import WINDOW_LENGTH
@@ -18,17 +19,17 @@ one_entry = st.tuples(
     st.sampled_from([NO_OBSERVATION, 1, 2, 3, 4, 5]),
     st.integers(100, 200),
     st.one_of(st.just(np.nan), st.integers(50, 90)),
-    st.sampled_from([Kind.PRESSURE] * 5 + [Kind.HEART_RATE] * 3 + [Kind.RETRACTION]),
+    st.sampled_from([StatementKind.PRESSURE] * 5 + [StatementKind.HEART_RATE] * 3 + [StatementKind.RETRACTION]),
     st.sampled_from([0, 0, 0, 0, 1]),
 )
 patients = st.lists(st.lists(one_entry, min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-def build(patient: list[tuple[int, int, int, float, Kind, int]]) -> Entries:
+def build(patient: list[tuple[int, int, int, float, StatementKind, int]]) -> Entries:
     entries = np.zeros(len(patient), dtype=ENTRY)
     for offset, (half_minutes, observation, systolic, heart_rate, kind, corrected) in enumerate(patient):
-        pressure = systolic if kind == Kind.PRESSURE else np.nan
-        rate = 70 if kind == Kind.HEART_RATE and np.isnan(heart_rate) else heart_rate
+        pressure = systolic if kind == StatementKind.PRESSURE else np.nan
+        rate = 70 if kind == StatementKind.HEART_RATE and np.isnan(heart_rate) else heart_rate
         time_us = half_minutes * HALF_MINUTE_US
         entries[offset] = (time_us, offset, observation, pressure, pressure - 40, rate, 0, kind, corrected)
     return entries
