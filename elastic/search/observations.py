@@ -14,7 +14,7 @@ from fhir.readings import RETRACTED_STATUS
 
 INTERVALS: Final = {"1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "1h": timedelta(hours=1)}
 MEASURES: Final = ("systolic", "diastolic", "mean_arterial_pressure", "heart_rate")
-NOTES_OF_INTAKE: Final = ["merged_from", "heart_rate_from", "duplicates", "retracted_ids"]
+NOTES_OF_INTAKE: Final = ["merged", "merged_ids", "merged_from", "heart_rate_from", "duplicates", "retracted_ids"]
 MOST_WAITING: Final = 200
 MOST_CRISES: Final = 1_000
 

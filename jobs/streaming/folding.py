@@ -34,9 +34,15 @@ def _statement(entry: tuple[Any, ...], place: int) -> Statement:
         offset,
         None if observation == NO_OBSERVATION else observation,
         bool(corrected),
-        *(None if isnan(value) else value for value in (systolic, diastolic, heart_rate)),
+        _known(systolic),
+        _known(diastolic),
+        _known(heart_rate),
         place,
     )
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else value
 
 
 def fold(entries: Entries, rows: Rows) -> tuple[Entries, Rows]:

@@ -16,58 +16,64 @@ from elastic.bulk import Operation, write
 from elastic.client import with_retries
 from elastic.names import OBSERVATIONS, instant_id
 from fhir.readings import CORRECTIONS, Reading, Retraction
-from jobs.streaming.intake import Message, Source
-from jobs.streaming.observations import Document, is_retraction, retract_by_id
+from jobs.streaming.intake import Message
+from jobs.streaming.observations import Document, revise
 
 SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
 MAX_HITS: Final = 10_000
 
 
-class Hit(NamedTuple):
-    """A stored observation with its place."""
+class Place(NamedTuple):
+    """Where a document is stored."""
 
     index_name: str
     id: str
-    document: Document
 
 
-def apply_revisions(client: Elasticsearch, messages: Sequence[Message]) -> dict[tuple[str, str], Document]:
+def apply_revisions(client: Elasticsearch, messages: Sequence[Message]) -> dict[Place, Document]:
     """Carry out the retractions and the moving corrections among the messages, the earliest first; repeatable.
 
-    Answers the documents it has rewritten, by index and id.
+    Return the documents it has rewritten, by index and id.
     """
-    revisions = [(message.source, one) for message in messages for one in _revisions_of(message)]
-    stored = _find(client, [one.observation_id for _, one in revisions if one.observation_id])
-    operations: dict[tuple[str, str], Operation] = {}  # what one revision has dealt with is out of reach for the next
-    for source, one in revisions:
-        for hit in stored:
-            if (hit.index_name, hit.id) not in operations and (operation := _revise(hit, source, one)):
-                operations[hit.index_name, hit.id] = operation
-    write(client, list(operations.values()))
-    return {place: msgspec.json.decode(operation.body) for place, operation in operations.items() if operation.body}
+    revisions = [(message.source, revision) for message in messages for revision in _revisions_of(message)]
+    stored = _find(client, [revision.observation_id for _, revision in revisions if revision.observation_id])
+    revised = dict(stored)
+    for source, revision in revisions:
+        for place, document in revised.items():
+            if _concerns(revision, document, place.id):
+                revised[place] = revise(document, revision, source)
+    changed = {place: document for place, document in revised.items() if document != stored[place]}
+    write(client, [Operation("index", *place, msgspec.json.encode(document)) for place, document in changed.items()])
+    return changed
 
 
 def _revisions_of(message: Message) -> Iterator[Reading | Retraction]:
-    yield from (one for one in message.parsed.readings if _moves(one))
+    """Yield what may speak of another instant than its own: retractions, and corrections with an id."""
+    yield from (reading for reading in message.parsed.readings if reading.status in CORRECTIONS)
     yield from message.parsed.retractions
 
 
-def _moves(reading: Reading) -> bool:
-    return reading.status in CORRECTIONS and reading.observation_id is not None
+def _concerns(revision: Reading | Retraction, document: Document, id_: str) -> bool:
+    """Tell whether a revision may reach a document: of its patient, and a correction only at another instant."""
+    if isinstance(revision, Retraction):
+        return revision.patient_id in (None, document["patient_id"])
+    here = id_ == instant_id(revision.patient_id, revision.effective_us)
+    return revision.patient_id == document["patient_id"] and not here
 
 
-def _find(client: Elasticsearch, observation_ids: Sequence[str]) -> list[Hit]:
-    """Find the stored observations of these ids, after a refresh that makes the newest visible."""
+def _find(client: Elasticsearch, observation_ids: Sequence[str]) -> dict[Place, Document]:
+    """Find the stored observations in which these ids have spoken, after a refresh that makes the newest visible."""
     if not observation_ids:
-        return []
+        return {}
     with_retries(lambda: client.indices.refresh(index=OBSERVATIONS, ignore_unavailable=True, allow_no_indices=True))
     unique = sorted(set(observation_ids))
     chunks = (unique[start : start + SEARCH_IDS] for start in range(0, len(unique), SEARCH_IDS))
-    return [hit for chunk in chunks for hit in _search(client, chunk)]
+    return {place: document for chunk in chunks for place, document in _search(client, chunk)}
 
 
-def _search(client: Elasticsearch, observation_ids: list[str]) -> Iterator[Hit]:
-    query: dict[str, Any] = {"terms": {"observation_id": observation_ids}}
+def _search(client: Elasticsearch, observation_ids: list[str]) -> Iterator[tuple[Place, Document]]:
+    spoken = [{"terms": {field: observation_ids}} for field in ("observation_id", "merged_ids")]
+    query: dict[str, Any] = {"bool": {"should": spoken}}
     response = with_retries(
         lambda: client.search(
             index=OBSERVATIONS,
@@ -77,29 +83,4 @@ def _search(client: Elasticsearch, observation_ids: list[str]) -> Iterator[Hit]:
             allow_partial_search_results=False,  # else a shard that is away would hide what is to be revised
         )
     )
-    return (Hit(hit["_index"], hit["_id"], hit["_source"]) for hit in response["hits"]["hits"])
-
-
-def _revise(hit: Hit, source: Source, one: Reading | Retraction) -> Operation | None:
-    """What a revision does to a stored observation that carries its id and arrived before it, if anything."""
-    document = hit.document
-    reached = document.get("observation_id") == one.observation_id and document["source_offset"] <= source.offset
-    if not reached or is_retraction(document):
-        return None
-    return _retract(hit, one) if isinstance(one, Retraction) else _delete_moved(hit, one)
-
-
-def _retract(hit: Hit, retraction: Retraction) -> Operation | None:
-    """Mark an observation of the retracted id, wherever it is."""
-    if retraction.observation_id is None or retraction.patient_id not in (None, hit.document["patient_id"]):
-        return None
-    retracted = retract_by_id(hit.document, retraction.observation_id)
-    return Operation("index", hit.index_name, hit.id, msgspec.json.encode(retracted))
-
-
-def _delete_moved(hit: Hit, correction: Reading) -> Operation | None:
-    """Delete what the corrected Observation said of another instant."""
-    in_place = hit.id == instant_id(correction.patient_id, correction.effective_us)
-    if in_place or hit.document["patient_id"] != correction.patient_id:
-        return None
-    return Operation("delete", hit.index_name, hit.id)
+    return ((Place(hit["_index"], hit["_id"]), hit["_source"]) for hit in response["hits"]["hits"])

@@ -167,8 +167,11 @@ class FakeElasticsearch:
 def _matches(source: Json, query: Json | None) -> bool:
     if query is None:
         return True
+    if "bool" in query:
+        return any(_matches(source, asked) for asked in query["bool"]["should"])
     ((name, wanted),) = query["terms"].items()
-    return source.get(name) in wanted
+    values = source.get(name, [])
+    return not set(wanted).isdisjoint(values if isinstance(values, list) else [values])
 
 
 def _composite(aggregation: Json, sources: list[Json]) -> Json:

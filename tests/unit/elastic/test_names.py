@@ -78,9 +78,10 @@ def test_monthly_families_have_an_alias_that_is_no_index_of_the_family(templates
 
 def test_every_field_of_an_observation_is_mapped(templates: FakeElasticsearch) -> None:
     full = document(10, heart_rate=64.0, device_id="cuff-7", version_id="2", flags=("implausible",))
-    joined, _ = settle(document(10), document(11), heart_rate(71, 12), retraction(13))
+    joined, _ = settle(document(10), document(11, observation_id="resent"), heart_rate(71, 12), retraction(13))
     produced = set(full) | set(joined) | set(retraction(14)) | set(COLUMNS)
-    assert {"duplicates", "merged_from", "retracted_ids", "heart_rate_from", "device_id"} <= produced
+    notes = {"duplicates", "merged", "merged_from", "merged_ids", "retracted_ids", "heart_rate_from"}
+    assert {*notes, "device_id"} <= produced
     assert produced == set(mappings(templates, OBSERVATIONS)["properties"])
 
 

@@ -136,6 +136,53 @@ def test_retraction_of_a_joined_heart_rate_takes_only_that_out() -> None:
     assert (stored["status"], stored["systolic"], "heart_rate" in stored) == ("final", 128.0, False)
 
 
+def test_document_falls_back_to_an_earlier_reading_when_the_standing_one_is_retracted() -> None:
+    stored, _ = settle(document(10), document(11, observation_id="bp-2", systolic=150.0), retraction(12, name="bp-2"))
+    assert (stored["systolic"], stored["observation_id"], stored["status"]) == (128.0, "bp-1", "final")
+    assert (stored["flags"], stored["source_offset"], stored["category"]) == ([], 10, "stage_1")
+
+
+def test_document_falls_back_to_a_resend_that_was_refused_as_a_duplicate() -> None:
+    stored, verdicts = settle(document(10), document(11, observation_id="bp-2"), retraction(12))
+    assert (stored["systolic"], stored["observation_id"], stored["status"]) == (128.0, "bp-2", "final")
+    assert verdicts == [Verdict.STORED, Verdict.DUPLICATE, Verdict.STORED]
+
+
+def test_heart_rate_stands_alone_when_the_pressure_that_it_joined_is_retracted() -> None:
+    stored, _ = settle(document(10), heart_rate(71, 11), retraction(12))
+    assert (stored["heart_rate"], stored["flags"], "systolic" in stored) == (71, ["heart_rate_only"], False)
+
+
+def test_document_of_one_message_carries_no_notes_and_one_of_many_is_bounded() -> None:
+    stored = document(10)
+    assert {"merged", "merged_ids", "merged_from"}.isdisjoint(stored)
+    for offset in range(11, 500):
+        stored = resolve(stored, document(offset, observation_id=f"bp-{offset}", systolic=100.0 + offset % 90)).document
+    assert (len(stored["merged"]), len(stored["merged_ids"]), len(stored["merged_from"])) == (20, 20, 200)
+    assert (stored["source_offset"], stored["merged"][0]["source_offset"]) == (499, 479)
+
+
+def written_by_an_earlier_release(**changes: Any) -> Document:
+    """A document whose joined heart rate is known by name and value alone, and that keeps nothing to fall back to."""
+    joined = {"heart_rate": 71.0, "heart_rate_from": "hr-1", "merged_from": ["0-11", "0-12"], "retracted_ids": ["x"]}
+    return document(10) | joined | changes
+
+
+def test_document_of_an_earlier_release_goes_on_by_the_same_rule() -> None:
+    stored = written_by_an_earlier_release()
+    assert resolve(stored, heart_rate(71, 11)) == (stored, Verdict.KNOWN)
+    assert "heart_rate" not in resolve(stored, retraction(20, name="hr-1")).document
+    corrected = resolve(stored, document(20, systolic=140.0, status="amended")).document
+    assert (corrected["systolic"], corrected["heart_rate"], corrected["heart_rate_from"]) == (140.0, 71.0, "hr-1")
+    assert resolve(stored, document(20, observation_id="x", systolic=99.0)).verdict is Verdict.DUPLICATE
+
+
+def test_nameless_heart_rate_in_a_document_of_an_earlier_release_is_known_by_its_place() -> None:
+    stored = written_by_an_earlier_release(heart_rate_from="0-11")
+    alone = resolve(stored, retraction(20)).document
+    assert (alone["heart_rate"], alone["status"], "observation_id" in alone) == (71.0, "final", False)
+
+
 @pytest.mark.parametrize(
     "messages",
     [

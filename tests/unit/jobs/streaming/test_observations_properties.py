@@ -7,11 +7,25 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs.streaming.observations import Document, Verdict, is_retraction, resolve
-from tests.unit.jobs.streaming.test_observations import document, heart_rate, retraction
+from conf.times import HOUR_US
+from fhir.readings import Parsed, Reading, Retraction
+from jobs.streaming.entries import ENTRY, pack_messages
+from jobs.streaming.folding import fold_patient
+from jobs.streaming.intake import Message, Source
+from jobs.streaming.observations import (
+    Document,
+    Verdict,
+    is_retraction,
+    observation_document,
+    resolve,
+    retraction_document,
+    revise,
+)
+from tests.unit.jobs.streaming.test_observations import EFFECTIVE_US, document, heart_rate, retraction
 
 
 class Drawn(NamedTuple):
@@ -94,8 +108,83 @@ def test_document_knows_every_message_it_met(sequence: list[Drawn]) -> None:
     end, _ = micro_batch(None, batch)
     assert end is not None
     own = f"{end['source_partition']}-{end['source_offset']}"
-    noted = [own, *end.get("merged_from", ()), *end.get("duplicates", ())]
-    assert sorted(noted) == sorted(f"{one['source_partition']}-{one['source_offset']}" for one in batch)
+    noted = {own, *end.get("merged_from", ()), *end.get("duplicates", ())}
+    assert noted == {f"{one['source_partition']}-{one['source_offset']}" for one in batch}
+
+
+class Sent(NamedTuple):
+    """What hypothesis varies of a message that both document and window meet."""
+
+    kind: str
+    name: str | None
+    systolic: float
+    rate: float | None
+
+    def parse(self) -> Parsed:
+        """What the intake makes of it; a move goes to another hour, a retraction by id has no time."""
+        if "retraction" in self.kind:
+            effective_us = None if self.kind == "retraction by id" else EFFECTIVE_US
+            return Parsed(retractions=[Retraction("p-1", self.name, effective_us, 0)])
+        at_us = EFFECTIVE_US + (HOUR_US if self.kind == "move" else 0)
+        alone = self.kind == "heart rate"
+        pressures = (None, None) if alone else (self.systolic, self.systolic - 40)
+        rate = self.rate or 60.0 if alone else self.rate
+        status = "corrected" if self.kind in ("correction", "move") else "final"
+        return Parsed(readings=[Reading("p-1", at_us, 0, *pressures, rate, status, self.name, None, None, (), 0)])
+
+
+sent = st.builds(
+    Sent,
+    st.sampled_from(["reading", "reading", "heart rate", "correction", "retraction", "retraction by id", "move"]),
+    st.sampled_from([None, "a", "b", "c"]),
+    st.sampled_from([120.0, 150.0]),
+    st.sampled_from([None, 60.0, 70.0]),
+)
+
+
+def meet(stored: Document | None, message: Message) -> Document | None:
+    """Let a message reach the document of the instant, as `jobs.streaming.store` does."""
+    source, at = message.source, "2026-09-21T00:00:00.000Z"
+    for reading in message.parsed.readings:
+        if reading.effective_us == EFFECTIVE_US:
+            stored = resolve(stored, observation_document(reading, source, "topic", at)).document
+        elif stored is not None:
+            stored = revise(stored, reading, source)
+    for retracted in message.parsed.retractions:
+        if retracted.effective_us is not None:
+            met = retraction_document("p-1", EFFECTIVE_US, retracted, source, "topic", at)
+            stored = resolve(stored, met).document
+        elif stored is not None:
+            stored = revise(stored, retracted, source)
+    return stored
+
+
+def has_spoken(stored: Document | None, name: str | None) -> bool:
+    """Whether a search for the Observation's id would find the document."""
+    return stored is not None and name in (stored.get("observation_id"), *stored.get("merged_ids", ())) and bool(name)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(sent, min_size=1, max_size=10))
+def test_document_and_window_agree_on_what_stands(sequence: list[Sent]) -> None:
+    """Of one instant, after each message; what names no instant comes after its reading (docs/architecture.md)."""
+    stored: Document | None = None
+    messages: list[Message] = []
+    for offset, drawn_message in enumerate(sequence):
+        if drawn_message.kind in ("move", "retraction by id") and not has_spoken(stored, drawn_message.name):
+            continue
+        messages.append(Message(Source(0, offset, EFFECTIVE_US + HOUR_US), None, drawn_message.parse()))
+        stored = meet(json.loads(json.dumps(stored)), messages[-1])
+
+        packed = pack_messages(messages)
+        window = fold_patient(np.frombuffer(b"".join(packed.column("entry").to_pylist()), dtype=ENTRY))
+        standing = window[window["effective_us"] == EFFECTIVE_US]
+        names = ("systolic", "diastolic", "heart_rate")
+        in_window = [
+            tuple(None if np.isnan(reading[name]) else reading[name] for name in names) for reading in standing
+        ]
+        is_reading = stored is not None and "systolic" in stored and not is_retraction(stored)
+        assert in_window == ([tuple((stored or {}).get(name) for name in names)] if is_reading else [])
 
 
 def reused_id() -> list[Drawn]:

@@ -15,7 +15,7 @@ from jobs.streaming.intake import Message
 from jobs.streaming.observations import Document
 from jobs.streaming.revisions import apply_revisions
 from jobs.streaming.store import Batch, store_messages
-from tests.support.factories import observation, without
+from tests.support.factories import heart_rate_observation, observation, without
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.messages import message
 
@@ -74,15 +74,49 @@ def test_retraction_does_not_reach_what_arrived_after_it(ingest: Any) -> None:
     assert stored["status"] == "final"
 
 
-def test_correction_of_the_time_leaves_nothing_at_the_old_instant(ingest: Any) -> None:
-    ingest(message(observation(), 10))
-    (stored,) = ingest(moved())
-    assert (stored["@timestamp"], stored["status"]) == ("2026-03-01T08:00:00.000Z", "corrected")
+MOVED = [("2026-03-01T07:15:00.000Z", "entered-in-error"), ("2026-03-01T08:00:00.000Z", "corrected")]
 
 
-def test_correction_of_another_patient_with_the_same_id_deletes_nothing(ingest: Any) -> None:
+def statuses(stored: list[Document]) -> list[tuple[str, str]]:
+    return [(document["@timestamp"], document["status"]) for document in stored]
+
+
+def test_correction_of_the_time_leaves_no_reading_at_the_old_instant(ingest: Any) -> None:
     ingest(message(observation(), 10))
-    assert len(ingest(moved(subject={"reference": "Patient/p-2"}))) == 2
+    assert statuses(ingest(moved())) == MOVED
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_resend_of_a_reading_that_was_moved_does_not_come_back_at_the_old_instant(ingest: Any, together: bool) -> None:
+    batch = [message(observation(), 10), moved(20), message(observation(), 30)]
+    for messages in [batch] if together else [[sent] for sent in batch]:
+        stored = ingest(*messages)
+    assert statuses(stored) == MOVED
+
+
+def test_reading_that_is_moved_back_stands_again(ingest: Any) -> None:
+    back = message(observation(status="corrected"), 30)
+    ingest(message(observation(), 10), moved(20), back)
+    assert [status for _, status in statuses(ingest(back))] == ["corrected", "entered-in-error"]
+
+
+def test_retraction_without_a_time_finds_a_reading_that_another_one_has_replaced(ingest: Any) -> None:
+    """Else the document would fall back to it."""
+    ingest(message(observation(), 10), message(observation(id="bp-2", systolic=150), 11))
+    ingest(by_id_alone(20))
+    (stored,) = ingest(by_id_alone(21, id="bp-2"))
+    assert stored["status"] == "entered-in-error"
+
+
+def test_retraction_without_a_time_finds_a_joined_heart_rate(ingest: Any) -> None:
+    ingest(message(observation(), 10), message(heart_rate_observation(71), 11))
+    (stored,) = ingest(by_id_alone(20, id="hr-1"))
+    assert (stored["status"], stored["systolic"], "heart_rate" in stored) == ("final", 128, False)
+
+
+def test_correction_of_another_patient_with_the_same_id_moves_nothing(ingest: Any) -> None:
+    ingest(message(observation(), 10))
+    assert [one["status"] for one in ingest(moved(subject={"reference": "Patient/p-2"}))] == ["final", "corrected"]
 
 
 def test_correction_in_its_place_keeps_its_document(ingest: Any) -> None:
@@ -91,21 +125,19 @@ def test_correction_in_its_place_keeps_its_document(ingest: Any) -> None:
     assert stored["systolic"] == 140
 
 
-def test_correction_does_not_delete_a_retracted_reading(ingest: Any) -> None:
+def test_correction_leaves_a_retracted_reading_retracted(ingest: Any) -> None:
     ingest(message(observation(), 10), by_id_alone(11))
     assert [one["status"] for one in ingest(moved())] == ["entered-in-error", "corrected"]
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_moved_and_then_retracted_reading_stands_retracted_at_its_new_instant_alone(
-    ingest: Any, together: bool
-) -> None:
+def test_moved_and_then_retracted_reading_stands_nowhere(ingest: Any, together: bool) -> None:
     batches = [[message(observation(), 10), moved(20), by_id_alone(30)]]
     if not together:
         batches = [[one] for one in batches[0]]
     for batch in batches:
         stored = ingest(*batch)
-    assert [(one["@timestamp"], one["status"]) for one in stored] == [("2026-03-01T08:00:00.000Z", "entered-in-error")]
+    assert [status for _, status in statuses(stored)] == ["entered-in-error"] * 2
 
 
 @pytest.mark.parametrize("together", [True, False])
