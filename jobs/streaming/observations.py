@@ -177,9 +177,13 @@ def _said(document: Document) -> list[Document]:
     joined = document.get("heart_rate_from")
     if joined is None or any(_name_or_place(message) == joined for message in said):
         return said
+    # what a document of an earlier release knows of it, or one that keeps no more
     lost = {name: document[name] for name in ("heart_rate", "source_partition", "source_offset", "ingested_at")}
-    lost |= {"status": "final", "flags": [HEART_RATE_ONLY]}  # documents of earlier releases kept only its name
-    return [*said, lost if joined in document["merged_from"] else lost | {"observation_id": joined}]
+    lost |= {"status": "final", "flags": [HEART_RATE_ONLY]}
+    if joined not in document["merged_from"]:
+        return [*said, lost | {"observation_id": joined}]
+    partition, offset = map(int, joined.split("-"))
+    return [*said, lost | {"source_partition": partition, "source_offset": offset}]
 
 
 def _own(document: Document) -> Document | None:
@@ -237,12 +241,13 @@ def _show(stored: Document, kept: Sequence[Document], met: Document, *, takes_ov
     """Return the document with what stands of the messages in force, having met one more.
 
     What it shows stays shown where a later message only says the same, unless that `takes_over`, as a correction does.
-    Where nothing stands it is marked as entered in error; its values stay for the record.
+    Where no reading stands any more it is marked as entered in error, and its values stay for the record, also when it
+    leaves a heart rate behind: that waits for the next reading of the instant.
     """
     if sorted(map(_place, kept)) == sorted(map(_place, _said(stored))) and _place(met) in _noted(stored):
         return stored
     standing = _standing(kept)
-    if standing is None:
+    if standing is None or ("systolic" in stored and standing.reading.kind is StatementKind.HEART_RATE):
         shown, others = _without(stored, "heart_rate_from") | {"status": RETRACTED_STATUS}, kept
     else:
         reading, source = (kept[statement.place] for statement in standing)

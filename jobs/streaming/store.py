@@ -38,14 +38,7 @@ from jobs.streaming.observations import (
     retraction_document,
 )
 from jobs.streaming.outcome import REASON_PREFIX, milliseconds, outcome_row
-from jobs.streaming.revisions import apply_revisions
-
-
-class Instant(NamedTuple):
-    """The place of one patient's reading of one instant: index and document id."""
-
-    index_name: str
-    id: str
+from jobs.streaming.revisions import Place, apply_revisions
 
 
 class Arrival(NamedTuple):
@@ -95,16 +88,16 @@ def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Ba
     return counts
 
 
-def _by_instant(messages: Sequence[Message], batch: Batch) -> dict[Instant, list[Arrival]]:
+def _by_instant(messages: Sequence[Message], batch: Batch) -> dict[Place, list[Arrival]]:
     """Group readings, and retractions that name patient and time, by the document they meet, in order of arrival."""
-    arrivals: dict[Instant, list[Arrival]] = defaultdict(list)
+    arrivals: dict[Place, list[Arrival]] = defaultdict(list)
     for message in messages:
         for instant, arrival in _arrivals(message, batch):
             arrivals[instant].append(arrival)
     return arrivals
 
 
-def _arrivals(message: Message, batch: Batch) -> Iterator[tuple[Instant, Arrival]]:
+def _arrivals(message: Message, batch: Batch) -> Iterator[tuple[Place, Arrival]]:
     entry_counts = not _is_single(message)
     topic, ingested_at = batch.settings.kafka_topic, batch.ingested_at
     for reading in message.parsed.readings:
@@ -118,8 +111,8 @@ def _arrivals(message: Message, batch: Batch) -> Iterator[tuple[Instant, Arrival
         yield _instant(one.patient_id, one.effective_us), Arrival(document, message, None)
 
 
-def _instant(patient_id: str, effective_us: int) -> Instant:
-    return Instant(monthly_index(OBSERVATIONS, effective_us), instant_id(patient_id, effective_us))
+def _instant(patient_id: str, effective_us: int) -> Place:
+    return Place(monthly_index(OBSERVATIONS, effective_us), instant_id(patient_id, effective_us))
 
 
 def _is_single(message: Message) -> bool:
@@ -128,9 +121,7 @@ def _is_single(message: Message) -> bool:
     return len(parsed.readings) + len(parsed.rejects) + parsed.ignored == 1
 
 
-def _store_instants(
-    client: Elasticsearch, arrivals: Mapping[Instant, list[Arrival]]
-) -> dict[Instant, list[Resolution]]:
+def _store_instants(client: Elasticsearch, arrivals: Mapping[Place, list[Arrival]]) -> dict[Place, list[Resolution]]:
     """Create the documents; where one exists, resolve against it and write what stands."""
     resolutions = {instant: _resolve_all(None, group) for instant, group in arrivals.items()}
     fresh = list(resolutions)
@@ -153,12 +144,12 @@ def _resolve_all(stored: Document | None, group: Sequence[Arrival]) -> list[Reso
     return resolutions
 
 
-def _operation(action: Literal["create", "index"], instant: Instant, resolutions: Sequence[Resolution]) -> Operation:
+def _operation(action: Literal["create", "index"], instant: Place, resolutions: Sequence[Resolution]) -> Operation:
     return Operation(action, instant.index_name, instant.id, msgspec.json.encode(resolutions[-1].document))
 
 
 def _duplicates(
-    arrivals: Mapping[Instant, list[Arrival]], resolutions: Mapping[Instant, list[Resolution]]
+    arrivals: Mapping[Place, list[Arrival]], resolutions: Mapping[Place, list[Resolution]]
 ) -> list[tuple[Message, Reject]]:
     return [
         (arrival.message, Reject(Reason.DUPLICATE, DUPLICATE_DETAIL, arrival.entry))
@@ -205,8 +196,8 @@ def payload_text(payload: bytes | None) -> str | None:
 
 def _archive(
     messages: Sequence[Message],
-    resolutions: Mapping[Instant, list[Resolution]],
-    revised: Mapping[tuple[str, str], Document],
+    resolutions: Mapping[Place, list[Resolution]],
+    revised: Mapping[Place, Document],
     batch: Batch,
 ) -> None:
     """Archive every document that these messages are part of, whether written now or by an earlier attempt.

@@ -20,8 +20,8 @@ from jobs.streaming.observations import (
     is_retraction,
     observation_document,
     resolve,
-    retract_by_id,
     retraction_document,
+    revise,
 )
 from producer.faults import FAULTS, USUAL_FAULTS
 from producer.feed import open_outbox
@@ -74,8 +74,7 @@ class Store:
                 self._resolve((patient, us), retraction_document(patient, us, retraction, source, "t", ""))
                 continue
             for key, document in self.documents.items():
-                if document["observation_id"] == retraction.observation_id:
-                    self.documents[key] = retract_by_id(document, str(retraction.observation_id))
+                self.documents[key] = revise(document, retraction, source)
 
     def _resolve(self, key: tuple[str, int], document: Document) -> None:
         self.documents[key], verdict = resolve(self.documents.get(key), document)

@@ -148,9 +148,11 @@ def test_document_falls_back_to_a_resend_that_was_refused_as_a_duplicate() -> No
     assert verdicts == [Verdict.STORED, Verdict.DUPLICATE, Verdict.STORED]
 
 
-def test_heart_rate_stands_alone_when_the_pressure_that_it_joined_is_retracted() -> None:
-    stored, _ = settle(document(10), heart_rate(71, 11), retraction(12))
-    assert (stored["heart_rate"], stored["flags"], "systolic" in stored) == (71, ["heart_rate_only"], False)
+def test_heart_rate_whose_pressure_is_retracted_waits_for_the_next_one() -> None:
+    waiting, _ = settle(document(10), heart_rate(71, 11), retraction(12))
+    assert (waiting["status"], waiting["systolic"]) == ("entered-in-error", 128.0)
+    stored = resolve(waiting, document(13, observation_id="new")).document
+    assert (stored["status"], stored["heart_rate"], stored["heart_rate_from"]) == ("final", 71, "hr-1")
 
 
 def test_document_of_one_message_carries_no_notes_and_one_of_many_is_bounded() -> None:
@@ -179,8 +181,10 @@ def test_document_of_an_earlier_release_goes_on_by_the_same_rule() -> None:
 
 def test_nameless_heart_rate_in_a_document_of_an_earlier_release_is_known_by_its_place() -> None:
     stored = written_by_an_earlier_release(heart_rate_from="0-11")
-    alone = resolve(stored, retraction(20)).document
-    assert (alone["heart_rate"], alone["status"], "observation_id" in alone) == (71.0, "final", False)
+    corrected = resolve(stored, document(20, systolic=140.0, status="amended")).document
+    assert (corrected["heart_rate"], corrected["heart_rate_from"]) == (71.0, "0-11")
+    (heart_rate_alone, *_) = corrected["merged"]
+    assert "observation_id" not in heart_rate_alone
 
 
 @pytest.mark.parametrize(
