@@ -127,10 +127,12 @@ class Sent(NamedTuple):
             return Parsed(retractions=[Retraction("p-1", self.name, effective_us, 0)])
         at_us = EFFECTIVE_US + (HOUR_US if self.kind == "move" else 0)
         alone = self.kind == "heart rate"
-        pressures = (None, None) if alone else (self.systolic, self.systolic - 40)
+        systolic, diastolic = (None, None) if alone else (self.systolic, self.systolic - 40)
         rate = self.rate or 60.0 if alone else self.rate
         status = "corrected" if self.kind in ("correction", "move") else "final"
-        return Parsed(readings=[Reading("p-1", at_us, 0, *pressures, rate, status, self.name, None, None, (), 0)])
+        return Parsed(
+            readings=[Reading("p-1", at_us, 0, systolic, diastolic, rate, status, self.name, None, None, (), 0)]
+        )
 
 
 sent = st.builds(
