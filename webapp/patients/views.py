@@ -27,7 +27,7 @@ from webapp.security.access import limit_exports
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
-from webapp.store import patient_targets, saved_views
+from webapp.store import patient_targets
 
 blueprint = Blueprint("patients", __name__)
 CSV_TYPE: Final = "text/csv; charset=utf-8"
@@ -67,10 +67,6 @@ def overview() -> str:
     return render_template(
         "patients/list.html",
         next_cursor=next_cursor,
-        saved_views=saved_views.list_views(site.store, principal().user_name),
-        is_full="full" in request.args,
-        most_views=saved_views.MOST,
-        longest_name=saved_views.LONGEST_NAME,
         **presenting.list_view(found, filters, now, interval),
     )
 

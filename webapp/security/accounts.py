@@ -67,9 +67,9 @@ def remarks(user: User, settings: Settings) -> list[str]:
             if _pepper(settings)
             else "password of an older version: set BP_PASSWORD_PEPPER as it was, or use --reset"
         )
-    if user.has_totp and not seals.is_newest(user.totp_nonce or ""):
+    if user.has_totp and not seals.is_newest(user.totp_secret or ""):
         try:
-            seals.unseal(user.totp_nonce or "")
+            seals.unseal(user.totp_secret or "")
             found.append("authenticator under an older key, renewed at the next sign-in")
         except UnreadableSecret:
             found.append("authenticator under an unknown key: put the old one behind BP_SECRET_KEY, or use --reset")

@@ -75,7 +75,7 @@ def new_secret(seals: Seals) -> str:
 def pending_secret(store: Store, seals: Seals, user: User) -> str:
     """Return the secret that the user is to confirm, in base 32; made now unless there is one that can be read."""
     try:
-        return secret_of(seals, user.totp_nonce or "")
+        return secret_of(seals, user.totp_secret or "")
     except UnreadableSecret:
         sealed = new_secret(seals)
         users.begin_totp(store, user.id, sealed)
@@ -89,8 +89,8 @@ def secret_of(seals: Seals, sealed: str) -> str:
 
 def renew_seal(store: Store, seals: Seals, user: User) -> None:
     """Seal the user's secret, which stays the same, with the newest key."""
-    if user.totp_nonce and not seals.is_newest(user.totp_nonce):
-        users.renew_totp(store, user.id, seals.seal(seals.unseal(user.totp_nonce)))
+    if user.totp_secret and not seals.is_newest(user.totp_secret):
+        users.renew_totp(store, user.id, seals.seal(seals.unseal(user.totp_secret)))
 
 
 def address_of(secret: str, user_name: str) -> str:
@@ -106,10 +106,10 @@ def use_code(store: Store, seals: Seals, user: User, code: str, now: datetime) -
 
 def _find_step(seals: Seals, user: User, code: str, now: datetime) -> int | None:
     typed = "".join(code.split())
-    if user.totp_nonce is None or not typed.isascii():
+    if user.totp_secret is None or not typed.isascii():
         return None
     try:
-        generator = pyotp.TOTP(secret_of(seals, user.totp_nonce))
+        generator = pyotp.TOTP(secret_of(seals, user.totp_secret))
     except UnreadableSecret:
         return None
     current = int(now.timestamp()) // STEP_S

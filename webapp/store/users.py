@@ -30,7 +30,7 @@ class User:
     password: str | None
     must_change: bool
     secret_expires_at: datetime | None
-    totp_nonce: str | None  # its secret, sealed
+    totp_secret: str | None  # its secret, sealed
     totp_confirmed: bool
     totp_last_step: int
     disabled: bool
@@ -42,7 +42,7 @@ class User:
     @property
     def has_totp(self) -> bool:
         """Whether one-time codes are asked for at sign-in."""
-        return self.totp_nonce is not None and self.totp_confirmed
+        return self.totp_secret is not None and self.totp_confirmed
 
 
 def to_time(seconds: float | None) -> datetime | None:
@@ -131,17 +131,17 @@ def set_disabled(store: Store, user_id: int, disabled: bool) -> None:
 
 def remove_totp(store: Store, user_id: int) -> None:
     """Forget the second factor and end the user's sessions."""
-    _set_and_sign_out(store, user_id, "totp_nonce = NULL, totp_confirmed = 0, totp_last_step = 0")
+    _set_and_sign_out(store, user_id, "totp_secret = NULL, totp_confirmed = 0, totp_last_step = 0")
 
 
 def begin_totp(store: Store, user_id: int, sealed: str) -> None:
     """Note the sealed secret of a second factor that is not confirmed yet; a confirmed one stays."""
-    store.run("UPDATE users SET totp_nonce = ? WHERE id = ? AND totp_confirmed = 0", (sealed, user_id))
+    store.run("UPDATE users SET totp_secret = ? WHERE id = ? AND totp_confirmed = 0", (sealed, user_id))
 
 
 def renew_totp(store: Store, user_id: int, sealed: str) -> None:
     """Store the same second factor under a new seal."""
-    store.run("UPDATE users SET totp_nonce = ? WHERE id = ?", (sealed, user_id))
+    store.run("UPDATE users SET totp_secret = ? WHERE id = ?", (sealed, user_id))
 
 
 def use_totp_step(store: Store, user_id: int, step: int) -> bool:

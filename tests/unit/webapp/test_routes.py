@@ -47,8 +47,6 @@ ROUTES = {
     "GET /patients/<patient:patient_id>/rapport": "clinician",
     "POST /patients/<patient:patient_id>/feedback": "clinician",
     "POST /patients/<patient:patient_id>/targets": "clinician",
-    "POST /patients/views": READERS,
-    "POST /patients/views/<int(max=2147483647):view_id>/delete": READERS,
     "GET /predictions": READERS,
     "GET /stats": PEOPLE,
     "GET /aide": "viewer clinician admin kiosk",

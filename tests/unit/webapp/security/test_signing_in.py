@@ -53,7 +53,7 @@ def test_whoever_fails_costs_the_same_work(people: Site, name: str, bcrypt_check
 
 def test_a_second_factor_is_asked_for_and_each_code_works_once(site: Site) -> None:
     user = site.add_user("chief", "admin")
-    code = pyotp.TOTP(totp.secret_of(site.services.seals, user.totp_nonce or "")).at(site.clock.now)
+    code = pyotp.TOTP(totp.secret_of(site.services.seals, user.totp_secret or "")).at(site.clock.now)
     form = {"user_name": "chief", "password": PASSWORD}
 
     assert site.client().post("/login", form).status_code == 401
@@ -65,7 +65,7 @@ def test_a_second_factor_is_asked_for_and_each_code_works_once(site: Site) -> No
 @pytest.mark.parametrize(("drift_s", "status"), [(-30, 302), (30, 302), (-90, 401), (90, 401)])
 def test_a_telephone_clock_may_be_half_a_minute_off(site: Site, drift_s: int, status: int) -> None:
     user = site.add_user("chief", "admin")
-    secret = totp.secret_of(site.services.seals, user.totp_nonce or "")
+    secret = totp.secret_of(site.services.seals, user.totp_secret or "")
     code = pyotp.TOTP(secret).at(site.clock.now + timedelta(seconds=drift_s))
 
     answer = site.client().post("/login", {"user_name": "chief", "password": PASSWORD, "code": code})
@@ -98,7 +98,7 @@ def test_who_signs_in_is_moved_to_the_new_key_with_the_same_authenticator(tmp_pa
     old, new = "o" * 48, "n" * 48
     before = make_site(tmp_path, secret_key=old)
     user = before.add_user("chief", "admin")
-    codes = pyotp.TOTP(totp.secret_of(before.services.seals, user.totp_nonce or ""))
+    codes = pyotp.TOTP(totp.secret_of(before.services.seals, user.totp_secret or ""))
     during, after = make_site(tmp_path, secret_key=f"{new},{old}"), make_site(tmp_path, secret_key=new)
 
     def sign_in(site: Site, minutes: int) -> int:
