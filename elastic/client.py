@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -119,6 +119,10 @@ class Search:
 
     client: Elasticsearch
     timeout_s: float = TIMEOUT_S
+
+    def within(self, timeout_s: float) -> Search:
+        """Return the same door with another time limit."""
+        return replace(self, timeout_s=timeout_s)
 
     def ask(self, index: str, body: Query) -> Document:
         """Send one search; an index that does not exist yet holds nothing."""

@@ -16,6 +16,7 @@ from webapp.shared import Shared
 T = TypeVar("T")
 
 EXTENSION: Final = "bp_figures"
+TIMEOUT_S: Final = 20.0  # of each question: these go over all documents of a span
 LIFETIME: Final = timedelta(minutes=1)
 BURDEN_OVER: Final = timedelta(hours=24)
 MOST_KEPT: Final = 256

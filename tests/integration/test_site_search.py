@@ -13,10 +13,11 @@ from alerts import journal
 from alerts import model as alerts
 from alerts.journal import Acknowledgement, Person
 from assessment.urgency import CRISIS_KEPT, Urgency
+from conf.clinical import ALERT_LEVELS
 from conf.settings import Settings
 from elastic.client import Search, connect
 from elastic.names import ALERT_EVENTS, MODEL_MONITORING, OBSERVATIONS, REJECTED
-from elastic.search import alert_events, latest, monitoring, observations, predictions, rejected, sampling, statistics
+from elastic.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
 from tests.support.ward import INTERVAL, VERSION, fill, ward
@@ -156,37 +157,32 @@ def test_histories_hold_all_predictions_in_order(store: Store) -> None:
 def test_statistics_count_everything(store: Store) -> None:
     start, end = store.now - timedelta(days=3), store.now + timedelta(minutes=1)
     stored = store.search.client.count(index=OBSERVATIONS)["count"]
-    assert sum(statistics.categories(store.search, start, end).counts.values()) == stored
-    assert (
-        sum(one["readings"] for one in statistics.circadian(store.search, start, end, ZoneInfo("Europe/Paris")))
-        == stored
-    )
-    over_time = statistics.levels_over_time(store.search, start, end).items
+    assert sum(statistics.categories(store.search, start, end).values()) == stored
+    assert sum(minute["readings"] for minute in statistics.readings_per_minute(store.search, start, end)) == stored
+    over_time = statistics.levels_over_time(store.search, start, end)
     burden = statistics.alarm_burden(store.search, start, end)
-    assert sum(one["CRITICAL"] for one in over_time) == burden["levels"]["CRITICAL"]["predictions"]
-    assert (burden["patients"], burden["share"]) == (10 + QUIET, 1.0)
+    for level in ALERT_LEVELS:
+        assert sum(interval[level] for interval in over_time) == burden["levels"][level]["predictions"]
+    assert burden["patients"] == 10 + QUIET
+    histories = predictions.histories(store.search, [patient.id for patient in ward(QUIET)], start)
+    were_low = {id_ for id_, history in histories.items() if any(past["alert_level"] == "LOW" for past in history)}
+    assert burden["levels"]["LOW"]["patients"] == len(were_low)
     edges = [store.now - timedelta(minutes=30), store.now - timedelta(hours=2)]
     assert statistics.freshness(store.search, edges, store.now) == [8 + QUIET, 1, 1]
-    assert sum(one["readings"] for one in statistics.readings_per_minute(store.search, start, end).items) == stored
 
 
-def test_a_sample_of_many_predictions_stands_for_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    span = (store.now - timedelta(days=3), store.now + timedelta(minutes=1))
-    whole = statistics.alarm_burden(store.search, *span)
-    monkeypatch.setattr(sampling.aggregate, "__defaults__", (1_500,))
-    monkeypatch.setattr(statistics, "MOST", 150)
-    sampled = statistics.alarm_burden(store.search, *span)
-    of_all, of_sample = (
-        {level: of["predictions"] for level, of in found["levels"].items()} for found in (whole, sampled)
-    )
-    assert sum(of_all.values()) == pytest.approx(1_500 / sampled["share"], abs=1)
-    assert sum(of_sample.values()) == pytest.approx(sum(of_all.values()), rel=0.15)
-    assert of_sample["LOW"] == pytest.approx(of_all["LOW"], rel=0.15)
-    assert sampled["patients"] == whole["patients"]
-    assert (sampled["levels"]["LOW"]["patients"], sampled["levels"]["HIGH"]["patients"]) == (
-        None,
-        whole["levels"]["HIGH"]["patients"],
-    )
+def test_percentiles_by_hour_of_day_are_readings_to_the_nearest_half_mmhg(store: Store) -> None:
+    """Of one hour of one day, which nothing is averaged over."""
+    paris = ZoneInfo("Europe/Paris")
+    start = store.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+    end = start + timedelta(hours=1)
+    (hour,) = statistics.circadian(store.search, start, end, paris)
+    readings = observations.page(store.search, start=start, end=end, limit=5_000).documents
+    assert (hour["hour"], hour["readings"]) == (start.astimezone(paris).hour, len(readings))
+    for name in statistics.MEASURES:
+        values = sorted(reading[name] for reading in readings)
+        ranks = [int(len(values) * percent / 100 + 0.5) for percent in statistics.PERCENTS]
+        assert hour[name] == pytest.approx([values[rank - 1] for rank in ranks], abs=0.5)
 
 
 def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:

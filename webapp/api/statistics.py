@@ -13,7 +13,7 @@ from elastic.search import alert_events, latest, statistics
 from webapp.api.inputs import Range
 from webapp.api.routes import operation
 from webapp.api.summary_documents import Burden, FreshnessReport, LevelHistory, Summary
-from webapp.figures import shared
+from webapp.figures import TIMEOUT_S, shared
 from webapp.security.roles import Permission
 from webapp.services import services
 
@@ -24,27 +24,24 @@ LATER_EDGES: Final = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24
 def get_summary(query: Range) -> Summary:
     """Count patients by level and readings by category."""
     site = services()
-    return shared("summary", query, partial(_summary, site.search, *query.span(site.clock())))
+    return shared("summary", query, partial(_summary, site.search.within(TIMEOUT_S), *query.span(site.clock())))
 
 
 def _summary(search: Search, start: datetime, end: datetime) -> Summary:
-    readings, share = statistics.categories(search, start, end)
-    patients = latest.count_levels(search)
-    return Summary.model_validate(
-        {"from_": start, "to": end, "patients": patients, "readings": readings, "share": share}
-    )
+    readings, patients = statistics.categories(search, start, end), latest.count_levels(search)
+    return Summary.model_validate({"from_": start, "to": end, "patients": patients, "readings": readings})
 
 
 @operation("/api/v1/stats/levels", Permission.STATISTICS, LevelHistory, tag="statistics")
 def get_levels(query: Range) -> LevelHistory:
     """Count predictions by level, hour by hour."""
     site = services()
-    return shared("levels", query, partial(_levels, site.search, *query.span(site.clock())))
+    return shared("levels", query, partial(_levels, site.search.within(TIMEOUT_S), *query.span(site.clock())))
 
 
 def _levels(search: Search, start: datetime, end: datetime) -> LevelHistory:
-    items, share = statistics.levels_over_time(search, start, end)
-    return LevelHistory.model_validate({"from_": start, "to": end, "items": items, "share": share})
+    items = statistics.levels_over_time(search, start, end)
+    return LevelHistory.model_validate({"from_": start, "to": end, "items": items})
 
 
 @operation("/api/v1/stats/freshness", Permission.STATISTICS, FreshnessReport, tag="statistics")
@@ -68,7 +65,7 @@ def _freshness(search: Search, fresh: timedelta, now: datetime) -> FreshnessRepo
 def get_alarm_burden(query: Range) -> Burden:
     """Count predictions and patients by level, and the answers to alerts."""
     site = services()
-    return shared("burden", query, partial(_burden, site.search, *query.span(site.clock())))
+    return shared("burden", query, partial(_burden, site.search.within(TIMEOUT_S), *query.span(site.clock())))
 
 
 def _burden(search: Search, start: datetime, end: datetime) -> Burden:

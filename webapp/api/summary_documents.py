@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pydantic import Field
 
 from assessment.report import Dipping
 from webapp.api.documents import At, Counts, Output, When
 from webapp.api.inputs import Level
-
-SHARE: Final = (
-    "Share of the documents that the counts were made of; below 1, with more than a million documents, a random sample "
-    "stands for all."
-)
 
 
 class LevelCounts(Counts):
@@ -45,14 +38,12 @@ class Summary(Span):
 
     patients: Counts = Field(description="Patients by the alert level of their newest prediction, whatever its age.")
     readings: Categories = Field(description="Readings in the span by category.")
-    share: float = Field(description=SHARE)
 
 
 class LevelHistory(Span):
     """How many predictions had each level, hour by hour."""
 
     items: list[LevelCounts] = Field(description="Hours in time's order.")
-    share: float = Field(description=SHARE)
 
 
 class AgeGroup(Output):
@@ -73,16 +64,13 @@ class LevelBurden(Output):
     """What one level asked of people."""
 
     predictions: int = Field(description="Predictions of this level.")
-    patients: int | None = Field(None, description="Patients who had it; null beyond two million predictions.")
+    patients: int = Field(description="Patients who had it.")
 
 
 class Burden(Span):
     """What the alarms asked of people, and what people thought of it."""
 
-    patients: int = Field(
-        description="Patients with predictions; with a share below 1, those with a prediction after `from`."
-    )
-    share: float = Field(description=SHARE)
+    patients: int = Field(description="Patients with predictions.")
     levels: dict[Level, LevelBurden] = Field(description="By level.")
     acknowledged: int = Field(description="Acknowledgements.")
     useful: int = Field(description="Alerts that somebody called useful.")

@@ -28,8 +28,8 @@ class Figures:
     """Everything on the page."""
 
     levels: dict[str, int]
-    categories: statistics.Counts
-    over_time: statistics.Course
+    categories: dict[str, int]
+    over_time: list[dict[str, Any]]
     per_minute: list[tuple[str, int]]
     ages: list[int]
     burden: dict[str, Any]
@@ -54,7 +54,7 @@ def load(search: Search, span: str, zone: ZoneInfo, now: datetime) -> Figures:
         levels=latest.count_levels(search),
         categories=statistics.categories(search, start, now),
         over_time=statistics.levels_over_time(search, start, now, interval),
-        per_minute=per_minute(rates.items, now),
+        per_minute=per_minute(rates, now),
         ages=statistics.freshness(search, [now - timedelta(minutes=minutes) for minutes in AGE_EDGES_MIN], now),
         burden=statistics.alarm_burden(search, start, now),
         answers=[

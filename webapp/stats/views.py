@@ -7,15 +7,13 @@ from typing import Final
 from flask import Blueprint, render_template, request
 
 from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
-from elastic.client import Search
-from webapp.figures import shared
+from webapp.figures import TIMEOUT_S, shared
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.stats import figures
 
 blueprint = Blueprint("stats", __name__)
 
-TIMEOUT_S: Final = 20.0  # of each question: these go over all readings
 CATEGORIES: Final = ("severe", "stage_2", "stage_1", "elevated", "normal", "low")
 
 
@@ -26,7 +24,7 @@ def index() -> str:
     site = services()
     now, span = site.clock(), request.args.get("span", "24h")
     span = span if span in figures.SPANS else "24h"
-    search, zone = Search(site.search.client, TIMEOUT_S), site.settings.zone
+    search, zone = site.search.within(TIMEOUT_S), site.settings.zone
     found = shared("page", span, lambda: figures.load(search, span, zone, now))
     values = {
         "figures": found,

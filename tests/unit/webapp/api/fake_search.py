@@ -58,6 +58,9 @@ class FakeSearch(Search):
         super().__init__(cast(Elasticsearch, fake))
         self.__dict__.update(documents=documents, asked=[], fake=fake)  # the class it extends is frozen
 
+    def within(self, timeout_s: float) -> FakeSearch:  # noqa: ARG002 - the fake is always in time
+        return self
+
     def put(self, index: str, *documents: Json) -> None:
         self.documents[index] += documents
 

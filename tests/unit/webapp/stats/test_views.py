@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from conf.clinical import ALERT_LEVELS
-from elastic.search import statistics
 from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import make_site
 
@@ -28,13 +26,3 @@ def test_figures_are_shared_for_a_minute(tmp_path: Path) -> None:
     asked = len(client.bodies)
     browser.get("/stats")
     assert len(client.bodies) == asked
-
-
-def test_an_estimate_says_so_and_what_nobody_counted_is_a_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    levels = {level: {"predictions": 9_000_000, "patients": None} for level in ALERT_LEVELS}
-    burden = {"patients": 5, "levels": levels, "share": 0.025}
-    monkeypatch.setattr(statistics, "alarm_burden", lambda *_: burden)
-    browser = make_site(tmp_path, recording_search()[0]).signed_in()
-    html = browser.get("/stats").get_data(as_text=True)
-    assert "Estimated from a random sample of 2.5 % of the documents." in html
-    assert '<td class="numbers">9000000</td><td class="numbers">\N{EN DASH}</td>' in html
