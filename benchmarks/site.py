@@ -35,7 +35,7 @@ from elastic.names import LATEST
 from embedded.ports import free_port
 from embedded.services import Options, start, stop
 from tests.support.ward import Patient, fill, prediction, reading
-from webapp import create_app
+from webapp.factory import create_app
 from webapp.security import sessions
 from webapp.services import EXTENSION
 from webapp.store import users

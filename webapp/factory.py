@@ -1,6 +1,6 @@
 """The application factory: settings in, Flask application out.
 
-Each package of `BLUEPRINTS` holds one ``blueprint``.
+Each module of `BLUEPRINTS` holds one ``blueprint``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,17 @@ from webapp.services import EXTENSION, Services
 from webapp.store import Store
 from webapp.store.database import STORE_FILE
 
-BLUEPRINTS: Final = ("auth", "account", "admin", "help", "board", "predictions", "stats", "system", "patients")
+BLUEPRINTS: Final = (
+    "auth",
+    "account",
+    "admin",
+    "help",
+    "board.views",
+    "predictions.views",
+    "stats.views",
+    "system.views",
+    "patients.views",
+)
 MAX_BODY_BYTES: Final = 64 * 1024
 
 

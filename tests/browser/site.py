@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from conf.settings import Settings
-from webapp import create_app
+from webapp.factory import create_app
 from webapp.security import sessions
 from webapp.services import EXTENSION, Services
 from webapp.store import users

@@ -23,14 +23,32 @@ from ml.features import WINDOW_LENGTH
 from webapp.board.rows import Row, make_row
 from webapp.board.views import PAUSES_MIN
 from webapp.i18n import N_, gettext, language, ngettext, percent, when
-from webapp.patients import listing
 from webapp.patients.chart import Chart
+from webapp.patients.listing import Filters
 from webapp.patients.loading import JUST_AFTER, LastDay, PatientNow
 from webapp.patients.report_chart import draw
 from webapp.patients.timeline import Timeline, changes
 from webapp.store.patient_targets import PatientTargets
 from webapp.wording import reasons_in_words, summary
 
+SEEN_NAMES: Final[Mapping[str, str]] = {
+    "": N_("any time"),
+    "fresh": N_("in time"),
+    "silent": N_("overdue"),
+    "1h": N_("in the last hour"),
+    "24h": N_("in the last 24 hours"),
+}
+ORDER_NAMES: Final[Mapping[str, str]] = {
+    "risk": N_("highest risk first"),
+    "newest": N_("newest reading first"),
+    "id": N_("by id"),
+}
+VIEWS: Final[Mapping[str, dict[str, str]]] = {
+    N_("Critical"): {"level": "CRITICAL"},
+    N_("High"): {"level": "HIGH"},
+    N_("Overdue, newest first"): {"seen": "silent", "order": "newest"},
+    N_("All by id"): {"order": "id"},
+}
 SPAN_NAMES: Final[Mapping[str, str]] = {
     "1h": N_("1 hour"),
     "6h": N_("6 hours"),
@@ -77,7 +95,7 @@ MOST_RESCORED: Final = 20
 MOST_LISTED: Final = 144  # readings that fit onto the page of a report
 
 
-def list_view(found: Page, filters: listing.Filters, now: datetime, interval: timedelta) -> dict[str, Any]:
+def list_view(found: Page, filters: Filters, now: datetime, interval: timedelta) -> dict[str, Any]:
     """Return a page of the list."""
     rows = [
         {**document, "is_stale": _is_old(document, now, interval), "crisis": in_crisis(document)}
@@ -89,9 +107,9 @@ def list_view(found: Page, filters: listing.Filters, now: datetime, interval: ti
         "most_counted": MOST_COUNTED,
         "filters": filters,
         "levels": LEVEL_NAMES,
-        "seen_choices": listing.SEEN,
-        "order_choices": listing.ORDERS,
-        "views": listing.VIEWS,
+        "seen_choices": SEEN_NAMES,
+        "order_choices": ORDER_NAMES,
+        "views": VIEWS,
     }
 
 

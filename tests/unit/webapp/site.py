@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from conf.settings import Settings
-from webapp import create_app
+from webapp.factory import create_app
 from webapp.security import sessions, tokens, totp
 from webapp.services import EXTENSION, Services
 from webapp.store import users

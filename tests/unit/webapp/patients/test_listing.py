@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON
-from webapp.patients import listing
+from webapp.patients import listing, presenting
 from webapp.patients.listing import Filters, find, find_all, read_filters
 
 QUARTER = timedelta(minutes=15)
@@ -53,9 +53,13 @@ def test_filters_come_back_from_their_address() -> None:
     assert Filters().parameters() == {}
 
 
-@pytest.mark.parametrize("view", listing.VIEWS.values())
+@pytest.mark.parametrize("view", presenting.VIEWS.values())
 def test_ready_made_views_are_valid_filters(view: dict[str, str]) -> None:
     assert read_filters(view).parameters() == view
+
+
+def test_each_choice_has_a_name() -> None:
+    assert (tuple(presenting.SEEN_NAMES), tuple(presenting.ORDER_NAMES)) == (listing.SEEN, listing.ORDERS)
 
 
 def test_an_export_reads_page_after_page(search: FakeSearch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from elastic.search import observations
 from tests.unit.webapp.api.documents import prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, PAGE, PASSWORD, SAME_ORIGIN, Site, make_site, settings
-from webapp import create_app
+from webapp.factory import create_app
 from webapp.logs import JsonLines
 from webapp.security import passwords, sessions
 from webapp.services import EXTENSION

@@ -1,0 +1,38 @@
+"""What decides on the site's pages knows nothing of Flask: a fresh interpreter imports it without."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+MODULES = (
+    "alerts.episodes",
+    "alerts.journal",
+    "alerts.lifecycle",
+    "assessment.report",
+    "assessment.targets",
+    "assessment.trend",
+    "assessment.urgency",
+    "webapp.board.ward",
+    "webapp.patients.csv_files",
+    "webapp.patients.listing",
+    "webapp.patients.loading",
+    "webapp.patients.report_chart",
+    "webapp.patients.urls",
+    "webapp.predictions.quality",
+    "webapp.shared",
+    "webapp.stats.figures",
+    "webapp.system.metrics",
+)
+
+
+def exit_code(program: str) -> int:
+    return subprocess.run([sys.executable, "-c", program], check=False).returncode
+
+
+def test_what_decides_imports_no_flask() -> None:
+    assert exit_code(f"import sys, {', '.join(MODULES)}; sys.exit('flask' in sys.modules)") == 0
+
+
+def test_a_view_would_be_noticed() -> None:
+    assert exit_code("import sys, webapp.board.views; sys.exit('flask' in sys.modules)") == 1
