@@ -1,4 +1,4 @@
-"""Who saw which patient: one event per access, made here and written by `webapp.audit.chain`.
+"""Who saw which patient: one event per access, made here and written by `webapp.audit.spool`.
 
 A list is noted per session when it grows or every 15 minutes, so that polling a board does not flood the trail. An
 export is made only when its event has reached Elasticsearch; views go on while that is away, and are shipped later.
@@ -18,7 +18,7 @@ from flask import g, request
 from conf.errors import UserError
 from elastic.names import AUDIT
 from elastic.schema import TemplateError, put_templates
-from webapp.audit.chain import Chain, ship_leftovers
+from webapp.audit.spool import Spool, ship_leftovers
 from webapp.security.current import principal_or_none
 
 FOLDER: Final = "audit"
@@ -40,7 +40,7 @@ class AuditTrail:
         self._client = client.options(request_timeout=SHIP_TIMEOUT_S)
         self._folder = folder
         self._clock = clock
-        self._chain = Chain(folder)
+        self._spool = Spool(folder)
         self._lists: dict[str, tuple[datetime, frozenset[str]]] = {}
         self._lists_lock = threading.Lock()
         self._has_template = False
@@ -64,15 +64,15 @@ class AuditTrail:
         if action == "list" and not (ids and self._is_news(frozenset(ids))):
             return
         event = _event(self._clock(), action, outcome, actor) | {"patient_id": ids, "target": target}
-        self._chain.append(event)
+        self._spool.append(event)
         self._wake.set()
         if action in EXPORTS and outcome == "ok" and not self.flush():
-            self._chain.append({**event, "outcome": "refused"})
+            self._spool.append({**event, "outcome": "refused"})
             raise AuditUnavailable("Exports wait until the audit can be written again. Start Elasticsearch.")
 
     def flush(self) -> bool:
-        """Ship what is spooled now; whether all of it arrived."""
-        return self._ensure_template() and self._chain.ship(self._client)
+        """Ship what is spooled now; tell whether all of it arrived."""
+        return self._ensure_template() and self._spool.ship(self._client)
 
     def start(self) -> None:
         """Ship in the background from now on."""
@@ -82,7 +82,7 @@ class AuditTrail:
         """End the background work and ship the rest, once."""
         self._ended.set()
         self._wake.set()
-        self._chain.close(self._client)
+        self._spool.close(self._client)
 
     def _ship_for_ever(self) -> None:
         while not self._ended.is_set():
@@ -94,7 +94,7 @@ class AuditTrail:
                 self._ended.wait(RETRY_S)
 
     def _is_news(self, ids: frozenset[str]) -> bool:
-        """Whether a session sees a patient that it did not see within the last quarter of an hour."""
+        """Tell whether a session sees a patient that it did not see within the last quarter of an hour."""
         known, now = principal_or_none(), self._clock()
         session = known.session_hash if known else ""
         with self._lists_lock:
@@ -128,7 +128,7 @@ def record(action: str, *, patient_ids: Iterable[str] = (), outcome: str = "ok",
 
 
 def token(owner_name: str, token_id: str) -> str:
-    """How an event names a token that was acted on."""
+    """Return how an event names a token that was acted on."""
     return f"{owner_name}/{token_id}"
 
 

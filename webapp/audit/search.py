@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from elastic.client import After, Document, Page, Search
-from elastic.names import AUDIT
+from elastic.names import AUDIT, all_months
 from elastic.search.queries import all_of, between, buckets, later, term, term_if, terms
 
-INDICES: Final = f"{AUDIT}-*"
+INDICES: Final = all_months(AUDIT)
 ORDER: Final = [{"@timestamp": "desc"}, {"chain_id": "asc"}, {"seq": "desc"}]
 SEEING: Final = ("view", "print", "export")
 
@@ -25,7 +25,7 @@ def find(
     limit: int = 100,
     after: After | None = None,
 ) -> Page:
-    """Events, newest first, that match everything given."""
+    """Return the events that match everything given, newest first."""
     filters = (
         term_if("actor", actor),
         term_if("patient_id", patient_id),
@@ -36,17 +36,11 @@ def find(
 
 
 def viewers(search: Search, patient_id: str, since: datetime) -> list[Document]:
-    """Who saw a patient's own pages since then: ``{actor, last_seen_at}``, latest first."""
+    """Return who saw a patient's own pages since then, latest first: ``{actor, last_seen_at}``."""
     query = all_of(
         term("patient_id", patient_id), terms("action", SEEING), term("outcome", "ok"), between("@timestamp", since)
     )
     by_actor = {"terms": {"field": "actor", "size": 50}, "aggs": {"last": {"max": {"field": "@timestamp"}}}}
     found = buckets(search.aggregate(INDICES, {"actors": by_actor}, query), "actors")
-    seen = [{"actor": one["key"], "last_seen_at": one["last"]["value_as_string"]} for one in found]
-    return sorted(seen, key=lambda one: str(one["last_seen_at"]), reverse=True)
-
-
-def chain_events(search: Search, limit: int, after: After | None = None) -> Page:
-    """Events chain by chain in the order of writing, to be checked."""
-    order = [{"chain_id": "asc"}, {"seq": "asc"}]
-    return search.page(INDICES, {"size": limit, "sort": order, "query": all_of(), **later(after)})
+    seen = [{"actor": bucket["key"], "last_seen_at": bucket["last"]["value_as_string"]} for bucket in found]
+    return sorted(seen, key=lambda viewer: str(viewer["last_seen_at"]), reverse=True)

@@ -16,8 +16,8 @@ from tests.support import before
 from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.fake_search import MONTHS, FakeSearch
 from tests.unit.webapp.site import Site, make_site
-from webapp.audit.chain import ship_leftovers
 from webapp.audit.search import INDICES
+from webapp.audit.spool import ship_leftovers
 from webapp.store import users
 
 EXPECTED = before.expectations()
@@ -99,11 +99,6 @@ def test_its_password_for_one_use_leads_to_its_change(site: Site) -> None:
     assert browser.get("/").headers["Location"] == step
     browser.post(step, {"present": given, "new": chosen, "again": chosen})
     assert browser.get("/").status_code == 200
-
-
-def test_its_kept_view_is_offered(site: Site) -> None:
-    assert "Night round" in as_user(site, "/patients")
-    assert "Night round" not in as_user(site, "/patients", "vera")
 
 
 def test_audit_events_that_had_not_been_taken_are_shipped(tmp_path: Path) -> None:
