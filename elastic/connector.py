@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from elasticsearch import ApiError
-from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
 from elastic.client import connect, with_retries
+
+if TYPE_CHECKING:  # whoever reads names or writes documents needs no Spark
+    from pyspark.sql import DataFrame, SparkSession
 
 SOURCE: Final = "org.elasticsearch.spark.sql"
 MATCH_ALL: Final[Mapping[str, Any]] = {"match_all": {}}
@@ -40,7 +42,7 @@ def read_index(
     fields: Sequence[str],
     query: Mapping[str, Any] = MATCH_ALL,
 ) -> DataFrame:
-    """The documents of an index or alias that meet `query` (Elasticsearch's query DSL), with these fields alone.
+    """Return the documents of an index or alias that meet `query` (Elasticsearch's query DSL), with these fields alone.
 
     Dates come as text, absent values as null. Raises `UserError` if there is no such index.
     """
@@ -58,6 +60,7 @@ def read_index(
 
 
 def _exists(settings: Settings, index: str) -> bool:
+    """Tell whether there is such an index; raise `UserError` where Elasticsearch does not say."""
     try:
         return bool(with_retries(lambda: connect(settings).indices.exists(index=index)))
     except ApiError as error:
@@ -68,15 +71,18 @@ def _exists(settings: Settings, index: str) -> bool:
 
 
 def connection_options(settings: Settings) -> dict[str, str]:
-    """Address and credentials as the connector names them."""
+    """Return address and credentials as the connector names them."""
     url = urlsplit(settings.elasticsearch_url)
     options = {"es.nodes": str(url.hostname), "es.port": str(url.port or DEFAULT_PORTS[url.scheme])}
-    tls = {"es.net.ssl": "true"} if url.scheme == "https" else {}
-    return {**options, **tls, **_path(url), **_credentials(settings)}
+    if url.scheme == "https":
+        options["es.net.ssl"] = "true"
+    if path := url.path.strip("/"):
+        options["es.nodes.path.prefix"] = path
+    return options | _credentials(settings)
 
 
 def _trust(spark: SparkSession, settings: Settings) -> dict[str, str]:
-    """The trust store that Java needs, made from the certificates in `BP_ELASTICSEARCH_CA`."""
+    """Write the trust store that Java needs from the certificates in `BP_ELASTICSEARCH_CA`; return its options."""
     if settings.elasticsearch_ca is None:
         return {}
     store = settings.local_dir / TRUST_STORE
@@ -94,20 +100,17 @@ def write_trust_store(spark: SparkSession, certificates: Path, store: Path) -> N
     trusted = java.security.KeyStore.getInstance("PKCS12")
     trusted.load(None, None)
     pem = java.io.ByteArrayInputStream(certificates.read_bytes())
-    for number, one in enumerate(java.security.cert.CertificateFactory.getInstance("X.509").generateCertificates(pem)):
-        trusted.setCertificateEntry(f"authority-{number}", one)
+    certificate_factory = java.security.cert.CertificateFactory.getInstance("X.509")
+    for number, certificate in enumerate(certificate_factory.generateCertificates(pem)):
+        trusted.setCertificateEntry(f"authority-{number}", certificate)
     store.parent.mkdir(parents=True, exist_ok=True)
     file = java.io.FileOutputStream(str(store))
     trusted.store(file, word)
     file.close()
 
 
-def _path(url: SplitResult) -> dict[str, str]:
-    path = url.path.strip("/")
-    return {"es.nodes.path.prefix": path} if path else {}
-
-
 def _credentials(settings: Settings) -> dict[str, str]:
+    """Return the options of the account; an API key goes before a user."""
     if settings.elasticsearch_api_key:
         return {"es.net.http.header.Authorization": f"ApiKey {settings.elasticsearch_api_key.get_secret_value()}"}
     if not settings.elasticsearch_user:
