@@ -29,7 +29,7 @@ from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings
 from elastic.client import connect
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS
 from elastic.schema import put_templates
 from embedded.java import find_java
 from embedded.services import Addresses, Options, start, stop
@@ -140,7 +140,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _delete_documents(client: Elasticsearch) -> None:
-    names = list(client.indices.get(index="blood-pressure-*"))
+    names = list(client.indices.get(index=ALL_INDICES))
     if names:
         client.indices.delete(index=names)
 

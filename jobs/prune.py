@@ -24,7 +24,7 @@ from rich.table import Column, Table
 from conf import cli
 from conf.settings import load_settings
 from elastic.client import connect
-from elastic.names import ALERT_EVENTS, LATEST, REJECTED
+from elastic.names import ALERT_EVENTS, LATEST, REJECTED, all_months
 from jobs.maintenance.archive_upkeep import past_days, remove_day, size_bytes
 from jobs.maintenance.removal import count, find, one_line_errors, remove
 from jobs.maintenance.retention import MONTHLY, Limits, limits, past_months
@@ -96,7 +96,7 @@ def make_plan(client: Elasticsearch, kept: Limits, archive_of: Path | None) -> P
 
 
 def _past_months(client: Elasticsearch, data_from: datetime) -> Iterator[Month]:
-    patterns = [f"{family}-*" for family in MONTHLY]
+    patterns = [all_months(family) for family in MONTHLY]
     told = client.indices.stats(index=patterns, metric=["docs", "store"], filter_path=STATISTICS).get("indices", {})
     for name in past_months(told, data_from):
         of_month = told[name]

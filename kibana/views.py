@@ -10,7 +10,6 @@ from typing import Final
 
 from conf.clinical import RISK_FIELDS
 from elastic import names as indices
-from elastic.names import ALERT_EVENTS as ALERT_EVENTS_INDEX
 from kibana.saved import Json, saved_object, text
 from kibana.words import FIELDS, FORMATS
 
@@ -77,7 +76,7 @@ _PREDICTION: Final = (
 
 OBSERVATIONS: Final = DataView(
     "bp-observations",
-    f"{indices.OBSERVATIONS}-*",
+    indices.all_months(indices.OBSERVATIONS),
     "Mesures de tension",
     (
         *_READING,
@@ -92,7 +91,9 @@ OBSERVATIONS: Final = DataView(
         "source_offset",
     ),
 )
-PREDICTIONS: Final = DataView("bp-predictions", f"{indices.PREDICTIONS}-*", "Prédictions de risque", _PREDICTION)
+PREDICTIONS: Final = DataView(
+    "bp-predictions", indices.all_months(indices.PREDICTIONS), "Prédictions de risque", _PREDICTION
+)
 LATEST: Final = DataView("bp-latest", indices.LATEST, "Dernière prédiction par patient", _PREDICTION)
 REJECTED: Final = DataView(
     "bp-rejected",
@@ -102,7 +103,7 @@ REJECTED: Final = DataView(
 )
 ALERT_EVENTS: Final = DataView(
     "bp-alert-events",
-    ALERT_EVENTS_INDEX,
+    indices.ALERT_EVENTS,
     "Réponses aux alertes",
     (
         TIME_FIELD,

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from pyspark.sql import SparkSession
 
+from elastic.names import ALL_INDICES
 from embedded.services import Addresses
 from jobs.monitor import monitor
 from ml import drift
@@ -123,7 +124,7 @@ class Hospital:
         """One more reading, taken now; searches see it on return."""
         self.pipeline.send(message(patient_id, datetime.now(UTC), systolic, diastolic), key=patient_id)
         self.pipeline.drain()
-        self.pipeline.client.indices.refresh(index="blood-pressure-*")
+        self.pipeline.client.indices.refresh(index=ALL_INDICES)
 
 
 def _drift_reference() -> bytes:

@@ -20,7 +20,7 @@ from alerts import journal
 from alerts.journal import Acknowledgement, NoOpenAlert, Person
 from alerts.model import AnswerReason
 from elastic.client import Search
-from elastic.names import ALERT_EVENTS, LATEST
+from elastic.names import ALERT_EVENTS, ALL_INDICES, LATEST
 from embedded.services import Addresses
 from jobs.monitor import monitor
 from ml import drift
@@ -95,7 +95,7 @@ def open_ward(services: Addresses, spark: SparkSession, folder: Path) -> Ward:
 
 
 def refresh(pipeline: Pipeline) -> None:
-    pipeline.client.indices.refresh(index="blood-pressure-*")
+    pipeline.client.indices.refresh(index=ALL_INDICES)
 
 
 def send_histories(pipeline: Pipeline, until: datetime) -> None:

@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from conf.clinical import HORIZONS_H
 from conf.settings import METRICS_FILE, Settings
 from elastic.client import connect
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.names import ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from elastic.schema import put_templates
 from embedded.services import Addresses
 from jobs.stream import run
@@ -187,6 +187,6 @@ def publish_model(
 
 def delete_documents(client: Elasticsearch) -> None:
     """Empty Elasticsearch of all documents of the project."""
-    names = list(client.indices.get(index="blood-pressure-*", expand_wildcards="all"))
+    names = list(client.indices.get(index=ALL_INDICES, expand_wildcards="all"))
     if names:
         client.indices.delete(index=names)

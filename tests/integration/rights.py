@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from elasticsearch import ApiError, Elasticsearch
 
+from elastic.names import ALERT_EVENTS, AUDIT, LATEST, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, REJECTED, all_months
+
 STREAM, RETRAIN, SITE, PRUNE, IMPORT, READER = (
     "bp_stream",
     "bp_retrain",
@@ -21,15 +23,9 @@ NOBODY: Final[frozenset[str]] = frozenset()
 FORBIDDEN: Final = 403
 
 MONTH: Final = "2001.01"  # far from any real reading
-READINGS, SCORES = f"blood-pressure-observations-{MONTH}", f"blood-pressure-predictions-{MONTH}"
-LATEST, REJECTED = "blood-pressure-latest", "blood-pressure-rejected"
-FIGURES, EVENTS, AUDIT = (
-    "blood-pressure-model-monitoring",
-    "blood-pressure-alert-events",
-    f"blood-pressure-audit-{MONTH}",
-)
+READINGS, SCORES, AUDIT_MONTH = (f"{family}-{MONTH}" for family in (OBSERVATIONS, PREDICTIONS, AUDIT))
 STAMP: Final = {"@timestamp": "2001-01-01T00:00:00Z"}
-TEMPLATE: Final = {"index_patterns": ["blood-pressure-audit-*"], "priority": 900}
+TEMPLATE: Final = {"index_patterns": [all_months(AUDIT)], "priority": 900}
 SAME_MAPPING: Final = {"properties": {"@timestamp": {"type": "date"}}}
 CLUSTER_SETTING: Final = {"persistent": {"indices.id_field_data.enabled": None}}
 USER: Final = {"password": "sixteen-characters", "roles": ["superuser"]}
@@ -110,27 +106,27 @@ def _all_actions() -> Iterator[Action]:
         yield _storing(what, index, STREAM)
         yield _deleting(what, index, STREAM, PRUNE)
         yield _forbidden(f"delete {what} as a whole", "DELETE", f"/{index}")
-    yield _reading("figures of the model", FIGURES, RETRAIN, SITE, READER)
-    yield _storing("figures of the model", FIGURES, RETRAIN)
-    yield _deleting("figures of the model", FIGURES)
+    yield _reading("figures of the model", MODEL_MONITORING, RETRAIN, SITE, READER)
+    yield _storing("figures of the model", MODEL_MONITORING, RETRAIN)
+    yield _deleting("figures of the model", MODEL_MONITORING)
     yield from _of_journals()
     yield from _of_the_cluster()
 
 
 def _of_journals() -> Iterator[Action]:
-    for what, index in (("alert events", EVENTS), ("audit", AUDIT)):
+    for what, index in (("alert events", ALERT_EVENTS), ("audit", AUDIT_MONTH)):
         gone = ("DELETE", f"/{index}/_doc/new", None)
         adding = ("PUT", f"/{index}/_create/new", STAMP)
         yield Action(f"add to the {what}", adding, frozenset({SITE}), (put(index, "new"), gone))
         yield Action(f"overwrite the {what}", put(index), NOBODY, (put(index),))
         change = ("POST", f"/{index}/_update/kept", {"doc": STAMP})
         yield Action(f"change the {what}", change, NOBODY, (put(index),))
-    yield _reading("alert events", EVENTS, SITE, PRUNE, READER)
-    yield _deleting("alert events", EVENTS, PRUNE)
-    yield _forbidden("delete alert events as a whole", "DELETE", f"/{EVENTS}")
-    yield _reading("audit", AUDIT, SITE)
-    yield _deleting("audit", AUDIT)
-    yield _dropping("a month of the audit", AUDIT, PRUNE)
+    yield _reading("alert events", ALERT_EVENTS, SITE, PRUNE, READER)
+    yield _deleting("alert events", ALERT_EVENTS, PRUNE)
+    yield _forbidden("delete alert events as a whole", "DELETE", f"/{ALERT_EVENTS}")
+    yield _reading("audit", AUDIT_MONTH, SITE)
+    yield _deleting("audit", AUDIT_MONTH)
+    yield _dropping("a month of the audit", AUDIT_MONTH, PRUNE)
 
 
 def _of_the_cluster() -> Iterator[Action]:
@@ -139,7 +135,7 @@ def _of_the_cluster() -> Iterator[Action]:
     yield _forbidden(
         "put a component template", "PUT", "/_component_template/blood-pressure-settings", {"template": {}}
     )
-    for index, writer in ((LATEST, STREAM), (FIGURES, RETRAIN), (EVENTS, SITE)):  # who may write may also add fields
+    for index, writer in ((LATEST, STREAM), (MODEL_MONITORING, RETRAIN), (ALERT_EVENTS, SITE)):  # as writers do
         yield Action(f"add fields to {index}", ("PUT", f"/{index}/_mapping", SAME_MAPPING), frozenset({writer}))
     yield _forbidden("close an index", "POST", f"/{LATEST}/_close")
     yield _forbidden("create an index", "PUT", "/elsewhere")

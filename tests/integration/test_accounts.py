@@ -18,7 +18,7 @@ from deploy.secrets import all_names
 from elastic import client as elastic_client
 from elastic.client import Search, connect
 from elastic.connector import read_index
-from elastic.names import MODEL_MONITORING, OBSERVATIONS
+from elastic.names import ALERT_EVENTS, ALL_INDICES, AUDIT, MODEL_MONITORING, OBSERVATIONS, all_months
 from embedded.services import Addresses
 from jobs.monitor import monitor
 from jobs.training.history import history_rows, observations_from_elasticsearch
@@ -27,7 +27,6 @@ from tests.integration.pipeline import Pipeline, publish_model
 from tests.integration.rights import (
     ACCOUNTS,
     ACTIONS,
-    EVENTS,
     FORBIDDEN,
     IMPORT,
     PRUNE,
@@ -139,7 +138,7 @@ def test_site_shows_answers_and_notes_with_its_own_account(ward: Ward, site: Sit
     assert answers == [200, 409]
     # 3. who saw the patient is in the audit, which the administrator reads
     assert site.services.audit.flush()
-    ward.secured.client().indices.refresh(index="blood-pressure-audit-*")
+    ward.secured.client().indices.refresh(index=all_months(AUDIT))
     assert patient_id in administrator.get("/admin/audit").get_data(as_text=True)
 
 
@@ -154,7 +153,7 @@ def test_matrix_has_every_account() -> None:
 
 def test_reader_of_dashboards_who_asks_for_everything_gets_no_audit(ward: Ward, site: Site) -> None:
     assert site.services.audit.flush()
-    found = ward.secured.client(READER).search(index="blood-pressure-*", aggs={"i": {"terms": {"field": "_index"}}})
+    found = ward.secured.client(READER).search(index=ALL_INDICES, aggs={"i": {"terms": {"field": "_index"}}})
     names = {bucket["key"] for bucket in found["aggregations"]["i"]["buckets"]}
     assert any(name.startswith(OBSERVATIONS) for name in names)
     assert not any("audit" in name for name in names)
@@ -167,12 +166,12 @@ def test_importer_of_dashboards_sees_no_index_at_all(secured: Secured) -> None:
 def test_retention_and_erasure_delete_with_their_own_account(secured: Secured) -> None:
     superuser, settings, password = secured.client(), secured.settings(PRUNE), secured.secrets / PRUNE
     body = STAMP | {"patient_id": "long-ago"}
-    for index in (READINGS, EVENTS):
+    for index in (READINGS, ALERT_EVENTS):
         superuser.index(index=index, id="long-ago", document=body, refresh=True)
     erased = run(settings, password, "jobs.erase", "--patient", "long-ago", "--delete")
     assert erased.returncode == EXIT_OK, erased.stderr
-    superuser.indices.refresh(index=[READINGS, EVENTS])
-    assert superuser.count(index=[READINGS, EVENTS], query={"term": {"patient_id": "long-ago"}})["count"] == 0
+    superuser.indices.refresh(index=[READINGS, ALERT_EVENTS])
+    assert superuser.count(index=[READINGS, ALERT_EVENTS], query={"term": {"patient_id": "long-ago"}})["count"] == 0
     pruned = run(settings, password, "jobs.prune", "--delete")
     assert pruned.returncode == EXIT_OK, pruned.stderr
     assert not superuser.indices.exists(index=READINGS)
@@ -180,7 +179,7 @@ def test_retention_and_erasure_delete_with_their_own_account(secured: Secured) -
 
 def test_index_that_an_account_may_not_read_looks_as_if_it_were_not_there(secured: Secured) -> None:
     """Which is why the roles must hold everything that a program asks for: nothing would tell it."""
-    found = Search(secured.client(RETRAIN)).ask(EVENTS, {"size": 0})
+    found = Search(secured.client(RETRAIN)).ask(ALERT_EVENTS, {"size": 0})
     assert (found["_shards"]["total"], found["hits"]["total"]["value"]) == (0, 0)
 
 

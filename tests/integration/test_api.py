@@ -11,7 +11,7 @@ import pytest
 from elasticsearch.helpers import bulk
 
 from elastic.client import connect
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, monthly_index
+from elastic.names import ALERT_EVENTS, AUDIT, LATEST, OBSERVATIONS, PREDICTIONS, all_months, monthly_index
 from elastic.schema import put_templates
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
@@ -48,7 +48,7 @@ def site(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Site:
     made.clock.pass_by(minutes=2)
     client = connect(made.services.settings)
     delete_documents(client)
-    client.options(ignore_status=404).indices.delete(index="blood-pressure-alert-events")
+    client.options(ignore_status=404).indices.delete(index=ALERT_EVENTS)
     put_templates(client)
     bulk(client, documents(), refresh="wait_for")
     return made
@@ -166,7 +166,7 @@ def test_fhir_searches_are_valid_and_complete(browser: Browser) -> None:
 def test_a_report_is_given_and_its_reader_is_in_the_audit(site: Site, browser: Browser) -> None:
     assert get(browser, "patients/P-0002/report.json")["whole"]["readings"] == 5
     client = site.services.search.client
-    client.indices.refresh(index="blood-pressure-audit-*")
+    client.indices.refresh(index=all_months(AUDIT))
     site.clock.pass_by(seconds=1)
     events = get(site.signed_in("admin"), "fhir/AuditEvent?patient=P-0002")
     Bundle.model_validate(events)

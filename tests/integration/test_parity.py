@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
+from elastic.names import ALL_INDICES
 from fhir.precedence import StatementKind
 from fhir.reasons import Reason
 from jobs.streaming.entries import ENTRY, Entries, observation_number, unpack_state
@@ -171,7 +172,7 @@ def test_stream_and_stored_observations_give_equal_feature_rows_whatever_went_wr
     pipeline.send_all(sent)
     stream = Pipeline(settings, pipeline.spark)
     stream.drain()
-    stream.client.indices.refresh(index="blood-pressure-*")
+    stream.client.indices.refresh(index=ALL_INDICES)
 
     from_stream = streamed(stream)
 

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from conf.errors import EXIT_OK
 from conf.settings import Settings
 from elastic.client import connect
-from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.names import ALERT_EVENTS, ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from elastic.schema import put_templates
 from embedded.services import Addresses
 from jobs import erase, export, prune
@@ -57,12 +57,12 @@ def fill(client: Elasticsearch, tmp_path: Path) -> None:
         put(client, REJECTED, patient, instant, payload=f'{{"subject":{{"reference":"Patient/{patient}"}}}}')
         document = {"@timestamp": instant.isoformat(), "patient_id": patient, "systolic": 128.0, "flags": []}
         write_archive(tmp_path / "data", 0, patient, [document])
-    client.indices.refresh(index="blood-pressure-*")
+    client.indices.refresh(index=ALL_INDICES)
 
 
 def stored(client: Elasticsearch) -> Where:
     """The ids of all documents by family, through the aliases."""
-    client.indices.refresh(index="blood-pressure-*")
+    client.indices.refresh(index=ALL_INDICES)
     answers = {family: client.search(index=family, ignore_unavailable=True, size=100) for family in FAMILIES}
     return {family: {hit["_id"] for hit in answer["hits"]["hits"]} for family, answer in answers.items()}
 
@@ -83,7 +83,7 @@ def test_prune_shows_first_and_then_deletes_what_is_past_and_nothing_else(
     put(client, of_month(OBSERVATIONS, recent), "p-3", recent, patient_id="p-3")
     put(client, REJECTED, "p-3", recent, payload=None)
     put(client, f"{OBSERVATIONS}-restored", "copy", LONG_AGO, patient_id="p-1")  # not a name of ours
-    client.indices.refresh(index="blood-pressure-*")
+    client.indices.refresh(index=ALL_INDICES)
     before = stored(client)
 
     # 1. without --delete nothing changes
@@ -166,7 +166,7 @@ def test_an_export_holds_the_readings_asked_for_oldest_first_and_none_that_was_r
         index, status = of_month(OBSERVATIONS, instant), "entered-in-error" if number == 3 else "final"
         put(client, index, f"p-1|{number}", instant, patient_id="p-1", systolic=120.0 + number, status=status, flags=[])
     put(client, of_month(OBSERVATIONS, NOW), "p-2|0", NOW, patient_id="p-2", systolic=199.0, flags=[])
-    client.indices.refresh(index="blood-pressure-*")
+    client.indices.refresh(index=ALL_INDICES)
     monkeypatch.setattr(export, "PAGE_SIZE", 2)
 
     since = (times[4] - timedelta(minutes=1)).isoformat()

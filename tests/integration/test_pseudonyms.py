@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from conf.settings import Settings
 from elastic.client import connect
+from elastic.names import ALL_INDICES
 from embedded.services import Addresses
 from fhir.pseudonyms import WITHHELD, patient_pseudonym
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model, reading
@@ -38,8 +39,8 @@ def named(minute: float, **overrides: object) -> bytes:
 
 def documents(pipeline: Pipeline) -> str:
     """Every document of every index of the project, with index and id."""
-    pipeline.client.indices.refresh(index="blood-pressure-*")
-    found = pipeline.client.search(index="blood-pressure-*", size=10_000, expand_wildcards="all")
+    pipeline.client.indices.refresh(index=ALL_INDICES)
+    found = pipeline.client.search(index=ALL_INDICES, size=10_000, expand_wildcards="all")
     return json.dumps(found["hits"]["hits"])
 
 

@@ -16,7 +16,7 @@ from assessment.urgency import CRISIS_KEPT, Urgency
 from conf.clinical import ALERT_LEVELS
 from conf.settings import Settings
 from elastic.client import Search, connect
-from elastic.names import ALERT_EVENTS, MODEL_MONITORING, OBSERVATIONS, REJECTED
+from elastic.names import ALERT_EVENTS, ALL_INDICES, MODEL_MONITORING, OBSERVATIONS, REJECTED
 from elastic.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
@@ -201,7 +201,7 @@ def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:
         client.index(index=MODEL_MONITORING, document=common | drift)
     quality = {"kind": "quality", "horizon_h": 6, "stratum": "all", "@timestamp": day.isoformat()}
     client.index(index=MODEL_MONITORING, document=common | quality)
-    client.indices.refresh(index="blood-pressure-*")
+    client.indices.refresh(index=ALL_INDICES)
     assert [one["reason"] for one in rejected.by_reason(store.search)] == ["NOT_JSON"]
     assert [one["psi"] for one in monitoring.drift(store.search, VERSION)] == [0.3, 0.1]
     assert len(monitoring.live_quality(store.search, VERSION)) == 1

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from elastic.names import OBSERVATIONS, PREDICTIONS
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules
 from jobs.streaming.intake import Message, Source
 from tests.support.factories import payload
 
 RECEIVED_US = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()) * 1_000_000
-OBSERVATIONS_OF_MARCH = "blood-pressure-observations-2026.03"
-PREDICTIONS_OF_MARCH = "blood-pressure-predictions-2026.03"
+OBSERVATIONS_OF_MARCH = f"{OBSERVATIONS}-2026.03"
+PREDICTIONS_OF_MARCH = f"{PREDICTIONS}-2026.03"
 
 
 def message(resource: Any, offset: int = 10, partition: int = 0) -> Message:

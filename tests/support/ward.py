@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 
 from conf.clinical import alert_level, mean_arterial_pressure, pressure_category
 from elastic.bulk import Operation, write
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, fit_id, instant_id, monthly_index
+from elastic.names import ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS, fit_id, instant_id, monthly_index
 from elastic.schema import put_templates
 from jobs.streaming.predictions import Prediction
 from ml.explanation import Code, Reason
@@ -137,7 +137,7 @@ def fill(client: Elasticsearch, patients: Sequence[Patient], now: datetime) -> N
     """Write the ward, and make it searchable."""
     put_templates(client)
     write(client, [operation for patient in patients for operation in _operations(patient, now)])
-    client.indices.refresh(index="blood-pressure-*")
+    client.indices.refresh(index=ALL_INDICES)
 
 
 def _operations(patient: Patient, now: datetime) -> Iterator[Operation]:

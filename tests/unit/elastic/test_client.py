@@ -9,10 +9,11 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from elastic.client import Search, SearchUnavailable
+from elastic.names import LATEST
 from elastic.search.queries import between, terms
 from tests.support.fake_elasticsearch import FakeElasticsearch, running
 
-INDEX = "blood-pressure-latest"
+INDEX = LATEST
 BODY = {"size": 10, "query": terms("patient_id", ["p-1"])}
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
+import elastic
 from conf.errors import UserError
 from conf.settings import Settings
 from elastic.connector import connection_options, read_index
 from tests.support.fake_elasticsearch import FakeElasticsearch
 
+ROOT = Path(__file__).resolve().parents[3]
 HOST = {"es.nodes": "search", "es.port": "9200"}
 
 
@@ -67,3 +73,12 @@ def test_account_without_the_right_to_look_is_told_at_once(fake: FakeElasticsear
     fake.request_faults = [403]
     with pytest.raises(UserError, match=r"not let this account look at nothing \(status 403\)"):
         read_index(cast(SparkSession, None), settings, "nothing", ["number"])
+
+
+def test_no_module_of_elasticsearch_imports_spark_or_the_site() -> None:
+    """In a fresh interpreter: a tool that writes or searches documents must not wait for either."""
+    names = [module.name for module in pkgutil.walk_packages(elastic.__path__, "elastic.")]
+    assert "elastic.connector" in names
+    load = f"import sys, {', '.join(names)}; print(sorted({{'pyspark', 'flask'}} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert shown.stdout == "[]\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from elastic.names import AUDIT, all_months
 from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import Browser, Site, make_site
 from webapp.store import users
@@ -142,7 +143,7 @@ def test_the_audit_is_searched_by_terms_and_days_of_the_site_s_zone(tmp_path: Pa
         {"term": {"patient_id": {"value": "p-1"}}},
         {"range": {"@timestamp": {"gte": "2026-03-09T00:00:00+01:00", "lt": "2026-03-11T00:00:00+01:00"}}},
     ]
-    assert client.indices_asked == {"blood-pressure-audit-*"}
+    assert client.indices_asked == {all_months(AUDIT)}
 
 
 @pytest.mark.parametrize("query", ["from=yesterday", "to=2026-13-01", "after_time=x&after_chain=c&after_number=1"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from elastic.names import PREDICTIONS
 from tests.unit.webapp.recording import RecordingClient, recording_search
 from tests.unit.webapp.site import Site, make_site
 
@@ -45,7 +46,7 @@ def test_only_the_months_of_a_span_are_asked(asked: tuple[Site, RecordingClient]
     site, client = asked
     site.signed_in().get("/api/v1/stats/levels?from=2026-01-31T00:00:00Z", page=False)
     names = {name for index in client.indices_asked for name in index.split(",")}
-    assert names == {f"blood-pressure-predictions-2026.{month}" for month in ("01", "02", "03")}
+    assert names == {f"{PREDICTIONS}-2026.{month}" for month in ("01", "02", "03")}
 
 
 def test_the_alarm_burden_of_the_predictions_page_is_shared_by_all_its_filters(

@@ -9,6 +9,7 @@ from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
 from elastic.client import SinkUnavailableError
+from elastic.names import OBSERVATIONS
 from fhir.readings import IntakeRules
 from jobs.streaming import revisions
 from jobs.streaming.intake import Message
@@ -19,7 +20,7 @@ from tests.support.factories import heart_rate_observation, observation, without
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.messages import message
 
-FAMILY = "blood-pressure-observations"
+FAMILY = OBSERVATIONS
 LATER = "2026-03-01T09:00:00+01:00"
 
 

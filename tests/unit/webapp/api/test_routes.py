@@ -10,6 +10,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from elastic.names import LATEST
 from tests.unit.webapp.api.conftest import operations
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site
@@ -201,14 +202,14 @@ def test_what_has_not_changed_is_not_sent_again(site: Site, search: FakeSearch) 
     browser = site.signed_in()
     first = ask(browser, "/api/v1/patients")
     again = ask(browser, "/api/v1/patients", **{"If-None-Match": first.headers["ETag"]})
-    search.documents["blood-pressure-latest"][0]["critical_risk_6h"] = 0.73
+    search.documents[LATEST][0]["critical_risk_6h"] = 0.73
     changed = ask(browser, "/api/v1/patients", **{"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data, changed.status_code) == (304, b"", 200)
     assert first.headers["Cache-Control"] == "no-store"
 
 
 def test_a_fault_of_ours_tells_nothing_of_the_inside(site: Site, search: FakeSearch) -> None:
-    del search.documents["blood-pressure-latest"][0]["alert_level"]
+    del search.documents[LATEST][0]["alert_level"]
     response = ask(site.signed_in(), "/api/v1/patients")
     assert response.status_code == 500
     assert "alert_level" not in response.get_data(as_text=True)

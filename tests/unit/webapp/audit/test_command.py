@@ -7,6 +7,7 @@ from typing import cast
 
 from elasticsearch import Elasticsearch
 
+from elastic.names import AUDIT
 from webapp.audit.__main__ import prune
 
 
@@ -25,9 +26,9 @@ class Indices:
 
 
 def test_months_past_retention_are_deleted_and_no_others() -> None:
-    cluster = Indices([f"blood-pressure-audit-{month}" for month in ("2024.12", "2025.02", "2025.03", "2026.03")])
+    cluster = Indices([f"{AUDIT}-{month}" for month in ("2024.12", "2025.02", "2025.03", "2026.03")])
 
     deleted = prune(cast(Elasticsearch, cluster), datetime(2026, 3, 10, tzinfo=UTC), months=12)
 
-    assert deleted == ["blood-pressure-audit-2024.12", "blood-pressure-audit-2025.02"]
-    assert cluster.names == ["blood-pressure-audit-2025.03", "blood-pressure-audit-2026.03"]
+    assert deleted == [f"{AUDIT}-2024.12", f"{AUDIT}-2025.02"]
+    assert cluster.names == [f"{AUDIT}-2025.03", f"{AUDIT}-2026.03"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from elastic.names import AUDIT
 from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
@@ -62,7 +63,7 @@ def test_who_saw_a_patient_is_noted_but_polls_are_not(
         made.signed_in().get(f"/patients/P-0412{path}")
         made.services.audit.flush()
 
-        noted = [event["action"] for event in server.stored("blood-pressure-audit").values()]
+        noted = [event["action"] for event in server.stored(AUDIT).values()]
 
     assert noted == ([action] if action else [])
 

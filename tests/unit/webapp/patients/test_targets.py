@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assessment.targets import FIELDS, USUAL
+from elastic.names import AUDIT
 from tests.support.fake_elasticsearch import running
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
@@ -78,6 +79,6 @@ def test_each_change_is_noted_in_the_audit(tmp_path: Path, search: FakeSearch) -
         browser.post(f"{PATIENT}/targets", {"usual": "1"})
         made.services.audit.flush()
 
-        noted = [event for event in server.stored("blood-pressure-audit").values() if event["action"] == "targets"]
+        noted = [event for event in server.stored(AUDIT).values() if event["action"] == "targets"]
     assert [event["target"] for event in noted] == ["110\N{EN DASH}119/60\N{EN DASH}69", "usual"]
     assert {patient_id for event in noted for patient_id in event["patient_id"]} == {"P-0412"}

@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 
 from elastic import client
 from elastic.client import Search, SearchUnavailable
+from elastic.names import LATEST, OBSERVATIONS
 from elastic.search import observations
 from tests.unit.webapp.api.documents import prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
@@ -107,8 +108,8 @@ def test_a_span_of_more_than_92_days_is_refused(site: Site) -> None:
 
 def test_logs_hold_no_password_no_token_and_no_measured_value(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     search = FakeSearch()
-    search.put("blood-pressure-observations", reading("P-0001", systolic=177.0, diastolic=93.0))
-    search.put("blood-pressure-latest", prediction("P-0001", 0.7, systolic=177.0, diastolic=93.0))
+    search.put(OBSERVATIONS, reading("P-0001", systolic=177.0, diastolic=93.0))
+    search.put(LATEST, prediction("P-0001", 0.7, systolic=177.0, diastolic=93.0))
     site = make_site(tmp_path, search=search)
     site.add_user("anne")
     token = site.token()

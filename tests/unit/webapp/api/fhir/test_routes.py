@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from elastic.names import AUDIT, all_months
 from tests.support.fhir_models import r4b
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import Browser, Site
@@ -135,7 +136,7 @@ def test_elasticsearch_away_and_nobody_signed_in_are_outcomes_too(site: Site, se
 @pytest.fixture
 def trail(search: FakeSearch) -> FakeSearch:
     entries = [audit_entry(1), audit_entry(2, action="ack"), audit_entry(3, action="denied", outcome="denied")]
-    search.put("blood-pressure-audit-*", *entries, audit_entry(4, patient_id=[], role=None, action="login"))
+    search.put(all_months(AUDIT), *entries, audit_entry(4, patient_id=[], role=None, action="login"))
     return search
 
 
