@@ -30,9 +30,13 @@ def fold(kind: AlertKind, findings: Iterable[Finding], answers: Iterable[Answer]
         if episodes and episodes[-1].is_open:
             episodes[-1] = _pass_time(episodes[-1], item.at)
         if episodes and episodes[-1].is_open:
-            episodes[-1] = _take(episodes[-1], item)
+            if isinstance(item, Answer):
+                episodes[-1] = _acknowledge(episodes[-1], item)
+            else:
+                episodes[-1] = (_rise_or_hold if item.rank else _quieten)(episodes[-1], item)
         elif isinstance(item, Finding) and item.rank:
-            episodes.append(_begin(kind, item.at, item.rank))
+            at, rank = item.at, item.rank
+            episodes.append(Episode(kind, at, rank=rank, peak=rank, mark=rank, raised_at=at, met_at=at, changed_at=at))
     return episodes
 
 
@@ -44,16 +48,6 @@ def settle(episodes: Sequence[Episode], now: datetime) -> list[Episode]:
 def _order(item: Finding | Answer) -> tuple[Any, ...]:
     """Order findings before answers of the same moment, and the rest of it in a fixed way."""
     return (item.at, 1, item.until, item.by) if isinstance(item, Answer) else (item.at, 0, item.rank, "")
-
-
-def _begin(kind: AlertKind, at: datetime, rank: int) -> Episode:
-    return Episode(kind, started_at=at, rank=rank, peak=rank, mark=rank, raised_at=at, met_at=at, changed_at=at)
-
-
-def _take(episode: Episode, item: Finding | Answer) -> Episode:
-    if isinstance(item, Answer):
-        return _acknowledge(episode, item)
-    return _rise_or_hold(episode, item) if item.rank else _quieten(episode, item)
 
 
 def _rise_or_hold(episode: Episode, finding: Finding) -> Episode:

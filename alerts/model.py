@@ -13,8 +13,8 @@ from typing import Final
 from conf.clinical import ALERT_LEVELS
 
 CRITICAL_RANK: Final = len(ALERT_LEVELS) - 1
-SHORTEST_PAUSE: Final = timedelta(minutes=15)
-LONGEST_PAUSE: Final = timedelta(minutes=60)
+PAUSES_MIN: Final = (15, 30, 60)  # that the site offers; a program may ask for any time between
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=min(PAUSES_MIN)), timedelta(minutes=max(PAUSES_MIN))
 
 
 class AlertKind(StrEnum):

@@ -27,18 +27,18 @@ DAY: Final = DayHours(8, 22)
 
 
 def read_day_hours(text: str) -> DayHours:
-    """The hours as the setting ``BP_DAY_HOURS`` writes them, such as ``8-22``."""
+    """Return the hours as the setting ``BP_DAY_HOURS`` writes them, such as ``8-22``."""
     start, end = map(int, text.split("-"))
     return DayHours(start, end)
 
 
 def is_day(at: datetime, zone: ZoneInfo, day: DayHours = DAY) -> bool:
-    """Whether an instant falls into the day of the place."""
+    """Tell whether an instant falls into the day of the place."""
     return day.start <= at.astimezone(zone).hour < day.end
 
 
 def nights(start: datetime, end: datetime, zone: ZoneInfo, day: DayHours = DAY) -> list[Interval]:
-    """The nights between two instants, in UTC, cut at both ends."""
+    """Return the nights between two instants, in UTC, cut at both ends."""
     before = start.astimezone(zone).date() - timedelta(days=1)
     span_days = (end.astimezone(zone).date() - before).days
     dates = [before + timedelta(days=number) for number in range(span_days + 1)]
@@ -47,24 +47,24 @@ def nights(start: datetime, end: datetime, zone: ZoneInfo, day: DayHours = DAY) 
 
 
 def local(date: date, hour: int, zone: ZoneInfo) -> datetime:
-    """The instant in UTC at which the clock of the place shows a full hour of a date."""
+    """Return the instant in UTC at which the clock of the place shows a full hour of a date."""
     return datetime.combine(date, time(hour), zone).astimezone(UTC)
 
 
 def local_day(date: date, zone: ZoneInfo) -> Interval:
-    """A date of the place, from midnight to midnight, in UTC: 23, 24 or 25 hours."""
+    """Return a date of the place, from midnight to midnight, in UTC: 23, 24 or 25 hours."""
     return local(date, 0, zone), local(date + timedelta(days=1), 0, zone)
 
 
 def hour_start(at: datetime, zone: ZoneInfo) -> datetime:
-    """The start, in UTC, of the full hour of the place's clock that an instant belongs to."""
+    """Return the start, in UTC, of the full hour of the place's clock that an instant belongs to."""
     clock = at.astimezone(zone)
     past = timedelta(minutes=clock.minute, seconds=clock.second, microseconds=clock.microsecond)
     return at.astimezone(UTC) - past
 
 
 def hours(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """The starts of all clock hours that have a part between two instants."""
+    """Yield the starts of all clock hours that have a part between two instants."""
     hour = hour_start(start, zone)
     while hour < end:
         yield hour

@@ -1,4 +1,4 @@
-"""How old a reading may be: fresh, stale, from the future, or none at all. Pure; the time is passed in."""
+"""How old a reading may be: fresh, stale, from the future, or none at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Freshness(StrEnum):
 
 
 def stale_after(expected_interval: timedelta) -> timedelta:
-    """The age beyond which a reading is stale."""
+    """Return the age beyond which a reading is stale."""
     return STALE_INTERVALS * expected_interval
 
 

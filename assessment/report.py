@@ -1,4 +1,4 @@
-"""The summary of a patient's readings as ambulatory monitoring gives it: pure, without Flask or Elasticsearch.
+"""The summary of a patient's readings as ambulatory monitoring gives it.
 
 Limits are those of ESH 2023 for ambulatory pressure: 130/80 over 24 h, 135/85 by day, 120/70 by night, and at least
 70 % of the expected readings with 20 by day and 7 by night. Means are plain means of readings, not weighted by time.
@@ -141,7 +141,7 @@ def summarise(
 
 
 def night_day_ratio(day: Sequence[Reading], night: Sequence[Reading]) -> float | None:
-    """Mean systolic pressure by night over that by day; None if either has no reading."""
+    """Return the mean systolic pressure by night over that by day; None if either has no reading."""
     if not day or not night:
         return None
     return fmean(reading.systolic for reading in night) / fmean(reading.systolic for reading in day)
@@ -159,59 +159,54 @@ def dipping(ratio: float | None) -> Dipping:
 
 
 def figures(values: Sequence[float]) -> Figures:
-    """Mean, extremes and standard deviation of values."""
+    """Return mean, extremes and standard deviation of values."""
     if not values:
         return Figures(0, None, None, None, None)
     spread = stdev(values) if len(values) > 1 else None
     return Figures(len(values), fmean(values), min(values), max(values), spread)
 
 
+def _figures_of(readings: Iterable[Reading], measure: str) -> Figures:
+    return figures([value for reading in readings if (value := getattr(reading, measure)) is not None])
+
+
 def _period(readings: Sequence[Reading], limit: Limit) -> Period:
     return Period(
         readings=len(readings),
-        systolic=figures([reading.systolic for reading in readings]),
-        diastolic=figures([reading.diastolic for reading in readings]),
-        mean_arterial_pressure=figures([reading.mean_arterial_pressure for reading in readings]),
-        heart_rate=figures(_heart_rates(readings)),
+        systolic=_figures_of(readings, "systolic"),
+        diastolic=_figures_of(readings, "diastolic"),
+        mean_arterial_pressure=_figures_of(readings, "mean_arterial_pressure"),
+        heart_rate=_figures_of(readings, "heart_rate"),
         limit=limit,
-        systolic_load=_share(reading.systolic >= limit.systolic for reading in readings),
-        diastolic_load=_share(reading.diastolic >= limit.diastolic for reading in readings),
+        systolic_load=fmean(reading.systolic >= limit.systolic for reading in readings) if readings else None,
+        diastolic_load=fmean(reading.diastolic >= limit.diastolic for reading in readings) if readings else None,
     )
 
 
-def _heart_rates(readings: Iterable[Reading]) -> list[float]:
-    return [reading.heart_rate for reading in readings if reading.heart_rate is not None]
-
-
-def _share(above: Iterable[bool]) -> float | None:
-    counted = list(above)
-    return sum(counted) / len(counted) if counted else None
-
-
 def _hourly(readings: Iterable[Reading], start: datetime, end: datetime, zone: ZoneInfo) -> tuple[Hour, ...]:
+    """Return the means of all hours of the clock, those without readings too."""
     by_hour: dict[datetime, list[Reading]] = defaultdict(list)
     for reading in readings:
         by_hour[hour_start(reading.at, zone)].append(reading)
-    return tuple(_hour(hour, by_hour[hour]) for hour in hours(start, end, zone))
-
-
-def _hour(start: datetime, readings: Sequence[Reading]) -> Hour:
-    systolic = figures([reading.systolic for reading in readings]).mean
-    diastolic = figures([reading.diastolic for reading in readings]).mean
-    return Hour(start, len(readings), systolic, diastolic, figures(_heart_rates(readings)).mean)
+    means = ("systolic", "diastolic", "heart_rate")
+    return tuple(
+        Hour(hour, len(by_hour[hour]), *(_figures_of(by_hour[hour], measure).mean for measure in means))
+        for hour in hours(start, end, zone)
+    )
 
 
 def _quality(day: Sequence[Reading], night: Sequence[Reading], expected: float) -> Quality:
-    day_readings = sum(reading.plausible for reading in day)
-    night_readings = sum(reading.plausible for reading in night)
+    """Count the plausible readings, and say whether they are enough of the expected ones."""
+    day_readings, night_readings = (sum(reading.plausible for reading in part) for part in (day, night))
     valid = day_readings + night_readings
     share = min(1.0, valid / expected)
-    enough = share >= LEAST_VALID_SHARE and day_readings >= LEAST_DAY_READINGS
     return Quality(
         expected=round(expected),
         valid=valid,
         valid_share=share,
         day_readings=day_readings,
         night_readings=night_readings,
-        sufficient=enough and night_readings >= LEAST_NIGHT_READINGS,
+        sufficient=share >= LEAST_VALID_SHARE
+        and day_readings >= LEAST_DAY_READINGS
+        and night_readings >= LEAST_NIGHT_READINGS,
     )

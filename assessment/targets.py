@@ -1,4 +1,4 @@
-"""The pressures that a patient's treatment aims at: pure, without Flask or the store."""
+"""The pressures that a patient's treatment aims at."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TargetsError(ValueError):
 
 
 def read_targets(form: Mapping[str, str]) -> Targets:
-    """The targets in the fields of a form; raises `TargetsError`."""
+    """Return the targets in the fields of a form; raise `TargetsError`."""
     numbers = [_read_number(form.get(name, "")) for name in FIELDS]
     targets = Targets(Band(*numbers[:2]), Band(*numbers[2:]))
     is_ordered = all(band.lowest < band.highest for band in targets)

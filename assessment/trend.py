@@ -20,7 +20,7 @@ STEADY_BELOW_MMHG: Final = 2.0  # per 30 min: no arrow up or down
 
 
 def trend(readings: Iterable[tuple[datetime, float]], now: datetime, expected_interval: timedelta) -> float | None:
-    """The slope in mmHg per 30 min of (time, systolic) pairs in any order, or None where it is withheld."""
+    """Return the slope in mmHg per 30 min of (time, systolic) pairs in any order; None where it is withheld."""
     known = sorted(readings)
     if not known or freshness(known[-1][0], now, expected_interval) is not Freshness.FRESH:
         return None

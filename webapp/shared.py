@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
@@ -20,10 +20,12 @@ log = logging.getLogger(__name__)
 MOST_KEYS: Final = 64
 
 
-@dataclass(frozen=True)
-class _Entry(Generic[T]):
-    value: T
-    loaded_at: datetime
+@dataclass
+class _Slot(Generic[T]):
+    """The last value of a key with the moment it was loaded, and the lock of who renews it."""
+
+    known: tuple[T, datetime] | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Shared(Generic[T]):
@@ -31,47 +33,39 @@ class Shared(Generic[T]):
 
     def __init__(self, lifetime: timedelta, grace: timedelta = timedelta(0), most: int = MOST_KEYS) -> None:
         self._lifetime, self._grace, self._most = lifetime, grace, most
-        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
-        self._locks: dict[Hashable, threading.Lock] = {}
+        self._slots: OrderedDict[Hashable, _Slot[T]] = OrderedDict()
         self._guard = threading.Lock()
 
     def get(self, key: Hashable, now: datetime, load: Callable[[], T]) -> T:
         """Return a value at most `lifetime` (and `grace`) old; with a grace, `load` may run in another thread."""
-        known, lock = self._known(key), self._lock(key)
-        if known and now - known.loaded_at < self._lifetime:
-            return known.value
-        if known and now - known.loaded_at < self._lifetime + self._grace:
-            if lock.acquire(blocking=False):
-                threading.Thread(target=self._renew_behind, args=(key, now, load, lock), daemon=True).start()
-            return known.value
-        with lock:
-            return self._renew(key, now, load)
+        with self._guard:
+            slot = self._slots.setdefault(key, _Slot())
+            self._slots.move_to_end(key)
+            while len(self._slots) > self._most:
+                self._slots.popitem(last=False)
+        if slot.known:
+            value, loaded_at = slot.known
+            if now - loaded_at < self._lifetime:
+                return value
+            if now - loaded_at < self._lifetime + self._grace:
+                if slot.lock.acquire(blocking=False):
+                    threading.Thread(target=self._renew_behind, args=(slot, now, load), daemon=True).start()
+                return value
+        with slot.lock:
+            return self._renew(slot, now, load)
 
-    def _renew_behind(self, key: Hashable, now: datetime, load: Callable[[], T], lock: threading.Lock) -> None:
+    def _renew_behind(self, slot: _Slot[T], now: datetime, load: Callable[[], T]) -> None:
         try:
-            self._renew(key, now, load)
+            self._renew(slot, now, load)
         except Exception as error:  # whoever asks after the grace meets it himself
             log.warning("a shared value could not be renewed: %s", error)
         finally:
-            lock.release()
+            slot.lock.release()
 
-    def _renew(self, key: Hashable, now: datetime, load: Callable[[], T]) -> T:
-        known = self._known(key)
-        if known and now - known.loaded_at < self._lifetime:
-            return known.value  # somebody else was quicker
-        entry = _Entry(load(), now)
-        with self._guard:
-            self._entries[key] = entry
-            self._entries.move_to_end(key)
-            while len(self._entries) > self._most:
-                oldest, _ = self._entries.popitem(last=False)
-                self._locks.pop(oldest, None)
-        return entry.value
-
-    def _known(self, key: Hashable) -> _Entry[T] | None:
-        with self._guard:
-            return self._entries.get(key)
-
-    def _lock(self, key: Hashable) -> threading.Lock:
-        with self._guard:
-            return self._locks.setdefault(key, threading.Lock())
+    def _renew(self, slot: _Slot[T], now: datetime, load: Callable[[], T]) -> T:
+        """Load the value, unless somebody else was quicker."""
+        if slot.known and now - slot.known[1] < self._lifetime:
+            return slot.known[0]
+        value = load()
+        slot.known = (value, now)
+        return value

@@ -1,7 +1,8 @@
-"""Reasons of a prediction in words, in the reader's language: which measure, which part of the window, what number.
+"""Words that several pages show: levels, answers to an alert, and the reasons of a prediction.
 
-A reason says what raises the *model's* 6 h risk (see `ml.explanation`), not what makes the patient ill; its weight is
-named in three steps, since log odds before calibration are no number for the bedside.
+A reason tells which measure, which part of the window and what number raises the *model's* 6 h risk (see
+`ml.explanation`), not what makes the patient ill; its weight is named in three steps, since log odds before
+calibration are no number for the bedside.
 """
 
 from __future__ import annotations
@@ -12,11 +13,26 @@ from typing import Any, Final
 
 from babel.numbers import format_decimal
 
+from alerts.model import AnswerReason
 from ml.explanation import RECENT_H, Code
 from ml.features import WINDOW_LENGTH
 from webapp.i18n import N_
 
 Translate = Callable[[str], str]
+
+LEVEL_NAMES: Final[Mapping[str, str]] = {
+    "LOW": N_("LOW"),
+    "MEDIUM": N_("MEDIUM"),
+    "HIGH": N_("HIGH"),
+    "CRITICAL": N_("CRITICAL"),
+}
+REASON_NAMES: Final[Mapping[AnswerReason, str]] = {
+    AnswerReason.SEEN: N_("Seen, being dealt with"),
+    AnswerReason.CALLED: N_("Patient called"),
+    AnswerReason.TREATED: N_("Treatment adapted"),
+    AnswerReason.FALSE_ALARM: N_("False alarm"),
+    AnswerReason.OTHER: N_("Other"),
+}
 
 
 WHOLE: Final = "0"

@@ -19,7 +19,7 @@ from alerts.lifecycle import settle
 from alerts.model import Episode
 from assessment.freshness import stale_after
 from assessment.trend import trend
-from conf.clinical import ALERT_RISK_FIELD
+from conf.clinical import ALERT_RISK_FIELD, ALERT_THRESHOLDS
 from elastic.client import Search
 from elastic.search import predictions
 
@@ -28,6 +28,7 @@ MOST_AT_ONCE: Final = 100
 RISK_LINE: Final = timedelta(hours=24)
 LINE_WIDTH: Final = 64
 LINE_HEIGHT: Final = 16
+RISK_LIMIT_Y: Final = round(LINE_HEIGHT * (1 - ALERT_THRESHOLDS[-1]), 1)  # where CRITICAL begins
 
 Key = tuple[Any, ...]
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from alerts.model import AlertKind, Episode, State, alert_id
 from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
+from assessment.trend import direction
 from assessment.urgency import Urgency, instant, urgency
 from conf.clinical import ALERT_RISK_FIELD
 
@@ -60,6 +61,11 @@ class Row:
     def alert_id(self) -> str:
         """Return the id of the alert to show, empty for none."""
         return alert_id(self.patient_id, self.alert.kind, self.alert.started_at) if self.alert else ""
+
+    @property
+    def direction(self) -> str | None:
+        """Name where the systolic pressure is heading."""
+        return direction(self.slope)
 
     @property
     def level(self) -> str | None:

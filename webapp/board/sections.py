@@ -30,18 +30,14 @@ def find_sections(search: Search, bounds: Bounds, sizes: Mapping[Urgency, int]) 
 
 
 def _section_body(section: Urgency, bounds: Bounds, size: int) -> Query:
-    query, order = _section_query(section, bounds), "risk"
-    if section is Urgency.CRITICAL:
-        query, order = crises_first(query), "urgent"
-    return {"size": size, "query": query, "sort": ORDERS[order], "track_total_hits": True}
-
-
-def _section_query(section: Urgency, bounds: Bounds) -> Query:
-    """Return the query for the rule of `assessment.urgency.urgency`."""
+    """Return the search for one section: the rule of `assessment.urgency.urgency` as a query."""
     fresh = between("@timestamp", bounds.fresh_since, bounds.until)
     kept = all_of(crisis_query(), between("@timestamp", bounds.crisis_since))
+    order = "risk"
     if section is Urgency.CRITICAL:
-        return any_of(kept, all_of(term("alert_level", section), fresh))
-    if section is Urgency.STALE:
-        return all_of(without=[fresh, kept])
-    return all_of(term("alert_level", section), fresh, without=[kept])
+        query, order = crises_first(any_of(kept, all_of(term("alert_level", section), fresh))), "urgent"
+    elif section is Urgency.STALE:
+        query = all_of(without=[fresh, kept])
+    else:
+        query = all_of(term("alert_level", section), fresh, without=[kept])
+    return {"size": size, "query": query, "sort": ORDERS[order], "track_total_hits": True}

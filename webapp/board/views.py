@@ -10,10 +10,11 @@ from flask import Blueprint, Response, abort, current_app, jsonify, make_respons
 
 from alerts import journal
 from alerts.journal import Acknowledgement, NoOpenAlert, Person
-from alerts.model import AnswerReason
+from alerts.model import PAUSES_MIN, AnswerReason
 from assessment.freshness import stale_after
 from assessment.urgency import Urgency
 from webapp import i18n
+from webapp.board.histories import RISK_LIMIT_Y
 from webapp.board.rows import Ward
 from webapp.board.ward import Board, View
 from webapp.http import tag
@@ -21,6 +22,7 @@ from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.shared import Shared
+from webapp.wording import REASON_NAMES
 
 blueprint = Blueprint("board", __name__)
 
@@ -28,7 +30,6 @@ EXTENSION: Final = "bp_board"
 TILES: Final = 24
 SHOWN_ID_END: Final = 4  # characters of an id that a wall shows
 MOST_NOTE: Final = 280
-PAUSES_MIN: Final = (15, 30, 60)
 RENDERED_FOR: Final = timedelta(minutes=2)
 SMALLEST_GZIP: Final = 1_000
 
@@ -121,9 +122,10 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
         "short": short_id,
         "may_acknowledge": principal().allows(Permission.ACKNOWLEDGE),
         "may_open": principal().allows(Permission.PATIENT),
+        "risk_limit_y": RISK_LIMIT_Y,
         "stale_s": int(stale_after(interval).total_seconds()),
         "stale_min": int(stale_after(interval).total_seconds() // 60),
-        "reasons": list(AnswerReason),
+        "reason_names": REASON_NAMES,
         "pauses": PAUSES_MIN,
         "min_readings": services().settings.min_readings,
     }
@@ -155,7 +157,7 @@ def note_seen(ward: Ward) -> None:
 def acknowledge_form() -> str:
     """Show the form for one patient, for browsers without scripts and for links."""
     patient_id = request.args.get("patient_id", "")
-    values = {"reasons": list(AnswerReason), "pauses": PAUSES_MIN, "patient_id": patient_id}
+    values = {"reason_names": REASON_NAMES, "pauses": PAUSES_MIN, "patient_id": patient_id}
     return render_template("acknowledge.html", **values)
 
 

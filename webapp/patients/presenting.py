@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Any, Final
 
-from alerts.model import AlertKind, AnswerReason, Episode, State, alert_id
+from alerts.model import PAUSES_MIN, AlertKind, Episode, State, alert_id
 from assessment import report
 from assessment.daytime import read_day_hours
 from assessment.freshness import Freshness, freshness
@@ -21,7 +21,6 @@ from elastic.client import Document, Page
 from elastic.search.latest import MOST_COUNTED
 from ml.features import WINDOW_LENGTH
 from webapp.board.rows import Row, make_row
-from webapp.board.views import PAUSES_MIN
 from webapp.i18n import N_, gettext, language, ngettext, percent, when
 from webapp.patients.chart import Chart
 from webapp.patients.listing import Filters
@@ -29,7 +28,7 @@ from webapp.patients.loading import JUST_AFTER, LastDay, PatientNow
 from webapp.patients.report_chart import draw
 from webapp.patients.timeline import Timeline, changes
 from webapp.store.patient_targets import PatientTargets
-from webapp.wording import reasons_in_words, summary
+from webapp.wording import LEVEL_NAMES, REASON_NAMES, reasons_in_words, summary
 
 SEEN_NAMES: Final[Mapping[str, str]] = {
     "": N_("any time"),
@@ -56,12 +55,6 @@ SPAN_NAMES: Final[Mapping[str, str]] = {
     "7d": N_("7 days"),
     "30d": N_("30 days"),
 }
-LEVEL_NAMES: Final[Mapping[str, str]] = {
-    "LOW": N_("LOW"),
-    "MEDIUM": N_("MEDIUM"),
-    "HIGH": N_("HIGH"),
-    "CRITICAL": N_("CRITICAL"),
-}
 DIPPING_NAMES: Final[Mapping[Dipping, str]] = {
     Dipping.EXTREME: N_("extreme dip"),
     Dipping.NORMAL: N_("normal dip"),
@@ -82,13 +75,6 @@ STATE_NAMES: Final[Mapping[State, str]] = {
     State.LATCHED: N_("over, not acknowledged"),
     State.RESOLVED: N_("over"),
     State.EXPIRED: N_("over, never acknowledged"),
-}
-REASON_NAMES: Final[Mapping[AnswerReason, str]] = {
-    AnswerReason.SEEN: N_("Seen, being dealt with"),
-    AnswerReason.CALLED: N_("Patient called"),
-    AnswerReason.TREATED: N_("Treatment adapted"),
-    AnswerReason.FALSE_ALARM: N_("False alarm"),
-    AnswerReason.OTHER: N_("Other"),
 }
 LONGEST_GAP_H: Final = ALERT_HORIZON_H  # a window with a hole as long as the horizon of the alert tells little
 MOST_RESCORED: Final = 20
