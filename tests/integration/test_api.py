@@ -141,11 +141,11 @@ def test_statistics_count_what_is_stored(browser: Browser) -> None:
 
 
 def test_of_two_who_acknowledge_at_once_one_is_first(site: Site, browser: Browser) -> None:
-    alert_id = next(one["alert_id"] for one in get(browser, "alerts")["items"] if one["patient_id"] == "P-0001")
+    alert_id = next(each["alert_id"] for each in get(browser, "alerts")["items"] if each["patient_id"] == "P-0001")
     others = [site.signed_in("clinician", name=f"person-{number}") for number in range(4)]
 
-    def acknowledge(one: Browser) -> int:
-        return one.send(
+    def acknowledge(each: Browser) -> int:
+        return each.send(
             "POST", f"/api/v1/alerts/{alert_id}/ack", json={"reason": "seen"}, headers=SAME_ORIGIN
         ).status_code
 
@@ -153,7 +153,7 @@ def test_of_two_who_acknowledge_at_once_one_is_first(site: Site, browser: Browse
         assert sorted(pool.map(acknowledge, others)) == [200, 409, 409, 409]
     events = get(browser, f"alerts/{alert_id}")["events"]
     assert len(events) == 1
-    assert [one["alert_id"] for one in get(browser, "alerts?status=acked")["items"]] == [alert_id]
+    assert [each["alert_id"] for each in get(browser, "alerts?status=acked")["items"]] == [alert_id]
 
 
 def test_fhir_searches_are_valid_and_complete(browser: Browser) -> None:
@@ -171,7 +171,7 @@ def test_a_report_is_given_and_its_reader_is_in_the_audit(site: Site, browser: B
     events = get(site.signed_in("admin"), "fhir/AuditEvent?patient=P-0002")
     Bundle.model_validate(events)
     exports = [entry["resource"] for entry in events["entry"] if "export" in str(entry["resource"]["subtype"])]
-    assert [one["agent"][0]["who"]["identifier"]["value"] for one in exports] == ["anne"]
+    assert [each["agent"][0]["who"]["identifier"]["value"] for each in exports] == ["anne"]
 
 
 def test_the_site_is_ready(browser: Browser) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
 
 from webapp.api.documents import CreatedToken, Me, TokenList
 from webapp.api.inputs import NewToken, TokenPath
@@ -19,29 +17,20 @@ from webapp.services import services
 from webapp.store import users
 
 
-@operation("/api/v1/me", Permission.SIGNED_IN, Me, tag="account")
+@operation("GET /api/v1/me", Permission.SIGNED_IN, Me, tag="account")
 def get_me() -> Me:
     """Show who is asking, and what this request may do."""
-    known = principal()
-    return Me(
-        user_name=known.user_name,
-        role=known.role,
-        language=known.language,
-        by_token=known.is_token,
-        permissions=sorted(known.permissions),
-    )
+    return Me.model_validate(principal())
 
 
-@operation("/api/v1/tokens", Permission.ACCOUNT, TokenList, tag="account", session_only=True)
+@operation("GET /api/v1/tokens", Permission.ACCOUNT, TokenList, tag="account")
 def list_tokens() -> TokenList:
     """List your own tokens, without their secrets."""
     found = tokens.list_tokens(services().store, _person().user_name)
-    return TokenList.model_validate({"items": list(map(_info, found))})
+    return TokenList.model_validate({"items": found})
 
 
-@operation(
-    "/api/v1/tokens", Permission.ACCOUNT, CreatedToken, tag="account", method="POST", status=201, session_only=True
-)
+@operation("POST /api/v1/tokens", Permission.ACCOUNT, CreatedToken, tag="account", status=201)
 def create_token(body: NewToken) -> Answer:
     """Make a token within your own rights; its secret is shown this once."""
     site, owner = services(), _person()
@@ -56,18 +45,10 @@ def create_token(body: NewToken) -> Answer:
     own = tokens.list_tokens(site.store, owner.user_name)
     made = next(token for token in own if token.id == tokens.id_of(text))
     events.record("token_created", target=events.token(owner.user_name, made.id))
-    return Answer(CreatedToken.model_validate({**_info(made), "token": text}))
+    return Answer(CreatedToken.model_validate({**asdict(made), "token": text}))
 
 
-@operation(
-    "/api/v1/tokens/<token_id>",
-    Permission.ACCOUNT,
-    None,
-    tag="account",
-    method="DELETE",
-    status=204,
-    session_only=True,
-)
+@operation("DELETE /api/v1/tokens/<token_id>", Permission.ACCOUNT, None, tag="account", status=204)
 def delete_token(path: TokenPath) -> Answer:
     """End one of your own tokens."""
     owner = _person()
@@ -83,12 +64,3 @@ def _person() -> Principal:
     if known.is_token:
         raise ApiError(403, "Tokens are handled in a browser session, not by a token.")
     return known
-
-
-def _info(token: tokens.Token) -> Mapping[str, Any]:
-    return {
-        **asdict(token),
-        "token_id": token.id,
-        "scopes": sorted(token.scopes),
-        "last_used_at": token.used_at,
-    }

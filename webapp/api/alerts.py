@@ -5,6 +5,7 @@ The board is the same ward, loaded once for all screens, that the page shows.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ USUAL_PAUSE: Final = timedelta(minutes=30)
 Found = tuple[str, Episode]  # patient and episode
 
 
-@operation("/api/v1/board", Permission.API_READ_PREDICTIONS, Board, tag="board", is_poll=True)
+@operation("GET /api/v1/board", Permission.API_READ_PREDICTIONS, Board, tag="board", is_poll=True)
 def get_board(query: BoardQuery) -> Answer:
     """Show the live board, the most urgent patients first; made for polling with If-None-Match."""
     ward = screens().board.ward(View(query.level), services().clock())
@@ -50,7 +51,7 @@ def get_board(query: BoardQuery) -> Answer:
     return Answer(Board.model_validate(board), etag=known)
 
 
-@operation("/api/v1/alerts", Permission.API_READ_ALERTS, AlertList, tag="alerts")
+@operation("GET /api/v1/alerts", Permission.API_READ_ALERTS, AlertList, tag="alerts")
 def list_alerts(query: AlertsQuery) -> Answer:
     """List alerts, unanswered ones first; those that are over page by page."""
     found, after = _resolved(query) if query.status == "resolved" else (_on_board(), None)
@@ -63,7 +64,7 @@ def list_alerts(query: AlertsQuery) -> Answer:
     return paged(AlertList, [_describe(patient_id, episode) for patient_id, episode in kept], query, after)
 
 
-@operation("/api/v1/alerts/<alert_id>", Permission.API_READ_ALERTS, AlertDetail, tag="alerts")
+@operation("GET /api/v1/alerts/<alert_id>", Permission.API_READ_ALERTS, AlertDetail, tag="alerts")
 def get_alert(path: AlertPath) -> AlertDetail:
     """Show one alert of the last three days with what was said about it."""
     patient_id, episode = _find(path.alert_id)
@@ -71,14 +72,7 @@ def get_alert(path: AlertPath) -> AlertDetail:
     return _detail(patient_id, episode)
 
 
-@operation(
-    "/api/v1/alerts/<alert_id>/ack",
-    Permission.API_WRITE_ACK,
-    AlertDetail,
-    tag="alerts",
-    method="POST",
-    also={409: None},
-)
+@operation("POST /api/v1/alerts/<alert_id>/ack", Permission.API_WRITE_ACK, AlertDetail, tag="alerts", also={409: None})
 def acknowledge_alert(path: AlertPath, body: Acknowledgement) -> AlertDetail:
     """Acknowledge an open alert; the first answer stands, a later one is told whose it is."""
     site = services()
@@ -100,12 +94,7 @@ def acknowledge_alert(path: AlertPath, body: Acknowledgement) -> AlertDetail:
 
 
 @operation(
-    "/api/v1/alerts/<alert_id>/feedback",
-    Permission.API_WRITE_ACK,
-    AlertDetail,
-    tag="alerts",
-    method="POST",
-    also={409: None},
+    "POST /api/v1/alerts/<alert_id>/feedback", Permission.API_WRITE_ACK, AlertDetail, tag="alerts", also={409: None}
 )
 def give_feedback(path: AlertPath, body: Feedback) -> AlertDetail:
     """Say whether an alert was useful."""
@@ -120,39 +109,19 @@ def give_feedback(path: AlertPath, body: Feedback) -> AlertDetail:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    """Return a patient on the board as the API shows it."""
-    return {
-        "patient_id": row.patient_id,
-        "reading": row.reading,
-        "freshness": row.freshness,
-        "measured_crisis": row.is_crisis,
-        "slope": row.slope,
-        "prediction": row.prediction,
-        "readings": row.readings,
-        "alerts": [_describe(row.patient_id, episode) for episode in row.episodes],
-    }
+    """Return a patient on the board, with the alerts as the API shows them."""
+    return {**vars(row), "alerts": [_describe(row.patient_id, episode) for episode in row.episodes]}
 
 
 def _describe(patient_id: str, episode: Episode) -> dict[str, Any]:
-    """Return an episode as the API shows it."""
-    answer = episode.answer
+    """Return an episode with what the API says of it besides."""
     return {
-        "alert_id": _address(patient_id, episode),
+        **asdict(episode),
         "patient_id": patient_id,
-        "kind": episode.kind,
-        "state": episode.state,
+        "alert_id": _address(patient_id, episode),
         "status": _status(episode),
         "level": episode.level,
         "peak": episode.level if episode.kind is AlertKind.TECHNICAL else ALERT_LEVELS[episode.peak],
-        "started_at": episode.started_at,
-        "raised_at": episode.raised_at,
-        "changed_at": episode.changed_at,
-        "met_at": episode.met_at,
-        "escalated": episode.escalated,
-        "acknowledged_by": answer and answer.by,
-        "reason": answer and answer.reason,
-        "note": answer and answer.note,
-        "until": answer and answer.until,
     }
 
 

@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from alerts.model import AlertKind, AnswerReason, State
 from assessment.freshness import Freshness
@@ -27,6 +36,7 @@ When = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-01T07:15:00.000Z"]}),
 ]
 At = Annotated[When, Field(validation_alias=AliasChoices("@timestamp", "timestamp"))]
+PatientId = Annotated[str, Field(description="Pseudonymous id of the patient.", examples=["P-0412"])]
 Risk = Annotated[float, Field(ge=0, le=1)]
 AlertLevel = Level | Literal["STALE"]
 
@@ -37,19 +47,19 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", from_attributes=True)
 
 
-class Document(Output):
-    """A stored document of one patient and instant."""
+class BoardReading(Output):
+    """What was measured at one instant."""
 
     timestamp: At = Field(description="When the reading was taken.")
-    patient_id: str = Field(description="Pseudonymous id of the patient.", examples=["P-0412"])
-
-
-class Reading(Document):
-    """One reading: what was measured."""
-
     systolic: float | None = Field(None, description="Systolic pressure in mmHg.")
     diastolic: float | None = Field(None, description="Diastolic pressure in mmHg.")
     heart_rate: float | None = Field(None, description="Heart rate per minute.")
+
+
+class Reading(BoardReading):
+    """One stored reading of a patient."""
+
+    patient_id: PatientId
     mean_arterial_pressure: float | None = Field(None, description="(S + 2 D) / 3 in mmHg.")
     pulse_pressure: float | None = Field(None, description="S - D in mmHg.")
     category: Category | None = Field(None, description="Category of this one reading; no diagnosis.")
@@ -87,9 +97,11 @@ class PredictionReason(Output):
     value: float = Field(description="The number that it is about: mmHg, per minute, hours or a count.")
 
 
-class Prediction(Document):
+class Prediction(Output):
     """One prediction: the risk of a crisis after the newest reading."""
 
+    timestamp: At = Field(description="When the newest reading was taken.")
+    patient_id: PatientId
     critical_risk_1h: Risk = Field(description="Risk within 1 hour.")
     critical_risk_6h: Risk = Field(description="Risk within 6 hours; the alert level is made from it.")
     critical_risk_24h: Risk = Field(description="Risk within 24 hours.")
@@ -160,7 +172,7 @@ class Alert(Output):
     """One episode of one patient: raised, taken care of, over."""
 
     alert_id: str = Field(description="Id made of kind, beginning and patient.")
-    patient_id: str = Field(description="Pseudonymous id of the patient.")
+    patient_id: PatientId
     kind: AlertKind = Field(description="What it is about; technical: data lost after a high or critical level.")
     state: State = Field(description="Where in its life it is.")
     status: AlertStatus = Field(description="The same in the words of the filter.")
@@ -171,10 +183,12 @@ class Alert(Output):
     changed_at: When = Field(description="When its state began.")
     met_at: When = Field(description="When its condition was found last.")
     escalated: bool = Field(description="Whether its time for action passed without an acknowledgement.")
-    acknowledged_by: str | None = Field(None, description="Who acknowledged it last.")
-    reason: AnswerReason | None = Field(None, description="Why.")
-    note: str | None = Field(None, description="With which note.")
-    until: When | None = Field(None, description="Silent until then.")
+    acknowledged_by: str | None = Field(
+        None, validation_alias=AliasPath("answer", "by"), description="Who acknowledged it last."
+    )
+    reason: AnswerReason | None = Field(None, validation_alias=AliasPath("answer", "reason"), description="Why.")
+    note: str | None = Field(None, validation_alias=AliasPath("answer", "note"), description="With which note.")
+    until: When | None = Field(None, validation_alias=AliasPath("answer", "until"), description="Silent until then.")
 
 
 class AlertEvent(Output):
@@ -207,22 +221,13 @@ class AlertList(Output):
     next_cursor: str | None = Field(None, description="Where the next page begins; null on the last one.")
 
 
-class BoardReading(Output):
-    """The newest reading of a patient."""
-
-    timestamp: At = Field(description="When it was taken.")
-    systolic: float | None = Field(None, description="Systolic pressure in mmHg.")
-    diastolic: float | None = Field(None, description="Diastolic pressure in mmHg.")
-    heart_rate: float | None = Field(None, description="Heart rate per minute.")
-
-
 class BoardRow(Output):
     """One patient on the board: measured and predicted side by side."""
 
-    patient_id: str = Field(description="Pseudonymous id of the patient.")
+    patient_id: PatientId
     reading: BoardReading = Field(description="What was measured.")
     freshness: Freshness = Field(description="stale: older than twice the expected interval.")
-    measured_crisis: bool = Field(description=f"Whether the reading is {CRISIS}.")
+    measured_crisis: bool = Field(validation_alias="is_crisis", description=f"Whether the reading is {CRISIS}.")
     slope: float | None = Field(None, description="Systolic trend in mmHg per 30 minutes; null while withheld.")
     prediction: Prediction | None = Field(None, description="What is predicted; null while there are too few readings.")
     readings: int | None = Field(None, description="Readings so far, of a patient who waits for a prediction.")
@@ -251,19 +256,19 @@ class Me(Output):
     user_name: str = Field(description="Name of the user.")
     role: str = Field(description="Role.")
     language: str = Field(description="Language of the pages.")
-    by_token: bool = Field(description="Whether this request came with an API token.")
-    permissions: list[str] = Field(description="What this request may do.")
+    by_token: bool = Field(validation_alias="is_token", description="Whether this request came with an API token.")
+    permissions: Annotated[list[str], BeforeValidator(sorted)] = Field(description="What this request may do.")
 
 
 class TokenInfo(Output):
     """An API token, without its secret."""
 
-    token_id: str = Field(description="Id of the token.")
+    token_id: str = Field(validation_alias="id", description="Id of the token.")
     name: str = Field(description="What it is for.")
-    scopes: list[Scope] = Field(description="What it permits.")
+    scopes: Annotated[list[Scope], BeforeValidator(sorted)] = Field(description="What it permits.")
     created_at: When = Field(description="When it was made.")
     expires_at: When = Field(description="When it ends.")
-    last_used_at: When | None = Field(None, description="When it was used last.")
+    last_used_at: When | None = Field(None, validation_alias="used_at", description="When it was used last.")
 
 
 class CreatedToken(TokenInfo):

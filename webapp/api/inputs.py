@@ -25,6 +25,7 @@ MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100
 MAX_RANGE: Final = timedelta(days=92)
 DEFAULT_RANGE: Final = timedelta(hours=24)
+DATE_TEXT: Final = f"When, with a prefix, twice for a span: {MAX_RANGE.days} days by default and at most."
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # far from the ends of the calendar, where a day more or less overflows
 
 _is_instant = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)").fullmatch
@@ -278,7 +279,10 @@ class FhirAuditSearch(Pages):
 
     patient: str | None = Field(None, max_length=80, description="Patient id, also as Patient/id.", examples=["P-0412"])
     date: list[Annotated[str, Field(pattern=DATE_PATTERN)]] = Field(
-        [], max_length=MOST_DATES, description="Date with a prefix, twice for a span.", examples=[["ge2026-03-01"]]
+        [],
+        max_length=MOST_DATES,
+        description=DATE_TEXT,
+        examples=[["ge2026-03-01"]],
     )
     count: int = Field(DEFAULT_LIMIT, alias="_count", ge=1, le=MAX_LIMIT, description="Entries on a page.")
     cursor: str | None = Field(None, alias="_cursor", min_length=1, max_length=MAX_LENGTH, description="Next page.")

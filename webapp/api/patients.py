@@ -1,14 +1,20 @@
-"""Patients and what is stored of them: newest state, readings, predictions; of one patient and of all."""
+"""Patients and what is stored of them: newest state, readings, predictions; of one patient and of all; the report.
+
+A report is an export: limited, and noted in the audit before it is given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from assessment.freshness import freshness
 from assessment.readings import in_crisis
-from elastic.client import Page
+from assessment.report import Report
+from conf.times import iso
+from elastic.client import After, Page
 from elastic.search import latest, observations, predictions
 from webapp.api.documents import AllReadingsPage, Patient, PatientPage, PredictionPage, ReadingPage
 from webapp.api.inputs import (
@@ -17,21 +23,27 @@ from webapp.api.inputs import (
     PatientPath,
     PatientsQuery,
     PredictionsQuery,
+    Range,
     RangeQuery,
 )
 from webapp.api.problems import ApiError, fault
 from webapp.api.routes import Answer, operation, paged, position
+from webapp.api.summary_documents import PatientReport
 from webapp.audit.events import record
+from webapp.patients.csv_files import csv_text
+from webapp.patients.loading import load_report
+from webapp.security.access import limit_exports
 from webapp.security.roles import Permission
 from webapp.services import services
 
 MOST_INTERVALS: Final = 10_000
 DECIMALS: Final = 2
+COLUMNS: Final = ("timestamp", "systolic", "diastolic", "mean_arterial_pressure", "heart_rate", "plausible")
 READ_OBSERVATIONS: Final = Permission.API_READ_OBSERVATIONS
 READ_PREDICTIONS: Final = Permission.API_READ_PREDICTIONS
 
 
-@operation("/api/v1/patients", READ_PREDICTIONS, PatientPage, tag="patients")
+@operation("GET /api/v1/patients", READ_PREDICTIONS, PatientPage, tag="patients")
 def list_patients(query: PatientsQuery) -> Answer:
     """List patients, the newest reading first."""
     found = latest.page(services().search, level=query.level, prefix=query.q, limit=query.limit, after=position(query))
@@ -39,7 +51,7 @@ def list_patients(query: PatientsQuery) -> Answer:
     return paged(PatientPage, [_with_state(document) for document in found.documents], query, found.after)
 
 
-@operation("/api/v1/patients/<patient_id>", READ_PREDICTIONS, Patient, tag="patients")
+@operation("GET /api/v1/patients/<patient_id>", READ_PREDICTIONS, Patient, tag="patients")
 def get_patient(path: PatientPath) -> Patient:
     """Show a patient's newest reading and prediction."""
     document = latest.patient(services().search, path.patient_id)
@@ -50,7 +62,7 @@ def get_patient(path: PatientPath) -> Patient:
 
 
 @operation(
-    "/api/v1/patients/<patient_id>/observations",
+    "GET /api/v1/patients/<patient_id>/observations",
     READ_OBSERVATIONS,
     ReadingPage,
     tag="patients",
@@ -63,37 +75,19 @@ def list_observations_of_patient(path: PatientPath, query: ObservationsOfPatient
     after = position(query)
     if query.interval != "raw":
         return _intervals(path.patient_id, start, end, query.interval)
-    found = observations.of_patient(
-        services().search,
-        path.patient_id,
-        start=start,
-        end=end,
-        limit=query.limit,
-        after=after,
-        newest_first=True,
-    )
-    record("view", patient_ids=[path.patient_id])
+    found = newest(observations.of_patient, path.patient_id, (start, end), query.limit, after)
     return paged(ReadingPage, found.documents, query, found.after)
 
 
-@operation("/api/v1/patients/<patient_id>/predictions", READ_PREDICTIONS, PredictionPage, tag="patients")
+@operation("GET /api/v1/patients/<patient_id>/predictions", READ_PREDICTIONS, PredictionPage, tag="patients")
 def list_predictions_of_patient(path: PatientPath, query: RangeQuery) -> Answer:
     """List a patient's predictions, the newest first."""
-    start, end = query.span(services().clock())
-    found = predictions.of_patient(
-        services().search,
-        path.patient_id,
-        start=start,
-        end=end,
-        limit=query.limit,
-        after=position(query),
-        newest_first=True,
-    )
-    record("view", patient_ids=[path.patient_id])
+    span = query.span(services().clock())
+    found = newest(predictions.of_patient, path.patient_id, span, query.limit, position(query))
     return paged(PredictionPage, found.documents, query, found.after)
 
 
-@operation("/api/v1/observations", READ_OBSERVATIONS, AllReadingsPage, tag="lists")
+@operation("GET /api/v1/observations", READ_OBSERVATIONS, AllReadingsPage, tag="lists")
 def list_observations(query: ObservationsQuery) -> Answer:
     """List readings of all patients, the newest first."""
     start, end = query.span(services().clock())
@@ -104,7 +98,7 @@ def list_observations(query: ObservationsQuery) -> Answer:
     return paged(AllReadingsPage, found.documents, query, found.after)
 
 
-@operation("/api/v1/predictions", READ_PREDICTIONS, PredictionPage, tag="lists")
+@operation("GET /api/v1/predictions", READ_PREDICTIONS, PredictionPage, tag="lists")
 def list_predictions(query: PredictionsQuery) -> Answer:
     """List predictions of all patients, the newest first."""
     start, end = query.span(services().clock())
@@ -119,6 +113,38 @@ def list_predictions(query: PredictionsQuery) -> Answer:
     )
     record("list", patient_ids=_patients(found))
     return paged(PredictionPage, found.documents, query, found.after)
+
+
+@operation("GET /api/v1/patients/<patient_id>/report.json", Permission.REPORT, PatientReport, tag="patients")
+def get_report(path: PatientPath, query: Range) -> PatientReport:
+    """Summarise a patient's readings: day, night, dipping, load, quality."""
+    made = _summarise(path.patient_id, query)
+    return PatientReport.model_validate({**asdict(made), "patient_id": path.patient_id})
+
+
+@operation("GET /api/v1/patients/<patient_id>/report.csv", Permission.EXPORT, "text/csv; charset=utf-8", tag="patients")
+def get_report_csv(path: PatientPath, query: Range) -> Answer:
+    """Give the readings of the report as CSV, one line for each reading that counts."""
+    made = _summarise(path.patient_id, query)
+    lines = [
+        {**asdict(reading), "timestamp": iso(reading.at), "plausible": str(reading.plausible).lower()}
+        for reading in made.readings
+    ]
+    return Answer(csv_text(lines, COLUMNS).encode())
+
+
+def newest(
+    of_patient: Callable[..., Page],
+    patient_id: str,
+    span: tuple[datetime | None, datetime | None],
+    limit: int,
+    after: After | None,
+) -> Page:
+    """Return a page of a patient's documents in [start, end), the newest first; the access is noted."""
+    search, (start, end) = services().search, span
+    found = of_patient(search, patient_id, start=start, end=end, limit=limit, after=after, newest_first=True)
+    record("view", patient_ids=[patient_id])
+    return found
 
 
 def _patients(found: Page) -> set[str]:
@@ -150,3 +176,15 @@ def _spread(stats: Mapping[str, float | None]) -> dict[str, float] | None:
     """Return the known ones of some statistics without the dust of binary fractions."""
     known = {name: round(value, DECIMALS) for name, value in stats.items() if value is not None}
     return known or None
+
+
+def _summarise(patient_id: str, query: Range) -> Report:
+    """Return the report of a span as the export that it is: counted, and noted before it is given."""
+    site = services()
+    start, end = query.span(site.clock())
+    limit_exports()
+    made = load_report(site.search, site.settings, patient_id, start, end)
+    if not made.readings and latest.patient(site.search, patient_id) is None:
+        raise ApiError(404)
+    record("export", patient_ids=[patient_id])
+    return made

@@ -96,12 +96,8 @@ def fault(location: str, message: str) -> ApiError:
 def invalid(error: ValidationError, where: str) -> ApiError:
     """Return pydantic's faults of `where` (query or body) as one 422, without the refused values themselves."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    places = [".".join([where, *map(str, each["loc"])]) for each in found]
-    readable = [place.encode("utf-8", "replace").decode() for place in places]  # a name may be half a character
-    return ApiError(
-        422,
-        faults=[Fault(location=place, message=each["msg"]) for place, each in zip(readable, found, strict=True)],
-    )
+    faults = [Fault(location=".".join([where, *map(str, each["loc"])]), message=each["msg"]) for each in found]
+    return ApiError(422, faults=faults)
 
 
 def problem(error: ApiError, path: str, request_id: str | None = None) -> Problem:

@@ -7,6 +7,7 @@ once: a parameter that is unknown or given twice, a body that is no JSON, the en
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -23,13 +24,15 @@ from webapp.api.problems import MEDIA_TYPE as PROBLEM_JSON
 from webapp.api.problems import STATUSES, ApiError, Fault, fault
 from webapp.cursors import CursorError, Cursors
 from webapp.http import cursors, make_conditional
-from webapp.security.roles import Permission, public, requires
+from webapp.security.roles import SCOPES, Permission, public, requires
 
+VERSION: Final = "1.0.0"  # of the API
 JSON: Final = "application/json"
 LISTS: Final = ("date",)  # the parameters that may be given more than once
 BEARER, SESSION = "bearer", "session"
 PUBLIC_PROBLEMS: Final = (422, 500)
 USUAL_PROBLEMS: Final = (401, 403, 422, 429, 500, 503)
+BY_TOKEN: Final = (Permission.SIGNED_IN, *SCOPES)  # what a token may be allowed; the rest is for people at a browser
 
 View = Callable[..., "BaseModel | Answer"]
 
@@ -41,34 +44,33 @@ blueprint.register_error_handler(Exception, answer)
 class Answer:
     """What a view returns if more than a document is to be said; `next_query` are the parameters of the next page."""
 
-    body: BaseModel | bytes
+    body: BaseModel | Mapping[str, Any] | bytes
     next_query: Mapping[str, Any] | None = None
     status: int | None = None
     etag: str | None = None  # where something cheaper than the body tells whether it has changed
 
 
 def operation(
-    rule: str,
+    address: str,
     permission: Permission | None,
     document: type[BaseModel] | str | None,
     *,
     tag: str,
-    method: str = "GET",
     status: int = 200,
     also: Mapping[int, type[BaseModel] | None] | None = None,
-    session_only: bool = False,
     is_poll: bool = False,
     description: str | None = None,
 ) -> Callable[[View], View]:
-    """Declare the view below as an operation that needs `permission` (None: public).
+    """Declare the view below as the operation of a method and a rule, which needs `permission` (None: public).
 
     `document` is what it answers: a model, only the media type, or nothing. `also` are its answers of other statuses, a
     None being a problem. A poll (`is_poll`) does not keep its session alive.
     """
+    method, rule = address.split()
     declare = {"GET": blueprint.get, "POST": blueprint.post, "DELETE": blueprint.delete}[method]
     mark = public if permission is None else requires(permission, is_poll=is_poll)
     media_type = document if isinstance(document, str) else JSON
-    sessions: dict[str, list[Any]] = {SESSION: []}
+    ways = (BEARER, SESSION) if permission in BY_TOKEN else (SESSION,)
 
     def add(view: View) -> View:
         takes = view.__annotations__
@@ -87,7 +89,7 @@ def operation(
             operation_id=view.__name__,
             tags=[{"name": tag}],
             description=description,
-            security=([sessions] if session_only else [{BEARER: []}, sessions]) if permission else None,
+            security=[{way: []} for way in ways] if permission else None,
             openapi_extensions={"x-permission": permission.value} if permission else None,
             responses=responses,
         )(mark(handle))
@@ -135,7 +137,9 @@ def _refuse_parameters(names: Iterable[str], message: str) -> None:
 def _present(result: BaseModel | Answer, status: int, media_type: str) -> Response:
     """Return the response of what a view returned, tagged, with the link to the next page."""
     given = result if isinstance(result, Answer) else Answer(result)
-    content = given.body if isinstance(given.body, bytes) else given.body.model_dump_json(by_alias=True).encode()
+    content = given.body.model_dump_json(by_alias=True) if isinstance(given.body, BaseModel) else given.body
+    if isinstance(content, Mapping):
+        content = json.dumps(content)
     response = Response(content, given.status or status, content_type=media_type)
     if given.etag is not None:
         response.set_etag(given.etag)

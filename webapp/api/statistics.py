@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 from assessment.freshness import stale_after
 from elastic.client import Search
@@ -17,60 +18,65 @@ from webapp.figures import TIMEOUT_S, shared
 from webapp.security.roles import Permission
 from webapp.services import services
 
+T = TypeVar("T")
+
 LATER_EDGES: Final = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 
-@operation("/api/v1/stats/summary", Permission.STATISTICS, Summary, tag="statistics")
+@operation("GET /api/v1/stats/summary", Permission.STATISTICS, Summary, tag="statistics")
 def get_summary(query: Range) -> Summary:
     """Count patients by level and readings by category."""
-    site = services()
-    return shared("summary", query, partial(_summary, site.search.within(TIMEOUT_S), *query.span(site.clock())))
+
+    def load(search: Search, start: datetime, end: datetime) -> Summary:
+        readings, patients = statistics.categories(search, start, end), latest.count_levels(search)
+        return Summary.model_validate({"from_": start, "to": end, "patients": patients, "readings": readings})
+
+    return _of_span("summary", query, load)
 
 
-def _summary(search: Search, start: datetime, end: datetime) -> Summary:
-    readings, patients = statistics.categories(search, start, end), latest.count_levels(search)
-    return Summary.model_validate({"from_": start, "to": end, "patients": patients, "readings": readings})
-
-
-@operation("/api/v1/stats/levels", Permission.STATISTICS, LevelHistory, tag="statistics")
+@operation("GET /api/v1/stats/levels", Permission.STATISTICS, LevelHistory, tag="statistics")
 def get_levels(query: Range) -> LevelHistory:
     """Count predictions by level, hour by hour."""
-    site = services()
-    return shared("levels", query, partial(_levels, site.search.within(TIMEOUT_S), *query.span(site.clock())))
+
+    def load(search: Search, start: datetime, end: datetime) -> LevelHistory:
+        items = statistics.levels_over_time(search, start, end)
+        return LevelHistory.model_validate({"from_": start, "to": end, "items": items})
+
+    return _of_span("levels", query, load)
 
 
-def _levels(search: Search, start: datetime, end: datetime) -> LevelHistory:
-    items = statistics.levels_over_time(search, start, end)
-    return LevelHistory.model_validate({"from_": start, "to": end, "items": items})
+@operation("GET /api/v1/stats/alarm-burden", Permission.STATISTICS, Burden, tag="statistics")
+def get_alarm_burden(query: Range) -> Burden:
+    """Count predictions and patients by level, and the answers to alerts."""
+
+    def load(search: Search, start: datetime, end: datetime) -> Burden:
+        answers = alert_events.usefulness(search, start, end)
+        burden = statistics.alarm_burden(search, start, end)
+        return Burden.model_validate({"from_": start, "to": end, **burden, **answers})
+
+    return _of_span("burden", query, load)
 
 
-@operation("/api/v1/stats/freshness", Permission.STATISTICS, FreshnessReport, tag="statistics")
+@operation("GET /api/v1/stats/freshness", Permission.STATISTICS, FreshnessReport, tag="statistics")
 def get_freshness() -> FreshnessReport:
     """Count patients by the age of their newest reading; the first group is fresh."""
     site = services()
-    fresh = stale_after(site.settings.expected_interval)
-    return shared("freshness", None, partial(_freshness, site.search, fresh, site.clock()))
+    fresh, now = stale_after(site.settings.expected_interval), site.clock()
+
+    def load() -> FreshnessReport:
+        edges = [fresh, *(edge for edge in LATER_EDGES if edge > fresh)]
+        counts = statistics.freshness(site.search, [now - edge for edge in edges], now)
+        ages = pairwise([0, *(edge // timedelta(minutes=1) for edge in edges), None])
+        items = [
+            {"above_minutes": low, "below_minutes": high, "patients": count}
+            for (low, high), count in zip(ages, counts, strict=True)
+        ]
+        return FreshnessReport.model_validate({"items": items})
+
+    return shared("freshness", None, load)
 
 
-def _freshness(search: Search, fresh: timedelta, now: datetime) -> FreshnessReport:
-    edges = sorted({fresh, *(edge for edge in LATER_EDGES if edge > fresh)})
-    counts = statistics.freshness(search, [now - edge for edge in edges], now)
-    ages = [0, *(int(edge.total_seconds() // 60) for edge in edges), None]
-    groups = zip(pairwise(ages), counts, strict=True)
-    items = [{"above_minutes": low, "below_minutes": high, "patients": count} for (low, high), count in groups]
-    return FreshnessReport.model_validate({"items": items})
-
-
-@operation("/api/v1/stats/alarm-burden", Permission.STATISTICS, Burden, tag="statistics")
-def get_alarm_burden(query: Range) -> Burden:
-    """Count predictions and patients by level, and the answers to alerts."""
+def _of_span(name: str, query: Range, load: Callable[[Search, datetime, datetime], T]) -> T:
+    """Return the figure of the span that is asked for; `load` may run in another thread, where no request is."""
     site = services()
-    return shared("burden", query, partial(_burden, site.search.within(TIMEOUT_S), *query.span(site.clock())))
-
-
-def _burden(search: Search, start: datetime, end: datetime) -> Burden:
-    answers = alert_events.usefulness(search, start, end)
-    burden = statistics.alarm_burden(search, start, end)
-    return Burden.model_validate(
-        {**burden, **answers, "from_": start, "to": end, "seconds_to_answer": answers["seconds"]}
-    )
+    return shared(name, query, partial(load, site.search.within(TIMEOUT_S), *query.span(site.clock())))

@@ -75,7 +75,9 @@ class Burden(Span):
     acknowledged: int = Field(description="Acknowledgements.")
     useful: int = Field(description="Alerts that somebody called useful.")
     useless: int = Field(description="Alerts that somebody called not useful.")
-    seconds_to_answer: float | None = Field(None, description="Median seconds from an alert to its first answer.")
+    seconds_to_answer: float | None = Field(
+        None, validation_alias="seconds", description="Median seconds from an alert to its first answer."
+    )
 
 
 class ReportFigures(Output):

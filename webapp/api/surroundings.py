@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any, Final, cast
 
 from flask import Response, current_app, render_template, request
@@ -12,10 +11,9 @@ from flask_openapi.openapi import OpenAPI
 from elastic.client import SearchUnavailable
 from elastic.names import LATEST
 from webapp.api.documents import Health, Readiness
-from webapp.api.fhir.views import VERSION
 from webapp.api.handling import refuse
 from webapp.api.problems import STATUSES, Problem
-from webapp.api.routes import BEARER, JSON, SESSION, Answer, blueprint, operation
+from webapp.api.routes import BEARER, JSON, SESSION, VERSION, Answer, blueprint, operation
 from webapp.http import make_conditional
 from webapp.security.roles import Permission, requires
 from webapp.security.sessions import cookie_name
@@ -74,10 +72,10 @@ def document(cookie: str) -> dict[str, Any]:
     return made
 
 
-@operation("/openapi.json", Permission.SIGNED_IN, JSON, tag="documentation")
+@operation("GET /openapi.json", Permission.SIGNED_IN, JSON, tag="documentation")
 def openapi() -> Answer:
     """Give the OpenAPI 3.1 document of this API."""
-    return Answer(json.dumps(document(cookie_name(request))).encode())
+    return Answer(document(cookie_name(request)))
 
 
 @blueprint.get("/api/docs", doc_ui=False)
@@ -94,13 +92,13 @@ def docs() -> Response:
     return make_conditional(Response(page))
 
 
-@operation("/healthz", None, Health, tag="health")
+@operation("GET /healthz", None, Health, tag="health")
 def healthz() -> Health:
     """Tell whether the process lives: always ok, if it answers at all."""
     return Health(status="ok")
 
 
-@operation("/readyz", None, Readiness, tag="health", also={503: Readiness})
+@operation("GET /readyz", None, Readiness, tag="health", also={503: Readiness})
 def readyz() -> Answer:
     """Tell whether Elasticsearch and the users' database answer; 503 with the same body if one does not."""
     site = services()

@@ -1,4 +1,4 @@
-"""The stored documents as FHIR R4 resources: Patient, Observation, RiskAssessment, AuditEvent, and bundles of them.
+"""The stored documents as FHIR R4 resources: Patient, Observation, RiskAssessment, AuditEvent; and what is offered.
 
 `probabilityDecimal` is a **percentage** in R4 (0 to 100, constraint ras-2), so stored risks are multiplied by 100. The
 outcome of a RiskAssessment is a reading over a threshold, which is no diagnosis, and so carries a code of our own.
@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from conf.clinical import ALERT_HORIZON_H, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H, risk_field
 from conf.times import iso
 from fhir.codes import Meaning
@@ -23,6 +25,9 @@ from fhir.write.observation import HEART_RATE_PROFILE, PRESSURE_PROFILE, TERMINO
 Json = dict[str, Any]
 Document = Mapping[str, Any]
 
+FHIR_VERSION: Final = "4.0.1"
+PUBLISHED: Final = "2026-11-24"  # the CapabilityStatement
+SITE: Final = "Blood pressure surveillance"
 OURS: Final = (
     "https://blood-pressure-surveillance.invalid/fhir"  # the reserved domain says that nothing is served there
 )
@@ -193,7 +198,7 @@ def audit_event(entry: Document) -> Json:
         "recorded": entry["@timestamp"],
         "outcome": AUDIT_OUTCOMES.get(entry["outcome"], "8"),
         "agent": [agent],
-        "source": {"observer": {"display": "Blood pressure surveillance"}, "site": entry["chain_id"]},
+        "source": {"observer": {"display": SITE}, "site": entry["chain_id"]},
     }
     return event | _entities(entry.get("patient_id") or ())
 
@@ -219,3 +224,37 @@ def searchset(base: str, resources: Sequence[Json], self_url: str, next_url: str
     ]
     bundle: Json = {"resourceType": "Bundle", "type": "searchset", "link": links}
     return bundle | ({"entry": entries} if entries else {})
+
+
+def capability_statement(version: str, searches: Mapping[str, type[BaseModel]], *, cors: bool) -> Json:
+    """Return the CapabilityStatement: which resources can be found by what; `cors`: whether other origins may ask."""
+    found = [
+        {
+            "type": kind,
+            "interaction": [{"code": "search-type"}],
+            "searchParam": [
+                {"name": name, "type": "date" if name == "date" else "reference", "documentation": field.description}
+                for name, field in parameters.model_fields.items()
+                if not field.alias  # those of the page, such as `_count`
+            ],
+        }
+        for kind, parameters in searches.items()
+    ]
+    security = {"cors": cors, "description": "A bearer token with the scopes of the resource, or a browser session."}
+    read = {"type": "Patient", "interaction": [{"code": "read"}]}
+    return {
+        "resourceType": "CapabilityStatement",
+        "url": f"{OURS}/CapabilityStatement/site",
+        "version": version,
+        "name": "BloodPressureSurveillance",
+        "title": SITE,
+        "status": "active",
+        "date": PUBLISHED,
+        "description": "Readings and predicted risks for reading. A decision aid, not a primary alarm system.",
+        "kind": "instance",
+        "software": {"name": SITE, "version": version},
+        "implementation": {"description": "The ward's site"},
+        "fhirVersion": FHIR_VERSION,
+        "format": ["application/fhir+json"],
+        "rest": [{"mode": "server", "security": security, "resource": [read, *found]}],
+    }

@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 from flask import request
 
 from elastic.client import After, Page
 from elastic.search import latest, observations, predictions
 from webapp.api.fhir import resources
-from webapp.api.fhir.capability import capability_statement
 from webapp.api.fhir.dates import Span, parse_dates
 from webapp.api.fhir.resources import Json
 from webapp.api.handling import FHIR_JSON, FHIR_PREFIX
-from webapp.api.inputs import MAX_RANGE, FhirAuditSearch, FhirSearch, PatientPath
+from webapp.api.inputs import MAX_RANGE, FhirAuditSearch, FhirSearch, PatientPath, Query
+from webapp.api.patients import newest
 from webapp.api.problems import ApiError, fault
-from webapp.api.routes import Answer, next_cursor, next_url, operation, position
+from webapp.api.routes import VERSION, Answer, next_cursor, next_url, operation, position
 from webapp.audit import search as audit_events
 from webapp.audit.events import record
 from webapp.patients.urls import read_id
 from webapp.security.roles import Permission
 from webapp.services import services
 
-VERSION: Final = "1.0.0"
 _fhir = partial(operation, document=FHIR_JSON, tag="fhir")
 
 
-@_fhir(f"{FHIR_PREFIX}metadata", Permission.SIGNED_IN)
+@_fhir(f"GET {FHIR_PREFIX}metadata", Permission.SIGNED_IN)
 def fhir_metadata() -> Answer:
     """Give the CapabilityStatement: what is offered."""
-    return _answer(capability_statement(VERSION, cors=services().settings.cors_origins is not None))
+    searches: dict[str, type[Query]] = {
+        "Observation": FhirSearch,
+        "RiskAssessment": FhirSearch,
+        "AuditEvent": FhirAuditSearch,
+    }
+    cors = services().settings.cors_origins is not None
+    return Answer(resources.capability_statement(VERSION, searches, cors=cors))
 
 
-@_fhir(f"{FHIR_PREFIX}Patient/<patient_id>", Permission.API_READ_PREDICTIONS)
+@_fhir(f"GET {FHIR_PREFIX}Patient/<patient_id>", Permission.API_READ_PREDICTIONS)
 def fhir_patient(path: PatientPath) -> Answer:
     """Show a patient, by pseudonymous id."""
     if latest.patient(services().search, path.patient_id) is None:
         raise ApiError(404)
     record("view", patient_ids=[path.patient_id])
-    return _answer(resources.patient(path.patient_id))
+    return Answer(resources.patient(path.patient_id))
 
 
 @_fhir(
-    f"{FHIR_PREFIX}Observation",
+    f"GET {FHIR_PREFIX}Observation",
     Permission.API_READ_OBSERVATIONS,
     description="`_count` counts readings, each of which gives one Observation or two.",
 )
@@ -57,14 +60,14 @@ def fhir_observations(query: FhirSearch) -> Answer:
     )
 
 
-@_fhir(f"{FHIR_PREFIX}RiskAssessment", Permission.API_READ_PREDICTIONS)
+@_fhir(f"GET {FHIR_PREFIX}RiskAssessment", Permission.API_READ_PREDICTIONS)
 def fhir_risk_assessments(query: FhirSearch) -> Answer:
     """Find a patient's predictions, the newest first; probabilities in percent."""
     found = _newest(predictions.of_patient, query)
     return _bundle(list(map(resources.risk_assessment, found.documents)), query, found.after)
 
 
-@_fhir(f"{FHIR_PREFIX}AuditEvent", Permission.AUDIT)
+@_fhir(f"GET {FHIR_PREFIX}AuditEvent", Permission.AUDIT)
 def fhir_audit_events(query: FhirAuditSearch) -> Answer:
     """Find who saw which patient, the newest access first."""
     start, end = _span(query.date)
@@ -82,19 +85,9 @@ def fhir_audit_events(query: FhirAuditSearch) -> Answer:
 
 
 def _newest(of_patient: Callable[..., Page], query: FhirSearch) -> Page:
-    """Return the newest documents of the patient that is asked for; the access is noted."""
-    patient_id, (start, end) = _patient({query.patient, query.subject} - {None}), _span(query.date)
-    found = of_patient(
-        services().search,
-        patient_id,
-        start=start,
-        end=end,
-        limit=query.count,
-        after=position(query),
-        newest_first=True,
-    )
-    record("view", patient_ids=[patient_id])
-    return found
+    """Return the newest documents of the patient that is asked for."""
+    patient_id = _patient({query.patient, query.subject} - {None})
+    return newest(of_patient, patient_id, _span(query.date), query.count, position(query))
 
 
 def _patient(named: set[str | None]) -> str:
@@ -129,8 +122,4 @@ def _bundle(found: list[Json], query: FhirAuditSearch, after: After | None) -> A
     host = request.host_url.rstrip("/")
     next_page = host + next_url(following) if following else None
     bundle = resources.searchset(host + FHIR_PREFIX.rstrip("/"), found, request.url, next_page)
-    return Answer(json.dumps(bundle).encode(), next_query=following)
-
-
-def _answer(resource: Json) -> Answer:
-    return Answer(json.dumps(resource).encode())
+    return Answer(bundle, next_query=following)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import pytest
 from flask import Flask
 
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from tests.support.fake_elasticsearch import running
+from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.api.documents import NEWEST, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import Site, make_site
@@ -55,17 +56,22 @@ def make_ward() -> FakeSearch:
 
 @pytest.fixture
 def site(tmp_path: Path, search: FakeSearch) -> Site:
-    made = make_site(tmp_path, search=search)
-    made.clock.now = NEWEST
-    made.clock.pass_by(minutes=2)
-    return made
+    return at_newest(make_site(tmp_path, search=search))
 
 
 @pytest.fixture
-def audited(tmp_path: Path, search: FakeSearch) -> Iterator[Site]:
+def index() -> Iterator[FakeElasticsearch]:
+    with running() as fake:
+        yield fake
+
+
+@pytest.fixture
+def audited(tmp_path: Path, search: FakeSearch, index: FakeElasticsearch) -> Site:
     """The same ward where the access audit can be written, as exports need."""
-    with running() as server:
-        made = make_site(tmp_path, search=search, elasticsearch_url=server.url)
-        made.clock.now = NEWEST
-        made.clock.pass_by(minutes=2)
-        yield made
+    return at_newest(make_site(tmp_path, search=search, elasticsearch_url=index.url))
+
+
+def at_newest(made: Site) -> Site:
+    """Set the clock two minutes after the newest reading."""
+    made.clock.now = NEWEST + timedelta(minutes=2)
+    return made

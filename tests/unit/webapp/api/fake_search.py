@@ -67,7 +67,9 @@ class FakeSearch(Search):
     def ask(self, index: str, body: Mapping[str, Any]) -> Json:
         self._note(index, body)
         found = [
-            one for one in self.documents[MONTHS.sub("", index)] if matches(one, body.get("query", {"match_all": {}}))
+            each
+            for each in self.documents[MONTHS.sub("", index)]
+            if matches(each, body.get("query", {"match_all": {}}))
         ]
         hits = _page(found, body)
         return {"hits": {"total": {"value": len(found)}, "hits": hits}}
@@ -78,7 +80,7 @@ class FakeSearch(Search):
     def get(self, index: str, id_: str) -> Json | None:
         self._note(index, {"id": id_})
         created = self.fake.created.get((index, id_))
-        return created or next((one for one in self.documents[index] if one.get("patient_id") == id_), None)
+        return created or next((each for each in self.documents[index] if each.get("patient_id") == id_), None)
 
     def _note(self, index: str, body: Mapping[str, Any]) -> None:
         self.asked.append(json.loads(json.dumps({"index": index, **body}, default=str)))
@@ -87,17 +89,17 @@ class FakeSearch(Search):
 
 
 def _page(found: list[Json], body: Mapping[str, Any]) -> list[Json]:
-    orders = [next(iter(one.items())) for one in body.get("sort", [])]
+    orders = [next(iter(each.items())) for each in body.get("sort", [])]
     for name, direction in reversed(orders):
-        found = sorted(found, key=lambda one, name=name: _value(one, name), reverse=direction == "desc")  # type: ignore[misc]
+        found = sorted(found, key=lambda each, name=name: _value(each, name), reverse=direction == "desc")  # type: ignore[misc]
     if "collapse" in body:  # the first document of each value
         field = body["collapse"]["field"]
-        found = list({one[field]: one for one in reversed(found)}.values())[::-1]
-    placed = [(one, [_value(one, name) for name, _ in orders]) for one in found]
+        found = list({each[field]: each for each in reversed(found)}.values())[::-1]
+    placed = [(each, [_value(each, name) for name, _ in orders]) for each in found]
     if "search_after" in body:
         known = [position for _, position in placed]
         placed = placed[known.index(list(body["search_after"])) + 1 :]
-    return [{"_source": one, "sort": position} for one, position in placed[: body.get("size", 10)]]
+    return [{"_source": each, "sort": position} for each, position in placed[: body.get("size", 10)]]
 
 
 def _value(document: Json, name: str) -> Any:
@@ -133,11 +135,11 @@ def matches(document: Json, query: Mapping[str, Any]) -> bool:
 
 
 def _matches_bool(document: Json, inner: Mapping[str, Any]) -> bool:
-    wanted = all(matches(document, one) for one in inner.get("filter", ()))
-    unwanted = any(matches(document, one) for one in inner.get("must_not", ()))
+    wanted = all(matches(document, each) for each in inner.get("filter", ()))
+    unwanted = any(matches(document, each) for each in inner.get("must_not", ()))
     least = inner.get("minimum_should_match", 0 if inner.get("filter") else 1)  # as Elasticsearch has it by default
     choices = inner.get("should", ()) if least else ()
-    return wanted and not unwanted and (not choices or any(matches(document, one) for one in choices))
+    return wanted and not unwanted and (not choices or any(matches(document, each) for each in choices))
 
 
 def _within(value: Any, bounds: Mapping[str, Any]) -> bool:

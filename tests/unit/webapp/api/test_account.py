@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def test_the_secret_is_shown_once(site: Site) -> None:
     browser = site.signed_in("clinician")
     secret = create(browser).get_json()["token"]
     listed = browser.get("/api/v1/tokens", page=False)
-    assert [one["name"] for one in listed.get_json()["items"]] == ["Night export"]
+    assert [each["name"] for each in listed.get_json()["items"]] == ["Night export"]
     assert secret.rpartition("_")[2] not in listed.get_data(as_text=True)
 
 
@@ -75,7 +76,9 @@ def test_a_request_from_another_site_makes_no_token(site: Site) -> None:
         ({**NEW, "days": "90"}, "body.days"),
         ({**NEW, "role": "admin"}, "body.role"),
         ({**NEW, "name": "<b>"}, "body.name"),
+        ({**NEW, "\ud800": 1}, "body"),
         ([], "body"),
+        (json.dumps(NEW), "body"),
     ],
 )
 def test_a_body_that_cannot_be_used_is_refused_by_field(site: Site, body: Any, location: str) -> None:
@@ -98,4 +101,4 @@ def test_a_body_must_be_json_and_say_so(site: Site) -> None:
     )
     large = browser.send("POST", "/api/v1/tokens", json={**NEW, "name": "x" * 70_000}, headers=SAME_ORIGIN)
     assert (form.status_code, broken.status_code, large.status_code) == (415, 400, 413)
-    assert {one.content_type for one in (form, broken, large)} == {"application/problem+json"}
+    assert {each.content_type for each in (form, broken, large)} == {"application/problem+json"}

@@ -90,8 +90,8 @@ def test_polling_the_board_does_not_keep_a_session_alive(site: Site) -> None:
 
 def test_alerts_are_listed_and_filtered(site: Site) -> None:
     browser = site.signed_in()
-    assert [one["patient_id"] for one in alerts(browser)] == ["P-0001", "P-0002"]
-    assert [one["patient_id"] for one in alerts(browser, "?level=HIGH")] == ["P-0002"]
+    assert [each["patient_id"] for each in alerts(browser)] == ["P-0001", "P-0002"]
+    assert [each["patient_id"] for each in alerts(browser, "?level=HIGH")] == ["P-0002"]
     assert alerts(browser, "?status=acked") == []
     assert alerts(browser, "?status=resolved") == []
 
@@ -115,13 +115,13 @@ def test_an_acknowledged_alert_says_by_whom_and_until_when(site: Site) -> None:
     assert [(event["event"], event["by"], event["seen_level"]) for event in shown["events"]] == [
         ("acknowledged", "anne", "CRITICAL")
     ]
-    assert [one["alert_id"] for one in alerts(browser, "?status=acked")] == [alert_id]
+    assert [each["alert_id"] for each in alerts(browser, "?status=acked")] == [alert_id]
 
 
 def test_the_first_answer_stands_and_the_second_is_told_whose_it_is(site: Site) -> None:
     anne, bruno = site.signed_in(name="anne"), site.signed_in(name="bruno")
     alert_id = alerts(anne)[0]["alert_id"]
-    first, second = (answer(one, alert_id, reason="seen") for one in (anne, bruno))
+    first, second = (answer(each, alert_id, reason="seen") for each in (anne, bruno))
     assert (first.status_code, second.status_code) == (200, 409)
     assert "acknowledged by anne" in second.get_json(force=True)["detail"]
 
@@ -138,7 +138,7 @@ def test_the_alert_of_any_patient_has_an_address(site: Site, search: FakeSearch,
     search.put(PREDICTIONS, prediction(patient_id, 0.9))
     search.put(LATEST, prediction(patient_id, 0.9))
     browser = site.signed_in()
-    alert_id = next(one["alert_id"] for one in alerts(browser) if one["patient_id"] == patient_id)
+    alert_id = next(each["alert_id"] for each in alerts(browser) if each["patient_id"] == patient_id)
     acked, useful = answer(browser, alert_id, reason="seen"), answer(browser, alert_id, "feedback", useful=True)
     assert (acked.status_code, useful.status_code, len(useful.get_json()["events"])) == (200, 200, 2)
 
@@ -152,7 +152,7 @@ def test_feedback_joins_what_was_said(site: Site) -> None:
 
 def test_an_alert_that_is_over_is_listed_as_resolved_and_takes_no_answer(site: Site, search: FakeSearch) -> None:
     browser = site.signed_in()
-    alert_id = next(one["alert_id"] for one in alerts(browser) if one["patient_id"] == "P-0002")
+    alert_id = next(each["alert_id"] for each in alerts(browser) if each["patient_id"] == "P-0002")
     assert answer(browser, alert_id, reason="seen").status_code == 200
     for minutes in (15, 30):
         search.put(PREDICTIONS, prediction("P-0002", 0.05, minutes))
@@ -160,7 +160,7 @@ def test_an_alert_that_is_over_is_listed_as_resolved_and_takes_no_answer(site: S
     search.documents[LATEST][1] = prediction("P-0002", 0.05, 30)
     site.clock.pass_by(minutes=31)
     later = site.signed_in(name="bruno")
-    assert alert_id in [one["alert_id"] for one in alerts(later, "?status=resolved")]
+    assert alert_id in [each["alert_id"] for each in alerts(later, "?status=resolved")]
     assert answer(later, alert_id, reason="seen").status_code == 409
 
 
@@ -223,7 +223,7 @@ def test_resolved_alerts_are_read_page_by_page(site: Site, search: FakeSearch) -
     path, found = "/api/v1/alerts?status=resolved", []
     while path:
         response = browser.get(path, page=False)
-        found += [one["patient_id"] for one in response.get_json()["items"]]
+        found += [each["patient_id"] for each in response.get_json()["items"]]
         link = response.headers.get("Link", "")
         path = link[1 : link.index(">")] if link else ""
     assert sorted(found) == ids
@@ -242,7 +242,7 @@ def test_resolved_alerts_are_those_of_a_span_and_a_level(site: Site, search: Fak
 def test_a_span_of_resolved_alerts_ends_now_at_the_latest(site: Site, search: FakeSearch) -> None:
     ended(search, 1)
     assert len(alerts(site.signed_in(), "?status=resolved&from=2026-03-01T00:00:00Z&to=2190-01-01T00:00:00Z")) == 1
-    asked = {name for one in search.asked for name in one["index"].split(",") if name.startswith(f"{PREDICTIONS}-")}
+    asked = {name for each in search.asked for name in each["index"].split(",") if name.startswith(f"{PREDICTIONS}-")}
     assert asked == {f"{PREDICTIONS}-2026.03"}
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from elastic.names import AUDIT
-from tests.support.fake_elasticsearch import FakeElasticsearch, running
+from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.unit.webapp.api.conftest import operations
-from tests.unit.webapp.api.documents import NEWEST
-from tests.unit.webapp.api.fake_search import FakeSearch
-from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site, make_site
+from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site
 from webapp.security import sessions, tokens
 
 ALERT = "/api/v1/alerts/<alert_id>"
@@ -64,17 +61,8 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def index() -> Iterator[FakeElasticsearch]:
-    with running() as fake:
-        yield fake
-
-
-@pytest.fixture
-def site(tmp_path: Path, search: FakeSearch, index: FakeElasticsearch) -> Site:
-    made = make_site(tmp_path, search=search, elasticsearch_url=index.url)
-    made.clock.now = NEWEST
-    made.clock.pass_by(minutes=2)
-    return made
+def site(audited: Site) -> Site:
+    return audited
 
 
 @pytest.fixture
@@ -88,8 +76,8 @@ def events(site: Site, index: FakeElasticsearch) -> Callable[[], list[dict[str, 
 
 def ask(site: Site, browser: Browser, operation: str, headers: dict[str, str]) -> int:
     method, rule = operation.split(" ")
-    alert_id = next(one for one in alert_ids(site) if one.endswith("P-0001"))
-    token_id = next((one.id for one in tokens.list_tokens(site.services.store)), "0" * 12)
+    alert_id = next(each for each in alert_ids(site) if each.endswith("P-0001"))
+    token_id = next((each.id for each in tokens.list_tokens(site.services.store)), "0" * 12)
     path = rule.replace("<patient_id>", "P-0001").replace("<alert_id>", alert_id).replace("<token_id>", token_id)
     query = "?patient=P-0001" if rule.rpartition("/")[2] in ("Observation", "RiskAssessment", "AuditEvent") else ""
     body = BODIES.get(rule.rpartition("/")[2]) if method == "POST" else None
@@ -99,7 +87,7 @@ def ask(site: Site, browser: Browser, operation: str, headers: dict[str, str]) -
 def alert_ids(site: Site) -> list[str]:
     user = site.some_user("viewer") or site.add_user("onlooker", "viewer")
     items = site.client(user).get("/api/v1/alerts", page=False).get_json()["items"]
-    return [one["alert_id"] for one in items]
+    return [each["alert_id"] for each in items]
 
 
 def test_no_operation_is_left_out(site: Site) -> None:
@@ -118,9 +106,9 @@ def test_whoever_sees_or_answers_is_noted_with_the_patients(
 
     assert ask(site, browser, operation, headers) == 200
 
-    (event,) = [one for one in events() if one["actor"] == "asker"]
+    (event,) = [each for each in events() if each["actor"] == "asker"]
     assert (event["action"], event["patient_id"], event["outcome"]) == (action, patients, "ok")
-    (token_id,) = [one.id for one in tokens.list_tokens(site.services.store)] or [""]
+    (token_id,) = [each.id for each in tokens.list_tokens(site.services.store)] or [""]
     assert event["session"] == sessions.digest(token_id if by_token else browser.session_id)
     assert event["role"] == ("service" if by_token else "clinician")
     assert event["route"] == operation.split(" ")[1]
@@ -134,23 +122,23 @@ def test_what_is_done_at_a_browser_only_is_noted_with_whom_or_what_it_was_done_t
     browser = site.signed_in(role, name="asker")
     if operation.startswith("DELETE"):
         ask(site, browser, "POST /api/v1/tokens", {})
-    kept = [one.id for one in tokens.list_tokens(site.services.store)]
+    kept = [each.id for each in tokens.list_tokens(site.services.store)]
 
     assert ask(site, browser, operation, {}) in (200, 201, 204)
 
-    event = [one for one in events() if one["actor"] == "asker"][-1]
-    made = kept or [one.id for one in tokens.list_tokens(site.services.store)]
+    event = [each for each in events() if each["actor"] == "asker"][-1]
+    made = kept or [each.id for each in tokens.list_tokens(site.services.store)]
     assert (event["action"], event["patient_id"]) == (action, patients)
     assert event["target"] == (f"asker/{made[0]}" if "token" in action else None)
 
 
-@pytest.mark.parametrize("operation", [one for one in BY_BOTH if "_id>" in one or FHIR in one])
+@pytest.mark.parametrize("operation", [each for each in BY_BOTH if "_id>" in each or FHIR in each])
 def test_who_is_denied_a_patient_is_noted_with_that_patient(
     site: Site, events: Callable[[], list[dict[str, Any]]], operation: str
 ) -> None:
     assert ask(site, site.signed_in("admin", name="asker"), operation, {}) == 403
 
-    (event,) = [one for one in events() if one["actor"] == "asker"]
+    (event,) = [each for each in events() if each["actor"] == "asker"]
     assert (event["action"], event["outcome"], event["patient_id"]) == ("denied", "denied", ONE)
 
 
@@ -158,9 +146,9 @@ def test_an_answer_that_came_too_late_is_noted_as_refused(
     site: Site, events: Callable[[], list[dict[str, Any]]]
 ) -> None:
     first, second = (site.signed_in(name=name) for name in ("anne", "bea"))
-    assert [ask(site, one, f"POST {ALERT}/ack", {}) for one in (first, second)] == [200, 409]
+    assert [ask(site, each, f"POST {ALERT}/ack", {}) for each in (first, second)] == [200, 409]
 
-    found = [(one["actor"], one["outcome"], one["patient_id"]) for one in events() if one["action"] == "ack"]
+    found = [(each["actor"], each["outcome"], each["patient_id"]) for each in events() if each["action"] == "ack"]
     assert found == [("anne", "ok", ONE), ("bea", "refused", ONE)]
 
 

@@ -7,7 +7,6 @@ in a schema, so that valid-looking values may be refused with 422.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -20,8 +19,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from tests.support.fake_elasticsearch import running
-from tests.unit.webapp.api.conftest import make_ward
-from tests.unit.webapp.api.documents import NEWEST
+from tests.unit.webapp.api.conftest import at_newest, make_ward
 from tests.unit.webapp.site import SAME_ORIGIN, Site, make_site
 from webapp.api.surroundings import document
 from webapp.security import sessions
@@ -44,9 +42,7 @@ KNOWN = {"patient_id": "P-0001"}  # generated ids are nearly always of nobody
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running() as server:
-        made = make_site(tmp_path_factory.mktemp("site"), search=make_ward(), elasticsearch_url=server.url)
-        made.clock.now = NEWEST + timedelta(minutes=2)
-        yield made
+        yield at_newest(make_site(tmp_path_factory.mktemp("site"), search=make_ward(), elasticsearch_url=server.url))
 
 
 def sign_in(site: Site, schema: Any, role: str) -> None:

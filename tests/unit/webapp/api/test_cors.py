@@ -42,7 +42,7 @@ def test_a_preflight_allows_what_a_token_needs(open_site: Site) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization, content-type"}
     answer = ask(open_site, FRIEND, "/api/v1/alerts/x/ack", "OPTIONS", **asked)
     assert answer.headers[ALLOWED] == FRIEND
-    assert {one.strip() for one in answer.headers["Access-Control-Allow-Headers"].lower().split(",")} == {
+    assert {each.strip() for each in answer.headers["Access-Control-Allow-Headers"].lower().split(",")} == {
         "authorization",
         "content-type",
     }

@@ -32,7 +32,7 @@ def described(document: Json) -> list[Json]:
 
 
 def test_every_route_of_the_api_is_in_the_document(site: Site, document: Json) -> None:
-    routed = {(one.method, re.sub(r"<(\w+)>", r"{\1}", one.rule)) for one in operations(site.app)}
+    routed = {(each.method, re.sub(r"<(\w+)>", r"{\1}", each.rule)) for each in operations(site.app)}
     assert document["openapi"] == "3.1.0"
     assert routed == {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
 
@@ -55,8 +55,15 @@ def test_every_operation_has_a_name_of_its_own_a_known_tag_and_words_for_all_it_
 
 
 def test_an_operation_says_which_permission_it_needs(site: Site, document: Json) -> None:
-    needed = {one.name.removeprefix("api."): one.permission for one in operations(site.app)}
-    assert {one["operationId"]: one.get("x-permission") for one in described(document)} == needed
+    needed = {each.name.removeprefix("api."): each.permission for each in operations(site.app)}
+    assert {each["operationId"]: each.get("x-permission") for each in described(document)} == needed
+
+
+def test_a_token_is_named_as_a_way_in_only_where_one_can_be_allowed(document: Json) -> None:
+    for operation in described(document):
+        ways = {way for each in operation.get("security", ()) for way in each}
+        scopes = {"signed-in", "read:observations", "read:predictions", "read:alerts", "write:ack"}
+        assert ("bearer" in ways) is (operation.get("x-permission") in scopes), operation["operationId"]
 
 
 def test_levels_and_risks_are_those_of_the_clinical_rules() -> None:

@@ -230,7 +230,7 @@ def test_a_token_has_an_allowance_of_its_own(site: Site) -> None:
     site.app.config["READS_PER_MINUTE"] = 1
     first, second = site.token(name="robot"), site.token(name="other")
     browser = site.client()
-    assert [browser.send("GET", "/api/v1/me", headers=one).status_code for one in (first, first, second)] == [
+    assert [browser.send("GET", "/api/v1/me", headers=each).status_code for each in (first, first, second)] == [
         200,
         429,
         200,

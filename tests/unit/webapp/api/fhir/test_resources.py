@@ -20,7 +20,7 @@ Json = dict[str, Any]
 stored_risks = st.integers(0, 1_000_000).map(lambda millionths: round(millionths / 1_000_000, 6))
 
 
-def one(reading_: Json) -> Json:
+def pressures_of(reading_: Json) -> Json:
     return observations(reading_)[0]
 
 
@@ -57,7 +57,7 @@ def test_a_heart_rate_alone_has_no_pressures_and_a_pressure_alone_no_heart_rate(
     [(180, 80, "HH"), (120, 120, "HH"), (145, 80, "H"), (118, 70, "N"), (85, 70, "L")],
 )
 def test_the_interpretation_follows_the_category(systolic: float, diastolic: float, code: str) -> None:
-    resource = one(reading(systolic=systolic, diastolic=diastolic))
+    resource = pressures_of(reading(systolic=systolic, diastolic=diastolic))
     assert resource["interpretation"][0]["coding"][0]["code"] == code
 
 
@@ -96,7 +96,7 @@ def test_the_alert_level_is_the_qualitative_risk_of_six_hours_alone(risk: float,
 
 def test_the_basis_is_the_observation_of_the_newest_reading() -> None:
     basis = risk_assessment(prediction(minutes=15))["basis"][0]["reference"]
-    assert basis == f"Observation/{one(reading(minutes=15))['id']}"
+    assert basis == f"Observation/{pressures_of(reading(minutes=15))['id']}"
 
 
 def test_the_model_is_named_as_method_and_performer() -> None:
@@ -114,6 +114,6 @@ def test_any_patient_id_gives_valid_resources(patient_id: str) -> None:
 
 def test_a_patient_id_that_fhir_takes_is_the_resource_id_and_others_keep_their_identifier() -> None:
     assert fhir_id("P-0412") == "P-0412"
-    subject = one(reading("urn:oid:1.2.3|0815"))["subject"]
+    subject = pressures_of(reading("urn:oid:1.2.3|0815"))["subject"]
     assert subject["identifier"] == {"system": "urn:oid:1.2.3", "value": "0815"}
     assert subject["reference"] == f"Patient/{fhir_id('urn:oid:1.2.3|0815')}"

@@ -82,7 +82,7 @@ def test_a_patient_is_an_identifier(site: Site) -> None:
 def test_a_search_is_a_valid_bundle(site: Site, query: str, count: int, kind: str) -> None:
     bundle = read(ask(site.signed_in(), query))
     Bundle.model_validate(bundle)
-    assert [one["resourceType"] for one in resources(bundle)] == [kind] * count
+    assert [each["resourceType"] for each in resources(bundle)] == [kind] * count
     assert len({entry["fullUrl"] for entry in bundle.get("entry", [])}) == count
 
 
@@ -145,7 +145,7 @@ def test_the_audit_is_open_to_the_administrator_alone_and_valid(site: Site) -> N
     bundle = read(ask(site.signed_in("admin"), "AuditEvent"))
     Bundle.model_validate(bundle)
     events = resources(bundle)
-    assert [(one["action"], one["outcome"]) for one in events] == [("E", "0"), ("E", "4"), ("C", "0"), ("R", "0")]
+    assert [(each["action"], each["outcome"]) for each in events] == [("E", "0"), ("E", "4"), ("C", "0"), ("R", "0")]
     assert events[-1]["agent"][0]["who"]["identifier"]["value"] == "anne"
     assert events[-1]["entity"][0]["what"]["reference"] == "Patient/P-0001"
     assert "entity" not in events[0]
