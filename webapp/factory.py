@@ -90,6 +90,7 @@ def _wire(app: OpenAPI, settings: Settings) -> None:
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(f"webapp.{name}").blueprint)
     app.register_api(api.blueprint)
+    navigation.redirect_moved(app)
     public(app.view_functions["static"])
     unmarked = find_unmarked(app)
     if unmarked:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask import Flask, request
+from flask import Flask, redirect, request, url_for
+from werkzeug.wrappers import Response
 
 from webapp.i18n import N_
 from webapp.security.current import principal_or_none
-from webapp.security.roles import Permission
+from webapp.security.roles import Permission, public
 from webapp.services import services
 
 
@@ -29,8 +31,20 @@ MENU: Final = (
     Entry("/stats", N_("Statistics"), Permission.STATISTICS),
     Entry("/admin/system", N_("System"), Permission.SYSTEM),
     Entry("/admin", N_("Administration"), Permission.ADMIN),
-    Entry("/aide", N_("Help"), Permission.SIGNED_IN),
+    Entry("/help", N_("Help"), Permission.SIGNED_IN),
 )
+MOVED: Final = {  # French addresses of until November 2026, and the view that each one leads to
+    "/aide": "help.page",
+    "/langue": "auth.language",
+    "/compte": "account.overview",
+    "/compte/mot-de-passe": "account.password",
+    "/compte/totp": "account.totp",
+    "/compte/preferences": "account.preferences",
+    "/compte/sessions": "account.end_session",
+    "/compte/tokens": "account.create_token",
+    "/compte/tokens/revoke": "account.revoke_token",
+    "/patients/<patient:patient_id>/rapport": "patients.report",
+}
 HOMES: Final = {"/": Permission.BOARD, "/admin/system": Permission.SYSTEM}
 
 
@@ -39,14 +53,28 @@ def install(app: Flask) -> None:
     app.context_processor(_frame)
 
 
+def redirect_moved(app: Flask) -> None:
+    """Lead the addresses of `MOVED` to their views, with their query and, for a form, what was sent."""
+    for number, (path, endpoint) in enumerate(MOVED.items()):
+        app.add_url_rule(path, f"moved_{number}", public(_redirect_to(endpoint)), methods=["GET", "POST"])
+
+
+def _redirect_to(endpoint: str) -> Callable[..., Response]:
+    def view(**values: Any) -> Response:
+        query = request.query_string.decode("ascii", "replace")
+        return redirect(url_for(endpoint, **values) + (f"?{query}" if query else ""), 308)
+
+    return view
+
+
 def home_path() -> str:
-    """Where the current user starts: the board, for an administrator the state of the system."""
+    """Return where the current user starts: the board, for an administrator the state of the system."""
     known = principal_or_none()
     return next((path for path, permission in HOMES.items() if known and known.allows(permission)), "/login")
 
 
 def is_current(path: str) -> bool:
-    """Whether the current page is the one of this entry, or below it and of no longer entry."""
+    """Tell whether the current page is the one of this entry, or below it and of no longer entry."""
     matching = [entry.path for entry in MENU if _covers(entry.path, request.path)]
     return path == max(matching, key=len, default="")
 

@@ -42,7 +42,7 @@ SITE_PAGES: Final[Mapping[str, str]] = {
     "/predictions": "Prédictions",
     "/stats": "Statistiques",
     "/admin/system": "Système",
-    "/aide": "Aide",
+    "/help": "Aide",
 }
 
 LIVE_S: Final = 30  # patients measure every quarter of an hour; each refresh asks one query a panel

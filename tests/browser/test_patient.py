@@ -143,7 +143,7 @@ def test_the_language_is_switched_and_kept(visit: Visit) -> None:
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_the_report_prints_on_one_page(visit: Visit, language: str) -> None:
     visitor = visit().sign_in("clinician", language)
-    page = visitor.open(f"{PATIENT}/rapport")
+    page = visitor.open(f"{PATIENT}/report")
     page.emulate_media(media="print")
     expect(page.locator(".report-tools")).to_be_hidden()
     expect(page.locator(".site-header")).to_be_hidden()

@@ -32,7 +32,7 @@ PICTURES = {
     "predictions-1366": (DESK, "clinician", "fr", "/predictions"),
     "statistics-1366": (DESK, "clinician", "fr", "/stats"),
     "system-1366-en": (DESK, "admin", "en", "/admin/system"),
-    "report-1366": (DESK, "clinician", "fr", f"{PATIENT}/rapport"),
+    "report-1366": (DESK, "clinician", "fr", f"{PATIENT}/report"),
     "wall-1920": (WALL, "kiosk", "fr", "/"),
 }
 WHOLE_PAGE = {"patient-1366", "report-1366", "statistics-1366", "system-1366-en"}

@@ -21,7 +21,7 @@ from webapp.services import services
 from webapp.store import users
 from webapp.store.users import User
 
-blueprint = Blueprint("account", __name__, url_prefix="/compte")
+blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 DONE = {
     "password": N_("The password is changed; other sessions are ended."),
@@ -49,7 +49,7 @@ def overview() -> Response:
     return _overview()
 
 
-@blueprint.route("/mot-de-passe", methods=["GET", "POST"])
+@blueprint.route("/password", methods=["GET", "POST"])
 @requires(Permission.ACCOUNT)
 def password() -> Response:
     """Another password; asks for the present one."""

@@ -56,7 +56,7 @@ def logout() -> Response:
     return response
 
 
-@blueprint.post("/langue")
+@blueprint.post("/language")
 @public
 def language() -> Response:
     """Switch the language, for a user also from now on."""

@@ -11,7 +11,7 @@ from webapp.services import services
 blueprint = Blueprint("help", __name__)
 
 
-@blueprint.get("/aide")
+@blueprint.get("/help")
 @requires(Permission.SIGNED_IN)
 def page() -> str:
     """How to read the site, and what it is not."""

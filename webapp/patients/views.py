@@ -202,7 +202,7 @@ def data(patient_id: str) -> Response:
     return _csv(text, f"readings-{span}.csv")
 
 
-@blueprint.get("/patients/<patient:patient_id>/rapport")
+@blueprint.get("/patients/<patient:patient_id>/report")
 @requires(Permission.REPORT)
 def report(patient_id: str) -> str:
     """Show the report on one page: of a day of the place (``day=2026-11-24``), or of the newest 24 h."""

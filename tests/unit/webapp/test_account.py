@@ -15,7 +15,7 @@ NEW = "une autre phrase bien longue"
 
 def change(browser: Browser, present: str = PASSWORD, new: str = NEW, again: str | None = None) -> int:
     form = {"present": present, "new": new, "again": new if again is None else again}
-    return browser.post("/compte/mot-de-passe", form).status_code
+    return browser.post("/account/password", form).status_code
 
 
 def signs_in(site: Site, name: str, typed: str) -> bool:
@@ -26,14 +26,14 @@ def test_a_one_time_password_opens_nothing_but_its_own_change(site: Site) -> Non
     site.add_user("anne", one_time=True)
     browser = site.client()
 
-    answer = browser.post("/login", {"user_name": "anne", "password": PASSWORD, "next": "/aide"})
-    assert answer.headers["Location"] == "/compte/mot-de-passe"
-    assert browser.get("/aide").headers["Location"] == "/compte/mot-de-passe"
+    answer = browser.post("/login", {"user_name": "anne", "password": PASSWORD, "next": "/help"})
+    assert answer.headers["Location"] == "/account/password"
+    assert browser.get("/help").headers["Location"] == "/account/password"
     assert browser.get("/api/v1/me", page=False).status_code == 403
-    assert browser.post("/compte/tokens", {"name": "x"}).status_code == 403
+    assert browser.post("/account/tokens", {"name": "x"}).status_code == 403
 
     assert change(browser) == 302
-    assert browser.get("/aide").status_code == 200
+    assert browser.get("/help").status_code == 200
     assert signs_in(site, "anne", NEW)
     assert not signs_in(site, "anne", PASSWORD)
 
@@ -43,11 +43,11 @@ def test_a_wall_screen_chooses_its_password_once_and_has_no_account_page(site: S
     browser = site.client()
     browser.post("/login", {"user_name": "wall", "password": PASSWORD})
 
-    answer = browser.post("/compte/mot-de-passe", {"present": PASSWORD, "new": NEW, "again": NEW})
+    answer = browser.post("/account/password", {"present": PASSWORD, "new": NEW, "again": NEW})
 
     assert answer.headers["Location"] == "/"
-    assert browser.get("/aide").status_code == 200
-    assert browser.get("/compte/mot-de-passe").status_code == 403
+    assert browser.get("/help").status_code == 200
+    assert browser.get("/account/password").status_code == 403
 
 
 def test_a_one_time_password_ends(site: Site) -> None:
@@ -73,7 +73,7 @@ def test_an_unfit_change_is_refused_with_its_reason(site: Site, form: dict[str, 
     browser = site.signed_in(name="anne")
     given = {"present": PASSWORD, "new": NEW, **form}
 
-    answer = browser.post("/compte/mot-de-passe", {"again": given["new"], **given})
+    answer = browser.post("/account/password", {"again": given["new"], **given})
 
     assert answer.status_code == 422
     assert message in answer.text
@@ -86,8 +86,8 @@ def test_a_change_ends_the_other_sessions_and_keeps_this_one(site: Site) -> None
 
     assert change(here) == 302
 
-    assert here.get("/aide").status_code == 200
-    assert there.get("/aide").status_code == 302
+    assert here.get("/help").status_code == 200
+    assert there.get("/help").status_code == 302
 
 
 def test_guessing_the_present_password_is_slowed_down(site: Site) -> None:
@@ -100,23 +100,23 @@ def test_an_administrator_sets_up_an_authenticator_before_anything_else(site: Si
     user = site.add_user("chief", "admin")
     users.remove_totp(site.services.store, user.id)
     browser = site.client(user)
-    assert browser.get("/admin/users").headers["Location"] == "/compte/totp"
+    assert browser.get("/admin/users").headers["Location"] == "/account/totp"
 
-    page = browser.get("/compte/totp").text
+    page = browser.get("/account/totp").text
     secret = re.sub(r"\s", "", re.findall(r'<code class="secret mono">([^<]+)<', page)[0])
     assert f"secret={secret}" in page
 
-    assert browser.post("/compte/totp", {"code": "000000"}).status_code == 422
+    assert browser.post("/account/totp", {"code": "000000"}).status_code == 422
     code = pyotp.TOTP(secret).at(site.clock.now)
-    assert browser.post("/compte/totp", {"code": code}).status_code == 302
+    assert browser.post("/account/totp", {"code": code}).status_code == 302
     assert browser.get("/admin/users").status_code == 200
-    assert browser.get("/compte/totp").status_code == 302  # a secret in use is not shown again
+    assert browser.get("/account/totp").status_code == 302  # a secret in use is not shown again
 
 
 def test_a_secret_that_is_shown_stays_the_same_until_confirmed(site: Site) -> None:
     browser = site.signed_in()
 
-    pages = [re.findall(r"otpauth:[^\"]+", browser.get("/compte/totp").text) for _ in range(2)]
+    pages = [re.findall(r"otpauth:[^\"]+", browser.get("/account/totp").text) for _ in range(2)]
 
     assert pages[0] == pages[1] != []
 
@@ -124,17 +124,17 @@ def test_a_secret_that_is_shown_stays_the_same_until_confirmed(site: Site) -> No
 def test_a_token_is_shown_once(site: Site) -> None:
     browser = site.signed_in()
 
-    made = browser.post("/compte/tokens", {"name": "my script", "scope": "read:alerts", "days": "7"})
+    made = browser.post("/account/tokens", {"name": "my script", "scope": "read:alerts", "days": "7"})
 
     (text,) = re.findall(r"bp_[0-9a-f]{12}_[\w-]{40,}", made.text)
     assert site.client().send("GET", "/api/v1/me", headers={"Authorization": f"Bearer {text}"}).status_code == 200
-    assert text not in browser.get("/compte").text
-    assert "my script" in browser.get("/compte").text
+    assert text not in browser.get("/account").text
+    assert "my script" in browser.get("/account").text
 
 
 @pytest.mark.parametrize("form", [{"days": "0"}, {"days": "366"}, {"days": "x"}, {"scope": "admin"}, {"name": ""}])
 def test_an_unfit_token_is_refused(site: Site, form: dict[str, str]) -> None:
-    answer = site.signed_in().post("/compte/tokens", {"name": "x", "scope": "read:alerts", "days": "7", **form})
+    answer = site.signed_in().post("/account/tokens", {"name": "x", "scope": "read:alerts", "days": "7", **form})
 
     assert answer.status_code == 422
 
@@ -142,25 +142,25 @@ def test_an_unfit_token_is_refused(site: Site, form: dict[str, str]) -> None:
 def test_preferences_are_kept(site: Site) -> None:
     browser = site.signed_in(name="anne")
 
-    browser.post("/compte/preferences", {"language": "fr", "shortcuts": "on"})
+    browser.post("/account/preferences", {"language": "fr", "shortcuts": "on"})
 
     user = users.find(site.services.store, "anne")
     assert user
     assert (user.language, user.sound, user.shortcuts) == ("fr", False, True)
-    assert "Mon compte" in browser.get("/compte").text
+    assert "Mon compte" in browser.get("/account").text
 
 
 def test_a_language_that_the_site_does_not_speak_is_refused(site: Site) -> None:
-    assert site.signed_in().post("/compte/preferences", {"language": "de"}).status_code == 422
+    assert site.signed_in().post("/account/preferences", {"language": "de"}).status_code == 422
 
 
 def test_the_language_switch_is_kept_for_the_user_and_returns_to_the_page(site: Site) -> None:
     browser = site.signed_in(name="anne")
 
-    answer = browser.post("/langue", {"language": "fr", "next": "/aide"})
+    answer = browser.post("/language", {"language": "fr", "next": "/help"})
 
-    assert answer.headers["Location"] == "/aide"
-    assert '<html lang="fr">' in browser.get("/aide").text
+    assert answer.headers["Location"] == "/help"
+    assert '<html lang="fr">' in browser.get("/help").text
 
 
 def test_a_language_chosen_at_sign_in_becomes_the_users(site: Site) -> None:
@@ -170,7 +170,7 @@ def test_a_language_chosen_at_sign_in_becomes_the_users(site: Site) -> None:
     assert '<html lang="en">' in browser.get("/login?lang=en").text
     browser.post("/login", {"user_name": "anne", "password": PASSWORD, "lang": "en"})
 
-    assert '<html lang="en">' in browser.get("/aide").text
+    assert '<html lang="en">' in browser.get("/help").text
 
 
 def test_the_sign_in_before_this_one_is_shown(site: Site) -> None:
@@ -180,7 +180,7 @@ def test_the_sign_in_before_this_one_is_shown(site: Site) -> None:
     browser = site.client()
     browser.post("/login", {"user_name": "anne", "password": PASSWORD})
 
-    assert "10 March 2026, 13:00:00" in browser.get("/compte").text
+    assert "10 March 2026, 13:00:00" in browser.get("/account").text
 
 
 @pytest.mark.parametrize(

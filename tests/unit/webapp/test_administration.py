@@ -80,7 +80,7 @@ def test_each_act_on_a_user_ends_the_sessions(site: Site, chief: Browser, action
 
     act(chief, site, "anne", action, **more)
 
-    assert anne.get("/aide").status_code == 302
+    assert anne.get("/help").status_code == 302
 
 
 def test_a_reset_gives_a_password_for_one_use(site: Site, chief: Browser) -> None:
@@ -98,7 +98,7 @@ def test_a_shut_account_can_be_opened_again(site: Site, chief: Browser) -> None:
     act(chief, site, "anne", "disable")
     act(chief, site, "anne", "enable")
 
-    assert site.client(user).get("/aide").status_code == 200
+    assert site.client(user).get("/help").status_code == 200
 
 
 @pytest.mark.parametrize("action", ["disable", "role", "reset_password", "remove_totp"])
@@ -121,7 +121,7 @@ def test_names_that_fail_often_are_shown_to_the_administrator(site: Site, chief:
     site.add_user("anne")
     for _ in range(21):
         site.clock.pass_by(minutes=6)
-        chief.get("/aide")
+        chief.get("/help")
         site.client(ip="10.0.0.9").post("/login", {"user_name": "anne", "password": "x"})
 
     page = chief.get("/admin/users").text

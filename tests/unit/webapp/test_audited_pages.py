@@ -41,7 +41,7 @@ def site(tmp_path: Path, index: FakeElasticsearch) -> Site:
         ("/patients", "list", ALL),
         ("/patients.csv", "export", ALL),
         ("/patients/P-0001", "view", ONE),
-        ("/patients/P-0001/rapport", "print", ONE),
+        ("/patients/P-0001/report", "print", ONE),
     ],
 )
 def test_who_sees_patients_is_noted_with_all_of_them(
@@ -54,7 +54,7 @@ def test_who_sees_patients_is_noted_with_all_of_them(
     assert (event["actor"], event["action"], event["patient_id"]) == ("asker", action, patients)
 
 
-@pytest.mark.parametrize("path", ["/patients/P-0001", "/patients/P-0001/rapport"])
+@pytest.mark.parametrize("path", ["/patients/P-0001", "/patients/P-0001/report"])
 def test_who_is_denied_a_patient_s_page_is_noted_with_the_patient(
     site: Site, index: FakeElasticsearch, path: str
 ) -> None:
@@ -68,7 +68,7 @@ def test_who_is_denied_a_patient_s_page_is_noted_with_the_patient(
 def test_a_session_that_its_user_ends_is_noted(site: Site, index: FakeElasticsearch) -> None:
     user = site.add_user("asker")
     here, there = site.client(user), site.client(user)
-    here.post("/compte/sessions", {"hash": digest(there.session_id)})
+    here.post("/account/sessions", {"hash": digest(there.session_id)})
 
     assert site.services.audit.flush()
     (event,) = index.stored(AUDIT).values()

@@ -77,14 +77,14 @@ def test_it_serves_logs_json_and_ends_on_sigterm(server: tuple[subprocess.Popen[
     process, address = server
 
     assert ask(f"{address}/login?lang=en") == 200
-    assert ask(f"{address}/compte") in (200, 401)
+    assert ask(f"{address}/account") in (200, 401)
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=20)
 
     assert process.returncode == 0
     lines = [json.loads(line) for line in log.splitlines()]
     requests = [line for line in lines if line["logger"] == "webapp.requests"]
-    assert [line["route"] for line in requests] == ["/login", "/compte"]
+    assert [line["route"] for line in requests] == ["/login", "/account"]
     assert all(line["request_id"] and line["duration_ms"] >= 0 for line in requests)
     assert "lang=en" not in log
 

@@ -15,6 +15,7 @@ from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import PAGE, SAME_ORIGIN, Browser, Site, make_site, settings
 from webapp.factory import SiteError, create_app
 from webapp.help import page as help_page
+from webapp.navigation import MOVED
 from webapp.security.roles import ROLES, SCOPES, Permission, find_unmarked, required_permission
 
 EVERYBODY = "anonymous viewer clinician admin kiosk service"
@@ -29,7 +30,7 @@ ROUTES = {
     "GET /login": EVERYBODY,
     "POST /login": EVERYBODY,
     "POST /logout": EVERYBODY,
-    "POST /langue": EVERYBODY,
+    "POST /language": EVERYBODY,
     "GET /start": EVERYBODY,
     "GET /healthz": EVERYBODY,
     "GET /readyz": EVERYBODY,
@@ -44,21 +45,21 @@ ROUTES = {
     "GET /patients/<patient:patient_id>/chart": READERS,
     "GET /patients/<patient:patient_id>/live": READERS,
     "GET /patients/<patient:patient_id>/data.csv": "clinician",
-    "GET /patients/<patient:patient_id>/rapport": "clinician",
+    "GET /patients/<patient:patient_id>/report": "clinician",
     "POST /patients/<patient:patient_id>/feedback": "clinician",
     "POST /patients/<patient:patient_id>/targets": "clinician",
     "GET /predictions": READERS,
     "GET /stats": PEOPLE,
-    "GET /aide": "viewer clinician admin kiosk",
-    "GET /compte": PEOPLE,
-    "GET /compte/mot-de-passe": PEOPLE,
-    "POST /compte/mot-de-passe": PEOPLE,
-    "GET /compte/totp": PEOPLE,
-    "POST /compte/totp": PEOPLE,
-    "POST /compte/preferences": PEOPLE,
-    "POST /compte/sessions": PEOPLE,
-    "POST /compte/tokens": PEOPLE,
-    "POST /compte/tokens/revoke": PEOPLE,
+    "GET /help": "viewer clinician admin kiosk",
+    "GET /account": PEOPLE,
+    "GET /account/password": PEOPLE,
+    "POST /account/password": PEOPLE,
+    "GET /account/totp": PEOPLE,
+    "POST /account/totp": PEOPLE,
+    "POST /account/preferences": PEOPLE,
+    "POST /account/sessions": PEOPLE,
+    "POST /account/tokens": PEOPLE,
+    "POST /account/tokens/revoke": PEOPLE,
     "GET /admin": "admin",
     "GET /admin/users": "admin",
     "POST /admin/users": "admin",
@@ -99,6 +100,7 @@ ROUTES = {
     "GET /api/v1/fhir/RiskAssessment": READING_PROGRAMS,
     "GET /api/v1/fhir/AuditEvent": "admin",
 }
+ROUTES |= {f"{method} {path}": EVERYBODY for path in MOVED for method in ("GET", "POST")}
 IMPLIED = {"HEAD", "OPTIONS"}
 VALUES = {"user_id": "999", "view_id": "999", "filename": "css/site.css"}
 

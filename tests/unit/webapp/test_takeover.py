@@ -55,7 +55,7 @@ def as_user(site: Site, path: str, name: str = "anne") -> str:
         (f"/patients/{PATIENT}", "Nicardipine begun."),
         (f"/patients/{PATIENT}", "125\N{EN DASH}139"),
         (f"/patients/{PATIENT}?view=table", ">191<"),
-        (f"/patients/{PATIENT}/rapport", "192/123"),
+        (f"/patients/{PATIENT}/report", "192/123"),
         (f"/patients/{PATIENT}/data.csv", ",192"),
     ],
 )

@@ -32,7 +32,7 @@ def test_the_file_of_a_chart_holds_its_readings(site: Site) -> None:
 
 
 def test_the_report_names_who_printed_it_when_and_from_which_time(site: Site) -> None:
-    page = visible(text(site, "/patients/P-0412/rapport", name="dr.martin", language="fr"))
+    page = visible(text(site, "/patients/P-0412/report", name="dr.martin", language="fr"))
 
     assert "Imprimé par dr.martin le 10 mars 2026 à 13:00:00" in page
     assert "9 mars 2026 à 12:58:00 \N{EN DASH} 10 mars 2026 à 12:58:00" in page
@@ -40,7 +40,7 @@ def test_the_report_names_who_printed_it_when_and_from_which_time(site: Site) ->
 
 
 def test_the_report_of_a_day_is_that_of_the_places_clock(site: Site) -> None:
-    page = visible(text(site, "/patients/P-0412/rapport?day=2026-03-10", language="en"))
+    page = visible(text(site, "/patients/P-0412/report?day=2026-03-10", language="en"))
 
     assert "10 March 2026, 00:00:00 \N{EN DASH} 11 March 2026, 00:00:00" in page
     assert "INSUFFICIENT" in page
@@ -48,12 +48,12 @@ def test_the_report_of_a_day_is_that_of_the_places_clock(site: Site) -> None:
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-02-31", "9999-12-31", "0001-01-01", "%00"])
 def test_a_day_that_is_none_asks_for_the_newest_hours(site: Site, day: str) -> None:
-    assert "9 March 2026, 12:58:00" in visible(text(site, f"/patients/P-0412/rapport?day={day}", language="en"))
+    assert "9 March 2026, 12:58:00" in visible(text(site, f"/patients/P-0412/report?day={day}", language="en"))
 
 
 @pytest.mark.parametrize(
     ("path", "action"),
-    [("", "view"), ("/rapport", "print"), ("/data.csv", "export"), ("/live", None), ("/chart", None)],
+    [("", "view"), ("/report", "print"), ("/data.csv", "export"), ("/live", None), ("/chart", None)],
 )
 def test_who_saw_a_patient_is_noted_but_polls_are_not(
     tmp_path: Path, search: FakeSearch, path: str, action: str
@@ -68,7 +68,7 @@ def test_who_saw_a_patient_is_noted_but_polls_are_not(
     assert noted == ([action] if action else [])
 
 
-@pytest.mark.parametrize("path", ["/patients.csv", "/patients/P-0412/data.csv", "/patients/P-0412/rapport"])
+@pytest.mark.parametrize("path", ["/patients.csv", "/patients/P-0412/data.csv", "/patients/P-0412/report"])
 def test_what_leaves_the_site_is_refused_while_the_audit_cannot_be_written(
     tmp_path: Path, search: FakeSearch, path: str
 ) -> None:
@@ -89,5 +89,5 @@ def test_exports_are_limited(site: Site) -> None:
 def test_reports_and_exports_are_for_clinicians(site: Site, role: str, status: int) -> None:
     browser = site.signed_in(role)
 
-    for path in ("/patients.csv", "/patients/P-0412/data.csv", "/patients/P-0412/rapport"):
+    for path in ("/patients.csv", "/patients/P-0412/data.csv", "/patients/P-0412/report"):
         assert browser.get(path).status_code == status

@@ -34,7 +34,7 @@ def test_targets_that_are_set_are_shown_in_chart_page_and_report(site: Site) -> 
     assert browser.post(f"{PATIENT}/targets", LOWER).status_code == 302
 
     assert bands(browser) == [[110, 120], [60, 70]]
-    for path in (PATIENT, f"{PATIENT}/rapport"):
+    for path in (PATIENT, f"{PATIENT}/report"):
         page = visible(browser.get(path).get_data(as_text=True))
         assert "110\N{EN DASH}119 / 60\N{EN DASH}69 mmHg" in page
         assert "set by dr.martin" in page

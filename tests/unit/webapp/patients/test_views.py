@@ -20,7 +20,7 @@ from webapp.patients.listing import PAGE_SIZE
 from webapp.patients.urls import LONGEST_ID
 from webapp.patients.views import patient_path
 
-PAGES = ("/patients", "/patients/P-0412", "/patients/P-0412?view=table", "/patients/P-0412/rapport")
+PAGES = ("/patients", "/patients/P-0412", "/patients/P-0412?view=table", "/patients/P-0412/report")
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)
 
 
@@ -89,7 +89,7 @@ def test_a_link_without_an_id_leads_nowhere(site: Site, query: str) -> None:
 def test_a_patient_of_whom_nothing_is_stored_is_not_found(site: Site) -> None:
     browser = site.signed_in()
 
-    for path in ("", "/live", "/chart", "/data.csv", "/rapport"):
+    for path in ("", "/live", "/chart", "/data.csv", "/report"):
         assert browser.get(f"/patients/P-9999{path}").status_code == 404
 
 
@@ -252,4 +252,4 @@ def test_the_night_of_chart_legend_and_report_is_that_of_the_setting(tmp_path: P
         (dusk, dawn) = browser.get("/patients/P-0412/chart").get_json()["pressures"]["nights"][0]
         assert dawn - dusk == 9 * 3600
         assert "night (21\N{EN DASH}6 h)" in browser.get("/patients/P-0412").get_data(as_text=True)
-        assert "Day 6\N{EN DASH}21 h" in browser.get("/patients/P-0412/rapport").get_data(as_text=True)
+        assert "Day 6\N{EN DASH}21 h" in browser.get("/patients/P-0412/report").get_data(as_text=True)

@@ -26,7 +26,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("headers", "is_own"), CASES, ids=str)
-@pytest.mark.parametrize("path", ["/login", "/logout", "/langue", "/compte/preferences"])
+@pytest.mark.parametrize("path", ["/login", "/logout", "/language", "/account/preferences"])
 def test_only_pages_of_this_site_may_send_forms(site: Site, path: str, headers: dict[str, str], is_own: bool) -> None:
     browser = site.signed_in()
 
@@ -71,8 +71,8 @@ def test_looking_changes_nothing(site: Site) -> None:
     browser = site.signed_in()
     before = [tuple(row) for row in site.services.store.rows("SELECT * FROM users")]
 
-    for path in ("/logout", "/langue?language=fr", "/compte/preferences", "/compte?language=fr&sound=0"):
+    for path in ("/logout", "/language?language=fr", "/account/preferences", "/account?language=fr&sound=0"):
         browser.get(path)
 
     assert [tuple(row) for row in site.services.store.rows("SELECT * FROM users")] == before
-    assert browser.get("/aide").status_code == 200
+    assert browser.get("/help").status_code == 200

@@ -15,7 +15,8 @@ TEMPLATES = Path(webapp.__file__).parent / "templates"
 
 
 @pytest.mark.parametrize(
-    "path", ["/login", "/aide", "/nothing", "/healthz", "/api/v1/me", "/api/nothing", "/static/css/site.css", "/compte"]
+    "path",
+    ["/login", "/help", "/nothing", "/healthz", "/api/v1/me", "/api/nothing", "/static/css/site.css", "/account"],
 )
 def test_every_answer_carries_the_headers(site: Site, path: str) -> None:
     answer = site.client().get(path)
@@ -99,7 +100,7 @@ def test_listed_origins_may_call_the_api_and_nothing_else(tmp_path: Path) -> Non
     assert allowed("/api/v1/me", "https://friend.example.evil.example") is None
     assert allowed("/api/v1/me", "null") is None
     assert allowed("/login", "https://friend.example") is None
-    assert allowed("/aide", "https://kind.example") is None
+    assert allowed("/help", "https://kind.example") is None
 
 
 def test_a_preflight_names_the_methods_and_headers(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_too_many_requests_are_told_when_to_come_back(site: Site) -> None:
     browser = site.signed_in()
     site.app.config["READS_PER_MINUTE"] = 2
 
-    answers = [browser.get("/aide") for _ in range(3)]
+    answers = [browser.get("/help") for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[-1].headers["Retry-After"] == "60"
@@ -144,7 +145,7 @@ def test_too_many_requests_are_told_when_to_come_back(site: Site) -> None:
 def test_the_language_form_is_no_way_to_other_sites(site: Site) -> None:
     form = {"language": "en", "next": "//evil.example"}
 
-    answer = site.client().send("POST", "/langue", headers=SAME_ORIGIN, data=form)
+    answer = site.client().send("POST", "/language", headers=SAME_ORIGIN, data=form)
 
     assert answer.headers["Location"].startswith("/login?lang=en")
 

@@ -10,7 +10,7 @@ from webapp.store import users
 
 
 def is_in(browser: Browser) -> bool:
-    return browser.get("/aide").status_code == 200
+    return browser.get("/help").status_code == 200
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site: Site) -> None:
@@ -147,12 +147,12 @@ def test_users_end_their_own_sessions_and_no_others(site: Site) -> None:
     mine, other, his = site.client(anne), site.client(anne), site.client(paul)
     (paul_s,) = sessions.list_sessions(site.services.store, site.clock.now, "paul")
 
-    assert mine.post("/compte/sessions", {"hash": paul_s.hash}).status_code == 404
+    assert mine.post("/account/sessions", {"hash": paul_s.hash}).status_code == 404
     assert is_in(his)
 
     for one in sessions.list_sessions(site.services.store, site.clock.now, "anne"):
         if one.hash != sessions.digest(mine.session_id):
-            mine.post("/compte/sessions", {"hash": one.hash})
+            mine.post("/account/sessions", {"hash": one.hash})
     assert [is_in(mine), is_in(other), is_in(his)] == [True, False, True]
 
 

@@ -95,7 +95,7 @@ def test_users_revoke_their_own_tokens_and_no_others(site: Site) -> None:
     header = site.token("viewer", name="paul")
     (his,) = tokens.list_tokens(site.services.store, "paul")
 
-    assert site.signed_in(name="anne").post("/compte/tokens/revoke", {"id": his.id}).status_code == 404
+    assert site.signed_in(name="anne").post("/account/tokens/revoke", {"id": his.id}).status_code == 404
     assert status(site, header) == 200
 
 

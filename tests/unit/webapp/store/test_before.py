@@ -93,11 +93,11 @@ def test_a_password_longer_than_bcrypt_takes_opens_once_more_and_must_be_changed
     browser = site.client()
 
     assert browser.post("/login", {"user_name": "bea", "password": longest}).status_code == 302
-    assert browser.get("/patients").headers["Location"] == "/compte/mot-de-passe"
+    assert browser.get("/patients").headers["Location"] == "/account/password"
 
     change = {"present": longest, "new": "une autre phrase bien longue", "again": "une autre phrase bien longue"}
-    assert browser.post("/compte/mot-de-passe", change).status_code == 302
-    assert browser.get("/compte").status_code == 200
+    assert browser.post("/account/password", change).status_code == 302
+    assert browser.get("/account").status_code == 200
 
 
 def test_tokens_and_sessions_still_hold(opening: Opening) -> None:
@@ -108,7 +108,7 @@ def test_tokens_and_sessions_still_hold(opening: Opening) -> None:
         assert answer.status_code == 200
     browser = site.client()
     browser.client.set_cookie(sessions.SECURE_COOKIE, KNOWN["sessions"]["anne"], domain="localhost", secure=True)
-    assert browser.get("/compte").status_code == 200
+    assert browser.get("/account").status_code == 200
 
 
 def test_preferences_and_targets_are_what_they_were(opening: Opening) -> None:
