@@ -46,15 +46,15 @@ class FakeElasticsearch:
     standing: dict[str, set[str]] = field(default_factory=dict)  # fields of the indices whose mapping may be read
 
     def stored(self, family: str) -> dict[str, Json]:
-        """All documents of the indices whose name begins with `family`, by id."""
+        """Return all documents of the indices whose name begins with `family`, by id."""
         return {id_: source for (index, id_), source in self.documents.items() if index.startswith(family)}
 
     def index_names(self) -> set[str]:
-        """The indices that hold documents."""
+        """Return the indices that hold documents."""
         return {index for index, _ in self.documents}
 
     def answer(self, method: str, path: str, query: Mapping[str, list[str]], body: bytes) -> tuple[int, Json]:
-        """The status and body for one request."""
+        """Return the status and body for one request."""
         target, _, verb = path.strip("/").rpartition("/")
         self.requests[verb if verb.startswith("_") else target.split("/")[0]] += 1
         if self.request_faults:
@@ -68,7 +68,7 @@ class FakeElasticsearch:
             self.searchable = dict(self.documents)
             return 200, {"_shards": {"total": 1, "successful": 1, "failed": 0}}
         if verb == "_mget":
-            return 200, {"docs": [self._get(one["_index"], one["_id"]) for one in json.loads(body)["docs"]]}
+            return 200, {"docs": [self._get(place["_index"], place["_id"]) for place in json.loads(body)["docs"]]}
         if verb == "_search":
             return self._search(target, json.loads(body), query)
         if method == "PUT" and target in ("_component_template", "_index_template"):
@@ -79,7 +79,7 @@ class FakeElasticsearch:
             return 200, {"acknowledged": True}
         if method == "GET" and verb == "_mapping":
             return 200, {
-                name: {"mappings": {"properties": {one: {} for one in sorted(fields)}}}
+                name: {"mappings": {"properties": {field: {} for field in sorted(fields)}}}
                 for name, fields in self.standing.items()
             }
         return _failure(400, "illegal_argument_exception", f"the fake does not know {method} {path}")
@@ -175,14 +175,14 @@ def _matches(source: Json, query: Json | None) -> bool:
 
 
 def _composite(aggregation: Json, sources: list[Json]) -> Json:
-    """One page of documents grouped by a field, each group with the smallest and greatest value of the times asked."""
+    """Return one page of documents grouped by a field, with the smallest or greatest of the times asked for each."""
     composite = aggregation["composite"]
     ((name, grouping),) = composite["sources"][0].items()
     after = composite.get("after", {}).get(name, "")
     values = sorted({source[grouping["terms"]["field"]] for source in sources})
     page = [value for value in values if value > after][: composite["size"]]
     buckets = [
-        _bucket(name, value, aggregation["aggs"], [one for one in sources if one[grouping["terms"]["field"]] == value])
+        _bucket(name, value, aggregation["aggs"], [of for of in sources if of[grouping["terms"]["field"]] == value])
         for value in page
     ]
     return {"buckets": buckets} | ({"after_key": {name: page[-1]}} if page else {})
@@ -198,14 +198,14 @@ def _bucket(name: str, value: str, metrics: Json, sources: list[Json]) -> Json:
 
 
 def _filtered(answer: Json, query: Mapping[str, list[str]]) -> Json:
-    """Only the fields of bulk items that ``filter_path`` asks for."""
+    """Keep only the fields of bulk items that ``filter_path`` asks for."""
     if "filter_path" not in query:
         return answer
     kept = set(re.findall(r"items\.\*\.(\w+)", query["filter_path"][0]))
     return {
         "items": [
-            {action: {name: value for name, value in item.items() if name in kept} for action, item in one.items()}
-            for one in answer["items"]
+            {action: {name: value for name, value in item.items() if name in kept} for action, item in pair.items()}
+            for pair in answer["items"]
         ]
     }
 
@@ -216,7 +216,7 @@ def _failure(status: int, kind: str, reason: str) -> tuple[int, Json]:
 
 @contextmanager
 def running(fake: FakeElasticsearch | None = None) -> Iterator[FakeElasticsearch]:
-    """A fake, or the one given, on a free port of this machine, stopped afterwards."""
+    """Serve a fake, or the one given, on a free port of this machine, stopped afterwards."""
     fake = fake or FakeElasticsearch()
     with serving(_handler(fake)) as fake.url:
         yield fake

@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler], certificate: Path | None = None) -> Iterator[str]:
-    """The address of a server on a free port of this machine, stopped afterwards; over TLS with a certificate.
+    """Serve on a free port of this machine, stopped afterwards, over TLS with a certificate; yield the address.
 
     The key of the certificate is the file beside it that ends in ``.key``.
     """

@@ -6,13 +6,13 @@ import json
 import socket
 
 import pytest
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
 from elastic import bulk
 from elastic import client as elastic_client
 from elastic.bulk import DocumentRefusedError, Operation, fetch, write
-from elastic.client import SinkUnavailableError, connect, with_retries
+from elastic.client import SinkUnavailableError, connect
 from tests.support.fake_elasticsearch import FakeElasticsearch
 
 INDEX = "anything"
@@ -54,6 +54,15 @@ def test_only_the_items_that_were_put_off_are_sent_again(
     assert write(client, [index(id_) for id_ in "abcd"], pauses.append) == [True] * 4
     assert fake.bulk_ids == [["a", "b", "c", "d"], ["b", "d"], ["b"]]
     assert len(pauses) == 2
+
+
+def test_what_was_answered_in_any_request_is_not_sent_again(
+    fake: FakeElasticsearch, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MAX_OPERATIONS", 2)
+    fake.item_faults = {"a": [429], "d": [429]}
+    assert write(client, [index(id_, "create") for id_ in "abcde"]) == [True] * 5
+    assert fake.bulk_ids == [["a", "b"], ["c", "d"], ["e"], ["a", "d"]]
 
 
 def test_answers_stay_with_their_operations_when_some_are_put_off(
@@ -191,13 +200,6 @@ def test_document_whose_shard_is_away_is_never_taken_for_absent(fake: FakeElasti
         fetch(client, [(INDEX, "a")])
 
 
-def test_question_that_is_refused_for_good_is_not_repeated(fake: FakeElasticsearch, client: Elasticsearch) -> None:
-    fake.request_faults = [403]
-    with pytest.raises(ApiError):
-        with_retries(lambda: client.indices.refresh(index=INDEX))
-    assert fake.requests["_refresh"] == 1
-
-
 def test_elasticsearch_that_is_not_there_is_an_error_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elastic_client, "RETRY_WAITS_S", (0, 0))
     with socket.socket() as free:
@@ -207,16 +209,3 @@ def test_elasticsearch_that_is_not_there_is_an_error_for_people(monkeypatch: pyt
             write(away, [index("a")])
         with pytest.raises(SinkUnavailableError, match="Elasticsearch does not answer"):
             fetch(away, [(INDEX, "a")])
-
-
-def test_one_client_serves_all_writes_of_the_same_settings(settings: Settings) -> None:
-    assert connect(settings) is connect(settings.model_copy())
-    assert connect(settings) is not connect(settings.model_copy(update={"elasticsearch_user": "writer"}))
-
-
-def test_account_is_sent_with_every_request(fake: FakeElasticsearch) -> None:
-    secrets = {"elasticsearch_user": "writer", "elasticsearch_password": "secret"}
-    write(connect(Settings(elasticsearch_url=fake.url, **secrets)), [index("a")])
-    assert fake.authorisations == ["Basic d3JpdGVyOnNlY3JldA=="]
-    write(connect(Settings(elasticsearch_url=fake.url, elasticsearch_api_key="abc")), [index("a")])
-    assert fake.authorisations[-1] == "ApiKey abc"

@@ -1,0 +1,161 @@
+"""The index templates: what they cover, and how they come to be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from elasticsearch import Elasticsearch
+
+from elastic.names import (
+    ALERT_EVENTS,
+    AUDIT,
+    LATEST,
+    MODEL_MONITORING,
+    NAME_PREFIX,
+    OBSERVATIONS,
+    PREDICTIONS,
+    REJECTED,
+    all_months,
+)
+from elastic.schema import TEMPLATE_DIR, TemplateError, TemplatesForbiddenError, ensure_templates, put_templates
+from jobs.streaming.archive import COLUMNS
+from jobs.streaming.predictions import Prediction
+from jobs.training.outcomes import drift_documents
+from ml.drift import count, make_reference
+from tests.support.bundles import make_features
+from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.unit.jobs.streaming.test_observations import document, heart_rate, retraction, settle
+from tests.unit.jobs.training.test_outcomes import quality
+
+ROLES = Path(__file__).resolve().parents[3] / "deploy" / "roles"
+MONTHLY = (OBSERVATIONS, PREDICTIONS, AUDIT)
+STANDING = (LATEST, REJECTED, MODEL_MONITORING, ALERT_EVENTS)
+
+
+def mappings(fake: FakeElasticsearch, name: str) -> dict[str, Any]:
+    """Return the mapping that an index of this template gets, composed as Elasticsearch does."""
+    template = fake.templates[name]
+    parts = [fake.components[part]["template"] for part in template["composed_of"]] + [template.get("template", {})]
+    return {key: value for part in parts for key, value in part.get("mappings", {}).items()}
+
+
+@pytest.fixture
+def templates(fake: FakeElasticsearch, client: Elasticsearch) -> FakeElasticsearch:  # noqa: ARG001 - it puts them
+    return fake
+
+
+def test_every_file_of_the_folder_becomes_a_template_and_every_family_has_one(templates: FakeElasticsearch) -> None:
+    assert set(templates.templates) == {*MONTHLY, *STANDING}
+    assert len(templates.templates) + len(templates.components) == len(list(TEMPLATE_DIR.iterdir()))
+
+
+@pytest.mark.parametrize("name", [*MONTHLY, *STANDING])
+def test_every_template_is_strict_versioned_and_covers_its_family_alone(
+    templates: FakeElasticsearch, name: str
+) -> None:
+    template = templates.templates[name]
+    assert mappings(templates, name)["dynamic"] == "strict"
+    assert template["index_patterns"] == [all_months(name) if name in MONTHLY else name]
+    assert template["_meta"]["schema_version"] == 1
+    assert set(template["composed_of"]) <= set(templates.components)
+
+
+@pytest.mark.parametrize("path", sorted(ROLES.glob("*.json")), ids=lambda path: path.stem)
+def test_roles_name_our_indices_alone(path: Path) -> None:
+    ours = {*MONTHLY, *STANDING, *map(all_months, MONTHLY)}
+    granted = [name for grant in json.loads(path.read_text())["indices"] for name in grant["names"]]
+    assert {name for name in granted if name.startswith(NAME_PREFIX)} <= ours
+
+
+def test_monthly_families_have_an_alias_that_is_no_index_of_the_family(templates: FakeElasticsearch) -> None:
+    for name in (OBSERVATIONS, PREDICTIONS):
+        assert templates.templates[name]["template"]["aliases"] == {name: {}}
+
+
+def test_every_field_of_an_observation_is_mapped(templates: FakeElasticsearch) -> None:
+    full = document(10, heart_rate=64.0, device_id="cuff-7", version_id="2", flags=("implausible",))
+    joined, _ = settle(document(10), document(11, observation_id="resent"), heart_rate(71, 12), retraction(13))
+    produced = set(full) | set(joined) | set(retraction(14)) | set(COLUMNS)
+    notes = {"duplicates", "merged", "merged_from", "merged_ids", "retracted_ids", "heart_rate_from"}
+    assert {*notes, "device_id"} <= produced
+    assert produced == set(mappings(templates, OBSERVATIONS)["properties"])
+
+
+@pytest.mark.parametrize("name", [PREDICTIONS, LATEST])
+def test_every_field_of_a_prediction_is_mapped_and_nothing_else(templates: FakeElasticsearch, name: str) -> None:
+    produced = {field.encode_name for field in msgspec.structs.fields(Prediction)}
+    assert produced == set(mappings(templates, name)["properties"])
+
+
+def test_every_field_of_a_monitoring_document_is_mapped_and_nothing_else(templates: FakeElasticsearch) -> None:
+    reference = make_reference(make_features())
+    drifted = drift_documents(count(reference, make_features()), reference, "v", 1, 20_000, 0)
+    produced = {field for document in [*quality(), next(drifted)] for field in document}
+    assert produced == set(mappings(templates, MODEL_MONITORING)["properties"])
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (400, TemplateError, r"refused the index templates .* account's rights"),
+        (401, TemplateError, "does not take this account"),
+        (403, TemplatesForbiddenError, r"python -m deploy\.setup"),
+        (503, TemplateError, "does not answer"),
+    ],
+)
+def test_templates_that_cannot_be_put_stop_the_job_with_the_remedy(
+    fake: FakeElasticsearch, client: Elasticsearch, status: int, error: type[TemplateError], told: str
+) -> None:
+    fake.request_faults = [status]
+    with pytest.raises(error, match=told):
+        put_templates(client)
+
+
+def test_templates_that_meet_nobody_stop_the_job_with_the_remedy(
+    fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    fake.unanswered = 1
+    with pytest.raises(TemplateError, match="does not answer"):
+        put_templates(client)
+
+
+def test_account_that_may_not_put_templates_works_on_where_set_up_has_put_them(
+    fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    fake.standing = {LATEST: set(mappings(fake, LATEST)["properties"])}
+    fake.request_faults = [403]
+    ensure_templates(client)
+
+
+@pytest.mark.parametrize(
+    ("standing", "reason"),
+    [({}, "no index is there"), ({LATEST: {"@timestamp"}}, r"blood-pressure-latest\.alert_level, ")],
+)
+def test_account_that_may_not_put_templates_stops_where_set_up_did_not_run_for_this_version(
+    fake: FakeElasticsearch, client: Elasticsearch, standing: dict[str, set[str]], reason: str
+) -> None:
+    fake.standing, fake.request_faults = standing, [403]
+    with pytest.raises(TemplateError, match=rf"{reason}.* set-up again"):
+        ensure_templates(client)
+
+
+def test_templates_are_sent_unchanged_but_for_their_notes(templates: FakeElasticsearch) -> None:
+    written = json.loads((TEMPLATE_DIR / "template-observations.json").read_text())
+    assert templates.templates[OBSERVATIONS] == written
+
+
+@pytest.mark.parametrize("name", [*MONTHLY, *STANDING])
+def test_indices_that_exist_already_get_every_field_of_their_template(templates: FakeElasticsearch, name: str) -> None:
+    """A template only reaches new months; without this a new field would be refused by the running one."""
+    (pattern,) = templates.templates[name]["index_patterns"]
+    assert templates.renewed_mappings[pattern] == set(mappings(templates, name)["properties"])
+
+
+def test_no_templates_are_put_from_an_empty_folder(fake: FakeElasticsearch, client: Elasticsearch) -> None:
+    before = len(fake.templates)
+    put_templates(client, Path("no-such-folder"))
+    assert len(fake.templates) == before
