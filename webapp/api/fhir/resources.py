@@ -89,11 +89,12 @@ def observations(reading: Document) -> list[Json]:
     """Return the Observations of a stored reading: one of the pressures, one of the heart rate, as far as known."""
     found = []
     if "systolic" in reading:
+        meaning = coding(f"{TERMINOLOGY}/v3-ObservationInterpretation", *INTERPRETATIONS[reading["category"]])
         found.append(
             _observation(reading, PRESSURE_PROFILE)
             | {
                 "code": write.concept(Meaning.PANEL),
-                "interpretation": [_interpretation(reading["category"])],
+                "interpretation": [concept(meaning, text=reading["category"])],
                 "component": [write.component(measure, reading[measure.field]) for measure in (SYSTOLIC, DIASTOLIC)],
             }
         )
@@ -124,11 +125,6 @@ def _observation(reading: Document, profile: str) -> Json:
 def _observation_id(profile: str, patient_id: str, timestamp: str) -> str:
     """Return the id of the Observation by a profile of a patient's reading at an instant (as stored, ISO 8601)."""
     return digest_id(profile.rpartition("/")[2], patient_id, timestamp)
-
-
-def _interpretation(category: str) -> Json:
-    code, display = INTERPRETATIONS[category]
-    return concept(coding(f"{TERMINOLOGY}/v3-ObservationInterpretation", code, display), text=category)
 
 
 def risk_assessment(prediction: Document) -> Json:
