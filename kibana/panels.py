@@ -231,15 +231,15 @@ class Series:
     split: Json | None = None
     colours: Mapping[str, str] = field(default_factory=dict)
 
-    def layer(self, id_: str) -> Layer:
+    def layer(self) -> Layer:
         """Return the columns; a split comes before time, so that its parts are those of the whole range."""
         split = {"split": self.split} if self.split else {}
-        return Layer(id_, self.view, {**split, "across": self.across, **self.figures})
+        return Layer(LAYER, self.view, {**split, "across": self.across, **self.figures})
 
-    def drawing(self, id_: str) -> Json:
+    def drawing(self) -> Json:
         """Return how the columns are drawn."""
         drawing: Json = {
-            "layerId": id_,
+            "layerId": LAYER,
             "layerType": "data",
             "seriesType": self.shape,
             "xAccessor": "across",
@@ -248,7 +248,7 @@ class Series:
         if self.split:
             drawing["splitAccessor"] = "split"
         if self.colours:
-            drawing["yConfig"] = [_left_axis(id_, colour) for id_, colour in self.colours.items()]
+            drawing["yConfig"] = [_left_axis(figure, colour) for figure, colour in self.colours.items()]
         return drawing
 
 
@@ -264,23 +264,25 @@ class Threshold:
 def xy(
     title: str,
     description: str,
-    series: Sequence[Series],
+    series: Series,
     *,
     unit: str = "",
     thresholds: Sequence[Threshold] = (),
     where: str = "",
 ) -> Panel:
-    """Return a chart with one left axis, named after its unit."""
-    layers = {f"layer_{place}": part for place, part in enumerate(series)}
+    """Return a chart with one left axis, named after its unit; thresholds are dashed lines with their labels."""
     lines = {f"threshold_{place}": threshold for place, threshold in enumerate(thresholds)}
-    drawings = [part.drawing(id_) for id_, part in layers.items()]
-    sources = [part.layer(id_) for id_, part in layers.items()]
+    drawings, layers = [series.drawing()], [series.layer()]
     if lines:
-        drawings.append(_draw_thresholds(lines))
+        dashed = {"lineStyle": "dashed", "fill": "none", "textVisibility": True}
+        drawn = [_left_axis(id_, line.colour) | dashed for id_, line in lines.items()]
+        drawings.append(
+            {"layerId": THRESHOLDS_ID, "layerType": "referenceLine", "accessors": list(lines), "yConfig": drawn}
+        )
         columns = {id_: static(line.value, line.label) for id_, line in lines.items()}
-        sources.append(Layer(THRESHOLDS_ID, series[0].view, columns))
+        layers.append(Layer(THRESHOLDS_ID, series.view, columns))
     visualization = {
-        "preferredSeriesType": series[0].shape,
+        "preferredSeriesType": series.shape,
         "valueLabels": "hide",
         "fittingFunction": "None",
         "legend": {"isVisible": True, "position": "bottom"},
@@ -288,14 +290,7 @@ def xy(
         "axisTitlesVisibilitySettings": {"x": False, "yLeft": bool(unit), "yRight": False},
         "layers": drawings,
     }
-    return lens(title, description, "lnsXY", visualization, sources, where)
-
-
-def _draw_thresholds(lines: Mapping[str, Threshold]) -> Json:
-    """Return dashed lines with their labels; the layer has the same ids of columns."""
-    dashed = {"lineStyle": "dashed", "fill": "none", "textVisibility": True}
-    drawn = [_left_axis(id_, line.colour) | dashed for id_, line in lines.items()]
-    return {"layerId": THRESHOLDS_ID, "layerType": "referenceLine", "accessors": list(lines), "yConfig": drawn}
+    return lens(title, description, "lnsXY", visualization, layers, where)
 
 
 def _left_axis(column_id: str, colour: str) -> Json:

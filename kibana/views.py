@@ -29,26 +29,23 @@ class DataView:
     def saved(self, site_url: str) -> Json:
         """Return the saved object."""
         labels = {field: {"customLabel": FIELDS[field]} for field in self.fields}
+        formats = {**FORMATS, PATIENT_FIELD: _patient_link(site_url)}
         attributes = {
             "title": self.index_pattern,
             "name": self.name,
             "timeFieldName": TIME_FIELD,
             "fields": "[]",
             "fieldAttrs": text(labels),
-            "fieldFormatMap": text(self._formats(site_url)),
+            "fieldFormatMap": text({field: formats[field] for field in self.fields if field in formats}),
             "runtimeFieldMap": "{}",
             "sourceFilters": "[]",
             "allowHidden": False,
         }
         return saved_object("index-pattern", self.id, attributes)
 
-    def _formats(self, site_url: str) -> Json:
-        formats = {**FORMATS, PATIENT_FIELD: _patient_link(site_url)}
-        return {field: formats[field] for field in self.fields if field in formats}
-
 
 def _patient_link(site_url: str) -> Json:
-    """Kibana puts the value, escaped, into the address; the site leads on to how it spells the id."""
+    """Return the format of a link: Kibana puts the value, escaped, into the address, which leads on to the page."""
     return {
         "id": "url",
         "params": {

@@ -9,8 +9,16 @@ from kibana.saved import Json
 
 Labels = Mapping[str, str]
 
+RED: Final = "#B9332A"
+ORANGE: Final = "#DA8B45"
+YELLOW: Final = "#D6BF57"
+GREEN: Final = "#54B399"
+BLUE: Final = "#6092C0"
+VIOLET: Final = "#9170B8"
+GREY: Final = "#98A2B3"
+
 LEVELS: Final[Labels] = {"LOW": "Faible", "MEDIUM": "Modéré", "HIGH": "Élevé", "CRITICAL": "Critique"}
-LEVEL_COLOURS: Final[Labels] = {"LOW": "#54B399", "MEDIUM": "#D6BF57", "HIGH": "#DA8B45", "CRITICAL": "#B9332A"}
+LEVEL_COLOURS: Final[Labels] = {"LOW": GREEN, "MEDIUM": YELLOW, "HIGH": ORANGE, "CRITICAL": RED}
 CATEGORIES: Final[Labels] = {  # from low to high, as levels are
     "low": "Basse",
     "normal": "Normale",
@@ -20,15 +28,15 @@ CATEGORIES: Final[Labels] = {  # from low to high, as levels are
     "severe": "Crise",
 }
 CATEGORY_COLOURS: Final[Labels] = {
-    "low": "#6092C0",
-    "normal": "#54B399",
-    "elevated": "#D6BF57",
+    "low": BLUE,
+    "normal": GREEN,
+    "elevated": YELLOW,
     "stage_1": "#E7A35B",
     "stage_2": "#DA6B45",
-    "severe": "#B9332A",
+    "severe": RED,
 }
 ALERT_KINDS: Final[Labels] = {"measured": "Crise mesurée", "predicted": "Risque prédit", "technical": "Données perdues"}
-KIND_COLOURS: Final[Labels] = {"measured": "#B9332A", "predicted": "#DA8B45", "technical": "#98A2B3"}
+KIND_COLOURS: Final[Labels] = {"measured": RED, "predicted": ORANGE, "technical": GREY}
 ALERT_EVENTS: Final[Labels] = {"acknowledged": "Acquittement", "feedback": "Avis"}
 ANSWERS: Final[Labels] = {
     "seen": "Vu, prise en charge en cours",
@@ -38,15 +46,7 @@ ANSWERS: Final[Labels] = {
     "other": "Autre",
 }
 DRIFTS: Final[Labels] = {"stable": "Stable", "moderate": "Modérée", "strong": "Forte"}
-STRATA: Final[Labels] = {"all": "Toutes", "not_in_crisis": "Hors crise", "in_crisis": "En crise"}
-
-RED: Final = "#B9332A"
-ORANGE: Final = "#DA8B45"
-YELLOW: Final = "#D6BF57"
-GREEN: Final = "#54B399"
-BLUE: Final = "#6092C0"
-VIOLET: Final = "#9170B8"
-GREY: Final = "#98A2B3"
+SUBGROUPS: Final[Labels] = {"all": "Toutes", "not_in_crisis": "Hors crise", "in_crisis": "En crise"}
 
 FIELDS: Final[Labels] = {
     "@timestamp": "Heure",
@@ -134,5 +134,5 @@ FORMATS: Final[Mapping[str, Json]] = {
     "event": _names(ALERT_EVENTS),
     "kind": _names(ALERT_KINDS),
     "reason": _names(ANSWERS),
-    "stratum": _names(STRATA),
+    "stratum": _names(SUBGROUPS),
 }

@@ -15,11 +15,11 @@ from conf.clinical import (
     risk_field,
 )
 from kibana import kql
-from kibana.columns import count
+from kibana.columns import count, maximum, median, minimum
 from kibana.dashboard import Control, Row
-from kibana.panels import Threshold, markdown, palette
+from kibana.panels import Panel, Series, Threshold, markdown, palette, xy
 from kibana.saved import Json
-from kibana.views import OBSERVATIONS, PATIENT_FIELD
+from kibana.views import OBSERVATIONS, PATIENT_FIELD, PREDICTIONS, DataView
 from kibana.words import BLUE, CATEGORIES, CATEGORY_COLOURS, GREEN, LEVEL_COLOURS, LEVELS, ORANGE, RED, YELLOW, Labels
 
 TITLE: Final = "Navigation"
@@ -101,6 +101,22 @@ LEVEL_COUNTS: Final = _counts("alert_level", LEVELS)
 LEVEL_QUERIES: Final = _queries("alert_level", LEVELS)
 CATEGORY_COUNTS: Final = _counts("category", CATEGORIES)
 CATEGORY_QUERIES: Final = _queries("category", CATEGORIES)
+
+
+def spread(view: DataView, field: str, *, median_colour: str, lowest_colour: str) -> Series:
+    """Return the highest (red), median and lowest value of a field over time."""
+    figures = {
+        "highest": maximum(field, "Maximum"),
+        "median": median(field, "Médiane"),
+        "lowest": minimum(field, "Minimum"),
+    }
+    return Series(view, figures, colours={"highest": RED, "median": median_colour, "lowest": lowest_colour})
+
+
+def levels_over_time(title: str) -> Panel:
+    """Return the predictions over time, stacked by alert level."""
+    series = Series(PREDICTIONS, LEVEL_COUNTS, "bar_stacked", colours=LEVEL_COLOURS)
+    return xy(title, "Predictions over time by alert level.", series, unit="prédictions")
 
 
 def patient_control(*, is_single: bool = False) -> Control:

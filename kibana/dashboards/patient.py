@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from conf.clinical import ALERT_RISK_FIELD
 from kibana import kql
-from kibana.columns import average, by_time, count, filters, last_value, maximum, median, minimum, top_values
+from kibana.columns import average, by_time, count, filters, last_value, maximum, top_values
 from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
 from kibana.dashboards.parts import DASHBOARDS, PATIENT, diastolic_limit, systolic_limit
-from kibana.panels import Panel, Series, gauge, metric, table, xy
+from kibana.panels import Series, gauge, metric, table, xy
 from kibana.views import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
 from kibana.words import BLUE, GREY, RED, VIOLET
 
@@ -29,19 +29,19 @@ def patient(site_url: str) -> Dashboard:
         refresh_s=parts.LIVE_S,
         rows=(
             parts.navigation_row(PATIENT, site_url),
-            Row(6, tuple((8, panel) for panel in _newest())),
-            Row(16, ((36, _pressures()), (12, _risk_now()))),
-            Row(12, ((24, _derived_pressures()), (24, _heart_rate()))),
-            Row(13, ((30, _risks()), (18, _reasons()))),
-            Row(12, ((18, _categories()), (30, _windows()))),
-            Row(14, ((28, _readings()), (20, _answers()))),
+            _newest(),
+            _pressures_and_risk(),
+            _derived_pressures_and_heart_rate(),
+            _risks_and_reasons(),
+            _categories_and_windows(),
+            _readings_and_answers(),
         ),
         controls=(parts.patient_control(is_single=True),),
     )
 
 
-def _newest() -> tuple[Panel, ...]:
-    return (
+def _newest() -> Row:
+    panels = (
         metric(
             "Systolique",
             "Newest systolic pressure (mmHg), coloured by category.",
@@ -72,52 +72,43 @@ def _newest() -> tuple[Panel, ...]:
             last_value("@timestamp", "Heure", "date"),
         ),
     )
+    return Row(6, tuple((8, panel) for panel in panels))
 
 
-def _pressures() -> Panel:
+def _pressures_and_risk() -> Row:
     figures = {"systolic": average("systolic", "Systolique"), "diastolic": average("diastolic", "Diastolique")}
     series = Series(OBSERVATIONS, figures, colours={"systolic": RED, "diastolic": BLUE})
     description = (
         "Systolic and diastolic pressure, the mean of each interval, against the limits of a crisis and stage 2."
     )
-    return xy("Tension artérielle", description, [series], unit="mmHg", thresholds=parts.CRISIS_LINES)
+    pressures = xy("Tension artérielle", description, series, unit="mmHg", thresholds=parts.CRISIS_LINES)
 
-
-def _risk_now() -> Panel:
     figure = maximum(ALERT_RISK_FIELD, "Risque 6 h")
     description = "Newest predicted risk of a hypertensive crisis within 6 h, coloured by alert level."
-    return gauge("Risque à 6 h", description, LATEST, figure, (0, 1), parts.RISK_PALETTE)
+    risk = gauge("Risque à 6 h", description, LATEST, figure, (0, 1), parts.RISK_PALETTE)
+    return Row(16, ((36, pressures), (12, risk)))
 
 
-def _derived_pressures() -> Panel:
+def _derived_pressures_and_heart_rate() -> Row:
     figures = {
         "mean": average("mean_arterial_pressure", "Pression moyenne"),
         "pulse": average("pulse_pressure", "Pression pulsée"),
     }
     series = Series(OBSERVATIONS, figures, colours={"mean": VIOLET, "pulse": GREY})
     description = "Mean arterial pressure and pulse pressure (systolic less diastolic)."
-    return xy("Pression moyenne et pulsée", description, [series], unit="mmHg")
+    derived_pressures = xy("Pression moyenne et pulsée", description, series, unit="mmHg")
+
+    series = parts.spread(OBSERVATIONS, "heart_rate", median_colour=VIOLET, lowest_colour=BLUE)
+    heart_rate = xy("Fréquence cardiaque", "Highest, median and lowest heart rate.", series, unit="/min")
+    return Row(12, ((24, derived_pressures), (24, heart_rate)))
 
 
-def _heart_rate() -> Panel:
-    figures = {
-        "highest": maximum("heart_rate", "Maximum"),
-        "median": median("heart_rate", "Médiane"),
-        "lowest": minimum("heart_rate", "Minimum"),
-    }
-    series = Series(OBSERVATIONS, figures, colours={"highest": RED, "median": VIOLET, "lowest": BLUE})
-    return xy("Fréquence cardiaque", "Highest, median and lowest heart rate.", [series], unit="/min")
-
-
-def _risks() -> Panel:
+def _risks_and_reasons() -> Row:
     figures = {id_: maximum(field, label) for id_, (field, label) in parts.RISKS.items()}
     series = Series(PREDICTIONS, figures, colours=parts.RISK_COLOURS)
     description = "Predicted risk of a crisis within 1, 6 and 24 h; the lines are the alert levels of the 6 h risk."
-    return xy("Risque de crise prédit", description, [series], unit="risque", thresholds=parts.RISK_LINES)
-
-
-def _reasons() -> Panel:
-    return table(
+    risks = xy("Risque de crise prédit", description, series, unit="risque", thresholds=parts.RISK_LINES)
+    reasons = table(
         "Raisons du risque",
         "What raised the 6 h risk most often in the range, as codes of the model's explanation.",
         PREDICTIONS,
@@ -125,15 +116,14 @@ def _reasons() -> Panel:
         {"predictions": count("Prédictions"), "risk": maximum(ALERT_RISK_FIELD, "Risque 6 h maximal")},
         sort_by="predictions",
     )
+    return Row(13, ((30, risks), (18, reasons)))
 
 
-def _categories() -> Panel:
+def _categories_and_windows() -> Row:
     across = filters("Catégorie", parts.CATEGORY_QUERIES)
     series = Series(OBSERVATIONS, {"readings": count("Mesures")}, "bar_horizontal", across=across)
-    return xy("Mesures par catégorie", "Readings by category of pressure.", [series])
+    categories = xy("Mesures par catégorie", "Readings by category of pressure.", series)
 
-
-def _windows() -> Panel:
     figures = {
         "readings": average("window_readings", "Mesures dans la fenêtre"),
         "hours": average("window_hours", "Durée (h)"),
@@ -141,11 +131,12 @@ def _windows() -> Panel:
     }
     series = Series(PREDICTIONS, figures, colours={"readings": BLUE, "hours": VIOLET, "gap": RED})
     description = "What the predictions rest on: readings in the window, its length, and its longest pause."
-    return xy("Fenêtre des prédictions", description, [series])
+    windows = xy("Fenêtre des prédictions", description, series)
+    return Row(12, ((18, categories), (30, windows)))
 
 
-def _readings() -> Panel:
-    return table(
+def _readings_and_answers() -> Row:
+    readings = table(
         "Mesures par période",
         "Readings of each interval: how many, mean and highest pressures, mean heart rate.",
         OBSERVATIONS,
@@ -159,10 +150,7 @@ def _readings() -> Panel:
         },
         sort_by="time",
     )
-
-
-def _answers() -> Panel:
-    return table(
+    answers = table(
         "Réponses aux alertes",
         "What the team answered to this patient's alerts, by kind and event.",
         ALERT_EVENTS,
@@ -177,3 +165,4 @@ def _answers() -> Panel:
         },
         sort_by="answers",
     )
+    return Row(14, ((28, readings), (20, answers)))

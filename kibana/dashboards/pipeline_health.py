@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from kibana import kql
 from kibana.columns import average, by_time, count, last_value, maximum, top_values, unique_count
 from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
 from kibana.dashboards.parts import DASHBOARDS, PIPELINE_HEALTH
-from kibana.panels import Panel, Series, heatmap, metric, table, xy
+from kibana.panels import Series, heatmap, metric, table, xy
 from kibana.saved import Json
 from kibana.views import OBSERVATIONS, PREDICTIONS, REJECTED
 from kibana.words import BLUE, GREEN, ORANGE, RED, VIOLET
@@ -30,26 +32,23 @@ def pipeline_health(site_url: str) -> Dashboard:
         refresh_s=parts.LIVE_S,
         rows=(
             parts.navigation_row(PIPELINE_HEALTH, site_url),
-            Row(6, tuple((8, panel) for panel in _figures())),
-            Row(12, ((24, _readings()), (24, _predictions()))),
-            Row(13, ((24, _refused_over_time()), (24, _refused()))),
-            Row(13, ((24, _progress()), (24, _refused_by_partition()))),
-            Row(12, ((24, _late()), (24, _made_again()))),
-            Row(13, ((18, _flags()), (30, _devices()))),
+            _figures(),
+            _readings_and_predictions(),
+            _refused(),
+            _partitions(),
+            _late_and_made_again(),
+            _flags_and_devices(),
         ),
     )
 
 
-def _received() -> Json:
-    return by_time("ingested_at", "Heure de réception")
+# buckets of when a document was written, not of when the reading was taken
+RECEIVED: Final = by_time("ingested_at", "Heure de réception")
+SCORED: Final = by_time("scored_at", "Heure du calcul")
 
 
-def _scored() -> Json:
-    return by_time("scored_at", "Heure du calcul")
-
-
-def _figures() -> tuple[Panel, ...]:
-    return (
+def _figures() -> Row:
+    panels = (
         metric("Mesures stockées", "Readings in the range.", OBSERVATIONS, count("Mesures")),
         metric(
             "Messages refusés",
@@ -79,33 +78,31 @@ def _figures() -> tuple[Panel, ...]:
             last_value("scored_at", "Heure", "date", sort_field="scored_at"),
         ),
     )
+    return Row(6, tuple((8, panel) for panel in panels))
 
 
-def _readings() -> Panel:
+def _readings_and_predictions() -> Row:
     figures = {"readings": count("Mesures"), "flagged": count("avec remarque", kql.present("flags"))}
-    series = Series(OBSERVATIONS, figures, "bar", across=_received(), colours={"readings": BLUE, "flagged": ORANGE})
+    series = Series(OBSERVATIONS, figures, "bar", across=RECEIVED, colours={"readings": BLUE, "flagged": ORANGE})
     description = "Readings by the time they came in, and those that the intake made a remark on."
-    return xy("Mesures reçues", description, [series], unit="mesures")
+    readings = xy("Mesures reçues", description, series, unit="mesures")
 
-
-def _predictions() -> Panel:
     figures = {"predictions": count("Prédictions")}
-    series = Series(PREDICTIONS, figures, "bar", across=_scored(), colours={"predictions": VIOLET})
-    return xy("Prédictions faites", "Predictions by the time they were made.", [series], unit="prédictions")
+    series = Series(PREDICTIONS, figures, "bar", across=SCORED, colours={"predictions": VIOLET})
+    description = "Predictions by the time they were made."
+    predictions = xy("Prédictions faites", description, series, unit="prédictions")
+    return Row(12, ((24, readings), (24, predictions)))
 
 
-def _refused_over_time() -> Panel:
+def _refused() -> Row:
     reasons = top_values("reason", "Motif", MOST_REASONS, by="refused")
     series = Series(REJECTED, {"refused": count("Refus")}, "bar_stacked", split=reasons)
-    return xy("Refus par motif", "Refused messages over time by reason.", [series], unit="refus")
-
-
-def _refused() -> Panel:
-    return table(
+    over_time = xy("Refus par motif", "Refused messages over time by reason.", series, unit="refus")
+    by_reason = table(
         "Motifs de refus",
         "Reasons of refusal with their number and where the newest one lies in Kafka; payloads are on the site.",
         REJECTED,
-        {"reason": top_values("reason", "Motif", MOST_REASONS, by="refused")},
+        {"reason": reasons},
         {
             "refused": count("Refus"),
             "at": last_value("@timestamp", "Dernier refus", "date"),
@@ -115,58 +112,52 @@ def _refused() -> Panel:
         },
         sort_by="refused",
     )
+    return Row(13, ((24, over_time), (24, by_reason)))
 
 
-def _progress() -> Panel:
+def _partitions() -> Row:
+    def partitions(by: str) -> Json:
+        return top_values("source_partition", "Partition", MOST_PARTITIONS, by=by, data_type="number")
+
     figures = {"offset": maximum("source_offset", "Position")}
-    series = Series(OBSERVATIONS, figures, across=_received(), split=_partitions("offset"))
+    series = Series(OBSERVATIONS, figures, across=RECEIVED, split=partitions("offset"))
     description = "Highest stored offset of each Kafka partition; a line that ends is a partition that stands still."
-    return xy("Avancement par partition", description, [series], unit="position")
-
-
-def _refused_by_partition() -> Panel:
-    return heatmap(
+    progress = xy("Avancement par partition", description, series, unit="position")
+    refused = heatmap(
         "Refus par motif et partition",
         "Refused messages by reason and Kafka partition: one column alone points at one sender.",
         REJECTED,
         rows=top_values("reason", "Motif", MOST_REASONS, by="cell"),
-        across=_partitions("cell"),
+        across=partitions("cell"),
         cell=count("Refus"),
     )
+    return Row(13, ((24, progress), (24, refused)))
 
 
-def _partitions(by: str) -> Json:
-    return top_values("source_partition", "Partition", MOST_PARTITIONS, by=by, data_type="number")
-
-
-def _late() -> Panel:
+def _late_and_made_again() -> Row:
     figures = {
         "highest": maximum("window_late_readings", "Maximum"),
         "mean": average("window_late_readings", "Moyenne"),
     }
-    series = Series(PREDICTIONS, figures, across=_scored(), colours={"highest": RED, "mean": BLUE})
+    series = Series(PREDICTIONS, figures, across=SCORED, colours={"highest": RED, "mean": BLUE})
     description = "Readings of a window that came late, at most and on average."
-    return xy("Mesures tardives dans les fenêtres", description, [series], unit="mesures")
+    late = xy("Mesures tardives dans les fenêtres", description, series, unit="mesures")
 
-
-def _made_again() -> Panel:
     figures = {
         "first": count("Premières", kql.absent("replaced_scored_at")),
         "again": count("Refaites", kql.present("replaced_scored_at")),
     }
-    series = Series(PREDICTIONS, figures, "bar_stacked", across=_scored(), colours={"first": GREEN, "again": ORANGE})
+    series = Series(PREDICTIONS, figures, "bar_stacked", across=SCORED, colours={"first": GREEN, "again": ORANGE})
     description = "Predictions made once, and those that a late or corrected reading made anew."
-    return xy("Prédictions refaites", description, [series], unit="prédictions")
+    made_again = xy("Prédictions refaites", description, series, unit="prédictions")
+    return Row(12, ((24, late), (24, made_again)))
 
 
-def _flags() -> Panel:
+def _flags_and_devices() -> Row:
     across = top_values("flags", "Remarque", MOST_FLAGS, by="readings")
     series = Series(OBSERVATIONS, {"readings": count("Mesures")}, "bar_horizontal", across=across)
-    return xy("Remarques de l'intégration", "Remarks of the intake, most frequent first.", [series])
-
-
-def _devices() -> Panel:
-    return table(
+    flags = xy("Remarques de l'intégration", "Remarks of the intake, most frequent first.", series)
+    devices = table(
         "Appareils",
         "Devices by readings, with their patients and the newest reception.",
         OBSERVATIONS,
@@ -179,3 +170,4 @@ def _devices() -> Panel:
         },
         sort_by="readings",
     )
+    return Row(13, ((18, flags), (30, devices)))

@@ -9,10 +9,9 @@ from kibana.columns import average, by_time, count, last_value, maximum, median,
 from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
 from kibana.dashboards.parts import DASHBOARDS, PREDICTIONS_ALERTS
-from kibana.panels import Panel, Series, gauge, heatmap, metric, table, xy
-from kibana.saved import Json
+from kibana.panels import Series, gauge, heatmap, metric, table, xy
 from kibana.views import ALERT_EVENTS, PREDICTIONS
-from kibana.words import ALERT_KINDS, BLUE, GREEN, KIND_COLOURS, LEVEL_COLOURS, RED, VIOLET
+from kibana.words import ALERT_KINDS, BLUE, GREEN, KIND_COLOURS, RED, VIOLET
 
 MOST_PATIENTS = 25
 MOST_REASONS = 10
@@ -31,22 +30,25 @@ def predictions_alerts(site_url: str) -> Dashboard:
         refresh_s=parts.LIVE_S,
         rows=(
             parts.navigation_row(PREDICTIONS_ALERTS, site_url),
-            Row(7, tuple((8, panel) for panel in _figures())),
-            Row(13, ((24, _risks()), (24, _levels()))),
-            Row(15, ((28, _risk_map()), (20, _patients()))),
-            Row(12, ((24, _answers_over_time()), (24, _answer_times()))),
-            Row(13, ((16, _reasons()), (16, _usefulness()), (16, _answers_by_patient()))),
+            _figures(),
+            _risks_and_levels(),
+            _patients(),
+            _answers_over_time(),
+            _answers(),
         ),
         controls=(parts.patient_control(),),
     )
 
 
-def _figures() -> tuple[Panel, ...]:
-    critical = count("critiques", kql.equals("alert_level", "CRITICAL"))
-    answered = average("answered_after_s", "moyenne")
-    return (
+def _figures() -> Row:
+    is_critical = kql.equals("alert_level", "CRITICAL")
+    panels = (
         metric(
-            "Prédictions", "Predictions in the range, and critical ones.", PREDICTIONS, count("Total"), second=critical
+            "Prédictions",
+            "Predictions in the range, and critical ones.",
+            PREDICTIONS,
+            count("Total"),
+            second=count("critiques", is_critical),
         ),
         gauge(
             "Risque moyen à 6 h",
@@ -61,7 +63,7 @@ def _figures() -> tuple[Panel, ...]:
             "Patients with a critical prediction in the range.",
             PREDICTIONS,
             unique_count("patient_id", "Patients"),
-            where=kql.equals("alert_level", "CRITICAL"),
+            where=is_critical,
         ),
         metric("Alertes acquittées", "Acknowledgements in the range.", ALERT_EVENTS, count("Réponses", IS_ANSWER)),
         metric(
@@ -69,7 +71,7 @@ def _figures() -> tuple[Panel, ...]:
             "Median and mean time from an alert to its acknowledgement.",
             ALERT_EVENTS,
             median("answered_after_s", "Médiane"),
-            second=answered,
+            second=average("answered_after_s", "moyenne"),
         ),
         metric(
             "Alertes jugées utiles",
@@ -79,9 +81,10 @@ def _figures() -> tuple[Panel, ...]:
             second=count("non utiles", kql.is_false("useful")),
         ),
     )
+    return Row(7, tuple((8, panel) for panel in panels))
 
 
-def _risks() -> Panel:
+def _risks_and_levels() -> Row:
     figures = {
         "highest": maximum(ALERT_RISK_FIELD, "Maximum"),
         "mean": average(ALERT_RISK_FIELD, "Moyenne"),
@@ -89,16 +92,12 @@ def _risks() -> Panel:
     }
     series = Series(PREDICTIONS, figures, colours={"highest": RED, "mean": VIOLET, "median": BLUE})
     description = "Highest, mean and median predicted 6 h risk against the thresholds of the alert levels."
-    return xy("Risque à 6 h", description, [series], unit="risque", thresholds=parts.RISK_LINES)
+    risks = xy("Risque à 6 h", description, series, unit="risque", thresholds=parts.RISK_LINES)
+    return Row(13, ((24, risks), (24, parts.levels_over_time("Prédictions par niveau"))))
 
 
-def _levels() -> Panel:
-    series = Series(PREDICTIONS, parts.LEVEL_COUNTS, "bar_stacked", colours=LEVEL_COLOURS)
-    return xy("Prédictions par niveau", "Predictions over time by alert level.", [series], unit="prédictions")
-
-
-def _risk_map() -> Panel:
-    return heatmap(
+def _patients() -> Row:
+    risk_map = heatmap(
         "Risque à 6 h par patient",
         "Highest predicted 6 h risk over time of the patients who had the highest ones.",
         PREDICTIONS,
@@ -106,10 +105,7 @@ def _risk_map() -> Panel:
         across=by_time(),
         cell=maximum(ALERT_RISK_FIELD, "Risque 6 h maximal"),
     )
-
-
-def _patients() -> Panel:
-    return table(
+    highest = table(
         "Patients au risque le plus élevé",
         "Patients by the highest 6 h risk in the range; the id leads to the patient's page.",
         PREDICTIONS,
@@ -122,35 +118,33 @@ def _patients() -> Panel:
         },
         sort_by="highest",
     )
+    return Row(15, ((28, risk_map), (20, highest)))
 
 
-def _answers_over_time() -> Panel:
-    series = Series(ALERT_EVENTS, _by_kind(IS_ANSWER), "bar_stacked", colours=KIND_COLOURS)
-    return xy("Acquittements par nature", "Acknowledgements over time by kind of alert.", [series], unit="réponses")
+def _answers_over_time() -> Row:
+    figures = {kind: count(label, kql.both(IS_ANSWER, kql.equals("kind", kind))) for kind, label in ALERT_KINDS.items()}
+    series = Series(ALERT_EVENTS, figures, "bar_stacked", colours=KIND_COLOURS)
+    description = "Acknowledgements over time by kind of alert."
+    answers = xy("Acquittements par nature", description, series, unit="réponses")
 
-
-def _answer_times() -> Panel:
     figures = {"median": median("answered_after_s", "Médiane"), "slowest": maximum("answered_after_s", "Maximum")}
     series = Series(ALERT_EVENTS, figures, colours={"median": BLUE, "slowest": RED})
     description = "Median and longest time from an alert to its acknowledgement."
-    return xy("Délai de réponse", description, [series], where=IS_ANSWER)
+    times = xy("Délai de réponse", description, series, where=IS_ANSWER)
+    return Row(12, ((24, answers), (24, times)))
 
 
-def _reasons() -> Panel:
+def _answers() -> Row:
     across = top_values("reason", "Motif", MOST_REASONS, by="answers")
     series = Series(ALERT_EVENTS, {"answers": count("Réponses")}, "bar_horizontal", across=across)
-    return xy("Motifs d'acquittement", "Why alerts were acknowledged.", [series], where=IS_ANSWER)
+    reasons = xy("Motifs d'acquittement", "Why alerts were acknowledged.", series, where=IS_ANSWER)
 
-
-def _usefulness() -> Panel:
     figures = {"useful": count("Utiles", kql.is_true("useful")), "useless": count("Non utiles", kql.is_false("useful"))}
     across = top_values("kind", "Nature", len(ALERT_KINDS))
     series = Series(ALERT_EVENTS, figures, "bar_stacked", across=across, colours={"useful": GREEN, "useless": RED})
-    return xy("Utilité des alertes", "What the team says of alerts, by their kind.", [series], where=IS_FEEDBACK)
+    usefulness = xy("Utilité des alertes", "What the team says of alerts, by their kind.", series, where=IS_FEEDBACK)
 
-
-def _answers_by_patient() -> Panel:
-    return table(
+    by_patient = table(
         "Réponses par patient",
         "Acknowledgements by patient, how soon they came, and the newest reason.",
         ALERT_EVENTS,
@@ -163,7 +157,4 @@ def _answers_by_patient() -> Panel:
         sort_by="answers",
         where=IS_ANSWER,
     )
-
-
-def _by_kind(where: str) -> dict[str, Json]:
-    return {kind: count(label, kql.both(where, kql.equals("kind", kind))) for kind, label in ALERT_KINDS.items()}
+    return Row(13, ((16, reasons), (16, usefulness), (16, by_patient)))

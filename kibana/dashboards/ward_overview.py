@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from conf.clinical import CRISIS_TEXT
 from kibana import kql
-from kibana.columns import (
-    average,
-    by_time,
-    count,
-    filters,
-    last_value,
-    maximum,
-    median,
-    minimum,
-    top_values,
-    unique_count,
-)
+from kibana.columns import average, by_time, count, filters, last_value, maximum, top_values, unique_count
 from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
 from kibana.dashboards.parts import DASHBOARDS, WARD_OVERVIEW
-from kibana.panels import Panel, Series, heatmap, metric, table, xy
-from kibana.views import LATEST, OBSERVATIONS, PREDICTIONS
-from kibana.words import BLUE, CATEGORY_COLOURS, LEVEL_COLOURS, RED, VIOLET
+from kibana.panels import Series, heatmap, metric, table, xy
+from kibana.views import LATEST, OBSERVATIONS
+from kibana.words import BLUE, CATEGORY_COLOURS, VIOLET
 
 MOST_PATIENTS = 50
 HEATMAP_PATIENTS = 25
@@ -38,29 +27,37 @@ def ward_overview(site_url: str) -> Dashboard:
         refresh_s=parts.LIVE_S,
         rows=(
             parts.navigation_row(WARD_OVERVIEW, site_url),
-            Row(6, tuple((8, panel) for panel in _figures())),
-            Row(15, ((30, _patients()), (18, _levels_now()))),
-            Row(14, ((24, _systolic()), (24, _diastolic()))),
-            Row(12, ((16, _categories()), (16, _levels()), (16, _measuring()))),
-            Row(16, ((28, _pressure_map()), (20, _measuring_least()))),
+            _figures(),
+            _patients(),
+            _pressures(),
+            _over_time(),
+            _measuring(),
         ),
         controls=(parts.patient_control(),),
     )
 
 
-def _figures() -> tuple[Panel, ...]:
-    crisis = count("Patients", CRISIS_TEXT)
-    return (
+def _figures() -> Row:
+    by_level = [
+        metric(
+            title,
+            f"Patients whose newest prediction has the level {level}.",
+            LATEST,
+            count("Patients", kql.equals("alert_level", level)),
+            colours=parts.ANY_IS_BAD,
+        )
+        for level, title in (("CRITICAL", "Risque critique"), ("HIGH", "Risque élevé"))
+    ]
+    panels = (
         metric("Patients suivis", "Patients with a prediction from a reading in the range.", LATEST, count("Patients")),
         metric(
             "Crises mesurées",
             "Patients whose newest reading is a hypertensive crisis.",
             LATEST,
-            crisis,
+            count("Patients", CRISIS_TEXT),
             colours=parts.ANY_IS_BAD,
         ),
-        _patients_at("CRITICAL", "Risque critique"),
-        _patients_at("HIGH", "Risque élevé"),
+        *by_level,
         metric("Mesures", "Readings in the range.", OBSERVATIONS, count("Mesures")),
         metric(
             "Mesures en crise",
@@ -70,16 +67,11 @@ def _figures() -> tuple[Panel, ...]:
             colours=parts.ANY_IS_BAD,
         ),
     )
+    return Row(6, tuple((8, panel) for panel in panels))
 
 
-def _patients_at(level: str, title: str) -> Panel:
-    figure = count("Patients", kql.equals("alert_level", level))
-    description = f"Patients whose newest prediction has the level {level}."
-    return metric(title, description, LATEST, figure, colours=parts.ANY_IS_BAD)
-
-
-def _patients() -> Panel:
-    return table(
+def _patients() -> Row:
+    patients = table(
         "Patients à surveiller",
         "Newest prediction and reading of each patient, highest 6 h risk first; the id leads to the patient's page.",
         LATEST,
@@ -95,49 +87,37 @@ def _patients() -> Panel:
         },
         sort_by="risk_6h",
     )
-
-
-def _levels_now() -> Panel:
     series = Series(LATEST, {"patients": count("Patients")}, "bar", across=filters("Niveau", parts.LEVEL_QUERIES))
-    return xy(
-        "Patients par niveau", "Patients by the alert level of their newest prediction.", [series], unit="patients"
-    )
+    description = "Patients by the alert level of their newest prediction."
+    levels = xy("Patients par niveau", description, series, unit="patients")
+    return Row(15, ((30, patients), (18, levels)))
 
 
-def _systolic() -> Panel:
-    figures = {
-        "highest": maximum("systolic", "Maximum"),
-        "median": median("systolic", "Médiane"),
-        "lowest": minimum("systolic", "Minimum"),
-    }
-    series = Series(OBSERVATIONS, figures, colours={"highest": RED, "median": BLUE, "lowest": VIOLET})
+def _pressures() -> Row:
     description = "Highest, median and lowest systolic pressure of the ward against the limits of the categories."
-    return xy("Systolique du service", description, [series], unit="mmHg", thresholds=parts.SYSTOLIC_LINES)
+    series = parts.spread(OBSERVATIONS, "systolic", median_colour=BLUE, lowest_colour=VIOLET)
+    systolic = xy("Systolique du service", description, series, unit="mmHg", thresholds=parts.SYSTOLIC_LINES)
 
-
-def _diastolic() -> Panel:
-    figures = {
-        "highest": maximum("diastolic", "Maximum"),
-        "median": median("diastolic", "Médiane"),
-        "lowest": minimum("diastolic", "Minimum"),
-    }
-    series = Series(OBSERVATIONS, figures, colours={"highest": RED, "median": BLUE, "lowest": VIOLET})
     description = "Highest, median and lowest diastolic pressure of the ward against the limits of the categories."
-    return xy("Diastolique du service", description, [series], unit="mmHg", thresholds=parts.DIASTOLIC_LINES)
+    series = parts.spread(OBSERVATIONS, "diastolic", median_colour=BLUE, lowest_colour=VIOLET)
+    diastolic = xy("Diastolique du service", description, series, unit="mmHg", thresholds=parts.DIASTOLIC_LINES)
+    return Row(14, ((24, systolic), (24, diastolic)))
 
 
-def _categories() -> Panel:
+def _over_time() -> Row:
     series = Series(OBSERVATIONS, parts.CATEGORY_COUNTS, "bar_stacked", colours=CATEGORY_COLOURS)
-    return xy("Catégories des mesures", "Readings over time by category of pressure.", [series], unit="mesures")
+    description = "Readings over time by category of pressure."
+    categories = xy("Catégories des mesures", description, series, unit="mesures")
+
+    figures = {"patients": unique_count("patient_id", "Patients")}
+    series = Series(OBSERVATIONS, figures, "area", colours={"patients": BLUE})
+    description = "Patients with at least one reading in each interval."
+    measuring = xy("Patients qui mesurent", description, series, unit="patients")
+    return Row(12, ((16, categories), (16, parts.levels_over_time("Niveaux des prédictions")), (16, measuring)))
 
 
-def _levels() -> Panel:
-    series = Series(PREDICTIONS, parts.LEVEL_COUNTS, "bar_stacked", colours=LEVEL_COLOURS)
-    return xy("Niveaux des prédictions", "Predictions over time by alert level.", [series], unit="prédictions")
-
-
-def _pressure_map() -> Panel:
-    return heatmap(
+def _measuring() -> Row:
+    pressure_map = heatmap(
         "Systolique par patient",
         "Mean systolic pressure of each patient over time; an empty cell is a time without readings.",
         OBSERVATIONS,
@@ -145,19 +125,7 @@ def _pressure_map() -> Panel:
         across=by_time(),
         cell=average("systolic", "Systolique moyenne"),
     )
-
-
-def _measuring() -> Panel:
-    series = Series(
-        OBSERVATIONS, {"patients": unique_count("patient_id", "Patients")}, "area", colours={"patients": BLUE}
-    )
-    return xy(
-        "Patients qui mesurent", "Patients with at least one reading in each interval.", [series], unit="patients"
-    )
-
-
-def _measuring_least() -> Panel:
-    return table(
+    measuring_least = table(
         "Patients qui mesurent le moins",
         "Patients with the fewest readings in the range; who has none at all is on the site's board.",
         OBSERVATIONS,
@@ -166,3 +134,4 @@ def _measuring_least() -> Panel:
         sort_by="readings",
         direction="asc",
     )
+    return Row(16, ((28, pressure_map), (20, measuring_least)))
