@@ -149,10 +149,10 @@ def poll(settings: Settings, options: argparse.Namespace) -> None:
     asking.append(threading.Thread(target=program, args=(settings.web_port, own, end, waits, statuses)))
     if options.writes:
         asking.append(threading.Thread(target=keep_writing, args=(settings, options.writes, end)))
-    for one in asking:
-        one.start()
-    for one in asking:
-        one.join()
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
     report(waits, statuses)
 
 
@@ -227,7 +227,7 @@ def keep_writing(settings: Settings, per_second: int, end: float) -> None:
     client, number = connect(settings), 0
     while time.monotonic() < end:
         began, now = time.monotonic(), datetime.now(UTC)
-        write(client, [quiet_patient(number + one, now) for one in range(per_second)])
+        write(client, [quiet_patient(number + offset, now) for offset in range(per_second)])
         number += per_second
         time.sleep(max(0.0, 1 - (time.monotonic() - began)))
 

@@ -109,7 +109,9 @@ def _connector_way(spark: SparkSession, settings: Settings) -> Callable[[DataFra
         for batch in batches:
             rows = batch.column(0).to_pylist()
             documents = [_document(row) | {"id": f"p{row:07d}", "index": index} for row in rows for index in INDICES]
-            yield pa.RecordBatch.from_pydict({"json": [msgspec.json.encode(one).decode() for one in documents]})
+            yield pa.RecordBatch.from_pydict(
+                {"json": [msgspec.json.encode(document).decode() for document in documents]}
+            )
 
     def save(rows: DataFrame) -> None:
         frame: Any = rows.mapInArrow(make_json, "json string")

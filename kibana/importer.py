@@ -195,7 +195,7 @@ def check_outcome(outcome: Mapping[str, Any], sent: int, report: Report) -> None
 
 def _reason(error: Mapping[str, Any]) -> str:
     """Return what Kibana says of one object: the kind of failure, its message, and the objects that are missing."""
-    missing = [f"{one.get('type')} {one.get('id')}" for one in error.get("references") or []]
+    missing = [f"{reference.get('type')} {reference.get('id')}" for reference in error.get("references") or []]
     parts = [error.get("type", "no reason given"), error.get("message"), ", ".join(missing)]
     return ": ".join(str(part) for part in parts if part)
 

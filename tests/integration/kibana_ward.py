@@ -144,12 +144,12 @@ def answer_alerts(ward: Ward) -> None:
     ward.client.indices.create(index=ALERT_EVENTS, settings=QUICK)  # each answer waits until it can be seen
     search, person = Search(ward.client), Person("anne", "clinician")
     useful, reasons = cycle((True, False)), cycle(AnswerReason)
-    in_danger = [one["patient_id"] for one in ward.latest()[:ANSWERED]]
+    in_danger = [prediction["patient_id"] for prediction in ward.latest()[:ANSWERED]]
     for patient_id in dict.fromkeys([IN_CRISIS, *in_danger]):
         given = Acknowledgement(next(reasons), "", PAUSE)
         with suppress(NoOpenAlert):
-            for one in journal.acknowledge(search, patient_id, given, person, ward.now, INTERVAL):
-                journal.give_feedback(search, one.winner["alert_id"], next(useful), person, ward.now)
+            for acknowledged in journal.acknowledge(search, patient_id, given, person, ward.now, INTERVAL):
+                journal.give_feedback(search, acknowledged.winner["alert_id"], next(useful), person, ward.now)
 
 
 def drift_reference() -> bytes:

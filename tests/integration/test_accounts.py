@@ -102,8 +102,8 @@ def test_stream_stores_everything_with_its_own_account(ward: Ward, spark: SparkS
     assert len(observations) == expected["observations"]
     assert len(found.latest()) == PATIENTS
     assert len(found.predictions()) > PATIENTS  # scored in several micro-batches
-    assert Counter(one["reason"] for one in found.rejected().values()) == expected["rejected_by_reason"]
-    statuses = Counter(one["status"] for one in observations.values())
+    assert Counter(document["reason"] for document in found.rejected().values()) == expected["rejected_by_reason"]
+    statuses = Counter(document["status"] for document in observations.values())
     assert (statuses["entered-in-error"], statuses["corrected"]) == (expected["retracted"], expected["corrected"])
 
 

@@ -29,7 +29,7 @@ TEXT = SAVED_OBJECTS.read_text(encoding="utf-8")
 
 def of_names(text: str, now: datetime) -> dict[str, DataQuery]:
     """The requests of all panels and controls by name."""
-    return {one.name: one for one in queries(read_objects(text), now)}
+    return {request.name: request for request in queries(read_objects(text), now)}
 
 
 KINDS = ("dashboard", "index-pattern")
@@ -55,9 +55,12 @@ def test_a_panel_or_control_has_something_to_show(ward: Ward, name: str) -> None
 
 def test_every_dashboard_and_every_data_view_is_asked_for(ward: Ward) -> None:
     found = of_names(TEXT, ward.now).values()
-    titles = {kind: {one["attributes"]["title"] for one in read_objects(TEXT) if one["type"] == kind} for kind in KINDS}
-    assert {one.name.partition(":")[0] for one in found} == titles["dashboard"]
-    assert {one.index for one in found} == titles["index-pattern"]
+    titles = {
+        kind: {object_["attributes"]["title"] for object_ in read_objects(TEXT) if object_["type"] == kind}
+        for kind in KINDS
+    }
+    assert {request.name.partition(":")[0] for request in found} == titles["dashboard"]
+    assert {request.index for request in found} == titles["index-pattern"]
     assert len(found) == len(list(queries(read_objects(TEXT), ward.now)))
 
 
@@ -67,7 +70,7 @@ def test_a_table_shows_the_figures_of_the_documents(ward: Ward) -> None:
     (counted,) = ward.ask(asked["Vue du service: Patients suivis (1)"])
     assert list(counted.values()) == [len(latest)]
     levels = ward.ask(asked["Vue du service: Patients par niveau (1)"])
-    of_levels = Counter(one["alert_level"] for one in latest)
+    of_levels = Counter(prediction["alert_level"] for prediction in latest)
     assert sorted(list(row.values())[-1] for row in levels) == sorted(of_levels.values())
     (newest,) = ward.ask(asked["Patient: Systolique (1)"])
     found = ward.client.search(index=OBSERVATIONS, size=1, sort=[{"@timestamp": "desc"}], query=EXISTS)

@@ -107,7 +107,7 @@ def pair(
 @pytest.fixture(scope="module")
 def newest(pair: Pair) -> datetime:
     """The time of the newest reading."""
-    return max(datetime.fromisoformat(one["@timestamp"]) for one in pair.other.observations().values())
+    return max(datetime.fromisoformat(document["@timestamp"]) for document in pair.other.observations().values())
 
 
 def test_the_same_messages_become_the_same_documents(pair: Pair) -> None:

@@ -77,13 +77,17 @@ class FakeKibana:
     def _store(self, lines: list[bytes], overwrite: bool) -> Json:
         errors: list[Json] = []
         stored = 0
-        for one in (json.loads(line) for line in lines if line.strip()):
-            key = one["type"], one["id"]
-            fault = self.object_faults.get(one["id"]) or (CONFLICT if key in self.objects and not overwrite else None)
+        for object_ in (json.loads(line) for line in lines if line.strip()):
+            key = object_["type"], object_["id"]
+            fault = self.object_faults.get(object_["id"]) or (
+                CONFLICT if key in self.objects and not overwrite else None
+            )
             if fault:
-                errors.append({"type": one["type"], "id": one["id"], "meta": {"title": "a title"}, "error": fault})
-            elif one["id"] not in self.lost:
-                self.objects[key] = one
+                errors.append(
+                    {"type": object_["type"], "id": object_["id"], "meta": {"title": "a title"}, "error": fault}
+                )
+            elif object_["id"] not in self.lost:
+                self.objects[key] = object_
                 stored += 1
         answer: Json = {"success": not errors, "successCount": stored, "warnings": []}
         return answer | ({"errors": errors} if errors else {})

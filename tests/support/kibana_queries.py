@@ -35,8 +35,8 @@ def read_objects(text: str) -> list[Json]:
 def queries(objects: Iterable[Json], now: datetime) -> Iterator[DataQuery]:
     """All requests of all dashboards that are opened `now`."""
     by_kind: dict[str, dict[str, Json]] = {}
-    for one in objects:
-        by_kind.setdefault(one["type"], {})[one["id"]] = one["attributes"]
+    for object_ in objects:
+        by_kind.setdefault(object_["type"], {})[object_["id"]] = object_["attributes"]
     views = by_kind.get("index-pattern", {})
     for attributes in by_kind.get("dashboard", {}).values():
         yield from Board(attributes, views, now).queries()
@@ -62,7 +62,7 @@ class Board:
 
     def _panel(self, panel: Json) -> Iterator[DataQuery]:
         lens = panel["embeddableConfig"]["attributes"]
-        views = {one["name"]: one["id"] for one in lens["references"]}
+        views = {reference["name"]: reference["id"] for reference in lens["references"]}
         layers = lens["state"]["datasourceStates"]["formBased"]["layers"]
         for number, (layer_id, layer) in enumerate(layers.items(), start=1):
             refuse_unknown(layer, LAYER_KEYS, "layer")
@@ -96,8 +96,8 @@ class Board:
         times = {"gte": period.begin.isoformat(), "lte": period.end.isoformat()}
         conditions = [
             {"range": {view["timeFieldName"]: times}},
-            *(translate_query(one["query"]) for one in (source, state) if "query" in one),
-            *(translate_filter(one) for one in (*source.get("filter", []), *state.get("filters", []))),
+            *(translate_query(part["query"]) for part in (source, state) if "query" in part),
+            *(translate_filter(filter_) for filter_ in (*source.get("filter", []), *state.get("filters", []))),
         ]
         return {"size": 0, "track_total_hits": True, "query": {"bool": {"filter": conditions}}}
 

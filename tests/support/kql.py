@@ -81,7 +81,7 @@ class _Parser:
             return {"exists": {"field": field}}
         if self._tokens[0] == Token("sign", "("):
             values = self._in_brackets(lambda: self._list("or", self._value))
-            return {"bool": {"should": [_match(field, one) for one in values], "minimum_should_match": 1}}
+            return {"bool": {"should": [_match(field, value) for value in values], "minimum_should_match": 1}}
         return _match(field, self._value())
 
     def _list(self, name: str, read: Callable[[], Read]) -> list[Read]:

@@ -81,7 +81,7 @@ def aggregations(columns: Columns, period: Period) -> Json:
     """The aggregations of a layer: each bucket column within the one before, the figures in the innermost."""
     for column in columns.values():
         _check(column)
-    found = {id_: _filtered(id_, one) for id_, one in columns.items() if _has_aggregation(one)}
+    found = {id_: _filtered(id_, column) for id_, column in columns.items() if _has_aggregation(column)}
     for id_, column in reversed([(id_, column) for id_, column in columns.items() if column["isBucketed"]]):
         within = _order_of(column, columns) | found
         found = {id_: _bucket(column, columns, period) | ({"aggs": within} if within else {})}
@@ -128,7 +128,7 @@ def _figure(column: Json) -> Json:
 def _bucket(column: Json, columns: Columns, period: Period) -> Json:
     operation, params = column["operationType"], column["params"]
     if operation == "filters":
-        return {"filters": {"filters": {one["label"]: translate_query(one["input"]) for one in params["filters"]}}}
+        return {"filters": {"filters": {part["label"]: translate_query(part["input"]) for part in params["filters"]}}}
     if operation == "date_histogram":
         interval = period.interval() if params["interval"] == "auto" else params["interval"]
         kind = "calendar_interval" if interval[-1] in CALENDAR_UNITS else "fixed_interval"
@@ -184,8 +184,8 @@ def _rows(columns: list[tuple[str, Json]], bucket: Json) -> Iterator[Row]:
         return
     (id_, _), *others = columns
     buckets = bucket.get(id_, {}).get("buckets", [])
-    named = buckets.items() if isinstance(buckets, dict) else ((one["key"], one) for one in buckets)
-    yield from chain.from_iterable(({id_: key} | row for row in _rows(others, one)) for key, one in named)
+    named = buckets.items() if isinstance(buckets, dict) else ((bucket["key"], bucket) for bucket in buckets)
+    yield from chain.from_iterable(({id_: key} | row for row in _rows(others, bucket)) for key, bucket in named)
 
 
 def _value(id_: str, column: Json, bucket: Json) -> Any:
@@ -214,7 +214,7 @@ def emptiness(columns: Columns, rows: list[Row]) -> list[str]:
     for id_, column in columns.items():
         values = {row[id_] for row in rows} - {None}
         if column["operationType"] == "filters":
-            labels = [one["label"] for one in column["params"]["filters"]]
+            labels = [part["label"] for part in column["params"]["filters"]]
             found += [f"nothing under {label!r} of {column['label']!r}" for label in labels if label not in values]
         elif not values:
             found.append(f"no value of {column['label']!r}")

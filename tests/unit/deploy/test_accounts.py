@@ -154,14 +154,14 @@ def test_refusal_is_one_line_with_the_remedy(
 def test_no_password_is_ever_shown(run: Callable[[], Run], fake: FakeSecurity) -> None:
     fake.request_faults = [401]
     shown = [run(), run()]
-    assert not any("the-password-of" in one.said + one.complained for one in shown)
+    assert not any("the-password-of" in command.said + command.complained for command in shown)
 
 
 def rights(role: Json) -> Iterator[tuple[str, Any]]:
     for kind in ("indices", "applications"):
-        for one in role.get(kind, []):
-            yield from (("place", place) for place in one.get("names", one.get("resources")))
-            yield from (("privilege", privilege) for privilege in one["privileges"])
+        for entry in role.get(kind, []):
+            yield from (("place", place) for place in entry.get("names", entry.get("resources")))
+            yield from (("privilege", privilege) for privilege in entry["privileges"])
     yield from (("privilege", privilege) for privilege in role["cluster"])
 
 

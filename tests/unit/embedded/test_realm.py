@@ -31,7 +31,7 @@ def test_each_account_has_its_password_as_a_hash_that_elasticsearch_reads(secret
     write_realm(tmp_path, secrets)
     users = pairs(tmp_path / "users")
     assert set(users) == {SUPERUSER, KIBANA_SYSTEM, *read_roles()}
-    assert all(one.startswith("$2a$") for one in users.values())
+    assert all(hashed.startswith("$2a$") for hashed in users.values())
     assert bcrypt.checkpw(b"the-password-of-bp_site", users["bp_site"].encode())
 
 

@@ -101,19 +101,19 @@ def _of_column(place: str, view_id: str, column: Json) -> Iterator[Use]:
 
 
 def _columns(objects: Objects) -> Iterator[tuple[str, str, Json]]:
-    for one in lens_panels(objects):
-        for layer_id, layer in one.layers.items():
-            view_id = view_of_layer(one, layer_id)
-            yield from ((f"{one.name}, column {id_}", view_id, column) for id_, column in layer["columns"].items())
+    for panel in lens_panels(objects):
+        for layer_id, layer in panel.layers.items():
+            view_id = view_of_layer(panel, layer_id)
+            yield from ((f"{panel.name}, column {id_}", view_id, column) for id_, column in layer["columns"].items())
 
 
 def _queries(objects: Objects) -> Iterator[tuple[str, str, Json]]:
-    for one in lens_panels(objects):
-        yield from ((one.name, view_of_layer(one, id_), one.attributes["state"]["query"]) for id_ in one.layers)
+    for panel in lens_panels(objects):
+        yield from ((panel.name, view_of_layer(panel, id_), panel.attributes["state"]["query"]) for id_ in panel.layers)
     for place, view_id, column in _columns(objects):
         if "filter" in column:
             yield place, view_id, column["filter"]
-        yield from ((place, view_id, one["input"]) for one in column["params"].get("filters", []))
+        yield from ((place, view_id, part["input"]) for part in column["params"].get("filters", []))
 
 
 def _queried(query: Any) -> set[str]:

@@ -44,19 +44,19 @@ def no_indispensable_key_is_absent(objects: Objects) -> Iterator[str]:
 
 def versions_are_those_of_real_exports(objects: Objects) -> Iterator[str]:
     known = inventory()
-    for one in objects:
-        if one["typeMigrationVersion"] not in known["typeMigrationVersions"][one["type"]]:
-            yield f"{one['id']}: typeMigrationVersion {one['typeMigrationVersion']}"
-        if one["coreMigrationVersion"] not in known["coreMigrationVersions"]:
-            yield f"{one['id']}: coreMigrationVersion {one['coreMigrationVersion']}"
+    for object_ in objects:
+        if object_["typeMigrationVersion"] not in known["typeMigrationVersions"][object_["type"]]:
+            yield f"{object_['id']}: typeMigrationVersion {object_['typeMigrationVersion']}"
+        if object_["coreMigrationVersion"] not in known["coreMigrationVersions"]:
+            yield f"{object_['id']}: coreMigrationVersion {object_['coreMigrationVersion']}"
 
 
 def written(objects: Objects) -> Iterator[Written]:
     """Everything in the file that the inventory has an entry for."""
     known = inventory()
     containers = known["containers"]
-    for one in objects:
-        yield _keys(one["id"], one, containers["objectLine"])
+    for object_ in objects:
+        yield _keys(object_["id"], object_, containers["objectLine"])
     for view in of_kind(objects, "index-pattern"):
         yield _keys(view["id"], view["attributes"], known["indexPatternAttributes"])
     for board in boards(objects):
@@ -101,10 +101,10 @@ def _keys(place: str, thing: Json, entry: Json) -> Written:
 def paths(value: Any, path: str = "") -> Iterator[str]:
     """Every path of keys in a value; an item of a list is spelled `[]`."""
     if isinstance(value, list):
-        for one in value:
-            yield from paths(one, f"{path}.[]")
+        for inner in value:
+            yield from paths(inner, f"{path}.[]")
     elif isinstance(value, dict):
-        for key, one in value.items():
-            inner = f"{path}.{key}" if path else key
-            yield inner
-            yield from paths(one, inner)
+        for key, inner in value.items():
+            here = f"{path}.{key}" if path else key
+            yield here
+            yield from paths(inner, here)

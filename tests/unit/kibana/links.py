@@ -15,7 +15,7 @@ SAMPLE_PATIENT: Final = "patient-0001"
 
 def links(board: Json) -> list[str]:
     """Where the texts on a dashboard lead."""
-    texts = (one["embeddableConfig"]["savedVis"]["params"]["markdown"] for one in panels(board) if _is_text(one))
+    texts = (panel["embeddableConfig"]["savedVis"]["params"]["markdown"] for panel in panels(board) if _is_text(panel))
     return [found["target"] for text in texts for found in LINK.finditer(text)]
 
 

@@ -12,12 +12,12 @@ def board(objects: Objects) -> Json:
 
 
 def first_panels(objects: Objects) -> tuple[Json, Json]:
-    one, other, *_ = panels(board(objects))
-    return one, other
+    first, other, *_ = panels(board(objects))
+    return first, other
 
 
 def lens(objects: Objects, kind: str = "lnsMetric") -> LensPanel:
-    return next(one for one in lens_panels(objects) if one.attributes["visualizationType"] == kind)
+    return next(panel for panel in lens_panels(objects) if panel.attributes["visualizationType"] == kind)
 
 
 def layer(objects: Objects, kind: str = "lnsMetric") -> Json:
@@ -25,8 +25,8 @@ def layer(objects: Objects, kind: str = "lnsMetric") -> Json:
 
 
 def column(objects: Objects, operation: str) -> Json:
-    layers = (one for panel in lens_panels(objects) for one in panel.layers.values())
-    found = (one for layer in layers for one in layer["columns"].values() if one["operationType"] == operation)
+    layers = (layer for panel in lens_panels(objects) for layer in panel.layers.values())
+    found = (column for layer in layers for column in layer["columns"].values() if column["operationType"] == operation)
     chosen: Json = next(found)
     return chosen
 
@@ -61,8 +61,8 @@ def other_grid_index(objects: Objects) -> None:
 
 
 def repeated_panel_index(objects: Objects) -> None:
-    one, other = first_panels(objects)
-    one["panelIndex"] = one["gridData"]["i"] = other["panelIndex"]
+    first, other = first_panels(objects)
+    first["panelIndex"] = first["gridData"]["i"] = other["panelIndex"]
 
 
 def panel_beyond_the_edge(objects: Objects) -> None:
@@ -70,8 +70,8 @@ def panel_beyond_the_edge(objects: Objects) -> None:
 
 
 def panel_upon_another(objects: Objects) -> None:
-    one, other = first_panels(objects)
-    other["gridData"] |= {"x": one["gridData"]["x"], "y": one["gridData"]["y"]}
+    first, other = first_panels(objects)
+    other["gridData"] |= {"x": first["gridData"]["x"], "y": first["gridData"]["y"]}
 
 
 def unknown_visualization(objects: Objects) -> None:
@@ -103,7 +103,7 @@ def metric_of_no_column(objects: Objects) -> None:
 
 
 def colour_of_no_column(objects: Objects) -> None:
-    coloured = (layer for one in lens_panels(objects) for layer in one.drawn_layers if "yConfig" in layer)
+    coloured = (layer for panel in lens_panels(objects) for layer in panel.drawn_layers if "yConfig" in layer)
     next(coloured)["yConfig"][0]["forAccessor"] = GONE
 
 

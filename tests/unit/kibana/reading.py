@@ -63,8 +63,8 @@ def read(text: str) -> Objects:
 def opened(value: Any) -> Any:
     """The value with every string that holds JSON replaced by what it holds."""
     if isinstance(value, dict):
-        return {key: opened(_parsed(key, one)) for key, one in value.items()}
-    return [opened(one) for one in value] if isinstance(value, list) else value
+        return {key: opened(_parsed(key, inner)) for key, inner in value.items()}
+    return [opened(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _parsed(key: str, value: Any) -> Any:
@@ -72,7 +72,7 @@ def _parsed(key: str, value: Any) -> Any:
 
 
 def of_kind(objects: Objects, kind: str) -> Iterator[Json]:
-    return (one for one in objects if one["type"] == kind)
+    return (object_ for object_ in objects if object_["type"] == kind)
 
 
 def boards(objects: Objects) -> Iterator[Json]:
@@ -96,12 +96,12 @@ def lens_panels(objects: Objects) -> Iterator[LensPanel]:
 
 def columns(objects: Objects) -> Iterator[tuple[str, Json]]:
     """Every column with the place to name in a fault."""
-    for one in lens_panels(objects):
-        for layer in one.layers.values():
-            yield from ((f"{one.name}, column {id_}", column) for id_, column in layer["columns"].items())
+    for panel in lens_panels(objects):
+        for layer in panel.layers.values():
+            yield from ((f"{panel.name}, column {id_}", column) for id_, column in layer["columns"].items())
 
 
-def view_of_layer(one: LensPanel, layer_id: str) -> str:
+def view_of_layer(panel: LensPanel, layer_id: str) -> str:
     """The id of the data view that a layer asks for."""
     name = f"indexpattern-datasource-layer-{layer_id}"
-    return next((ref["id"] for ref in one.attributes["references"] if ref["name"] == name), "")
+    return next((ref["id"] for ref in panel.attributes["references"] if ref["name"] == name), "")

@@ -53,14 +53,14 @@ def test_every_reading_of_drift_has_a_word() -> None:
 
 @pytest.mark.parametrize("risk", [0.0, 0.19, 0.2, 0.4, 0.61, 1.0])
 def test_the_colour_of_a_risk_is_that_of_its_level(risk: float) -> None:
-    starts = [one for one in RISK_PALETTE["params"]["colorStops"] if one["stop"] <= risk]
+    starts = [stop for stop in RISK_PALETTE["params"]["colorStops"] if stop["stop"] <= risk]
     assert starts[-1]["color"] == words.LEVEL_COLOURS[alert_level(risk)]
 
 
 def test_every_palette_of_the_file_rises(objects: Objects) -> None:
-    drawn = (one.visualization for one in lens_panels(objects))
-    for params in (one["palette"]["params"] for one in drawn if "palette" in one):
-        starts, ends = ([one["stop"] for one in params[key]] for key in ("colorStops", "stops"))
+    drawn = (panel.visualization for panel in lens_panels(objects))
+    for params in (visualization["palette"]["params"] for visualization in drawn if "palette" in visualization):
+        starts, ends = ([stop["stop"] for stop in params[key]] for key in ("colorStops", "stops"))
         assert starts == [params["rangeMin"], *ends[:-1]]
         assert ends == sorted(set(ends))
 

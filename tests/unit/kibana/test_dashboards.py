@@ -39,7 +39,9 @@ def is_page(tmp_path: Path) -> Callable[[str], bool]:
 
 def lens(objects: Objects, board_id: str, title: str) -> LensPanel:
     """The panel of this title."""
-    return next(one for one in lens_panels(objects) if (one.board["id"], one.panel["title"]) == (board_id, title))
+    return next(
+        found for found in lens_panels(objects) if (found.board["id"], found.panel["title"]) == (board_id, title)
+    )
 
 
 def thresholds(panel: LensPanel) -> list[float]:
@@ -75,7 +77,7 @@ def test_the_audit_is_not_shown(objects: Objects) -> None:
 
 @pytest.mark.parametrize("board_id", DASHBOARDS)
 def test_every_row_of_panels_fills_the_width(objects: Objects, board_id: str) -> None:
-    board = next(one for one in boards(objects) if one["id"] == board_id)
+    board = next(candidate for candidate in boards(objects) if candidate["id"] == board_id)
     widths: dict[int, int] = {}
     for panel in panels(board):
         place = panel["gridData"]
@@ -85,7 +87,7 @@ def test_every_row_of_panels_fills_the_width(objects: Objects, board_id: str) ->
 
 def test_patients_are_chosen_where_patients_are_shown(objects: Objects) -> None:
     chosen = {
-        board["id"]: [one["explicitInput"]["fieldName"] for one in controls(board).values()]
+        board["id"]: [control["explicitInput"]["fieldName"] for control in controls(board).values()]
         for board in boards(objects)
     }
     assert {id_ for id_, fields in chosen.items() if fields == ["patient_id"]} == WITH_PATIENTS
@@ -149,7 +151,7 @@ def replace_in_navigation(objects: Objects, old: str, new: str) -> None:
 
 @pytest.mark.parametrize("given", [ELSEWHERE, ELSEWHERE + "/"])
 def test_all_links_go_to_the_given_address(given: str, is_page: Callable[[str], bool]) -> None:
-    objects = [opened(one) for one in saved_objects(given)]
+    objects = [opened(object_) for object_ in saved_objects(given)]
     assert list(every_page_of_the_site_exists(objects, ELSEWHERE, is_page)) == []
 
 

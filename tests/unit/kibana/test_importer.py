@@ -52,7 +52,7 @@ def clock() -> Clock:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "objects.ndjson"
-    path.write_text("".join(json.dumps(one) + "\n" for one in OBJECTS))
+    path.write_text("".join(json.dumps(object_) + "\n" for object_ in OBJECTS))
     return path
 
 
@@ -87,8 +87,8 @@ def test_a_second_import_replaces_what_the_first_one_brought(
     run_import: Import, kibana: FakeKibana, file: Path
 ) -> None:
     assert run_import() == EXIT_OK
-    changed = [one | {"attributes": {"title": "changed"}} for one in OBJECTS]
-    file.write_text("\n".join(json.dumps(one) for one in changed))
+    changed = [object_ | {"attributes": {"title": "changed"}} for object_ in OBJECTS]
+    file.write_text("\n".join(json.dumps(object_) for object_ in changed))
     assert run_import() == EXIT_OK
     assert list(kibana.objects.values()) == changed
 

@@ -55,7 +55,7 @@ def test_the_committed_file_keeps_the_rule(objects: Objects, rule: Rule) -> None
     assert list(rule(objects)) == []
 
 
-@pytest.mark.parametrize(("rule", "plant"), PLANTED, ids=lambda one: one.__name__)
+@pytest.mark.parametrize(("rule", "plant"), PLANTED, ids=lambda function: function.__name__)
 def test_a_planted_defect_breaks_the_rule(objects: Objects, rule: Rule, plant: Plant) -> None:
     damaged = copy.deepcopy(objects)
     plant(damaged)

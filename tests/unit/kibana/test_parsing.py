@@ -24,12 +24,12 @@ ROOT = OUTPUT.parents[1]
 
 def faults(objects: Objects) -> list[str]:
     """What the schema says against the objects."""
-    found = (error for one in objects for error in VALIDATOR.iter_errors(one))
+    found = (error for object_ in objects for error in VALIDATOR.iter_errors(object_))
     return [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in found]
 
 
 def test_every_string_that_holds_json_parses() -> None:
-    assert {one["type"] for one in read(committed_text())} == {"dashboard", "index-pattern"}
+    assert {object_["type"] for object_ in read(committed_text())} == {"dashboard", "index-pattern"}
 
 
 @pytest.mark.parametrize("key", sorted(JSON_STRINGS))
@@ -53,7 +53,7 @@ def cut_short(value: object, key: str) -> bool:
     if key in value:
         value[key] = value[key][:-1]
         return True
-    return any(cut_short(one, key) for one in value.values())
+    return any(cut_short(inner, key) for inner in value.values())
 
 
 def test_every_object_has_the_form_of_the_schema(objects: Objects) -> None:

@@ -71,8 +71,8 @@ def static(value: float = 180) -> Json:
 def lens(*layers: Json, title: str = "Pressures", text: str = "", filtered: list[Json] | None = None) -> Json:
     """A panel with these layers of columns, of the data view ``view-1``."""
     by_id = {
-        f"layer-{number}": {"columns": one, "columnOrder": list(one), "incompleteColumns": {}, "sampling": 1}
-        for number, one in enumerate(layers)
+        f"layer-{number}": {"columns": columns, "columnOrder": list(columns), "incompleteColumns": {}, "sampling": 1}
+        for number, columns in enumerate(layers)
     }
     references = [
         {"type": "index-pattern", "id": "view-1", "name": f"indexpattern-datasource-layer-{id_}"} for id_ in by_id
@@ -112,14 +112,14 @@ def objects(*panels: Json, text: str = "", control: Json | None = None) -> list[
 
 
 def only(found: list[Json]) -> DataQuery:
-    (one,) = queries(found, NOW)
-    return one
+    (request,) = queries(found, NOW)
+    return request
 
 
 def conditions(found: list[Json]) -> list[Json]:
     """What a document must fulfil besides being of the time that is shown."""
     (_, *others) = only(found).body["query"]["bool"]["filter"]
-    return [one for one in others if one != EVERYTHING]
+    return [condition for condition in others if condition != EVERYTHING]
 
 
 def answer(total: int = 1, **of_aggregations: Any) -> Json:
@@ -222,7 +222,7 @@ def test_values_are_sorted_by_a_figure_of_their_own_buckets(figure: Json, path: 
     columns = {"who": terms(by="figure"), "when": by_time(), "figure": figure}
     found = aggregations(columns, DAY)["who"]
     assert found["terms"]["order"] == {path: "desc"}
-    assert {name: one for name, one in found["aggs"].items() if name != "when"} == within
+    assert {name: figure for name, figure in found["aggs"].items() if name != "when"} == within
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_the_interval_suits_the_time_that_is_shown(hours: float, expected: str) 
 
 
 @pytest.mark.parametrize(
-    ("one", "expected"),
+    ("given", "expected"),
     [
         (column("formula"), "operation formula"),
         (column("average", timeShift="1d"), "average with timeShift"),
@@ -246,22 +246,22 @@ def test_the_interval_suits_the_time_that_is_shown(hours: float, expected: str) 
         (column("average", filter=query("a:b", "lucene")), "query language lucene"),
     ],
 )
-def test_what_is_not_known_is_refused(one: Json, expected: str) -> None:
+def test_what_is_not_known_is_refused(given: Json, expected: str) -> None:
     with pytest.raises(UnsupportedError, match=expected):
-        aggregations({"one": one}, DAY)
+        aggregations({"given": given}, DAY)
 
 
 def test_a_query_that_is_not_understood_is_refused() -> None:
     with pytest.raises(KqlError, match="not understood"):
-        aggregations({"one": count(filter=query("alert_level = HIGH"))}, DAY)
+        aggregations({"given": count(filter=query("alert_level = HIGH"))}, DAY)
 
 
 def test_each_layer_of_each_panel_makes_a_request_unless_it_holds_fixed_values_only() -> None:
     first = lens({"when": by_time(), "mean": column("average")}, {"limit": static()}, {"n": count()})
     found = list(queries(objects(first, lens({"n": count()}, title="Readings"), visualization("markdown")), NOW))
-    assert [one.name for one in found] == ["Ward: Pressures (1)", "Ward: Pressures (3)", "Ward: Readings (1)"]
-    assert {one.index for one in found} == {"blood-pressure-observations-*"}
-    assert [list(one.columns) for one in found] == [["when", "mean"], ["n"], ["n"]]
+    assert [request.name for request in found] == ["Ward: Pressures (1)", "Ward: Pressures (3)", "Ward: Readings (1)"]
+    assert {request.index for request in found} == {"blood-pressure-observations-*"}
+    assert [list(request.columns) for request in found] == [["when", "mean"], ["n"], ["n"]]
 
 
 def test_a_request_asks_for_the_time_that_the_dashboard_shows() -> None:
@@ -344,12 +344,12 @@ def test_a_time_in_another_form_is_refused() -> None:
 
 
 def test_objects_are_read_line_by_line() -> None:
-    written = "".join(json.dumps(one) + "\n" for one in objects())
+    written = "".join(json.dumps(object_) + "\n" for object_ in objects())
     assert read_objects(written) == objects()
 
 
 def test_the_dashboards_of_the_project_hold_nothing_that_is_not_known() -> None:
-    names = [one.name for one in queries(read_objects(SAVED_OBJECTS.read_text(encoding="utf-8")), NOW)]
+    names = [request.name for request in queries(read_objects(SAVED_OBJECTS.read_text(encoding="utf-8")), NOW)]
     assert len(names) == len(set(names)) > 50
 
 
