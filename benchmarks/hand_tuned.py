@@ -78,7 +78,7 @@ class Rings:
         self._times = np.zeros((1024, WINDOW_LENGTH), dtype=np.int64)
 
     def rows(self, patient_ids: list[str]) -> np.ndarray:
-        """The row of each patient, new ones added."""
+        """Return the row of each patient; new ones get one."""
         rows = np.array([self._row_of.setdefault(patient_id, len(self._row_of)) for patient_id in patient_ids])
         while len(self._row_of) > len(self._times):
             self._values = np.concatenate([self._values, np.full_like(self._values, np.nan)])

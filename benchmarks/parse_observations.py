@@ -24,7 +24,7 @@ PSEUDONYMISED = IntakeRules(pseudonym_key=b"a key of at least thirty-two bytes")
 
 
 def observation_bytes() -> bytes:
-    """A valid Observation of about 1 KB, as EHRs write it."""
+    """Return a valid Observation of about 1 KB, as EHRs write it."""
     return msgspec.json.encode(
         {
             "resourceType": "Observation",
@@ -51,7 +51,7 @@ def _concept(system: str, code: str) -> dict[str, object]:
 
 
 def microseconds_each(work: Callable[[], object]) -> float:
-    """Time of one call in microseconds, from one round."""
+    """Return the time of a call in microseconds, from one round."""
     start = time.perf_counter()
     for _ in range(REPEATS):
         work()

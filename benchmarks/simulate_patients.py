@@ -15,7 +15,7 @@ INTERVAL_US = HOUR_US // 4
 
 
 def simulate(patients: int, readings: int, seed: int) -> float:
-    """Seconds to draw the patients and step through all readings, each tick thrown away."""
+    """Return the seconds it takes to draw the patients and step through all readings, each tick thrown away."""
     began_s = time.perf_counter()
     simulation = Simulation(draw_patients(patients, seed), Plan(seed, EPOCH_US, INTERVAL_US))
     for _ in range(readings):
@@ -24,7 +24,7 @@ def simulate(patients: int, readings: int, seed: int) -> float:
 
 
 def main() -> None:
-    """Entry point."""
+    """Parse the command line and print the median rate."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulate_patients", description=__doc__)
     parser.add_argument("--patients", type=int, default=100_000)
     parser.add_argument("--readings", type=int, default=96, help="of each patient (default 96)")

@@ -79,12 +79,12 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def site_settings(folder: Path, url: str) -> Settings:
-    """Settings of a site of its own."""
+    """Return the settings of a site of its own."""
     return Settings(local_dir=folder, elasticsearch_url=url, web_port=free_port(), secret_key=SecretStr("k" * 48))
 
 
 def fill_latest(settings: Settings, patients: int) -> None:
-    """Alerting patients with a history of a day, and all the others with their newest prediction only."""
+    """Write alerting patients with a history of a day, and all the others with their newest prediction only."""
     client, now = connect(settings), datetime.now(UTC)
     fill(client, list(alerting_patients()), now)
     for first in range(0, patients, BATCH):
@@ -93,7 +93,7 @@ def fill_latest(settings: Settings, patients: int) -> None:
 
 
 def alerting_patients() -> Iterator[Patient]:
-    """Patients whom the board lists."""
+    """Yield the documents of patients whom the board lists."""
     chance = random.Random(1)  # noqa: S311
     for count, low, high in ALERTING:
         for number in range(count):
@@ -102,7 +102,7 @@ def alerting_patients() -> Iterator[Patient]:
 
 
 def quiet_patient(number: int, now: datetime) -> Operation:
-    """The newest prediction of a patient at low risk."""
+    """Return the newest prediction of a patient at low risk."""
     chance = random.Random(number)  # noqa: S311
     at = now - timedelta(seconds=chance.randrange(900))
     document = prediction(reading(f"Q-{number}", at, 100 + chance.randrange(60), 70), chance.random() * 0.19)
@@ -111,7 +111,7 @@ def quiet_patient(number: int, now: datetime) -> Operation:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[None]:
-    """The site in processes of its own, as ``python -m webapp`` starts it."""
+    """Run the site in processes of its own, as ``python -m webapp`` starts it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     for name in ("local_dir", "elasticsearch_url", "web_port"):
         environment[PREFIX + name.upper()] = str(getattr(settings, name))
@@ -168,7 +168,7 @@ def warm_up(port: int, cookie: str) -> None:
 
 
 def sign_in(settings: Settings, count: int) -> list[str]:
-    """Cookies of as many sessions, each of a user of its own."""
+    """Return the cookies of as many sessions, each of a user of its own."""
     store = create_app(settings).extensions[EXTENSION].store
     now, cookies = datetime.now(UTC), []
     for number in range(count):
@@ -183,7 +183,7 @@ def sign_in(settings: Settings, count: int) -> list[str]:
 
 
 def screen(port: int, cookie: str, end: float, waits: list[float], statuses: Counter[tuple[str, int]]) -> None:
-    """One screen that polls the board."""
+    """Poll the board as one screen does."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"Cookie": f"{COOKIE}={cookie}", "Accept-Encoding": "gzip", "Sec-Fetch-Site": "same-origin"}
     time.sleep(random.uniform(0, POLL_S))  # noqa: S311 - screens are not switched on at once
@@ -200,7 +200,7 @@ def screen(port: int, cookie: str, end: float, waits: list[float], statuses: Cou
 def program(
     port: int, cookie: str, end: float, waits: dict[str, list[float]], statuses: Counter[tuple[str, int]]
 ) -> None:
-    """A program that asks the API's lists in turn."""
+    """Ask the API's lists in turn, as a program does."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"Cookie": f"{COOKIE}={cookie}", "Sec-Fetch-Site": "same-origin"}
     number = 0
@@ -214,7 +214,7 @@ def program(
 
 
 def ask(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> tuple[int, float, str | None]:
-    """Status, seconds until the whole answer was there, and its entity tag."""
+    """Return status, seconds until the whole answer was there, and its entity tag."""
     began = time.perf_counter()
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
@@ -223,7 +223,7 @@ def ask(connection: http.client.HTTPConnection, path: str, headers: dict[str, st
 
 
 def keep_writing(settings: Settings, per_second: int, end: float) -> None:
-    """Newer predictions of quiet patients, evenly."""
+    """Write newer predictions of quiet patients, evenly."""
     client, number = connect(settings), 0
     while time.monotonic() < end:
         began, now = time.monotonic(), datetime.now(UTC)

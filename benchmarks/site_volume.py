@@ -64,7 +64,7 @@ def measure(number: int) -> None:
 
 
 def fill(patients: int, now: datetime) -> Iterator[Operation]:
-    """A day of predictions of each patient, and the newest one again."""
+    """Write a day of predictions of each patient, and the newest one again."""
     for number in range(patients):
         for back in range(PER_PATIENT):
             document = prediction_of(number, back, now)
@@ -77,7 +77,7 @@ def fill(patients: int, now: datetime) -> Iterator[Operation]:
 
 
 def prediction_of(number: int, back: int, now: datetime) -> Document:
-    """The prediction of a patient that is `back` intervals old."""
+    """Return the prediction of a patient that is `back` intervals old."""
     is_alerting = number % ALERTING_EVERY == 0 and (back + number // ALERTING_EVERY) // EPISODE % 2 == 0
     at = now - timedelta(seconds=number % 900) - back * INTERVAL
     risk = 0.25 + number % 7 / 10 if is_alerting else 0.05
@@ -96,7 +96,7 @@ def report(search: Search, now: datetime) -> None:
 
 
 def timed(now: datetime, ask: Callable[[datetime], object]) -> float:
-    """The median seconds of several runs over a day, no two of which Elasticsearch could answer from its cache."""
+    """Return the median seconds of several runs over a day, none of which Elasticsearch could answer from its cache."""
     waits = []
     for _ in range(RUNS):
         start = now - timedelta(days=1, milliseconds=next(CHANGE))

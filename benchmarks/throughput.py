@@ -75,7 +75,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def _settings(folder: Path, addresses: Addresses, patients: int) -> Settings:
-    """A micro-batch is one round of all patients, so that the stream too makes one prediction per reading."""
+    """Return settings whose micro-batches are one round of all patients: the stream then predicts at each reading."""
     own: dict[str, Any] = {name: folder / name for name in ("local_dir", "data_dir", "model_dir", "checkpoint_dir")}
     own |= {name: str(getattr(addresses, name)) for name in ("kafka_bootstrap_servers", "elasticsearch_url")}
     return Settings(kafka_topic=TOPIC, min_readings=1, max_offsets_per_trigger=patients, **own)
@@ -90,7 +90,7 @@ def _prepare(settings: Settings, patients: int, rounds: int) -> None:
 
 
 def _one_run(settings: Settings, heap: str, number: int) -> tuple[Result, Result]:
-    """Both in turn, on an empty Elasticsearch and, for the stream, a new checkpoint."""
+    """Run both in turn, on an empty Elasticsearch and, for the stream, a new checkpoint."""
     own = {name: getattr(settings, name) / str(number) for name in ("local_dir", "data_dir", "checkpoint_dir")}
     fresh = settings.model_copy(update=own)
     results = _drain(fresh, _rival_command(fresh)), _drain(fresh, _stream_command(heap))
@@ -152,7 +152,7 @@ def _sample(client: Elasticsearch) -> dict[str, dict[str, Any]]:
 
 
 def _print_stages(metrics_file: Path) -> None:
-    """The median micro-batch of each query: wall time, and what its tasks spent, added up over them."""
+    """Print the median micro-batch of each query: wall time, and what its tasks spent, added up over them."""
     lines = json.loads(metrics_file.read_text())["recent"]
     table = Table("query", "batches", "rows", "batch", *STAGES, "state commit", title="median micro-batch, ms")
     for query in ("ingest", "score"):

@@ -50,7 +50,7 @@ def observations(patients: int, rounds: int, ends_at: datetime, seed: int) -> It
 
 
 def observation(patient_id: str, observation_id: str, at: datetime, values: tuple[int, ...]) -> bytes:
-    """One blood-pressure panel with the heart rate as third component."""
+    """Return one blood-pressure panel with the heart rate as third component."""
     components = [
         {"code": bare_concept(LOINC, measure.code), "valueQuantity": quantity(value, measure.unit)}
         for measure, value in zip(MEASURES.values(), values, strict=True)

@@ -91,7 +91,7 @@ def _run(workers: int, *arguments: str) -> str:
 
 @contextmanager
 def _watched_memory() -> Iterator[dict[str, float]]:
-    """Peak memory in GiB of this process, of its JVM, and of the largest Python worker, looked at twice a second."""
+    """Hand out the peak memory (GiB) of this process, its JVM and the largest Python worker, read twice a second."""
     peaks: dict[str, float] = {}
     over = threading.Event()
 
@@ -122,7 +122,7 @@ def _peak_gib(pid: int) -> float:
 
 
 def _read(pid: int, name: str) -> str:
-    """A file of /proc, empty when the process has ended."""
+    """Return a file of /proc, empty when the process has ended."""
     try:
         return Path(f"/proc/{pid}/{name}").read_text()
     except (FileNotFoundError, ProcessLookupError):

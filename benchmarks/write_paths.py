@@ -100,7 +100,7 @@ def _operation(index: str, row: int) -> Operation:
 
 
 def _connector_way(spark: SparkSession, settings: Settings) -> Callable[[DataFrame], None]:
-    """The connector takes id and index from the JSON, so both stay in the document."""
+    """Return the connector's way; it takes id and index from the JSON, so both stay in the document."""
     url = urlsplit(settings.elasticsearch_url)
     options = CONNECTOR | {"es.nodes": str(url.hostname), "es.port": str(url.port)}
     jvm: Any = spark.sparkContext._jvm

@@ -70,5 +70,5 @@ def pressure_category(systolic: float, diastolic: float) -> str:
 
 
 def mean_arterial_pressure(systolic: float, diastolic: float) -> float:
-    """Mean arterial pressure in mmHg by the cuff's formula (S + 2 D) / 3, to one decimal."""
+    """Return the mean arterial pressure in mmHg by the cuff's formula (S + 2 D) / 3, to one decimal."""
     return round((systolic + 2 * diastolic) / 3, 1)

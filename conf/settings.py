@@ -129,7 +129,7 @@ class Settings(BaseModel):
     @field_validator("local_dir", "data_dir", "model_dir", "checkpoint_dir")
     @classmethod
     def _make_absolute(cls, value: Path) -> Path:
-        """Spark's workers run in directories of their own."""
+        """Make a folder absolute: Spark's workers run in directories of their own."""
         return value.absolute()
 
 

@@ -17,7 +17,7 @@ PLAIN_EVERY_S = 5.0
 
 @contextlib.contextmanager
 def step(console: Console, title: str) -> Iterator[Callable[[str], None]]:
-    """One step of the start: hands out a function for its progress, and says how long it took."""
+    """Announce a step of the start, hand out a function for its progress, and say how long it took."""
     began_s = time.monotonic()
     if console.is_terminal:
         with console.status(f"{title} ...") as status:

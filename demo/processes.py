@@ -93,7 +93,7 @@ def wait_for_end(children: Sequence[Child], timeout_s: float) -> bool:
 
 
 def _states_and_groups() -> Iterator[tuple[str, int]]:
-    """State and process group of every process. A signal cannot tell a dead one that nobody has waited for yet."""
+    """Return state and group of every process; a signal cannot tell a dead one that nobody has waited for yet."""
     for file in PROC.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # ended meanwhile
             state, _parent, group = file.read_text(errors="replace").rpartition(")")[2].split()[:3]

@@ -25,12 +25,12 @@ class SecretFileError(UserError):
 
 
 def read_roles(directory: Path = ROLE_DIR) -> dict[str, Role]:
-    """The body of each role by its name."""
+    """Return the body of each role by its name."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.json"))}
 
 
 def read_password(directory: Path, account: str) -> str:
-    """The password of `account` in a folder of secrets; raises `SecretFileError`."""
+    """Return the password of `account` in a folder of secrets; raise `SecretFileError` if it is not to be had."""
     file = directory / account
     remedy = f"Make the secrets that are missing with: python -m deploy.secrets --directory {directory}"
     try:

@@ -23,19 +23,19 @@ class Node(Protocol):
 
     @property
     def name(self) -> str:
-        """Key in the state file and name of the log."""
+        """Return the key in the state file and the name of the log."""
 
     @property
     def title(self) -> str:
-        """Name for people."""
+        """Return the name for people."""
 
     @property
     def home(self) -> Path:
-        """Directory with its configuration and data."""
+        """Return the directory with its configuration and data."""
 
     @property
     def lock(self) -> Path:
-        """File that the server locks while it uses its data."""
+        """Return the file that the server locks while it uses its data."""
 
     def start(self, java: Path, port: int, heap: str) -> None:
         """Write the configuration and start the server; it is not ready yet."""
@@ -44,7 +44,7 @@ class Node(Protocol):
         """Tell whether it answers a real request."""
 
     def address(self, port: int) -> str:
-        """Address for clients."""
+        """Return the address for clients."""
 
 
 def processes_of(node: Node) -> list[int]:

@@ -33,7 +33,7 @@ NodeName = Literal["kafka", "elasticsearch"]
 
 
 def _silent(line: str) -> None:
-    """Swallow a progress line."""
+    """Say nothing of a progress line."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Containers:
 
     @contextmanager
     def running(self, service: str, **changes: str) -> Iterator[subprocess.Popen[bytes]]:
-        """The service at work; killed at the end if it is still there."""
+        """Run the service; killed at the end if it is still there."""
         with (self.volumes / f"{service}.log").open("wb") as log:
             process = subprocess.Popen(
                 self._command(service),
@@ -76,11 +76,11 @@ class Containers:
             process.wait()
 
     def said(self, service: str) -> str:
-        """What a service that was `running` has written."""
+        """Return what a service that was `running` has written."""
         return (self.volumes / f"{service}.log").read_text(errors="replace")
 
     def environment(self, service: str) -> dict[str, str]:
-        """What the service sees."""
+        """Return what the service sees."""
         folders = {target: self._folder(source) for source, target, _ in mounts(self._service(service))}
         folders |= {scratch: self._folder(scratch.strip("/")) for scratch in SCRATCH}
         found = image_environment() | environment_of(self._service(service))
@@ -108,7 +108,7 @@ class Containers:
 
 
 def image_environment() -> dict[str, str]:
-    """The variables that the image sets."""
+    """Return the variables that the image sets."""
     return dict(IMAGE_VARIABLE.findall((PROJECT / "Dockerfile").read_text(encoding="utf-8").split("FROM ")[-1]))
 
 

@@ -60,24 +60,24 @@ class Ward(NamedTuple):
     now: datetime
 
     def ask(self, query: DataQuery) -> list[Row]:
-        """The table of a panel."""
+        """Return the table of a panel."""
         return table(query.columns, dict(self.client.search(index=query.index, body=query.body)))
 
     def faults(self, query: DataQuery) -> list[str]:
-        """What a panel lacks; a request that Elasticsearch refuses is a fault too."""
+        """Return what a panel lacks; a request that Elasticsearch refuses is a fault too."""
         try:
             return emptiness(query.columns, self.ask(query))
         except ApiError as error:
             return [str(error)]
 
     def latest(self) -> list[Document]:
-        """The newest prediction of every patient, the highest risk first."""
+        """Return the newest prediction of every patient, the highest risk first."""
         found = self.client.search(index=LATEST, size=SIMULATED + FRAGILE, sort=[{"critical_risk_6h": "desc"}])
         return [hit["_source"] for hit in found["hits"]["hits"]]
 
 
 def open_ward(services: Addresses, spark: SparkSession, folder: Path) -> Ward:
-    """1. Histories with forms and faults. 2. A late reading. 3. The monitor. 4. Answers to the alerts."""
+    """Send histories with forms and faults and a late reading, run the monitor, and answer alerts."""
     pipeline = Pipeline(build_settings(services, folder, max_offsets_per_trigger=BATCH), spark)
     delete_documents(pipeline.client)
     publish_model(pipeline.settings.model_dir, even_at=EVEN_AT, files={"drift.json": drift_reference()})
@@ -99,7 +99,7 @@ def refresh(pipeline: Pipeline) -> None:
 
 
 def send_histories(pipeline: Pipeline, until: datetime) -> None:
-    """Slice by slice what the producer sends and what the fragile patients measure."""
+    """Send slice by slice what the producer sends and what the fragile patients measure."""
     chance = random.Random(SEED)  # noqa: S311 - a simulation
     for number in reversed(range(SLICES)):
         end = until - number * SLICE
@@ -109,7 +109,7 @@ def send_histories(pipeline: Pipeline, until: datetime) -> None:
 
 
 def produce(pipeline: Pipeline, until: datetime) -> None:
-    """What the producer sends by then, going on from the last slice."""
+    """Send what the producer sends by then, going on from the last slice."""
     interval_us, slice_us = (round(span.total_seconds() * SECOND_US) for span in (INTERVAL, SLICE))
     until_us = round(until.timestamp() * SECOND_US)
     topic = pipeline.settings.kafka_topic
@@ -121,7 +121,7 @@ def produce(pipeline: Pipeline, until: datetime) -> None:
 
 
 def fragile(end: datetime, chance: random.Random) -> Iterator[tuple[str, bytes]]:
-    """A slice of readings up to `end`."""
+    """Return a slice of readings up to `end`."""
     for number in reversed(range(1, SLICE // INTERVAL + 1)):
         for patient in range(FRAGILE):
             yield message(f"fragile-{patient}", end - number * INTERVAL, round(chance.gauss(165, 15)))
@@ -134,13 +134,13 @@ def message(patient_id: str, at: datetime, systolic: int) -> tuple[str, bytes]:
 
 
 def send_late(pipeline: Pipeline, newest: Document) -> None:
-    """A high reading of a patient at low risk that comes after a later one was scored."""
+    """Send a high reading of a patient at low risk that comes after a later one was scored."""
     at = datetime.fromisoformat(newest["@timestamp"]) - timedelta(minutes=7)
     pipeline.send_all([message(newest["patient_id"], at, CRISIS)])
 
 
 def answer_alerts(ward: Ward) -> None:
-    """Somebody answers the alerts of patients in danger, for different reasons; every second one was useless."""
+    """Answer the alerts of patients in danger, for different reasons; call every second one useless."""
     ward.client.indices.create(index=ALERT_EVENTS, settings=QUICK)  # each answer waits until it can be seen
     search, person = Search(ward.client), Person("anne", "clinician")
     useful, reasons = cycle((True, False)), cycle(AnswerReason)

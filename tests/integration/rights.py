@@ -43,14 +43,14 @@ class Action:
     needs: tuple[Request, ...] = field(default=())
 
     def attempt(self, superuser: Elasticsearch, client: Elasticsearch) -> int:
-        """The status of the request, after its needs have been seen to."""
+        """Return the status of the request, after its needs have been seen to."""
         for need in self.needs:
             assert send(superuser, need) < 300, need
         return send(client, self.request)
 
 
 def send(client: Elasticsearch, request: Request) -> int:
-    """The status of a request."""
+    """Send a request and return its status."""
     method, path, body = request
     headers = {"accept": "application/json", "content-type": "application/json"}
     try:
@@ -94,7 +94,7 @@ def _forbidden(what: str, method: str, path: str, body: Mapping[str, Any] | None
 
 
 def _all_actions() -> Iterator[Action]:
-    """Each thing that somebody might try."""
+    """Yield each thing that somebody might try."""
     for what, index in (("readings", READINGS), ("predictions", SCORES)):
         yield _reading(what, index, STREAM, RETRAIN, SITE, PRUNE, READER)
         yield _reading_alias(what, index, STREAM, RETRAIN, SITE, PRUNE, READER)

@@ -38,7 +38,7 @@ class SecuredJob(Job):
 
 
 def run(settings: Settings, password_file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command of the project with these settings and a password from a file."""
+    """Run a command of the project with these settings and a password from a file."""
     own = {
         "BP_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
         "BP_KAFKA_TOPIC": settings.kafka_topic,
@@ -62,23 +62,23 @@ class Secured:
     secrets: Path
 
     def settings(self, account: str, **changes: Any) -> Settings:
-        """The settings of a program that uses this account."""
+        """Return the settings of a program that uses this account."""
         password = SecretStr(read_password(self.secrets, account))
         own = {"elasticsearch_user": account, "elasticsearch_password": password}
         return self.base.model_copy(update=own | changes)
 
     def client(self, account: str = SUPERUSER) -> Elasticsearch:
-        """A client that is signed in."""
+        """Return a client that is signed in."""
         return connect(self.settings(account))
 
     def clients(self) -> dict[str, Elasticsearch]:
-        """A client for each account of a role."""
+        """Return a client for each account of a role."""
         return {name: self.client(name) for name in read_roles()}
 
 
 @contextmanager
 def secured_node(services: Addresses, folder: Path) -> Iterator[Secured]:
-    """A node with the accounts of deploy/roles and secrets of deploy.secrets, prepared by deploy.setup."""
+    """Run a node with the accounts of deploy/roles and secrets of deploy.secrets, prepared by deploy.setup."""
     secrets = folder / "secrets"
     make_missing(secrets, all_names())
     options = Options(

@@ -49,7 +49,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def secured(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """An Elasticsearch with security on."""
+    """Run an Elasticsearch with security on."""
     with secured_node(services, tmp_path_factory.mktemp("secured")) as node:
         yield node
 
@@ -64,14 +64,14 @@ class Ward:
 
     @property
     def newest(self) -> datetime:
-        """The time of the newest reading."""
+        """Return the time of the newest reading."""
         found = self.secured.client().search(index=OBSERVATIONS, size=1, sort=[{"@timestamp": "desc"}])
         return datetime.fromisoformat(found["hits"]["hits"][0]["_source"]["@timestamp"])
 
 
 @pytest.fixture(scope="module")
 def ward(secured: Secured) -> Ward:
-    """The stream has run with its own account."""
+    """Run the stream with its own account."""
     settings = secured.base.model_copy(update={"elasticsearch_user": STREAM})
     publish_model(settings.model_dir)
     job = SecuredJob(settings, password_file=secured.secrets / STREAM)
@@ -83,7 +83,7 @@ def ward(secured: Secured) -> Ward:
 
 @pytest.fixture(scope="module")
 def site(ward: Ward, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """The site with its own account, two minutes after the newest reading."""
+    """Return the site with its own account, two minutes after the newest reading."""
     known = ward.secured.settings(SITE)
     made = make_site(
         tmp_path_factory.mktemp("site"),
@@ -178,7 +178,7 @@ def test_retention_and_erasure_delete_with_their_own_account(secured: Secured) -
 
 
 def test_index_that_an_account_may_not_read_looks_as_if_it_were_not_there(secured: Secured) -> None:
-    """Which is why the roles must hold everything that a program asks for: nothing would tell it."""
+    # which is why the roles must hold everything that a program asks for: nothing would tell it
     found = Search(secured.client(RETRAIN)).ask(ALERT_EVENTS, {"size": 0})
     assert (found["_shards"]["total"], found["hits"]["total"]["value"]) == (0, 0)
 

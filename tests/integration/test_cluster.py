@@ -40,7 +40,7 @@ BARE_PATH = "/usr/bin:/bin"
 
 
 def bare_python() -> Path:
-    """A Python without any package for the workers: the system's, if it has our version, else the one of our venv."""
+    """Return a Python without packages for the workers: the system's, if it has our version, else that of our venv."""
     system, ours = (Path(folder) / "bin" / f"python{python_version()}" for folder in ("/usr", sys.base_prefix))
     return system if system.exists() else ours
 
@@ -53,13 +53,13 @@ class Cluster:
     work: Path
 
     def executor_folders(self) -> list[Path]:
-        """The working directories of all executors there have been."""
+        """Return the working directories of all executors there have been."""
         return list(self.work.glob("worker-*/app-*/*"))
 
 
 @contextmanager
 def started(folder: Path, name: str, *arguments: str) -> Iterator[None]:
-    """A server of the cluster, in a folder of its own and without anything of our environment."""
+    """Run a server of the cluster, in a folder of its own and without anything of our environment."""
     home = folder / name
     home.mkdir()
     environment = {"PATH": BARE_PATH, "JAVA_HOME": str(find_java().parents[1]), "SPARK_DAEMON_MEMORY": "192m"}
@@ -75,7 +75,7 @@ def started(folder: Path, name: str, *arguments: str) -> Iterator[None]:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """One executor of one core on each worker."""
+    """Run a master and workers: one executor of one core on each."""
     port, work = free_port(), tmp_path / "work"
     url = f"spark://127.0.0.1:{port}"
     place, no_page = ("--host", "127.0.0.1"), ("--webui-port", "0")
@@ -92,7 +92,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def packed() -> Path:
-    """What the executors are sent; packed once as long as the lock stays the same."""
+    """Return what the executors are sent; packed once as long as the lock stays the same."""
     folder = PROJECT / PACKED_DIR.with_name("packed-for-tests")
     pack(PROJECT, folder, bare_python())
     return folder
@@ -126,18 +126,18 @@ def test_a_cluster_with_nothing_but_python_writes_what_one_process_writes(
 
 
 def has_no_packages(python: Path) -> bool:
-    """Whether a job can only run with what is sent along."""
+    """Tell whether a job can only run with what is sent along."""
     tried = subprocess.run([python, "-c", "import numpy"], env={"PATH": BARE_PATH}, capture_output=True, check=False)
     return b"ModuleNotFoundError" in tried.stderr
 
 
 def sent_to(executor: Path) -> set[str]:
-    """The files in an executor's folder that are neither of Spark nor of the packed environment."""
+    """Return the files in an executor's folder that are neither of Spark nor of the packed environment."""
     of_spark = {".jar", ".crc", ""}
     return {path.name for path in executor.iterdir() if path.is_file() and path.suffix not in of_spark}
 
 
 def imported_there(executor: Path) -> set[str]:
-    """The packages that an executor's Python has compiled, thus imported, in its own folder."""
+    """Return the packages that an executor's Python has compiled, thus imported, in its own folder."""
     site_packages = executor / ENVIRONMENT_NAME / "lib" / f"python{python_version()}" / "site-packages"
     return {path.parents[1].name for path in site_packages.glob("*/__pycache__/__init__.*.pyc")}

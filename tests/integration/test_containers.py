@@ -26,14 +26,14 @@ PATIENCE_S = 120
 
 @pytest.fixture(scope="module")
 def secured(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """An Elasticsearch with security on, set up."""
+    """Run an Elasticsearch with security on, set up."""
     with secured_node(services, tmp_path_factory.mktemp("containers")) as node:
         yield node
 
 
 @pytest.fixture(scope="module")
 def containers(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Containers:
-    """The services, with a model as `first-model` leaves one."""
+    """Return the services, with a model as `first-model` leaves one."""
     volumes = tmp_path_factory.mktemp("volumes")
     fill_secrets(secured.secrets, volumes)
     publish_model(volumes / "models")
@@ -47,7 +47,7 @@ def containers(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Co
 
 @pytest.fixture(scope="module")
 def streamed(containers: Containers, secured: Secured) -> str:
-    """What the stream said when it had read all that the producer sent."""
+    """Return what the stream said when it had read all that the producer sent."""
     sent = containers.run("producer", "--limit-seconds", "1")
     assert sent.returncode == EXIT_OK, sent.stderr
     done = containers.run("stream", "--available-now")

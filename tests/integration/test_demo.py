@@ -48,7 +48,7 @@ class Home:
         )
 
     def left_over(self) -> list[str]:
-        """Processes with this demo's folder in their command or environment, which every part inherits."""
+        """Return the processes with this demo's folder in their command or environment, which every part inherits."""
         listing = subprocess.run(["ps", "axeww", "-o", "pid=,command="], capture_output=True, text=True, check=True)
         mine = [line for line in listing.stdout.splitlines() if str(self.root) in line]
         return [line[:200] for line in mine if not line.startswith(f"{os.getpid()} ") and " ps axeww" not in line]
@@ -59,14 +59,14 @@ FOLDERS = ("local", "data", "model", "checkpoint")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Folders that the tests of this module share, so that only the first start trains a model."""
+    """Return folders that the tests of this module share, so that only the first start trains a model."""
     made = Home(tmp_path_factory.mktemp("demo"))
     yield made
     services.stop(made.local_dir, clean=True)
 
 
 def read_until(process: subprocess.Popen[str], pattern: str) -> str:
-    """Output up to the first line that the pattern is found in."""
+    """Return the output up to the first line that the pattern is found in."""
     lines = []
     for line in process.stdout or ():
         lines.append(line)

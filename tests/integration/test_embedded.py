@@ -79,7 +79,7 @@ class Embedded:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """A directory whose pair survives from test to test; each test starts it, which is quick when it runs."""
+    """Hand out a directory whose pair survives from test to test; each test starts it, which is quick when it runs."""
     embedded = Embedded(tmp_path_factory.mktemp("embedded"))
     yield embedded
     embedded.run("stop", "--clean")
@@ -87,7 +87,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 
 @pytest.fixture
 def running(shared: Embedded) -> Embedded:
-    """The pair, started."""
+    """Start the pair."""
     answer = shared.run(*START)
     assert answer.returncode == EXIT_OK, answer.stderr
     return shared
@@ -95,7 +95,7 @@ def running(shared: Embedded) -> Embedded:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Embedded]:
-    """An empty directory; whatever was started in it is ended."""
+    """Hand out an empty directory; whatever was started in it is ended."""
     embedded = Embedded(tmp_path)
     yield embedded
     embedded.run("stop", "--clean")

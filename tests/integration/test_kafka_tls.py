@@ -40,7 +40,7 @@ TOPIC = "tls"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Secrets and certificates as `secrets` and `certificates` hand them out."""
+    """Make secrets and certificates as `secrets` and `certificates` hand them out."""
     folder = tmp_path_factory.mktemp("kafka-tls")
     make_missing(folder / "all", all_names())
     for name in {*CONSUMERS, *certificates.SERVERS}:
@@ -54,12 +54,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, int]:
-    """A free port for each that the container has."""
+    """Choose a free port for each that the container has."""
     return {port: free_port() for port in PORTS}
 
 
 def properties(folder: Path, ports: dict[str, int]) -> str:
-    """What the image's start script makes of its environment: KAFKA_SSL_CLIENT_AUTH becomes ssl.client.auth."""
+    """Return what the image's start script makes of its environment: KAFKA_SSL_CLIENT_AUTH becomes ssl.client.auth."""
     told = environment_of(load(*VARIANTS["tls"])["services"]["kafka"])
     given = folder / "give" / "kafka"
     password = (given / told.pop("KAFKA_SSL_KEYSTORE_CREDENTIALS")).read_text()
@@ -96,7 +96,7 @@ def broker(folder: Path, ports: dict[str, int]) -> Iterator[None]:
 
 
 def settings_of(service: str, folder: Path, ports: dict[str, int], **changes: str) -> Settings:
-    """The settings of a service of the TLS variant, for the broker here."""
+    """Return the settings of a service of the TLS variant, for the broker here."""
     told = environment_of(load(*VARIANTS["tls"])["services"][service])
     secrets = folder / "all" if service == "setup" else folder / "give" / service
     told = {

@@ -28,7 +28,7 @@ TEXT = SAVED_OBJECTS.read_text(encoding="utf-8")
 
 
 def of_names(text: str, now: datetime) -> dict[str, DataQuery]:
-    """The requests of all panels and controls by name."""
+    """Return the requests of all panels and controls by name."""
     return {request.name: request for request in queries(read_objects(text), now)}
 
 
@@ -38,13 +38,13 @@ NAMES = list(of_names(TEXT, datetime.now(UTC)))
 
 
 def plain(name: str) -> str:
-    """Without accents, which pytest shows as numbers."""
+    """Return the text without accents, which pytest shows as numbers."""
     return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
 
 
 @pytest.fixture(scope="module")
 def ward(services: Addresses, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ward:
-    """One run for all panels."""
+    """Run the pipeline once for all panels."""
     return open_ward(services, spark, tmp_path_factory.mktemp("kibana"))
 
 
@@ -65,7 +65,7 @@ def test_every_dashboard_and_every_data_view_is_asked_for(ward: Ward) -> None:
 
 
 def test_a_table_shows_the_figures_of_the_documents(ward: Ward) -> None:
-    """What the translation counts and finds is what a plain computation on all documents finds."""
+    # what the translation counts and finds is what a plain computation on all documents finds
     latest, asked = ward.latest(), of_names(TEXT, ward.now)
     (counted,) = ward.ask(asked["Vue du service: Patients suivis (1)"])
     assert list(counted.values()) == [len(latest)]
@@ -78,7 +78,7 @@ def test_a_table_shows_the_figures_of_the_documents(ward: Ward) -> None:
 
 
 def misspelt(columns: Columns) -> Iterator[Columns]:
-    """The columns of a layer, each time with the name of one field that does not exist."""
+    """Yield the columns of a layer, each time with the name of one field that does not exist."""
     for id_, column in columns.items():
         if column.get("sourceField", RECORDS) != RECORDS:
             yield {**columns, id_: column | {"sourceField": column["sourceField"] + "_"}}
@@ -107,6 +107,6 @@ def test_no_field_of_any_column_can_be_misspelt_unnoticed(ward: Ward) -> None:
     ],
 )
 def test_what_finds_nothing_is_reported(ward: Ward, right: str, wrong: str, expected: str) -> None:
-    """Planted in the saved objects: a field, a value, an index, the field of a control, the time shown."""
+    # planted in the saved objects: a field, a value, an index, the field of a control, the time shown
     query = of_names(TEXT.replace(right, wrong), ward.now)[expected]
     assert ward.faults(query)

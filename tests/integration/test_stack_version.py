@@ -73,7 +73,7 @@ def _clean(client: Elasticsearch) -> None:
 
 @pytest.fixture(scope="module")
 def settings(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings with the other Elasticsearch, which is empty before and afterwards."""
+    """Return settings with the other Elasticsearch, which is empty before and afterwards."""
     folder = tmp_path_factory.mktemp("other")
     there = {"elasticsearch_url": URL, "elasticsearch_user": USER, "elasticsearch_password": PASSWORD}
     settings = build_settings(services, folder, max_offsets_per_trigger=1_000, **there)
@@ -91,7 +91,7 @@ def settings(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> I
 def pair(
     settings: Settings, services: Addresses, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> Pair:
-    """Both have read the same topic."""
+    """Let both read the same topic."""
     folder = tmp_path_factory.mktemp("embedded")
     own = {"local_dir": folder / "local", "data_dir": folder / "data", "checkpoint_dir": folder / "checkpoints"}
     here = {"elasticsearch_url": services.elasticsearch_url, "elasticsearch_user": None, "elasticsearch_password": None}
@@ -106,7 +106,7 @@ def pair(
 
 @pytest.fixture(scope="module")
 def newest(pair: Pair) -> datetime:
-    """The time of the newest reading."""
+    """Return the time of the newest reading."""
     return max(datetime.fromisoformat(document["@timestamp"]) for document in pair.other.observations().values())
 
 

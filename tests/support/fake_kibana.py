@@ -44,7 +44,7 @@ class FakeKibana:
     requests: list[str] = field(default_factory=list)
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> tuple[int, Json]:
-        """The status and body for one request."""
+        """Return the status and body for one request."""
         url = urlsplit(target)
         self.requests.append(f"{method} {url.path}")
         if (method, url.path) == ("GET", "/api/status"):
@@ -94,7 +94,7 @@ class FakeKibana:
 
 
 def _uploaded(content_type: str | None, body: bytes) -> MIMEPart | None:
-    """The part of a multipart body whose field is named ``file``."""
+    """Return the part of a multipart body whose field is named ``file``."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     message = message_from_bytes(head + body, policy=HTTP)
     parts = message.iter_parts() if message.is_multipart() else iter(())
@@ -111,7 +111,7 @@ def _refused(status: int, message: str) -> tuple[int, Json]:
 
 @contextmanager
 def running(certificate: Path | None = None) -> Iterator[FakeKibana]:
-    """A fake on a free port of this machine, stopped afterwards; with a certificate (its key beside it) over TLS."""
+    """Run a fake on a free port of this machine, stopped afterwards; over TLS with a certificate (key beside it)."""
     fake = FakeKibana()
     with serving(_handler(fake), certificate) as fake.url:
         yield fake
@@ -137,6 +137,6 @@ def _handler(fake: FakeKibana) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = handle_any  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """A test's requests are no news."""
+            """Say nothing: a test's requests are no news."""
 
     return Handler

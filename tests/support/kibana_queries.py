@@ -28,12 +28,12 @@ class DataQuery:
 
 
 def read_objects(text: str) -> list[Json]:
-    """The saved objects of an import file."""
+    """Return the saved objects of an import file."""
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 def queries(objects: Iterable[Json], now: datetime) -> Iterator[DataQuery]:
-    """All requests of all dashboards that are opened `now`."""
+    """Return all requests of all dashboards that are opened `now`."""
     by_kind: dict[str, dict[str, Json]] = {}
     for object_ in objects:
         by_kind.setdefault(object_["type"], {})[object_["id"]] = object_["attributes"]
@@ -51,7 +51,7 @@ class Board:
     now: datetime
 
     def queries(self) -> Iterator[DataQuery]:
-        """The requests of its panels and controls."""
+        """Return the requests of its panels and controls."""
         for panel in json.loads(self.attributes["panelsJSON"]):
             if panel["type"] == "lens":
                 yield from self._panel(panel)
@@ -90,7 +90,7 @@ class Board:
         return Period(moment(shown["from"], self.now), moment(shown["to"], self.now))
 
     def _body(self, view: Json, period: Period, state: Json | None = None) -> Json:
-        """A search for what dashboard and panel (its `state`) let through."""
+        """Return a search for what dashboard and panel (its `state`) let through."""
         source = json.loads(self.attributes["kibanaSavedObjectMeta"]["searchSourceJSON"])
         state = state or {}
         times = {"gte": period.begin.isoformat(), "lte": period.end.isoformat()}
@@ -103,7 +103,7 @@ class Board:
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """A time as Kibana writes it: ISO 8601, ``now`` or ``now-24h``."""
+    """Read a time as Kibana writes it: ISO 8601, ``now`` or ``now-24h``."""
     if not text.startswith("now"):
         return datetime.fromisoformat(text)
     found = re.fullmatch(r"now(?:([+-]\d+)([smhdw]))?", text)
@@ -114,7 +114,7 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 def translate_filter(stored: Json) -> Json:
-    """A filter of a panel or dashboard; one that is switched off lets everything through."""
+    """Translate a filter of a panel or dashboard; one that is switched off lets everything through."""
     if stored["meta"].get("disabled"):
         return {"match_all": {}}
     wanted: Json = stored["query"]

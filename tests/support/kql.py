@@ -27,7 +27,7 @@ class Token(NamedTuple):
     text: str
 
     def is_name(self, name: str) -> bool:
-        """Whether this is an unquoted ``and``, ``or`` or ``not``."""
+        """Tell whether this is an unquoted ``and``, ``or`` or ``not``."""
         return self.kind == "word" and self.text.lower() == name
 
 
@@ -35,7 +35,7 @@ END: Final = Token("end", "the end")
 
 
 def translate(text: str) -> Json:
-    """The query that Elasticsearch is asked; an empty text asks for everything."""
+    """Return the query that Elasticsearch is asked; an empty text asks for everything."""
     if not text.strip():
         return {"match_all": {}}
     return _Parser(text).whole()
@@ -117,7 +117,7 @@ class _Parser:
 
 
 def _match(field: str, value: Token) -> Json:
-    """Kibana asks for a quoted text as a phrase; a field of type keyword makes no difference."""
+    """Translate one value: Kibana asks for a quoted text as a phrase; a field of type keyword makes no difference."""
     return {"match_phrase" if value.kind == "quoted" else "match": {field: value.text}}
 
 

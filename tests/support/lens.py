@@ -65,7 +65,7 @@ class Period(NamedTuple):
     end: datetime
 
     def interval(self) -> str:
-        """The interval that Kibana chooses for ``auto``."""
+        """Return the interval that Kibana chooses for ``auto``."""
         aim_s = (self.end - self.begin).total_seconds() / BARS
         return next(interval for bound_s, interval in AUTOMATIC_S if aim_s < bound_s)
 
@@ -78,7 +78,7 @@ def refuse_unknown(thing: Json, known: frozenset[str], what: str) -> None:
 
 
 def aggregations(columns: Columns, period: Period) -> Json:
-    """The aggregations of a layer: each bucket column within the one before, the figures in the innermost."""
+    """Return the aggregations of a layer: each bucket column within the one before, the figures in the innermost."""
     for column in columns.values():
         _check(column)
     found = {id_: _filtered(id_, column) for id_, column in columns.items() if _has_aggregation(column)}
@@ -102,13 +102,13 @@ def _check(column: Json) -> None:
 
 
 def _has_aggregation(column: Json) -> bool:
-    """Figures need one, but for a plain count, which every bucket tells, and for what is no figure of the data."""
+    """Tell whether it needs one: not a plain count, which every bucket tells, nor what is no figure of the data."""
     operation = column["operationType"]
     return not column["isBucketed"] and operation != STATIC and (operation != "count" or "filter" in column)
 
 
 def _filtered(id_: str, column: Json) -> Json:
-    """The aggregation of a figure, within a filter of its own if it has one."""
+    """Return the aggregation of a figure, within a filter of its own if it has one."""
     inner = {} if column["operationType"] == "count" else {id_: _figure(column)}
     if "filter" not in column:
         return _figure(column)
@@ -153,7 +153,7 @@ def _order_path(column: Json, columns: Columns) -> str:
 
 
 def _order_of(column: Json, columns: Columns) -> Json:
-    """The aggregation by which a bucket column sorts; it must lie within its buckets, not deeper."""
+    """Return the aggregation by which a bucket column sorts; it must lie within its buckets, not deeper."""
     order_by = column.get("params", {}).get("orderBy", {})
     if order_by.get("type") != "column" or _order_path(column, columns) == "_count":
         return {}
@@ -164,14 +164,14 @@ def _order_of(column: Json, columns: Columns) -> Json:
 
 
 def translate_query(query: Json) -> Json:
-    """A query of Kibana in Elasticsearch's language."""
+    """Return a query of Kibana in Elasticsearch's language."""
     if query["language"] != "kuery":
         raise UnsupportedError(f"query language {query['language']}")
     return kql.translate(query["query"])
 
 
 def table(columns: Columns, answer: Json) -> list[Row]:
-    """The rows that Kibana draws, by column id; a bucket without documents makes none, a figure may be None."""
+    """Return the rows that Kibana draws, by column id; a bucket without documents makes none, a figure may be None."""
     whole = {**answer.get("aggregations", {}), "doc_count": answer["hits"]["total"]["value"]}
     return list(_rows(list(columns.items()), whole))
 
@@ -207,7 +207,7 @@ def _value(id_: str, column: Json, bucket: Json) -> Any:
 
 
 def emptiness(columns: Columns, rows: list[Row]) -> list[str]:
-    """What a table lacks: rows, a bucket that a filter names, or every value of a figure."""
+    """Yield what a table lacks: rows, a bucket that a filter names, or every value of a figure."""
     if not rows:
         return ["no rows"]
     found = []

@@ -53,7 +53,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine of an ordinary user with Python, without Java and without a package manager."""
+    """Make the machine of an ordinary user with Python, without Java and without a package manager."""
     (tmp_path / "bin").mkdir()
     for name in TOOLS:
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))

@@ -11,7 +11,7 @@ from conf.settings import SECRETS, Settings, SettingsError, load_settings
 
 
 def load(tmp_path: Path, file: str = "", **environment: str) -> Settings:
-    """Settings from an environment and the text of a ``.env`` file."""
+    """Load the settings of an environment and the text of a ``.env`` file."""
     env_file = tmp_path / ".env"
     env_file.write_text(file, encoding="utf-8")
     return load_settings(environment, env_file)

@@ -29,17 +29,17 @@ class MissingVariableError(Exception):
 
 
 def example_environment() -> dict[str, str]:
-    """What .env holds after ``cp .env.example .env``."""
+    """Return what .env holds after ``cp .env.example .env``."""
     return {name: value or "" for name, value in dotenv_values(ROOT / ".env.example").items()}
 
 
 def read(path: Path) -> Model:
-    """One file as it stands."""
+    """Return one file as it stands."""
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def load(*files: Path, environment: Mapping[str, str] | None = None) -> Model:
-    """The files merged, each variable replaced by its value or its default."""
+    """Return the files merged, each variable replaced by its value or its default."""
     model: Any = {}
     for file in files:
         model = _merge(model, read(file))
@@ -47,7 +47,7 @@ def load(*files: Path, environment: Mapping[str, str] | None = None) -> Model:
 
 
 def variables(path: Path) -> set[str]:
-    """Names of the variables that a file asks for."""
+    """Return the names of the variables that a file asks for."""
     text = "\n".join(
         line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")
     )
@@ -69,29 +69,29 @@ def interpolate(text: str, environment: Mapping[str, str]) -> str:
 
 
 def services(model: Model) -> Iterator[tuple[str, Model]]:
-    """Each service with its name."""
+    """Yield each service with its name."""
     yield from model["services"].items()
 
 
 def ours(model: Model) -> Iterator[tuple[str, Model]]:
-    """The services that run our image."""
+    """Yield the services that run our image."""
     return ((name, service) for name, service in services(model) if service["image"].startswith(OUR_IMAGE + ":"))
 
 
 def mounts(service: Model) -> Iterator[tuple[str, str, bool]]:
-    """Source (empty: a volume without a name), target, and whether it can be written, of each volume."""
+    """Yield source (empty: a volume without a name), target, and whether it can be written, of each volume."""
     for volume in service.get("volumes", []):
         source, target, *options = volume.split(":") if ":" in volume else ("", volume)
         yield source, target, options != ["ro"]
 
 
 def environment_of(service: Model) -> dict[str, str]:
-    """The variables of a service as texts."""
+    """Return the variables of a service as texts."""
     return {name: str(value) for name, value in service.get("environment", {}).items()}
 
 
 def dependencies(service: Model) -> Iterator[tuple[str, str]]:
-    """Name and condition of each service that must be there first."""
+    """Yield name and condition of each service that must be there first."""
     return ((name, how["condition"]) for name, how in service.get("depends_on", {}).items())
 
 

@@ -24,7 +24,7 @@ Command = tuple[str, ...]
 
 
 def find() -> tuple[Command, str]:
-    """The command, or why there is none."""
+    """Return the command, or why there is none."""
     if shutil.which("docker") and _works(("docker", "compose")):
         return ("docker", "compose"), ""
     cached = ivy_cache(os.environ).parent / f"docker-compose-{VERSION}"
@@ -44,7 +44,7 @@ def _built(target: Path) -> tuple[Command, str]:
 
 
 def _build(target: Path) -> str:
-    """Build from a module of our own, as Go installs none whose file excludes versions; returns what failed."""
+    """Build from a module of our own, as Go installs none whose file excludes versions; return what failed."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "go.mod").write_text(f"module compose\n\ngo {GO_VERSION}\n", encoding="utf-8")
         partial = target.with_name(f"{target.name}.{os.getpid()}")

@@ -94,7 +94,7 @@ def images_are_of_one_version(model: Model) -> Iterator[str]:
 
 
 def each_image_is_built_by_exactly_one_service(model: Model) -> Iterator[str]:
-    """An engine builds once for each service that has `build`; several builds of one tag meet, and fail."""
+    """Yield images with several builders: an engine builds once for each `build`, and builds of one tag fail."""
     builders: dict[str, list[str]] = {}
     for name, service in ours(model):
         builders.setdefault(service["image"], []).extend([name] if "build" in service else [])
@@ -170,7 +170,7 @@ def health_checks_use_programs_of_the_image(model: Model) -> Iterator[str]:
 
 
 def _programs(shell: str) -> list[str]:
-    """First words of a line's commands, also within ``$(...)``."""
+    """Return the first words of a line's commands, also within ``$(...)``."""
     return re.findall(r"(?:^|\||&&|;|\$\()\s*([^\s'\"|)]+)", shell)
 
 
@@ -214,7 +214,7 @@ def every_setting_is_known(model: Model) -> Iterator[str]:
 
 
 def every_setting_reaches_a_service(model: Model) -> Iterator[str]:
-    """A line of .env that no container sees would change nothing without a word."""
+    """Yield lines of .env that no container sees: they would change nothing without a word."""
     given = {name for _, service in ours(model) for name in environment_of(service)}
     excused = set(NOT_IN_CONTAINERS) | (set() if "authority" in model["volumes"] else OF_TLS)
     for field in Settings.model_fields:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there i
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole set, handed out."""
+    """Make a whole set, handed out."""
     folder = tmp_path_factory.mktemp("tls")
     make_secrets(folder / "secrets", all_names())
     for server in certificates.SERVERS:
@@ -54,7 +54,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 
 def handshake(folder: Path, server: str, name: str) -> None:
-    """A TLS handshake in memory between a server with this certificate and a client that trusts the authority."""
+    """Make a TLS handshake in memory between a server with this certificate and a client that trusts the authority."""
     here = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     here.load_cert_chain(folder / "give" / server / f"{server}.crt", folder / "give" / server / f"{server}.key")
     there = ssl.create_default_context(cafile=folder / "authority" / "ca.crt")
@@ -148,7 +148,7 @@ def test_names_and_addresses_are_told_apart() -> None:
 
 @pytest.fixture
 def site(folder: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a site that runs with its certificate, beyond this machine, as in compose.tls.yaml."""
+    """Return the environment of a site that runs with its certificate, beyond this machine, as in compose.tls.yaml."""
     given = folder / "give" / "site"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("BP_")},

@@ -25,19 +25,19 @@ COMMANDS = {name: [str(word) for word in service["command"]] for name, service i
 
 
 def copied(stage: str) -> list[str]:
-    """Sources of the stage's COPY lines that come from the project, not from another stage."""
+    """Return the sources of the stage's COPY lines that come from the project, not from another stage."""
     lines = re.findall(r"^COPY (?!--from)(.+)$", stage, flags=re.MULTILINE)
     return [source for line in lines for source in line.split()[:-1]]
 
 
 def ignored_by_pattern(_directory: str, names: list[str]) -> set[str]:
-    """As .dockerignore has it for what lies within an allowed folder."""
+    """Tell what is left out, as .dockerignore has it for what lies within an allowed folder."""
     return {name for name in names if name in ("__pycache__", ".env", ".mypy_cache") or name.endswith(".pyc")}
 
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder /app of the image as far as it comes from the project."""
+    """Make the folder /app of the image as far as it comes from the project."""
     app = tmp_path_factory.mktemp("app")
     for source in copied(STAGES[-1]):
         shutil.copytree(ROOT / source, app / source, ignore=ignored_by_pattern)
@@ -91,7 +91,7 @@ def test_the_image_runs_as_the_user_that_secrets_are_given_to() -> None:
 
 
 def test_every_volume_that_a_service_writes_gets_its_user_from_the_image_wherever_it_is_mounted_first() -> None:
-    """A new volume takes the owner of the folder that it is mounted on, or root where there is none."""
+    # a new volume takes the owner of the folder that it is mounted on, or root where there is none
     as_user = [service for _, service in ours(load(*VARIANTS["tls"])) if service["user"] != "0:0"]
     mounted = [mount for service in as_user for mount in mounts(service)]
     written = {source for source, _, can_write in mounted if can_write}
@@ -105,14 +105,14 @@ def test_settings_of_the_image_name_folders_that_are_there() -> None:
 
 
 def test_a_folder_in_memory_has_the_mode_of_the_folder_in_the_image() -> None:
-    """runc before 1.1.8 takes the mode from the image, whatever the option says."""
+    # runc before 1.1.8 takes the mode from the image, whatever the option says
     for name, service in ours(load(*VARIANTS["tls"])):
         for folder, options in (mount.split(":") for mount in service["tmpfs"]):
             assert re.findall(r"mode=(\d+)", options) == [FOLDERS[folder]], name
 
 
 def test_what_each_service_writes_by_its_settings_is_on_a_volume() -> None:
-    """A read-only image has no other place; what is not mounted would fail at the first write."""
+    # a read-only image has no other place; what is not mounted would fail at the first write
     writes = {
         "stream": {"/data/local", "/data/checkpoints", "/data/archive", "/spark"},
         "webapp": {"/data/local"},

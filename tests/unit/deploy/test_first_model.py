@@ -13,7 +13,7 @@ from deploy.first_model import train_if_missing
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Commands that were started; none of them does anything."""
+    """Return the commands that were started; none of them does anything."""
     started: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda command, **_: started.append(command))
     return started

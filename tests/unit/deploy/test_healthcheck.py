@@ -20,7 +20,7 @@ PATIENCE = timedelta(minutes=3)
 
 
 def metrics_seen(tmp_path: Path, **ages_s: float) -> Path:
-    """The file that the stream itself writes, each query seen so many seconds before NOW."""
+    """Return the file that the stream itself writes, each query seen so many seconds before NOW."""
     file = tmp_path / METRICS_FILE
     metrics = progress.Metrics(file, NOW - timedelta(days=1), None)
     for name, age_s in ages_s.items():

@@ -43,7 +43,7 @@ def test_policy_has_the_form_of_the_documentation() -> None:
 
 @pytest.mark.parametrize("action", ["readonly", "rollover", "shrink", "searchable_snapshot", "downsample"])
 def test_no_action_takes_an_index_away_from_writing(action: str) -> None:
-    """A late reading or retraction must meet its month, under its name: a refusal would stop the stream."""
+    # a late reading or retraction must meet its month, under its name: a refusal would stop the stream
     assert all(action not in phase["actions"] for phase in phases().values())
 
 
@@ -55,5 +55,5 @@ def test_months_are_merged_once_no_reading_is_accepted_any_more_and_deleted_as_p
 
 
 def test_no_template_names_a_lifecycle() -> None:
-    """An Elasticsearch without lifecycle management refuses templates that do."""
+    # an Elasticsearch without lifecycle management refuses templates that do
     assert not [path.name for path in TEMPLATE_DIR.glob("*.json") if "lifecycle" in path.read_text(encoding="utf-8")]

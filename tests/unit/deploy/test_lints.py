@@ -21,7 +21,7 @@ YAML_FILES = (BASE, TLS, ROOT / ".yamllint", ROOT / ".hadolint.yaml")
 
 
 def complaint(*command: object, given: str = "") -> str:
-    """What a linter says; empty when it finds nothing."""
+    """Return what a linter says; empty when it finds nothing."""
     done = subprocess.run([str(part) for part in command], input=given, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
@@ -78,7 +78,7 @@ def test_defects_of_the_dockerfile_are_found(tmp_path: Path, old: str, new: str,
 
 
 def shell_lines() -> Iterator[tuple[str, str, str]]:
-    """Service and part, shell, and script of each line of shell in the compose files."""
+    """Yield service and part, shell, and script of each line of shell in the compose files."""
     for variant, files in VARIANTS.items():
         for name, service in services(load(*files)):
             how, *command = service.get("healthcheck", {}).get("test", [""])

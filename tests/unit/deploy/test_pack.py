@@ -28,7 +28,7 @@ def packed_names() -> set[str]:
 
 
 def installed(names: set[str]) -> set[str]:
-    """Those that this system needs; a lock also names what others do."""
+    """Keep those that this system needs; a lock also names what others do."""
     return names & {canonical(distribution.name) for distribution in metadata.distributions()}
 
 
@@ -37,7 +37,7 @@ def canonical(name: str) -> str:
 
 
 def imported_modules() -> Iterator[str]:
-    """The first names of all modules that the packages for the executors import."""
+    """Return the first names of all modules that the packages for the executors import."""
     for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -30,7 +30,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def as_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests, files are not given away."""
+    """Give no files away, whoever runs the tests."""
     monkeypatch.setattr(os, "geteuid", lambda: 500)
 
 

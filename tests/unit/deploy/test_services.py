@@ -26,7 +26,7 @@ ACCOUNTS = {
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The volumes of secrets as folders, filled by the same program as in the container."""
+    """Make the volumes of secrets as folders, filled by the same program as in the container."""
     folder = tmp_path_factory.mktemp("volumes")
     make_missing(folder / "secrets", all_names())
     for name in CONSUMERS:
@@ -41,7 +41,7 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def seen_by(service: Model, volumes: Path) -> dict[str, str]:
-    """The environment of a service, with the folders of its own volumes of secrets where they are here."""
+    """Return the environment of a service, with the folders of its own volumes of secrets where they are here."""
     found = environment_of(service)
     for source, target, _ in mounts(service):
         if source and (volumes / source).is_dir():
@@ -98,7 +98,7 @@ def test_no_service_learns_of_settings_that_it_does_not_use() -> None:
 
 
 def fake(folder: Path, name: str, script: str) -> Path:
-    """A program that stands in for one of the image."""
+    """Write a program that stands in for one of the image."""
     program = folder / name
     program.write_text(f"#!/bin/bash\n{script}\n")
     program.chmod(0o755)

@@ -38,7 +38,7 @@ class Clock:
 
 
 def failing(times: int, error: UserError) -> Callable[[], str]:
-    """Fails so often, then works."""
+    """Return work that fails so often, then succeeds."""
     outcomes: Iterator[UserError | None] = iter([error] * times + [None])
 
     def attempt() -> str:

@@ -15,7 +15,7 @@ from embedded.realm import accounts_of, refuse_change, remember_accounts, write_
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    """A folder with a password for each account."""
+    """Return a folder with a password for each account."""
     folder = tmp_path / "secrets"
     folder.mkdir()
     for name in (SUPERUSER, KIBANA_SYSTEM, *read_roles()):

@@ -9,5 +9,5 @@ from tests.unit.kibana.reading import Objects, committed_text, read
 
 @pytest.fixture(scope="session")
 def objects() -> Objects:
-    """The saved objects; tests change copies only."""
+    """Return the saved objects; tests change copies only."""
     return read(committed_text())

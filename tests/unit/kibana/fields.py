@@ -44,12 +44,12 @@ class Use(NamedTuple):
 
 
 def fields_are_in_the_templates(objects: Objects, directory: Path) -> Iterator[str]:
-    """Every field that is asked for is in the template of its data view, with a fitting type."""
+    """Yield each field that is asked for but is not in its data view's template, or has another type there."""
     return unfit(uses(objects), types_by_view(objects, directory))
 
 
 def unfit(asked: Iterable[Use], known: Mapping[str, Types]) -> Iterator[str]:
-    """The fields that are asked for in vain, as they are unknown to their data view or of another type."""
+    """Yield the fields that are asked for in vain, as they are unknown to their data view or of another type."""
     for use in asked:
         found = known[use.view_id].get(use.field)
         if found not in use.fitting:
@@ -57,7 +57,7 @@ def unfit(asked: Iterable[Use], known: Mapping[str, Types]) -> Iterator[str]:
 
 
 def data_types_are_those_of_the_templates(objects: Objects, directory: Path) -> Iterator[str]:
-    """Newest values and top values, which may be of any type, are declared as what they are."""
+    """Yield newest and top values, which may be of any type, that are not declared as what they are."""
     known = types_by_view(objects, directory)
     for place, view_id, column in _columns(objects):
         found = known[view_id].get(column.get("sourceField", ""), "")
@@ -66,13 +66,13 @@ def data_types_are_those_of_the_templates(objects: Objects, directory: Path) -> 
 
 
 def types_by_view(objects: Objects, directory: Path) -> dict[str, Types]:
-    """Of each data view the types of its fields that can be searched and aggregated; none without a template."""
+    """Return of each data view the types of its fields that can be searched and aggregated; none without a template."""
     by_pattern = dict(_templates(directory))
     return {view["id"]: by_pattern.get(view["attributes"]["title"], {}) for view in of_kind(objects, "index-pattern")}
 
 
 def uses(objects: Objects) -> Iterator[Use]:
-    """Every field that is asked for, wherever."""
+    """Yield every field that is asked for, wherever."""
     for view in of_kind(objects, "index-pattern"):
         yield from _of_view(view)
     for board in boards(objects):
@@ -117,7 +117,7 @@ def _queries(objects: Objects) -> Iterator[tuple[str, str, Json]]:
 
 
 def _queried(query: Any) -> set[str]:
-    """The fields of a query in Elasticsearch's language."""
+    """Return the fields of a query in Elasticsearch's language."""
     if isinstance(query, list):
         return set().union(*map(_queried, query))
     found: set[str] = set()

@@ -155,7 +155,7 @@ def _layers(objects: Objects) -> Iterator[tuple[LensPanel, str, Json]]:
 
 
 def _accessors(drawn: Any) -> Iterator[str]:
-    """The column ids that a drawn layer names, wherever in it."""
+    """Yield the column ids that a drawn layer names, wherever in it."""
     if isinstance(drawn, list):
         yield from chain.from_iterable(_accessors(inner) for inner in drawn)
     elif isinstance(drawn, dict):

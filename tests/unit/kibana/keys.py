@@ -52,7 +52,7 @@ def versions_are_those_of_real_exports(objects: Objects) -> Iterator[str]:
 
 
 def written(objects: Objects) -> Iterator[Written]:
-    """Everything in the file that the inventory has an entry for."""
+    """Yield everything in the file that the inventory has an entry for."""
     known = inventory()
     containers = known["containers"]
     for object_ in objects:
@@ -99,7 +99,7 @@ def _keys(place: str, thing: Json, entry: Json) -> Written:
 
 
 def paths(value: Any, path: str = "") -> Iterator[str]:
-    """Every path of keys in a value; an item of a list is spelled `[]`."""
+    """Yield every path of keys in a value; an item of a list is spelled `[]`."""
     if isinstance(value, list):
         for inner in value:
             yield from paths(inner, f"{path}.[]")

@@ -14,7 +14,7 @@ SAMPLE_PATIENT: Final = "patient-0001"
 
 
 def links(board: Json) -> list[str]:
-    """Where the texts on a dashboard lead."""
+    """Return where the texts on a dashboard lead."""
     texts = (panel["embeddableConfig"]["savedVis"]["params"]["markdown"] for panel in panels(board) if _is_text(panel))
     return [found["target"] for text in texts for found in LINK.finditer(text)]
 
@@ -28,7 +28,7 @@ def every_dashboard_leads_to_all_others(objects: Objects) -> Iterator[str]:
 
 
 def every_page_of_the_site_exists(objects: Objects, site_url: str, is_page: Callable[[str], bool]) -> Iterator[str]:
-    """Links in texts, and the link of a patient's id, which stands in the data views."""
+    """Yield each link to a page that the site lacks: in texts, and that of a patient's id in the data views."""
     shown = [link for board in boards(objects) for link in links(board) if not link.startswith(DASHBOARD)]
     for link in [*shown, *_patient_links(objects)]:
         path = link.removeprefix(site_url)

@@ -46,7 +46,7 @@ class LensPanel(NamedTuple):
 
     @property
     def drawn_layers(self) -> list[Json]:
-        """The layers of the visualisation; most kinds have one, which is the visualisation itself."""
+        """Return the layers of the visualisation; most kinds have one, which is the visualisation itself."""
         layers: list[Json] = self.visualization.get("layers", [self.visualization])
         return layers
 
@@ -56,12 +56,12 @@ def committed_text() -> str:
 
 
 def read(text: str) -> Objects:
-    """The objects of an import file, opened."""
+    """Return the objects of an import file, opened."""
     return [opened(json.loads(line)) for line in text.splitlines()]
 
 
 def opened(value: Any) -> Any:
-    """The value with every string that holds JSON replaced by what it holds."""
+    """Return the value with every string that holds JSON replaced by what it holds."""
     if isinstance(value, dict):
         return {key: opened(_parsed(key, inner)) for key, inner in value.items()}
     return [opened(inner) for inner in value] if isinstance(value, list) else value
@@ -95,13 +95,13 @@ def lens_panels(objects: Objects) -> Iterator[LensPanel]:
 
 
 def columns(objects: Objects) -> Iterator[tuple[str, Json]]:
-    """Every column with the place to name in a fault."""
+    """Yield every column with the place to name in a fault."""
     for panel in lens_panels(objects):
         for layer in panel.layers.values():
             yield from ((f"{panel.name}, column {id_}", column) for id_, column in layer["columns"].items())
 
 
 def view_of_layer(panel: LensPanel, layer_id: str) -> str:
-    """The id of the data view that a layer asks for."""
+    """Return the id of the data view that a layer asks for."""
     name = f"indexpattern-datasource-layer-{layer_id}"
     return next((ref["id"] for ref in panel.attributes["references"] if ref["name"] == name), "")

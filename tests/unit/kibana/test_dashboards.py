@@ -24,7 +24,7 @@ WITH_PATIENTS = {"bp-ward-overview", "bp-patient", "bp-predictions-alerts"}
 
 @pytest.fixture
 def is_page(tmp_path: Path) -> Callable[[str], bool]:
-    """Tells whether the site has a page at a path."""
+    """Tell whether the site has a page at a path."""
     routes = make_site(tmp_path).app.url_map.bind("localhost")
 
     def known(path: str) -> bool:
@@ -38,14 +38,14 @@ def is_page(tmp_path: Path) -> Callable[[str], bool]:
 
 
 def lens(objects: Objects, board_id: str, title: str) -> LensPanel:
-    """The panel of this title."""
+    """Return the panel of this title."""
     return next(
         found for found in lens_panels(objects) if (found.board["id"], found.panel["title"]) == (board_id, title)
     )
 
 
 def thresholds(panel: LensPanel) -> list[float]:
-    """The values of a chart's horizontal lines."""
+    """Return the values of a chart's horizontal lines."""
     ids = [id_ for drawn in panel.drawn_layers if drawn["layerType"] == "referenceLine" for id_ in drawn["accessors"]]
     return [panel.layers["thresholds"]["columns"][id_]["params"]["value"] for id_ in ids]
 

@@ -34,7 +34,7 @@ FILES = {
 
 @pytest.fixture
 def templates(tmp_path: Path) -> Path:
-    """A copy of the index templates."""
+    """Return a copy of the index templates."""
     return Path(shutil.copytree(TEMPLATE_DIR, tmp_path / "templates"))
 
 

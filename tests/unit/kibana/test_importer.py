@@ -58,7 +58,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_import(kibana: FakeKibana, clock: Clock, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Import:
-    """Runs the command with settings of its own: ``run_import("--deadline", "5", BP_ELASTICSEARCH_USER="anne")``."""
+    """Run the command with settings of its own: ``run_import("--deadline", "5", BP_ELASTICSEARCH_USER="anne")``."""
     monkeypatch.chdir(tmp_path)  # where no .env is
 
     def run(*arguments: str, **environment: str) -> int:

@@ -23,7 +23,7 @@ ROOT = OUTPUT.parents[1]
 
 
 def faults(objects: Objects) -> list[str]:
-    """What the schema says against the objects."""
+    """Return what the schema says against the objects."""
     found = (error for object_ in objects for error in VALIDATOR.iter_errors(object_))
     return [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in found]
 
@@ -39,7 +39,7 @@ def test_a_broken_string_within_a_string_is_found(key: str) -> None:
 
 
 def damage_within(text: str, key: str) -> str:
-    """The text with the JSON of the first string of this key cut short, however deep it lies."""
+    """Return the text with the JSON of the first string of this key cut short, however deep it lies."""
     line, found = next((line, json.loads(line)) for line in text.splitlines() if key in line)
     if not cut_short(found, key):
         raise LookupError(key)

@@ -69,7 +69,7 @@ def static(value: float = 180) -> Json:
 
 
 def lens(*layers: Json, title: str = "Pressures", text: str = "", filtered: list[Json] | None = None) -> Json:
-    """A panel with these layers of columns, of the data view ``view-1``."""
+    """Return a panel with these layers of columns, of the data view ``view-1``."""
     by_id = {
         f"layer-{number}": {"columns": columns, "columnOrder": list(columns), "incompleteColumns": {}, "sampling": 1}
         for number, columns in enumerate(layers)
@@ -94,7 +94,7 @@ def visualization(kind: str) -> Json:
 
 
 def objects(*panels: Json, text: str = "", control: Json | None = None) -> list[Json]:
-    """A data view and a dashboard of the last day with these panels."""
+    """Return a data view and a dashboard of the last day with these panels."""
     board: Json = {
         "title": "Ward",
         "timeFrom": "now-24h",
@@ -117,7 +117,7 @@ def only(found: list[Json]) -> DataQuery:
 
 
 def conditions(found: list[Json]) -> list[Json]:
-    """What a document must fulfil besides being of the time that is shown."""
+    """Return what a document must fulfil besides being of the time that is shown."""
     (_, *others) = only(found).body["query"]["bool"]["filter"]
     return [condition for condition in others if condition != EVERYTHING]
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two fetched files, one of each configuration used here."""
+    """Write two fetched files, one of each configuration used here."""
     for name, content in (("spark/a-1.jar", b"a"), ("kafka/b-2.jar", b"b")):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(content)

@@ -12,7 +12,7 @@ REMEDY = "Pack it with: ./spark-submit.sh pack --output "
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A project with a lock."""
+    """Make a project with a lock."""
     lock = tmp_path / "project" / LOCK_FILE
     lock.parent.mkdir(parents=True)
     lock.write_text("numpy==2.4.6\n")
@@ -21,7 +21,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(root: Path, tmp_path: Path) -> Path:
-    """A packed folder that fits."""
+    """Make a packed folder that fits."""
     folder = tmp_path / "packed"
     folder.mkdir()
     (folder / ENVIRONMENT_FILE).touch()

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A prepared copy of the project: lock files, stamp, an interpreter and (empty) jars."""
+    """Make a prepared copy of the project: lock files, stamp, an interpreter and (empty) jars."""
     for folder in ("conf", "deploy"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
