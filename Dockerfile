@@ -8,7 +8,7 @@ WORKDIR /app
 # The packages of conf/requirements.lock and the jars of conf/ivy.xml, both checked against their hashes. This stage sees
 # only what they depend on, so a change of the code does not fetch them again.
 FROM base AS dependencies
-COPY conf/__init__.py conf/cli.py conf/errors.py conf/files.py conf/ivy.xml conf/jars.lock conf/requirements.lock conf/
+COPY conf/__init__.py conf/cli.py conf/errors.py conf/files.py conf/times.py conf/ivy.xml conf/jars.lock conf/requirements.lock conf/
 COPY deploy/__init__.py deploy/
 COPY deploy/submit/__init__.py deploy/submit/jars.py deploy/submit/prepare.py deploy/submit/
 RUN PIP_NO_CACHE_DIR=1 XDG_CACHE_HOME=/tmp/cache python -m deploy.submit.prepare --java /usr/bin/java
@@ -50,4 +50,4 @@ ENV PATH=/app/.venv/bin:$PATH \
     BP_MODEL_DIR=/data/models \
     BP_CHECKPOINT_DIR=/data/checkpoints
 USER 10001:10001
-CMD ["python", "-m", "deploy.submit.submit", "--help"]
+CMD ["python", "-m", "deploy.submit", "--help"]

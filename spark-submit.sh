@@ -130,7 +130,7 @@ run_job() { # [--conf KEY=VALUE | --packed DIR | --deploy-mode MODE]... JOB [OPT
     done
     [[ " $(jobs)" == *" $job "* ]] || fail "Unknown job '$job'. There are: demo setup pack $(jobs)" 2
     prepare
-    exec "$VENV_PYTHON" -m deploy.submit.submit "$@"
+    exec "$VENV_PYTHON" -m deploy.submit "$@"
 }
 
 yes=${CI:-false}

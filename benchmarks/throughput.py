@@ -113,7 +113,7 @@ def _rival_command(settings: Settings) -> list[str]:
 
 
 def _stream_command(heap: str) -> list[str]:
-    return ["deploy.submit.submit", "--conf", f"spark.driver.memory={heap}", "stream", "--available-now"]
+    return ["deploy.submit", "--conf", f"spark.driver.memory={heap}", "stream", "--available-now"]
 
 
 def _drain(settings: Settings, command: list[str]) -> Result:

@@ -21,7 +21,7 @@ from typing import Final
 from pyspark.sql import SparkSession
 
 from conf.settings import load_settings
-from deploy.submit.submit import submit_environment
+from deploy.submit.spark import submit_environment
 from jobs.generate import generate, write_rows
 from jobs.training.simulated import Design
 from jobs.training.training import TARGETS, UNTUNED, regressor

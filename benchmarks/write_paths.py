@@ -24,7 +24,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf import cli
 from conf.settings import Settings
-from deploy.submit.submit import submit_environment
+from deploy.submit.spark import submit_environment
 from elastic.bulk import Operation, write
 from elastic.client import connect
 from embedded.java import find_java

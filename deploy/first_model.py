@@ -22,7 +22,7 @@ def train_if_missing(model_dir: Path) -> None:
     if version is not None:
         print(f"Model {version} is in service.")
         return
-    subprocess.run([sys.executable, "-m", "deploy.submit.submit", "retrain", "--quick"], check=False)
+    subprocess.run([sys.executable, "-m", "deploy.submit", "retrain", "--quick"], check=False)
     if current_version(model_dir) is None:
         raise UserError("The first model was not trained or did not pass its checks, see above. Start this again.")
 

@@ -26,15 +26,16 @@ from deploy.submit.packed import (
     ENVIRONMENT_FILE,
     LOCK_FILE,
     MANIFEST_FILE,
+    PACKAGE_NAME,
     PACKED_DIR,
     Manifest,
     PackedError,
     check,
     manifest_of,
     python_version,
+    write_package,
 )
 from deploy.submit.prepare import LOG_FILE, Steps
-from deploy.submit.submit import PACKAGE_NAME, write_package
 
 OF_SPARK = ("pyspark", "py4j")  # a cluster's Spark brings its own, which must be of its version
 OF_THE_SITE = (

@@ -61,7 +61,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One Spark session with the project's own configuration, as `./spark-submit.sh` gives it to a job."""
     from conf.settings import Settings
-    from deploy.submit.submit import submit_environment
+    from deploy.submit.spark import submit_environment
     from embedded.java import find_java
     from jobs.stream import build_session
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from conf.errors import UserError
+from conf.files import write_whole
 from conf.settings import PREFIX, Settings
-from deploy.submit.packed import EXECUTOR_PYTHON, archive_argument
+from deploy.submit.packed import EXECUTOR_PYTHON, archive_argument, package_path
+from deploy.submit.spark import submit_arguments
 
 PROJECT_NAME = "project"  # the folder that the zip is unpacked to, in the working directory of each container
 SETTINGS_FILE = "cluster.env"
@@ -43,36 +45,31 @@ def checked(settings: Settings, packed_dir: Path | None) -> Path:
 
 def settings_text(settings: Settings) -> str:
     """Return the settings, folders as absolute paths and without what is the default, as an ``.env`` file."""
-    values = settings.model_dump(exclude_none=True, exclude_defaults=True)
-    return "".join(f"{PREFIX}{name.upper()}={_quoted(value)}\n" for name, value in values.items())
+    lines = []
+    for name, value in settings.model_dump(exclude_none=True, exclude_defaults=True).items():
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        quoted = plain.replace("\\", "\\\\").replace("'", "\\'")
+        lines.append(f"{PREFIX}{name.upper()}='{quoted}'\n")
+    return "".join(lines)
 
 
-def _quoted(value: object) -> str:
-    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def write_settings(settings: Settings, target: Path) -> None:
-    """Write the settings, secrets among them, for the eyes of this user alone."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(settings_text(settings))
-
-
-def command(
-    options: Iterable[str], package: Path, packed_dir: Path, settings_file: Path, job: Iterable[str]
-) -> list[str]:
-    """Return the spark-submit of a job (script and arguments); of `options`, those given last win."""
-    archives = f"{archive_argument(packed_dir)},{package}#{PROJECT_NAME}"
+def submission(
+    settings: Settings, root: Path, conf: Iterable[str], packed_dir: Path, job: Iterable[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return command and environment of spark-submit for a job (its module and arguments), and write its settings."""
+    module, *arguments = job
+    settings_file = settings.local_dir / SETTINGS_FILE
+    write_whole(settings_file, settings_text(settings), 0o600)  # secrets are among them
+    archives = f"{archive_argument(packed_dir)},{package_path(settings)}#{PROJECT_NAME}"
     paths = (f"spark.{role}.PYTHONPATH={PROJECT_NAME}" for role in ("executorEnv", "yarn.appMasterEnv"))
-    return [
+    command = [
         str(_spark_home() / "bin" / "spark-submit"),
-        *("--deploy-mode", "cluster", *options),
-        *("--files", f"{settings_file}#{SETTINGS_NAME}", "--archives", archives),
+        *("--deploy-mode", "cluster", *submit_arguments(settings, root, conf, packed_dir)),
+        *("--files", f"{settings_file}#{SETTINGS_NAME}", "--archives", archives),  # of an option, the last one counts
         *(part for path in paths for part in ("--conf", path)),
-        *job,
+        *(str(root.joinpath(*module.split(".")).with_suffix(".py")), *arguments),
     ]
+    return command, environment(os.environ, root)
 
 
 def environment(inherited: Mapping[str, str], root: Path) -> dict[str, str]:

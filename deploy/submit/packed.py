@@ -1,7 +1,8 @@
-"""The packed folder: what `deploy.pack` writes and a submission to a cluster sends to the executors.
+"""What a submission to a cluster sends to the executors: this project's packages, and an environment to run them in.
 
-It holds the environment of the executors, this project's packages as a zip, and a manifest that tells what the
-environment was made of, so that one which does not fit is refused before anything starts.
+The packages go as a zip, made at each start. The packed folder, which `deploy.pack` writes, holds the environment and a
+manifest that tells what it was made of, so that one which does not fit is refused before anything starts. The zip is
+not a ``--py-files``, which the driver would import from, too: there the sources and their data files are read.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ import hashlib
 import json
 import platform
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from conf.errors import UserError
+from conf.files import beside
+from conf.settings import Settings
 
+PACKAGES = ("conf", "fhir", "elastic", "ml", "producer", "jobs")
+PACKAGED_SUFFIXES = (".py", ".json")
+PACKAGE_NAME = "blood-pressure-surveillance.zip"
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed: the same sources always give the same bytes
 PACKED_DIR = Path(".local/packed")
 LOCK_FILE = Path("conf/requirements.lock")
 ENVIRONMENT_FILE = "environment.tar.gz"
@@ -27,6 +35,19 @@ Manifest = Mapping[str, str]
 
 class PackedError(UserError):
     """There is no packed environment, or it does not fit this submission."""
+
+
+def write_package(root: Path, target: Path) -> None:
+    """Zip the project's packages into `target`, byte for byte the same for the same sources."""
+    files = (path for package in PACKAGES for path in (root / package).rglob("*") if path.suffix in PACKAGED_SUFFIXES)
+    with beside(target) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(files):
+            archive.writestr(zipfile.ZipInfo(path.relative_to(root).as_posix(), ZIP_DATE), path.read_bytes())
+
+
+def package_path(settings: Settings) -> Path:
+    """Return where the zip for the executors is written."""
+    return settings.local_dir.absolute() / PACKAGE_NAME
 
 
 def archive_argument(folder: Path) -> str:

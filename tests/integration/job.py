@@ -92,7 +92,7 @@ class Job(Surroundings):
         folder.mkdir(parents=True, exist_ok=True)
         java_options = f"spark.driver.extraJavaOptions=-Djava.io.tmpdir={folder}"
         conf = ("--conf", "spark.ui.enabled=false", "--conf", java_options)
-        command = [sys.executable, "-m", "deploy.submit.submit", *conf, *self.options, "stream", *arguments]
+        command = [sys.executable, "-m", "deploy.submit", *conf, *self.options, "stream", *arguments]
         with (folder / "job.log").open("wb") as log:
             popen = subprocess.Popen(
                 command, cwd=PROJECT, env=self._environment(), stdout=log, stderr=log, start_new_session=True
@@ -110,7 +110,7 @@ class Job(Surroundings):
 
     def refused(self) -> str:
         """Start a job that must not begin to work; what it says. Its log is not that of a job already running."""
-        command = [sys.executable, "-m", "deploy.submit.submit", "stream", "--available-now"]
+        command = [sys.executable, "-m", "deploy.submit", "stream", "--available-now"]
         done = subprocess.run(
             command, cwd=PROJECT, env=self._environment(), capture_output=True, text=True, timeout=JOB_TIMEOUT_S
         )

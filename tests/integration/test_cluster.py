@@ -19,8 +19,7 @@ import pyspark
 import pytest
 
 from deploy.pack import pack
-from deploy.submit.packed import ENVIRONMENT_NAME, PACKED_DIR, python_version
-from deploy.submit.submit import PACKAGE_NAME
+from deploy.submit.packed import ENVIRONMENT_NAME, PACKAGE_NAME, PACKED_DIR, python_version
 from elastic.client import connect
 from elastic.names import LATEST
 from embedded.java import find_java

@@ -73,7 +73,7 @@ def test_submitted_as_a_job_it_writes_one_csv_file_with_the_rows_that_parquet_ha
     spark: SparkSession, tmp_path: Path
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BP_")}
-    command = [sys.executable, "-m", "deploy.submit.submit", "generate", "--patients", "300", "--external", "100"]
+    command = [sys.executable, "-m", "deploy.submit", "generate", "--patients", "300", "--external", "100"]
     done = subprocess.run(
         [*command, "--output", str(tmp_path / "rows.csv")],
         cwd=ROOT,

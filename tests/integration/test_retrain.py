@@ -60,7 +60,7 @@ def retrain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BP_")}
     folders = {"BP_MODEL_DIR": folder / "models", "BP_LOCAL_DIR": folder / "local", "BP_DATA_DIR": folder / "data"}
     environment |= {name: str(path) for name, path in folders.items()}
-    command = [sys.executable, "-m", "deploy.submit.submit", "retrain", *arguments]
+    command = [sys.executable, "-m", "deploy.submit", "retrain", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=JOB_TIMEOUT_S)
 
 

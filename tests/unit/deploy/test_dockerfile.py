@@ -65,7 +65,7 @@ def test_what_a_service_runs_is_in_the_image_and_takes_its_options(image: Path, 
         return
     program, dash_m, module, *options = command
     assert (program, dash_m) == ("python", "-m")
-    if module == "deploy.submit.submit":
+    if module == "deploy.submit":
         job, *options = options
         module = f"jobs.{job}"
     done = run(image, sys.executable, "-m", module, "--help")

@@ -15,8 +15,16 @@ import pytest
 from packaging.requirements import Requirement
 
 from deploy.pack import LEFT_OUT, OF_SPARK, pack, packed_requirements, write_archive, write_launcher
-from deploy.submit.packed import ENVIRONMENT_FILE, LOCK_FILE, MANIFEST_FILE, PackedError, manifest_of, python_version
-from deploy.submit.submit import PACKAGE_NAME, PACKAGES
+from deploy.submit.packed import (
+    ENVIRONMENT_FILE,
+    LOCK_FILE,
+    MANIFEST_FILE,
+    PACKAGE_NAME,
+    PACKAGES,
+    PackedError,
+    manifest_of,
+    python_version,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 BASE_PYTHON = Path(sys.base_prefix) / "bin" / f"python{python_version()}"

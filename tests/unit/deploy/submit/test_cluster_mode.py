@@ -8,8 +8,7 @@ import pytest
 
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
-from deploy.submit.cluster_mode import checked, environment, write_settings
-from deploy.submit.submit import on_a_node
+from deploy.submit.cluster_mode import checked, environment, settings_text, submission
 
 ROOT = Path(__file__).resolve().parents[4]
 PACKED = Path("/srv/packed")
@@ -27,7 +26,7 @@ def values(command: list[str], option: str) -> list[str]:
 def test_the_driver_finds_environment_project_and_settings_in_its_working_directory(tmp_path: Path) -> None:
     settings = yarn(local_dir=tmp_path)
     job = ["jobs.stream", "--available-now"]
-    command, its_environment = on_a_node(settings, ROOT, ("spark.executor.instances=4",), PACKED, job)
+    command, its_environment = submission(settings, ROOT, ("spark.executor.instances=4",), PACKED, job)
     conf = dict(pair.split("=", 1) for pair in values(command, "--conf"))
 
     assert Path(command[0]).name == "spark-submit"
@@ -46,7 +45,7 @@ def test_the_driver_finds_environment_project_and_settings_in_its_working_direct
 
 def test_no_secret_stands_on_the_command_line_and_only_this_user_may_read_the_file(tmp_path: Path) -> None:
     settings = yarn(local_dir=tmp_path, elasticsearch_password="hush-hush")
-    command, _ = on_a_node(settings, ROOT, (), PACKED, ["jobs.stream"])
+    command, _ = submission(settings, ROOT, (), PACKED, ["jobs.stream"])
     written = tmp_path / "cluster.env"
 
     assert "hush-hush" not in shlex.join(command)
@@ -56,7 +55,7 @@ def test_no_secret_stands_on_the_command_line_and_only_this_user_may_read_the_fi
 
 def test_the_driver_reads_the_settings_that_were_submitted(tmp_path: Path) -> None:
     settings = yarn(elasticsearch_user="o'neil", elasticsearch_password='a"\\$b #c', trigger_seconds=0.5)
-    write_settings(settings, tmp_path / "cluster.env")
+    (tmp_path / "cluster.env").write_text(settings_text(settings))
 
     assert load_settings({}, tmp_path / "cluster.env") == settings
 

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from deploy.submit.packed import ENVIRONMENT_FILE, LOCK_FILE, MANIFEST_FILE, PackedError, check, manifest_of
+from deploy.submit.packed import (
+    ENVIRONMENT_FILE,
+    LOCK_FILE,
+    MANIFEST_FILE,
+    PackedError,
+    check,
+    manifest_of,
+    write_package,
+)
 
+ROOT = Path(__file__).resolve().parents[4]
 REMEDY = "Pack it with: ./spark-submit.sh pack --output "
 
 
@@ -67,3 +77,19 @@ def test_an_environment_of_an_earlier_lock_is_refused(folder: Path, root: Path) 
     (root / LOCK_FILE).write_text("numpy==2.5.5\n")
 
     assert f"packed from another {LOCK_FILE}" in refusal(folder, root)
+
+
+def test_the_package_of_the_same_sources_is_the_same_file(tmp_path: Path) -> None:
+    write_package(ROOT, tmp_path / "one.zip")
+    write_package(ROOT, tmp_path / "two.zip")
+
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_the_package_holds_sources_and_index_templates_and_nothing_else(tmp_path: Path) -> None:
+    write_package(ROOT, tmp_path / "one.zip")
+    names = zipfile.ZipFile(tmp_path / "one.zip").namelist()
+
+    assert {"conf/settings.py", "ml/features.py", "jobs/__init__.py", "producer/__init__.py"} <= set(names)
+    assert any(name.startswith("elastic/templates/") for name in names)
+    assert {Path(name).suffix for name in names} == {".py", ".json"}

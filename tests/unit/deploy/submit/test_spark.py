@@ -1,22 +1,14 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from conf.settings import Settings
-from deploy.submit.packed import EXECUTOR_PYTHON
-from deploy.submit.submit import (
-    PACKAGE_NAME,
-    submit_arguments,
-    submit_environment,
-    with_retries,
-    write_package,
-)
+from deploy.submit.packed import EXECUTOR_PYTHON, PACKAGE_NAME
+from deploy.submit.spark import submit_arguments, submit_environment, with_retries
 
 ROOT = Path(__file__).resolve().parents[4]
 LOCAL = Settings()
@@ -110,38 +102,3 @@ def test_a_packed_environment_is_sent_to_the_executors_and_only_they_run_its_pyt
     assert words[words.index("--archives") + 1] == "/srv/packed/environment.tar.gz#environment"
     assert environment["PYSPARK_PYTHON"] == EXECUTOR_PYTHON == "./environment/bin/python"
     assert environment["PYSPARK_DRIVER_PYTHON"] == sys.executable
-
-
-def refusal(master: str, *options: str) -> str:
-    environment = {"BP_SPARK_MASTER": master}
-    command = [sys.executable, "-m", "deploy.submit.submit", *options, "stream"]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
-    return ended.stderr
-
-
-def test_a_packed_folder_that_is_not_there_is_told_before_anything_starts() -> None:
-    expected = (
-        "error: There is no packed environment in /nowhere. Pack it with: ./spark-submit.sh pack --output /nowhere\n"
-    )
-    assert refusal("spark://127.0.0.1:1", "--packed", "/nowhere") == expected
-
-
-def test_a_packed_folder_is_of_no_use_on_a_local_master() -> None:
-    assert refusal("local[2]", "--packed", "/nowhere").startswith("error: --packed is for a cluster")
-
-
-def test_the_package_of_the_same_sources_is_the_same_file(tmp_path: Path) -> None:
-    write_package(ROOT, tmp_path / "one.zip")
-    write_package(ROOT, tmp_path / "two.zip")
-
-    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
-
-
-def test_the_package_holds_sources_and_index_templates_and_nothing_else(tmp_path: Path) -> None:
-    write_package(ROOT, tmp_path / "one.zip")
-    names = zipfile.ZipFile(tmp_path / "one.zip").namelist()
-
-    assert {"conf/settings.py", "ml/features.py", "jobs/__init__.py", "producer/__init__.py"} <= set(names)
-    assert any(name.startswith("elastic/templates/") for name in names)
-    assert {Path(name).suffix for name in names} == {".py", ".json"}
