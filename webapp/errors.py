@@ -42,7 +42,7 @@ def install(app: Flask) -> None:
 
 
 def answer_error(error: HTTPException) -> AnyResponse:
-    """The answer to an HTTP error, also where no route was found."""
+    """Return the answer to an HTTP error, also where no route was found."""
     if error.response is not None:
         return cast(Response, error.response)
     if request.path.startswith(PROBLEM_PATHS):
@@ -57,13 +57,13 @@ def answer_error(error: HTTPException) -> AnyResponse:
 
 
 def answer_unavailable(error: Exception) -> AnyResponse:
-    """The answer while Elasticsearch is away."""
+    """Return the answer while Elasticsearch is away."""
     log.warning("request %s: %s", g.get("request_id"), error)
     return answer_error(ServiceUnavailable(str(error)))
 
 
 def answer_unexpected(error: Exception) -> AnyResponse:
-    """The answer to a fault of ours; its trace goes to the log alone."""
+    """Return the answer to a fault of ours; its trace goes to the log alone."""
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     return answer_error(InternalServerError())
 

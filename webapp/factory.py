@@ -24,7 +24,7 @@ from webapp.audit import events as audit
 from webapp.audit.events import AuditTrail
 from webapp.security import access, throttle
 from webapp.security.accounts import make_passwords, make_seals, secret_keys
-from webapp.security.headers import add_headers
+from webapp.security.guard import add_headers
 from webapp.security.passwords import BCRYPT_COST
 from webapp.security.roles import find_unmarked, public
 from webapp.services import EXTENSION, Services
@@ -32,8 +32,8 @@ from webapp.store import Store
 from webapp.store.database import STORE_FILE
 
 BLUEPRINTS: Final = (
-    "auth",
-    "account",
+    "auth.views",
+    "account.views",
     "admin",
     "help",
     "board.views",

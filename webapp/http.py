@@ -1,17 +1,23 @@
-"""What the pages and the API share of HTTP: entity tags, and the cursors of who asks."""
+"""What the pages and the API share of HTTP: entity tags, the cursors of who asks, fields of forms."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, TypeVar
 
 from flask import Response, current_app, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from webapp.cursors import Cursors
 from webapp.security.current import principal
 
+Found = TypeVar("Found")
+
 TAG_LENGTH: Final = 32
+DAYS: Final = range(1, 366)
 
 
 def tag(*parts: bytes) -> str:
@@ -35,3 +41,30 @@ def make_conditional(response: Response) -> Response:
 def cursors(operation: str, query: Mapping[str, object]) -> Cursors:
     """Return the cursors of an operation, bound to the current user and to the whole query."""
     return Cursors(current_app.config["SECRET_KEY"], principal().user_name, operation, query)
+
+
+class FormError(UnprocessableEntity):
+    """A field holds what no page of the site offers."""
+
+
+def choice(form: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    """Return the value of a field that must be among `allowed`; raises `FormError`."""
+    value = form.get(name, "")
+    if value not in allowed:
+        raise FormError(f"The field {name} is not one of its choices.")
+    return value
+
+
+def read_token(form: MultiDict[str, str]) -> dict[str, Any]:
+    """Return name, scopes and lifetime of the token that a form asks for; raises `FormError`."""
+    days = form.get("days", "")
+    if not (days.isascii() and days.isdigit() and len(days) < 4 and int(days) in DAYS):
+        raise FormError("The number of days is not within 1 to 365.")
+    return {"name": form.get("name", ""), "scopes": form.getlist("scope"), "lifetime": timedelta(days=int(days))}
+
+
+def unwrap(found: Found | None) -> Found:
+    """Return what was looked for, or answer 404."""
+    if found is None:
+        raise NotFound
+    return found

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.audit import events as audit
-from webapp.forms import FormError, choice, read_days, unwrap
+from webapp.http import FormError, choice, read_token, unwrap
 from webapp.i18n import LANGUAGES, N_
 from webapp.navigation import home_path
 from webapp.security import sessions, throttle, tokens
@@ -45,14 +43,14 @@ PASSWORD_FAULTS = {
 @blueprint.get("")
 @requires(Permission.ACCOUNT)
 def overview() -> Response:
-    """Everything about the account."""
+    """Show everything about the account."""
     return _overview()
 
 
 @blueprint.route("/password", methods=["GET", "POST"])
 @requires(Permission.ACCOUNT)
 def password() -> Response:
-    """Another password; asks for the present one."""
+    """Change the password; asks for the present one."""
     if request.method == "GET":
         return make_response(render_template("account/password.html"))
     fault = _change_password(me(), request.form.get("present", ""), request.form.get("new", ""))
@@ -86,7 +84,7 @@ def totp() -> Response:
 @blueprint.post("/preferences")
 @requires(Permission.ACCOUNT)
 def preferences() -> Response:
-    """Language, sound, keyboard shortcuts."""
+    """Keep language, sound and keyboard shortcuts."""
     chosen = choice(request.form, "language", tuple(LANGUAGES))
     users.set_preferences(
         services().store, me().id, language=chosen, sound="sound" in request.form, shortcuts="shortcuts" in request.form
@@ -111,14 +109,7 @@ def create_token() -> Response:
     """Make a token and show it, this once."""
     site = services()
     try:
-        text = tokens.create(
-            site.store,
-            me(),
-            name=request.form.get("name", ""),
-            scopes=request.form.getlist("scope"),
-            lifetime=timedelta(days=read_days(request.form)),
-            now=site.clock(),
-        )
+        text = tokens.create(site.store, me(), **read_token(request.form), now=site.clock())
     except (tokens.TokenError, FormError):
         return make_response(_overview(token_fault=True), 422)
     site.audit.record("token_created", target=audit.token(principal().user_name, tokens.id_of(text)))
@@ -137,7 +128,7 @@ def revoke_token() -> Response:
 
 
 def me() -> User:
-    """The current user's row."""
+    """Return the current user's row."""
     return unwrap(users.find(services().store, principal().user_name))
 
 
@@ -148,7 +139,9 @@ def _overview(*, new_token: str | None = None, token_fault: bool = False) -> Res
         "account/overview.html",
         user=user,
         sessions=own,
-        last_login_at=next((one.previous_login_at for one in own if one.hash == principal().session_hash), None),
+        last_login_at=next(
+            (session.previous_login_at for session in own if session.hash == principal().session_hash), None
+        ),
         tokens=tokens.list_tokens(site.store, user.name),
         scopes=tokens.allowed_scopes(user.role),
         done=DONE.get(request.args.get("done", "")),
@@ -159,7 +152,7 @@ def _overview(*, new_token: str | None = None, token_fault: bool = False) -> Res
 
 
 def _change_password(user: User, present: str, new: str) -> str | None:
-    """Change it, or name what is wrong; wrong present passwords slow down as at sign-in."""
+    """Change the password, or return what is wrong; wrong present passwords slow down as at sign-in."""
     site = services()
     keys = throttle.login_keys(user.name, client_ip())
     if throttle.begin_attempt(site.store, keys, site.clock()):

@@ -6,9 +6,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from werkzeug.exceptions import UnprocessableEntity
 
+from webapp.admin.blueprint import blueprint
 from webapp.audit import search as audit_events
 from webapp.security.roles import Permission, requires
 from webapp.services import services
@@ -17,14 +18,10 @@ PAGE_SIZE = 100
 MAX_PATTERN_LENGTH = 128
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Route the views of this module."""
-    blueprint.add_url_rule("/audit", "audit", search_audit)
-
-
+@blueprint.get("/audit", endpoint="audit")
 @requires(Permission.AUDIT)
 def search_audit() -> str:
-    """Events that match the form, newest first; the search itself is an event, too."""
+    """Show the events that match the form, newest first; the search itself is an event, too."""
     wanted = {name: request.args.get(name, "").strip()[:MAX_PATTERN_LENGTH] or None for name in FIELDS}
     start, end = _read_day("from"), _read_day("to")
     if end:
@@ -40,7 +37,7 @@ AFTER_FIELDS = ("after_time", "after_chain", "after_number")
 
 
 def _read_day(name: str) -> datetime | None:
-    """The start of a day in the site's time zone."""
+    """Return the start of a day in the site's time zone."""
     text = request.args.get(name, "")
     if not text:
         return None
@@ -61,7 +58,7 @@ def _read_after() -> list[Any] | None:
 
 
 def _next_query(after: list[Any] | None) -> dict[str, str] | None:
-    """The query of the next page; None on the last one."""
+    """Return the query of the next page; None on the last page."""
     if after is None:
         return None
     kept = {name: value for name, value in request.args.items() if name not in AFTER_FIELDS and value}

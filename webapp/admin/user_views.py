@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.forms import choice, unwrap
+from webapp.admin.blueprint import blueprint
+from webapp.http import choice, unwrap
 from webapp.i18n import LANGUAGES, N_
 from webapp.security import accounts, throttle
 from webapp.security.current import principal
@@ -28,19 +29,21 @@ FAULTS: Final = {
 }
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Route the views of this module."""
-    blueprint.add_url_rule("/users", "users", list_users)
-    blueprint.add_url_rule("/users", "add_user", add_user, methods=["POST"])
-    blueprint.add_url_rule("/users/<int:user_id>", "change_user", change_user, methods=["POST"])
+@blueprint.get("")
+@requires(Permission.ADMIN)
+def index() -> Response:
+    """Lead to the first page of the administration."""
+    return redirect(url_for(".users"))
 
 
+@blueprint.get("/users", endpoint="users")
 @requires(Permission.ADMIN)
 def list_users() -> Response:
-    """All users and what can be done with them."""
+    """Show all users and what can be done with them."""
     return _page()
 
 
+@blueprint.post("/users")
 @requires(Permission.ADMIN)
 def add_user() -> Response:
     """Add a user and show the one-time password, this once."""
@@ -56,6 +59,7 @@ def add_user() -> Response:
     return _page(secret=secret, secret_of=name)
 
 
+@blueprint.post("/users/<int:user_id>")
 @requires(Permission.ADMIN)
 def change_user(user_id: int) -> Response:
     """Do what the pressed button says."""

@@ -23,7 +23,7 @@ CLEARED = '"cache", "cookies", "storage"'
 @blueprint.get("/login")
 @public
 def login() -> Response:
-    """The form; whoever is signed in already goes on."""
+    """Show the form; whoever is signed in already goes on."""
     if principal_or_none():
         return redirect(_next_path())
     return make_response(render_template("login.html", next_path=_next_path()))

@@ -14,7 +14,7 @@ blueprint = Blueprint("help", __name__)
 @blueprint.get("/help")
 @requires(Permission.SIGNED_IN)
 def page() -> str:
-    """How to read the site, and what it is not."""
+    """Tell how to read the site, and what it is not."""
     return render_template(
         "help.html",
         levels=list(reversed(list(zip(ALERT_LEVELS, (None, *ALERT_THRESHOLDS), strict=True)))),

@@ -15,8 +15,7 @@ from assessment.daytime import read_day_hours
 from assessment.targets import TargetsError, read_targets
 from webapp.audit import events as audit
 from webapp.cursors import CursorError, Cursors
-from webapp.forms import choice
-from webapp.http import cursors, make_conditional
+from webapp.http import choice, cursors, make_conditional
 from webapp.i18n import gettext, language
 from webapp.patients import chart as charts
 from webapp.patients import csv_files, listing, presenting, timeline

@@ -47,7 +47,7 @@ def check_request() -> Any:
 
 
 def client_ip() -> str:
-    """The address that the request came from."""
+    """Return the address that the request came from."""
     return request.remote_addr or ""
 
 
@@ -82,7 +82,7 @@ def _find_principal(site: Services, *, poll: bool) -> Principal | None:
 
 
 def _by_token(site: Services) -> Principal:
-    """The token's principal; a faulty one is refused, and cookies are not looked at beside it."""
+    """Return the token's principal; a faulty token is refused, and cookies are not looked at beside it."""
     match = BEARER.fullmatch(request.headers["Authorization"].strip())
     found = tokens.find(site.store, match[1], site.clock()) if match else None
     if found is None:
@@ -92,7 +92,7 @@ def _by_token(site: Services) -> Principal:
 
 
 def unfinished_step(user: User) -> str | None:
-    """The endpoint of what a user must do before anything else: another password, for an admin a second factor."""
+    """Return the endpoint of what a user must do first of all: another password, for an admin a second factor."""
     if user.must_change:
         return "account.password"
     return "account.totp" if user.role == "admin" and not user.has_totp else None
@@ -117,7 +117,7 @@ def _authorise(view: Callable[..., Any], known: Principal | None) -> Response | 
 
 
 def _named_patients() -> list[str]:
-    """The patient whom the address names, if it names one."""
+    """Return the patient whom the address names, if it names any."""
     from webapp.patients.urls import read_id  # those pages ask here themselves
 
     named = request.view_args or {}
@@ -138,7 +138,7 @@ def _to_response(answer: Any) -> Response:
 
 
 def wants_page() -> bool:
-    """Whether a browser navigates (it then names HTML among what it accepts), rather than a script asking."""
+    """Tell whether a browser navigates (it then names HTML among what it accepts), rather than a script asking."""
     is_api = request.path.startswith(API_PATHS)
     return request.method in ("GET", "HEAD") and not is_api and "text/html" in request.headers.get("Accept", "")
 

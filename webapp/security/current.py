@@ -22,19 +22,19 @@ class Principal:
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """All that this principal may do: the role's rights, for a token only those among its scopes."""
+        """Return all that this principal may do: the role's rights, for a token only those among its scopes."""
         granted = ROLES.get(self.role, frozenset())
         if not self.is_token:
             return granted
-        return frozenset(one for one in granted if one in self.scopes or one == Permission.SIGNED_IN)
+        return granted & {*self.scopes, Permission.SIGNED_IN}
 
     def allows(self, permission: Permission) -> bool:
-        """Whether this principal holds `permission`."""
+        """Tell whether this principal holds `permission`."""
         return permission in self.permissions
 
 
 def principal() -> Principal:
-    """The principal of this request; raises LookupError on a public page that nobody is signed in to."""
+    """Return the principal of this request; raises LookupError on a public page that nobody is signed in to."""
     known = principal_or_none()
     if known is None:
         raise LookupError("nobody is signed in")
@@ -42,6 +42,6 @@ def principal() -> Principal:
 
 
 def principal_or_none() -> Principal | None:
-    """The principal of this request, None when nobody is signed in."""
+    """Return the principal of this request, None when nobody is signed in."""
     found = g.get("principal")
     return found if isinstance(found, Principal) else None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from flask import Flask
+if TYPE_CHECKING:
+    from flask import Flask
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -98,15 +99,15 @@ def public(view: View) -> View:
 
 
 def required_permission(view: Callable[..., Any]) -> Permission | None:
-    """The permission that a marked view needs; raises AttributeError for a view without a mark."""
+    """Return the permission that a marked view needs; raises AttributeError for a view without a mark."""
     return cast(Permission | None, cast(Any, view).required_permission)
 
 
 def is_poll(view: Callable[..., Any]) -> bool:
-    """Whether a view is asked by a script again and again."""
+    """Tell whether a view is asked by a script again and again."""
     return getattr(view, "is_poll", False)
 
 
 def find_unmarked(app: Flask) -> list[str]:
-    """Names of the endpoints that say neither what they require nor that they are public."""
+    """Return the names of the endpoints that say neither what they require nor that they are public."""
     return sorted(name for name, view in app.view_functions.items() if not hasattr(view, "required_permission"))

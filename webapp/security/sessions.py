@@ -10,12 +10,13 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
-
-from flask import Request, Response
+from typing import TYPE_CHECKING, Final
 
 from webapp.store import Store
 from webapp.store.users import User, find_by_id
+
+if TYPE_CHECKING:
+    from flask import Request, Response
 
 SECURE_COOKIE: Final = "__Host-bp"
 LOOPBACK_COOKIE: Final = "bp"  # plain HTTP: browsers refuse the prefix __Host- without Secure
@@ -46,12 +47,12 @@ class Session:
 
 
 def digest(secret: str) -> str:
-    """What is stored of a session id or token."""
+    """Return what is stored of a session id or token."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def cookie_name(request: Request) -> str:
-    """The cookie's name on this connection."""
+    """Return the cookie's name on this connection."""
     return SECURE_COOKIE if request.is_secure else LOOPBACK_COOKIE
 
 
@@ -70,7 +71,7 @@ def begin(store: Store, user: User, *, ip: str, agent: str, now: datetime) -> st
 
 
 def find(store: Store, session_id: str, *, ip: str, now: datetime, is_poll: bool) -> tuple[Session, User] | None:
-    """The session of that id and its user while both are valid; anything but a poll keeps it alive."""
+    """Return the session of that id and its user while both are valid; anything but a poll keeps it alive."""
     session = _read(store, digest(session_id))
     user = find_by_id(store, session.user_id) if session else None
     if session is None or user is None or user.disabled:
@@ -89,9 +90,9 @@ def end(store: Store, session_hash: str, user_name: str | None = None) -> bool:
 
 
 def list_sessions(store: Store, now: datetime, user_name: str | None = None) -> list[Session]:
-    """Valid sessions, newest first; of one user when a name is given."""
+    """Return the valid sessions, newest first; of one user when a name is given."""
     rows = store.rows(_LIST, {"owner": user_name})
-    return [one for one in map(_to_session, rows) if _is_valid(one, one.ip, now)]
+    return [session for session in map(_to_session, rows) if _is_valid(session, session.ip, now)]
 
 
 def remove_expired(store: Store, now: datetime) -> None:

@@ -23,12 +23,12 @@ EXPORTS_PER_MINUTE: Final = 10
 
 
 def login_keys(user_name: str, ip: str) -> tuple[str, str]:
-    """What an attempt is counted under: the name, known or not, and the address."""
+    """Return what an attempt is counted under: the name, known or not, and the address."""
     return "name:" + hashlib.sha256(user_name.strip().lower().encode("utf-8", "replace")).hexdigest(), f"ip:{ip}"
 
 
 def delay_s(fails: int) -> int:
-    """Seconds until the next attempt after so many failures: 0, 0, 0, then 2, 4, 8 ... 300."""
+    """Return the seconds until the next attempt after so many failures: 0, 0, 0, then 2, 4, 8 ... 300."""
     return 0 if fails <= FREE_FAILS else min(MAX_DELAY_S, 2 ** min(fails - FREE_FAILS, 20))
 
 
@@ -58,13 +58,13 @@ def forget(store: Store, keys: Sequence[str]) -> None:
 
 
 def count_conspicuous(store: Store) -> int:
-    """How many names and addresses have failed more than `NOTICE_ABOVE` times."""
+    """Count the names and addresses that have failed more than `NOTICE_ABOVE` times."""
     row = store.row("SELECT count(*) AS number FROM throttle WHERE fails > ?", (NOTICE_ABOVE,))
     return 0 if row is None else int(row["number"])
 
 
 def fails_of(store: Store, user_name: str) -> int:
-    """How often signing in under that name has failed since the last success."""
+    """Return how often signing in under that name has failed since the last success."""
     row = store.row("SELECT fails FROM throttle WHERE key = ?", (login_keys(user_name, "")[0],))
     return 0 if row is None else int(row["fails"])
 

@@ -65,18 +65,18 @@ def create(store: Store, user: User, *, name: str, scopes: Iterable[str], lifeti
 
 
 def id_of(text: str) -> str:
-    """The id of a token's text."""
+    """Return the id of a token's text."""
     return text.split("_", 2)[1]
 
 
 def owner_of(store: Store, token_id: str) -> str | None:
-    """Whose token it is, None when there is none."""
+    """Return whose token it is, None when there is none."""
     row = store.row(_SELECT + " WHERE t.id = ?", (token_id,))
     return None if row is None else str(row["user_name"])
 
 
 def find(store: Store, text: str, now: datetime) -> tuple[Token, User] | None:
-    """The token of that text and its user, while both are valid."""
+    """Return the token of that text and its user, while both are valid."""
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
     row = store.row(_SELECT + " WHERE t.id = ?", (token_id,)) if prefix == PREFIX else None
@@ -93,7 +93,7 @@ def find(store: Store, text: str, now: datetime) -> tuple[Token, User] | None:
 
 
 def list_tokens(store: Store, user_name: str | None = None) -> list[Token]:
-    """Tokens, newest first; of one user when a name is given."""
+    """Return the tokens, newest first; of one user when a name is given."""
     return [_to_token(row) for row in store.rows(_LIST, {"owner": user_name})]
 
 
@@ -103,7 +103,7 @@ def revoke(store: Store, token_id: str, user_name: str | None = None) -> bool:
 
 
 def allowed_scopes(role: str) -> tuple[str, ...]:
-    """The scopes that a token of this role may have."""
+    """Return the scopes that a token of this role may have."""
     return tuple(scope for scope in SCOPES if scope in ROLES.get(role, frozenset()))
 
 

@@ -20,7 +20,7 @@ class PatientTargets:
 
 
 def find(store: Store, patient_id: str) -> PatientTargets:
-    """The targets of a patient."""
+    """Return the targets of a patient."""
     row = store.row("SELECT * FROM targets WHERE patient_id = ?", (patient_id,))
     if row is None:
         return PatientTargets()

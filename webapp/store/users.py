@@ -41,29 +41,29 @@ class User:
 
     @property
     def has_totp(self) -> bool:
-        """Whether one-time codes are asked for at sign-in."""
+        """Tell whether one-time codes are asked for at sign-in."""
         return self.totp_secret is not None and self.totp_confirmed
 
 
 def to_time(seconds: float | None) -> datetime | None:
-    """A stored time as aware UTC."""
+    """Return a stored time as aware UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def find(store: Store, name: str) -> User | None:
-    """The user of that name, whatever its case."""
+    """Return the user of that name, whatever its case."""
     row = store.row("SELECT * FROM users WHERE name = ?", (name,))
     return None if row is None else _to_user(row)
 
 
 def find_by_id(store: Store, user_id: int) -> User | None:
-    """The user of that number."""
+    """Return the user of that number."""
     row = store.row("SELECT * FROM users WHERE id = ?", (user_id,))
     return None if row is None else _to_user(row)
 
 
 def list_all(store: Store) -> list[User]:
-    """All users by name."""
+    """Return all users by name."""
     return [_to_user(row) for row in store.rows("SELECT * FROM users ORDER BY name")]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import webapp
 from tests.unit.webapp.site import SAME_ORIGIN, Site, make_site
-from webapp.security.headers import CONTENT_SECURITY_POLICY, HEADERS
+from webapp.security.guard import CONTENT_SECURITY_POLICY, HEADERS
 
 TEMPLATES = Path(webapp.__file__).parent / "templates"
 

@@ -1,33 +1,46 @@
-"""The API tokens of all users; those of services are made here, because a service does not sign in."""
+"""The sessions and API tokens of all users; tokens of services are made here, because a service does not sign in."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask import abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from webapp.admin.blueprint import blueprint
 from webapp.audit import events as audit
-from webapp.forms import FormError, read_days, unwrap
-from webapp.security import tokens
+from webapp.http import FormError, read_token, unwrap
+from webapp.security import sessions, tokens
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.store import users
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Route the views of this module."""
-    blueprint.add_url_rule("/tokens", "tokens", list_tokens)
-    blueprint.add_url_rule("/tokens", "create_token", create_token, methods=["POST"])
-    blueprint.add_url_rule("/tokens/revoke", "revoke_token", revoke_token, methods=["POST"])
+@blueprint.get("/sessions", endpoint="sessions")
+@requires(Permission.ADMIN)
+def list_sessions() -> str:
+    """Show who is signed in, from where, since when."""
+    site = services()
+    return render_template("admin/sessions.html", sessions=sessions.list_sessions(site.store, site.clock()))
 
 
+@blueprint.post("/sessions")
+@requires(Permission.ADMIN)
+def end_session() -> Response:
+    """End any session."""
+    session_hash = request.form.get("hash", "")
+    if not sessions.end(services().store, session_hash):
+        abort(404)
+    services().audit.record("session_ended", target=session_hash)
+    return redirect(url_for(".sessions"))
+
+
+@blueprint.get("/tokens", endpoint="tokens")
 @requires(Permission.ADMIN)
 def list_tokens() -> Response:
-    """All tokens."""
+    """Show all tokens."""
     return _page()
 
 
+@blueprint.post("/tokens")
 @requires(Permission.ADMIN)
 def create_token() -> Response:
     """Make a token for a service and show it, this once."""
@@ -36,20 +49,14 @@ def create_token() -> Response:
     if owner.role != "service":
         abort(422)
     try:
-        text = tokens.create(
-            site.store,
-            owner,
-            name=request.form.get("name", ""),
-            scopes=request.form.getlist("scope"),
-            lifetime=timedelta(days=read_days(request.form)),
-            now=site.clock(),
-        )
+        text = tokens.create(site.store, owner, **read_token(request.form), now=site.clock())
     except (tokens.TokenError, FormError):
         return _page(has_fault=True, status=422)
     site.audit.record("token_created", target=audit.token(owner.name, tokens.id_of(text)))
     return _page(new_token=text)
 
 
+@blueprint.post("/tokens/revoke")
 @requires(Permission.ADMIN)
 def revoke_token() -> Response:
     """Revoke any token."""
