@@ -18,7 +18,7 @@ from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, Role, read_password, read_roles
-from elastic.client import connect
+from elastic.client import connect, no_answer
 
 Report = Callable[[str], None]
 
@@ -67,7 +67,7 @@ def _explain(error: Exception) -> AccountsError:
     if isinstance(error, AuthorizationException):
         return AccountsError("This account may not create others. Leave BP_ELASTICSEARCH_USER to a superuser.")
     if isinstance(error, TransportError):
-        return AccountsError(f"Elasticsearch does not answer ({error}). Start it, or check BP_ELASTICSEARCH_URL.")
+        return AccountsError(no_answer(error))
     return AccountsError(
         f"Elasticsearch did not take the accounts ({error}). Is its security on (xpack.security.enabled), and is it "
         "whole? The embedded one has its accounts in files: python -m embedded start --elasticsearch-accounts DIR."

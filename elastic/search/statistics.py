@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from conf.clinical import ALERT_LEVELS
 from elastic.client import Document, Search
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, months_between
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, months_between
 from elastic.search.observations import standing
-from elastic.search.queries import between, buckets
+from elastic.search.queries import between, buckets, groups
 
+MOST_REASONS: Final = 100
 PERCENTS: Final = (10, 50, 90)
 MEASURES: Final = ("systolic", "diastolic")
 WHOLE_MMHG: Final = {"number_of_significant_value_digits": 2}  # of a histogram: steps of 1 below 256, 13 times as fast
@@ -48,6 +49,16 @@ def readings_per_minute(search: Search, start: datetime, end: datetime) -> list[
     found = search.aggregate(OBSERVATIONS, times, between("ingested_at", start, end))
     return [
         {"@timestamp": bucket["key_as_string"], "readings": bucket["doc_count"]} for bucket in buckets(found, "times")
+    ]
+
+
+def rejects_by_reason(search: Search, start: datetime, end: datetime) -> list[Document]:
+    """Return `reason`, `count` and `newest` (ISO 8601) of each reason in [start, end) of Kafka time, most first."""
+    reasons = groups("reason", MOST_REASONS, order={"_count": "desc"})
+    found = search.aggregate(REJECTED, {"reasons": reasons}, between("@timestamp", start, end))
+    return [
+        {"reason": bucket["key"], "count": bucket["doc_count"], "newest": bucket["newest"]["value_as_string"]}
+        for bucket in buckets(found, "reasons")
     ]
 
 

@@ -17,7 +17,7 @@ from conf.clinical import ALERT_LEVELS
 from conf.settings import Settings
 from elastic.client import Search, connect
 from elastic.names import ALERT_EVENTS, ALL_INDICES, MODEL_MONITORING, OBSERVATIONS, REJECTED
-from elastic.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
+from elastic.search import alert_events, latest, monitoring, observations, predictions, statistics
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
 from tests.support.ward import INTERVAL, VERSION, fill, ward
@@ -81,7 +81,7 @@ def test_totals_of_the_sections_are_exact_whatever_is_listed(store: Store) -> No
 def test_a_small_page_of_a_section_still_knows_its_total(store: Store) -> None:
     bounds = Bounds(store.now - 2 * INTERVAL, store.now + INTERVAL, store.now - CRISIS_KEPT)
     pages = find_sections(store.search, bounds, {Urgency.CRITICAL: 1, Urgency.LOW: 0})
-    assert [one["patient_id"] for one in pages[Urgency.CRITICAL].documents] == ["P-0412"]
+    assert [row["patient_id"] for row in pages[Urgency.CRITICAL].documents] == ["P-0412"]
     assert pages[Urgency.CRITICAL].total == 3  # the fourth is not scored yet
     assert (pages[Urgency.LOW].documents, pages[Urgency.LOW].total) == ([], QUIET)
 
@@ -90,7 +90,7 @@ def test_pages_of_patients_hold_each_once_crises_first(store: Store) -> None:
     ids, after = [], None
     while True:
         page = latest.page(store.search, limit=7, after=after, order="urgent")
-        ids += [one["patient_id"] for one in page.documents]
+        ids += [row["patient_id"] for row in page.documents]
         after = page.after
         if after is None:
             break
@@ -110,7 +110,7 @@ def test_pages_of_patients_hold_each_once_crises_first(store: Store) -> None:
 )
 def test_patients_can_be_filtered(store: Store, filters: dict[str, object], expected: set[str]) -> None:
     found = latest.page(store.search, **filters)  # type: ignore[arg-type]
-    assert {one["patient_id"] for one in found.documents} == expected
+    assert {row["patient_id"] for row in found.documents} == expected
 
 
 def test_a_patient_is_read_by_id_and_levels_are_counted(store: Store) -> None:
@@ -134,8 +134,8 @@ def test_readings_come_in_pages_in_both_orders_and_whole(store: Store) -> None:
 def test_buckets_hold_every_reading(store: Store) -> None:
     start = store.now - timedelta(days=3)
     found = observations.buckets_of_patient(store.search, "P-0412", start, store.now, "1h")
-    assert sum(one["readings"] for one in found) == 96
-    assert all(one["systolic"]["min"] <= one["systolic"]["avg"] <= one["systolic"]["max"] for one in found)
+    assert sum(bucket["readings"] for bucket in found) == 96
+    assert all(of["systolic"]["min"] <= of["systolic"]["avg"] <= of["systolic"]["max"] for of in found)
 
 
 def test_crises_are_found_in_the_readings_before_any_prediction(store: Store) -> None:
@@ -150,7 +150,7 @@ def test_crises_are_found_in_the_readings_before_any_prediction(store: Store) ->
 def test_histories_hold_all_predictions_in_order(store: Store) -> None:
     found = predictions.histories(store.search, ["P-0412", "P-0350"], store.now - timedelta(days=3))
     assert {id_: len(of) for id_, of in found.items()} == {"P-0412": 87, "P-0350": 87}
-    assert all(of == sorted(of, key=lambda one: one["@timestamp"]) for of in found.values())
+    assert all(of == sorted(of, key=lambda past: past["@timestamp"]) for of in found.values())
     assert "P-0261" in predictions.were_critical(store.search, store.now - timedelta(days=3))
 
 
@@ -202,18 +202,19 @@ def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:
     quality = {"kind": "quality", "horizon_h": 6, "stratum": "all", "@timestamp": day.isoformat()}
     client.index(index=MODEL_MONITORING, document=common | quality)
     client.indices.refresh(index=ALL_INDICES)
-    assert [one["reason"] for one in rejected.by_reason(store.search)] == ["NOT_JSON"]
-    assert [one["psi"] for one in monitoring.drift(store.search, VERSION)] == [0.3, 0.1]
+    rejects = statistics.rejects_by_reason(store.search, day, store.now + INTERVAL)
+    assert [(told["reason"], told["count"]) for told in rejects] == [("NOT_JSON", 1)]
+    assert [moved["psi"] for moved in monitoring.drift(store.search, VERSION)] == [0.3, 0.1]
     assert len(monitoring.live_quality(store.search, VERSION)) == 1
     assert monitoring.live_quality(store.search, VERSION, horizon_h=24) == []
 
 
 def test_an_answer_is_in_the_journal_once_and_on_the_board(store: Store) -> None:
     first = journal.acknowledge(store.search, "P-0250", SEEN, ANNE, store.now, INTERVAL)
-    assert [one.stored for one in first] == [True]
+    assert [answer.stored for answer in first] == [True]
     second = journal.acknowledge(store.search, "P-0250", SEEN, BEA, store.now + timedelta(seconds=40), INTERVAL)
-    assert [(one.stored, one.winner["by"]) for one in second] == [(False, "anne")]
-    row = next(one for one in board(store).ward(View(), store.now).rows if one.patient_id == "P-0250")
+    assert [(answer.stored, answer.winner["by"]) for answer in second] == [(False, "anne")]
+    row = next(row for row in board(store).ward(View(), store.now).rows if row.patient_id == "P-0250")
     assert row.alert
     assert row.alert.state is alerts.State.ACKNOWLEDGED
     assert alert_events.usefulness(store.search, store.now - INTERVAL, store.now + INTERVAL)["acknowledged"] == 1

@@ -9,7 +9,7 @@ from flask import Blueprint, render_template
 
 from conf.settings import METRICS_FILE
 from elastic.client import Search, SearchUnavailable
-from elastic.search import latest, monitoring, observations, rejected
+from elastic.search import latest, monitoring, observations, statistics
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.system import metrics
@@ -44,7 +44,7 @@ def _store(search: Search) -> dict[str, Any] | None:
             "newest_reading": observations.newest_time(search),
             "newest_prediction": latest.newest_time(search),
             "patients": sum(latest.count_levels(search).values()),
-            "rejected": rejected.by_reason(search, now - REJECTS_OVER, now),
+            "rejected": statistics.rejects_by_reason(search, now - REJECTS_OVER, now),
             "versions": versions,
             "drift": monitoring.drift(search, versions[0]) if versions else [],
         }
