@@ -32,7 +32,6 @@ COPY ml ml
 COPY alerts alerts
 COPY producer producer
 COPY jobs jobs
-COPY embedded embedded
 COPY webapp webapp
 COPY kibana kibana
 COPY deploy deploy

@@ -28,11 +28,11 @@ import msgspec
 from pydantic import SecretStr
 
 from conf import cli
+from conf.ports import free_port
 from conf.settings import PREFIX, Settings
 from elastic.bulk import Operation, write
 from elastic.client import connect
 from elastic.names import LATEST
-from embedded.ports import free_port
 from embedded.services import Options, start, stop
 from tests.support.ward import Patient, fill, prediction, reading
 from webapp.factory import create_app

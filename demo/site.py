@@ -11,10 +11,10 @@ from typing import Final
 from pydantic import SecretStr
 
 from conf.files import write_whole
+from conf.ports import choose_port, is_listening
 from conf.retry import wait_until
 from conf.settings import SECRET_FILE_MARK, Settings
 from demo.processes import Child, require_running
-from embedded.ports import choose_port, is_listening
 from webapp.create_users import open_store
 from webapp.security import accounts
 from webapp.store import users

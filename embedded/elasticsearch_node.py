@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from conf.ports import HOST
 from deploy.account_files import SUPERUSER, read_password
 from embedded.accounts import give_away, home_for, make_private, unprivileged_account
 from embedded.paths import elasticsearch_zip, log_file
-from embedded.ports import HOST
 from embedded.process import Account, launch, mark_of
 from embedded.realm import SECURITY_ON, accounts_of, write_realm
 

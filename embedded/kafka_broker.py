@@ -12,8 +12,8 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from conf.errors import UserError
+from conf.ports import HOST, free_port, is_listening
 from embedded.paths import kafka_jars, log_file
-from embedded.ports import HOST, free_port, is_listening
 from embedded.process import launch, mark_of
 from producer.topic import MAX_MESSAGE_BYTES
 

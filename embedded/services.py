@@ -14,12 +14,12 @@ from typing import Literal
 
 from conf.errors import UserError
 from conf.files import one_at_a_time
+from conf.ports import choose_port
 from embedded.elasticsearch_node import ElasticsearchNode
 from embedded.java import find_java
 from embedded.kafka_broker import KafkaBroker
 from embedded.node import Node, last_complaint, processes_of, require_unlocked
 from embedded.paths import LOCK_FILE, Ports, log_file, make_local_dir, read_ports, require_space, write_ports
-from embedded.ports import choose_port
 from embedded.process import mark_of, terminate
 from embedded.realm import refuse_change, remember_accounts
 from producer.topic import create_topic

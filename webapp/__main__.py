@@ -14,8 +14,8 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from conf import cli
 from conf.errors import UserError
+from conf.ports import is_free
 from conf.settings import Settings, load_settings
-from embedded.ports import is_free
 from webapp.factory import create_app
 from webapp.logs import configure_logs
 from webapp.security import accounts

@@ -18,12 +18,12 @@ from pathlib import Path
 import pyspark
 import pytest
 
+from conf.ports import free_port
 from deploy.pack import pack
 from deploy.submit.packed import ENVIRONMENT_NAME, PACKAGE_NAME, PACKED_DIR, python_version
 from elastic.client import connect
 from elastic.names import LATEST
 from embedded.java import find_java
-from embedded.ports import free_port
 from embedded.services import Addresses
 from tests.integration.job import PROJECT, Job, in_folder
 from tests.integration.mixed import PATIENTS, mixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conf.errors import EXIT_OK
+from conf.ports import free_port
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from embedded.ports import free_port
 from embedded.services import Addresses
 from tests.integration.containers import Containers, fill_secrets, image_environment
 from tests.integration.pipeline import publish_model

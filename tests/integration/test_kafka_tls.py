@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conf.errors import UserError
+from conf.ports import free_port, is_listening
 from conf.settings import Settings, load_settings
 from deploy import certificates
 from deploy.secrets import CONSUMERS, all_names, hand_out, make_missing
 from embedded.java import find_java
 from embedded.paths import kafka_jars
-from embedded.ports import free_port, is_listening
 from jobs.streaming.source import _security
 from producer.sender import Sender, client_security
 from producer.topic import create_topic

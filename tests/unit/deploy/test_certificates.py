@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from conf.errors import UserError
+from conf.ports import free_port, is_listening
 from deploy import certificates
 from deploy.certificates import CertificateError, about_to_end, make_missing, subject_names
 from deploy.secrets import all_names
 from deploy.secrets import make_missing as make_secrets
-from embedded.ports import free_port, is_listening
 from webapp.__main__ import options
 
 ROOT = Path(__file__).resolve().parents[3]

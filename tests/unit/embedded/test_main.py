@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from conf.errors import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
+from conf.ports import HOST, free_port
 from conf.settings import load_settings
 from embedded.__main__ import _options, _parser, main
 from embedded.node import lock_holder
-from embedded.ports import HOST, free_port
 from embedded.services import Options
 from tests.unit.embedded.test_node import hold_lock
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from conf.errors import UserError
-from embedded.ports import free_port
+from conf.ports import free_port
 from tests.unit.webapp.site import settings
 from webapp.__main__ import options, serve
 

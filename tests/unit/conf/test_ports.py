@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from conf.errors import UserError
-from embedded.ports import HOST, choose_port, free_port, is_free, is_listening
+from conf.ports import HOST, choose_port, free_port, is_free, is_listening
 
 
 @pytest.fixture
