@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import sys
@@ -19,6 +18,7 @@ from conf.settings import Settings, load_settings
 from webapp.factory import create_app
 from webapp.logs import configure_logs
 from webapp.security import accounts
+from webapp.security.guard import is_loopback
 from webapp.services import EXTENSION
 from webapp.store import users
 
@@ -98,8 +98,7 @@ def serve(settings: Settings) -> None:
 
 def _refuse_open_http(settings: Settings) -> None:
     host = settings.web_host
-    is_own = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    if not (is_own or settings.proxy_hops or settings.web_certificate or settings.insecure_demo):
+    if not (is_loopback(host) or settings.proxy_hops or settings.web_certificate or settings.insecure_demo):
         raise UserError(
             f"BP_WEB_HOST={host} would serve plain HTTP beyond this machine. Set BP_WEB_CERTIFICATE and "
             "BP_WEB_KEY, or put a proxy with TLS in front and set BP_PROXY_HOPS, or set BP_INSECURE_DEMO=true for a "

@@ -75,12 +75,8 @@ def home_path() -> str:
 
 def is_current(path: str) -> bool:
     """Tell whether the current page is the one of this entry, or below it and of no longer entry."""
-    matching = [entry.path for entry in MENU if _covers(entry.path, request.path)]
-    return path == max(matching, key=len, default="")
-
-
-def _covers(path: str, page: str) -> bool:
-    return page == path or (path != "/" and page.startswith(path + "/"))
+    below = [entry.path for entry in MENU if entry.path != "/" and f"{request.path}/".startswith(f"{entry.path}/")]
+    return path == (max(below, key=len) if below else request.path)
 
 
 def _frame() -> dict[str, Any]:

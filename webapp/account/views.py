@@ -67,13 +67,9 @@ def totp() -> Response:
     site, user = services(), me()
     if user.has_totp:
         return redirect(url_for(".overview"))
-    secret, code, is_sent = (
-        pending_secret(site.store, site.seals, user),
-        request.form.get("code", ""),
-        request.method == "POST",
-    )
-    is_wrong = is_sent and not use_code(site.store, site.seals, me(), code, site.clock())
-    if is_sent and not is_wrong:
+    secret, code = pending_secret(site.store, site.seals, user), request.form.get("code", "")
+    is_wrong = request.method == "POST" and not use_code(site.store, site.seals, me(), code, site.clock())
+    if request.method == "POST" and not is_wrong:
         site.audit.record("totp")
         return redirect(url_for(".overview", done="totp"))
     address = address_of(secret, user.name)

@@ -34,17 +34,17 @@ def _month_number(index: str) -> int:
     return int(year) * 12 + int(month) - 1
 
 
-def _run(options: argparse.Namespace) -> None:
-    deleted = prune(connect(load_settings()), datetime.now(UTC), options.months)
-    print(f"Deleted: {', '.join(deleted) or 'nothing'}.")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do the command; return the exit code."""
     parser = cli.parser("python -m webapp.audit", __doc__)
     parser.add_argument("command", choices=("prune",))
     parser.add_argument("--months", type=int, default=RETENTION_MONTHS, help="whole months to keep (%(default)s)")
-    return cli.run(parser, _run, arguments)
+
+    def work(options: argparse.Namespace) -> None:
+        deleted = prune(connect(load_settings()), datetime.now(UTC), options.months)
+        print(f"Deleted: {', '.join(deleted) or 'nothing'}.")
+
+    return cli.run(parser, work, arguments)
 
 
 if __name__ == "__main__":

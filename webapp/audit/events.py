@@ -20,6 +20,7 @@ from elastic.names import AUDIT
 from elastic.schema import TemplateError, put_templates
 from webapp.audit.spool import Spool, ship_leftovers
 from webapp.security.current import principal_or_none
+from webapp.services import services
 
 FOLDER: Final = "audit"
 LIST_EVERY: Final = timedelta(minutes=15)
@@ -122,8 +123,6 @@ class AuditTrail:
 
 def record(action: str, *, patient_ids: Iterable[str] = (), outcome: str = "ok", target: str | None = None) -> None:
     """Note one access of the current request; see `AuditTrail.record`."""
-    from webapp.services import services  # the services hold the trail
-
     services().audit.record(action, patient_ids=patient_ids, outcome=outcome, target=target)
 
 

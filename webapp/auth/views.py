@@ -8,7 +8,8 @@ from werkzeug.wrappers import Response
 from webapp.i18n import LANGUAGES
 from webapp.navigation import home_path
 from webapp.security import sessions
-from webapp.security.access import client_ip, unfinished_step
+from webapp.security.access import client_ip
+from webapp.security.accounts import unfinished_step
 from webapp.security.current import principal_or_none
 from webapp.security.guard import is_own_path
 from webapp.security.roles import public
@@ -33,7 +34,8 @@ def login() -> Response:
 @public
 def try_login() -> Response:
     """Take the form; whatever is wrong, the answer is the same."""
-    _choose_language()
+    if request.form.get("lang", "") in LANGUAGES:
+        g.language = request.form["lang"]
     typed = {name: request.form.get(name, "") for name in ("user_name", "password", "code")}
     outcome = sign_in(services(), Attempt(**typed, ip=client_ip(), agent=request.user_agent.string))
     services().audit.record(
@@ -67,12 +69,6 @@ def language() -> Response:
     elif chosen in LANGUAGES:
         path = url_for("auth.login", lang=chosen, next=path)
     return redirect(path)
-
-
-def _choose_language() -> None:
-    asked = request.form.get("lang", "")
-    if asked in LANGUAGES:
-        g.language = asked
 
 
 def _enter(outcome: Outcome) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import uuid
 from collections.abc import Callable
@@ -11,12 +10,13 @@ from typing import Any, Final
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 
+from webapp.patients.urls import read_id
 from webapp.security import sessions, throttle, tokens
+from webapp.security.accounts import unfinished_step
 from webapp.security.current import Principal, principal_or_none
-from webapp.security.guard import is_forged
+from webapp.security.guard import is_forged, is_loopback
 from webapp.security.roles import is_poll, required_permission
 from webapp.services import Services, services
-from webapp.store.users import User
 
 API_PATHS: Final = ("/api/", "/openapi.json")  # only here a token is looked at
 BEARER: Final = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
@@ -31,11 +31,13 @@ def install(app: Flask) -> None:
 def check_request() -> Any:
     """Let the request through (None), answer it with a redirection, or raise an HTTP error."""
     g.request_id = uuid.uuid4().hex
-    _refuse_open_transport(services())
+    if not (request.is_secure or services().settings.insecure_demo or is_loopback(client_ip())):
+        raise Forbidden("This site answers beyond its own machine over HTTPS only.")
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None and wants_page():
         g.principal = _find_principal(services(), poll=True)  # the page that says so speaks the user's language
-    if view is None or _is_preflight():
+    is_preflight = request.method == "OPTIONS" and getattr(request.url_rule, "provide_automatic_options", False) is True
+    if view is None or is_preflight:
         return None  # no such page, or the question which methods there are
     if request.endpoint == "static":
         return None
@@ -49,22 +51,6 @@ def check_request() -> Any:
 def client_ip() -> str:
     """Return the address that the request came from."""
     return request.remote_addr or ""
-
-
-def _refuse_open_transport(site: Services) -> None:
-    if not (request.is_secure or site.settings.insecure_demo or _is_loopback(client_ip())):
-        raise Forbidden("This site answers beyond its own machine over HTTPS only.")
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_preflight() -> bool:
-    return request.method == "OPTIONS" and getattr(request.url_rule, "provide_automatic_options", False) is True
 
 
 def _find_principal(site: Services, *, poll: bool) -> Principal | None:
@@ -91,19 +77,14 @@ def _by_token(site: Services) -> Principal:
     return Principal(user.name, user.role, user.language, sessions.digest(token.id), token.scopes, is_token=True)
 
 
-def unfinished_step(user: User) -> str | None:
-    """Return the endpoint of what a user must do first of all: another password, for an admin a second factor."""
-    if user.must_change:
-        return "account.password"
-    return "account.totp" if user.role == "admin" and not user.has_totp else None
-
-
 def _authorise(view: Callable[..., Any], known: Principal | None) -> Response | None:
     permission = required_permission(view)
     if permission is None:
         return None
+    if known is None and wants_page():
+        return _to_response(redirect(url_for("auth.login", next=request.full_path.rstrip("?"))))
     if known is None:
-        return _ask_to_sign_in()
+        raise Unauthorized("Sign in first.")
     step = g.get("unfinished")
     if step and request.endpoint not in UNFINISHED_ALLOWED:
         if wants_page():
@@ -118,19 +99,10 @@ def _authorise(view: Callable[..., Any], known: Principal | None) -> Response | 
 
 def _named_patients() -> list[str]:
     """Return the patient whom the address names, if it names any."""
-    from webapp.patients.urls import read_id  # those pages ask here themselves
-
     named = request.view_args or {}
     spelled = named.get("patient_id") or str(named.get("alert_id", "")).partition("-")[2].partition("-")[2]
     spelled = spelled or request.args.get("patient", request.args.get("subject", "")).removeprefix("Patient/")
     return [read_id(spelled) or spelled] if spelled else []
-
-
-def _ask_to_sign_in() -> Response:
-    if wants_page():
-        target = request.full_path.rstrip("?")
-        return _to_response(redirect(url_for("auth.login", next=target)))
-    raise Unauthorized("Sign in first.")
 
 
 def _to_response(answer: Any) -> Response:

@@ -58,6 +58,13 @@ def give_one_time_password(store: Store, passwords: Passwords, user: User, now: 
     return secret
 
 
+def unfinished_step(user: User) -> str | None:
+    """Return the endpoint of what a user must do first of all: another password, for an admin a second factor."""
+    if user.must_change:
+        return "account.password"
+    return "account.totp" if user.role == "admin" and not user.has_totp else None
+
+
 def remarks(user: User, settings: Settings) -> list[str]:
     """Return what is left from an older version or key in an account, and what shuts the user out; often nothing."""
     found, seals = [], make_seals(settings)

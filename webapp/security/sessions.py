@@ -72,7 +72,8 @@ def begin(store: Store, user: User, *, ip: str, agent: str, now: datetime) -> st
 
 def find(store: Store, session_id: str, *, ip: str, now: datetime, is_poll: bool) -> tuple[Session, User] | None:
     """Return the session of that id and its user while both are valid; anything but a poll keeps it alive."""
-    session = _read(store, digest(session_id))
+    row = store.row(_SELECT + " WHERE s.hash = ?", (digest(session_id),))
+    session = _to_session(row) if row else None
     user = find_by_id(store, session.user_id) if session else None
     if session is None or user is None or user.disabled:
         return None
@@ -128,11 +129,6 @@ _DELETE: Final = """
 DELETE FROM sessions
 WHERE hash = :hash AND (:owner IS NULL OR user_id = (SELECT id FROM users WHERE name = :owner))
 """
-
-
-def _read(store: Store, session_hash: str) -> Session | None:
-    row = store.row(_SELECT + " WHERE s.hash = ?", (session_hash,))
-    return None if row is None else _to_session(row)
 
 
 def _to_session(row: sqlite3.Row) -> Session:
