@@ -35,7 +35,7 @@ class Statement(NamedTuple):
     """What one message says of one patient at one instant (microseconds since the epoch).
 
     `order` is that of arrival: Kafka's offset, or the position in a message. `name` stands for the Observation's id,
-    None if it has none; `place` is where the caller finds the statement again. Pressures in mmHg, rate per minute.
+    None if it has none; the caller finds the statement again by its `number`. Pressures in mmHg, rate per minute.
     """
 
     kind: StatementKind
@@ -46,7 +46,7 @@ class Statement(NamedTuple):
     systolic: float | None
     diastolic: float | None
     heart_rate: float | None
-    place: int
+    number: int
 
     @property
     def pressures(self) -> tuple[float | None, float | None]:

@@ -14,14 +14,14 @@ from functools import partial
 
 from pyspark.sql import SparkSession
 
-from conf.errors import run_main
+from conf import cli
 from conf.settings import METRICS_FILE, Settings, load_settings
 from elastic.client import connect
 from elastic.schema import ensure_templates
 from jobs.streaming.archive import set_aside
 from jobs.streaming.checkpoint import guarded
-from jobs.streaming.progress import Metrics, ProgressListener
-from jobs.streaming.queries import INGEST, QUERIES, SCORE, ingest_query, score_query
+from jobs.streaming.progress import Metrics
+from jobs.streaming.queries import INGEST, QUERIES, SCORE, ProgressListener, ingest_query, score_query
 from jobs.streaming.serving import ServingModel
 from jobs.streaming.stopping import StopGate, keep_running
 
@@ -32,15 +32,17 @@ APPLICATION = "blood-pressure-surveillance"
 
 def main() -> int:
     """Parse the command line and run the job; return the exit code."""
-    parser = argparse.ArgumentParser(prog="stream", description=__doc__)
+    parser = cli.parser("stream", __doc__)
     parser.add_argument("--available-now", action="store_true", help="read what the topic holds, then end")
-    parser.add_argument("--verbose", action="store_true", help="show traces of errors")
-    options = parser.parse_args()
+    return cli.run(parser, _work)
+
+
+def _work(options: argparse.Namespace) -> None:
     level = logging.DEBUG if options.verbose else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("py4j", "elastic_transport"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    return run_main(lambda: submit(load_settings(), available_now=options.available_now), verbose=options.verbose)
+    submit(load_settings(), available_now=options.available_now)
 
 
 def submit(settings: Settings, *, available_now: bool) -> None:
@@ -58,7 +60,7 @@ def submit(settings: Settings, *, available_now: bool) -> None:
 
 
 def build_session(settings: Settings) -> SparkSession:
-    """The Spark session; what is not set here stands in conf/spark-defaults.conf."""
+    """Return the Spark session; what is not set here stands in conf/spark-defaults.conf."""
     builder = SparkSession.builder.appName(APPLICATION)
     return builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions).getOrCreate()
 
@@ -69,8 +71,8 @@ def run(
     """Run both queries, with metrics and model, until the gate is asked to stop or the topic is drained."""
     started_at = datetime.now(UTC)
     model = ServingModel(spark.sparkContext, settings.model_dir)
-    if is_new_checkpoint:
-        _set_archive_aside(settings, started_at)
+    if is_new_checkpoint and (aside := set_aside(settings.data_dir, f"{started_at:%Y%m%dT%H%M%SZ}")):
+        log.warning("new checkpoint: the CSV archive of the earlier one was moved to %s", aside)
     metrics = Metrics(settings.local_dir / METRICS_FILE, started_at, spark.sparkContext.uiWebUrl)
     listener = ProgressListener(metrics)
     spark.streams.addListener(listener)
@@ -83,12 +85,6 @@ def run(
     finally:
         metrics.wait_for_events()
         spark.streams.removeListener(listener)
-
-
-def _set_archive_aside(settings: Settings, now: datetime) -> None:
-    aside = set_aside(settings.data_dir, f"{now:%Y%m%dT%H%M%SZ}")
-    if aside is not None:
-        log.warning("new checkpoint: the CSV archive of the earlier one was moved to %s", aside)
 
 
 if __name__ == "__main__":

@@ -98,9 +98,9 @@ def _values(reading: Reading) -> tuple[float | None, ...]:
 def _settle(earlier: Reading, later: Reading) -> Reading:
     """Return what stands of two readings of one instant, flagged if they differ in more than a missing heart rate."""
     both = earlier, later
-    statements = in_force(_statement(reading, place) for place, reading in enumerate(both))
+    statements = in_force(_statement(reading, number) for number, reading in enumerate(both))
     standing = cast(Standing, stands_at(statements))  # there is no retraction among them
-    reading, source = both[standing.reading.place], both[standing.heart_rate_from.place]
+    reading, source = both[standing.reading.number], both[standing.heart_rate_from.number]
     flags = reading.flags
     if source is not reading:
         flags = _union(flags, tuple(flag for flag in source.flags if flag != HEART_RATE_ONLY))
@@ -109,17 +109,17 @@ def _settle(earlier: Reading, later: Reading) -> Reading:
     return replace(reading, heart_rate=source.heart_rate, flags=flags)
 
 
-def _statement(reading: Reading, place: int) -> Statement:
+def _statement(reading: Reading, number: int) -> Statement:
     return Statement(
         StatementKind.HEART_RATE if reading.systolic is None else StatementKind.PRESSURE,
         reading.effective_us,
-        place,
+        number,
         reading.observation_id,
         reading.status in CORRECTIONS,
         reading.systolic,
         reading.diastolic,
         reading.heart_rate,
-        place,
+        number,
     )
 
 

@@ -20,7 +20,9 @@ from fhir.reasons import Reason, Refused
 LONGEST_PERIOD_US: Final = 15 * MINUTE_US
 FUTURE_TOLERANCE_US: Final = 5 * MINUTE_US
 FIRST_US: Final = 365 * DAY_US  # 1971-01-01
-END_US: Final = 47_482 * DAY_US  # 2100-01-01, not included; `jobs.streaming.entries.state_order` would overflow in 2109
+END_US: Final = (
+    47_482 * DAY_US
+)  # 2100-01-01, not included; `jobs.streaming.window_state.state_order` would overflow in 2109
 
 _DATE = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(\.[0-9]+)?"

@@ -7,7 +7,6 @@ instant (a correction, a joined heart rate) replaces an earlier one: order them 
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 import pyarrow as pa
 from pyarrow import csv
 
+from conf.files import beside
 from jobs.streaming.observations import Document
 
 FOLDER: Final = "observations"
@@ -45,14 +45,15 @@ FLAG_SEPARATOR: Final = ";"
 
 
 def write_archive(data_dir: Path, batch_id: int, part: str, documents: Iterable[Document]) -> None:
-    """Write the documents of one part of a micro-batch, one file a day."""
+    """Write the documents of a part of a micro-batch, one file a day."""
     by_day: dict[str, list[Document]] = defaultdict(list)
     for document in documents:
         by_day[document["@timestamp"][:10]].append(document)
     for day, of_day in by_day.items():
-        folder = data_dir / FOLDER / f"{DAY_PREFIX}{day}"
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_csv(folder / f"{_batch_name(batch_id)}-{part}.csv", of_day)
+        columns = {name: [document.get(name) for document in of_day] for name in COLUMNS}
+        columns["flags"] = [FLAG_SEPARATOR.join(document["flags"]) for document in of_day]
+        path = data_dir / FOLDER / f"{DAY_PREFIX}{day}" / f"{_batch_name(batch_id)}-{part}.csv"
+        write_table(path, pa.table(columns))
 
 
 def remove_batch(data_dir: Path, batch_id: int) -> None:
@@ -62,7 +63,7 @@ def remove_batch(data_dir: Path, batch_id: int) -> None:
 
 
 def set_aside(data_dir: Path, now_text: str) -> Path | None:
-    """Move an archive of an earlier checkpoint away, since its micro-batch numbers start anew; tell where to."""
+    """Move an archive of an earlier checkpoint away, since its micro-batch numbers start anew; return where to."""
     folder = data_dir / FOLDER
     if not folder.exists() or not any(folder.iterdir()):
         return None
@@ -73,17 +74,9 @@ def set_aside(data_dir: Path, now_text: str) -> Path | None:
 
 def write_table(path: Path, lines: pa.Table) -> None:
     """Write a file of the archive, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    csv.write_csv(lines, temporary)
-    temporary.replace(path)
+    with beside(path) as new:
+        csv.write_csv(lines, new)
 
 
 def _batch_name(batch_id: int) -> str:
     return f"batch-{batch_id:08d}"
-
-
-def _write_csv(path: Path, documents: list[Document]) -> None:
-    columns = [[document.get(name) for document in documents] for name in COLUMNS]
-    flags = COLUMNS.index("flags")
-    columns[flags] = [FLAG_SEPARATOR.join(document["flags"]) for document in documents]
-    write_table(path, pa.table(columns, names=list(COLUMNS)))

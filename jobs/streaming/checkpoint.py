@@ -1,25 +1,24 @@
 """The guard of the checkpoint: what it was made with stands beside it, and only a fitting start may go on from it.
 
-Topic, shuffle partitions, window state and entry layout are part of a checkpoint. A start that differs would read wrong
-state or silently miss data, so it stops with the remedy and touches nothing.
+Topic, shuffle partitions and the layout of the window state are part of a checkpoint. A start that differs would read
+wrong state or silently miss data, so it stops with the remedy and touches nothing.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from conf.errors import UserError
+from conf.files import only_one, write_whole
 from conf.settings import Settings
 from fhir.pseudonyms import key_check
 from jobs.pseudonym import pseudonym_key
-from jobs.streaming.entries import ENTRY, STATE_LENGTH
+from jobs.streaming.window_state import STATE_LENGTH, STATEMENT
 from ml.features import WINDOW_LENGTH
 
 FINGERPRINT: Final = "fingerprint.json"
@@ -32,21 +31,21 @@ class CheckpointError(UserError):
 
 
 def fingerprint(settings: Settings) -> dict[str, object]:
-    """What a checkpoint depends on, by name."""
+    """Return what a checkpoint depends on, by name."""
     key = pseudonym_key(settings)
     return {
         "topic": settings.kafka_topic,
         "shuffle_partitions": settings.shuffle_partitions,
         "window_length": WINDOW_LENGTH,
         "state_length": STATE_LENGTH,
-        "entry_layout": hashlib.sha256(str(ENTRY.descr).encode()).hexdigest()[:16],
+        "entry_layout": hashlib.sha256(str(STATEMENT.descr).encode()).hexdigest()[:16],
         PSEUDONYMS: None if key is None else key_check(key),
     }
 
 
 @contextmanager
 def guarded(settings: Settings, queries: tuple[str, ...]) -> Iterator[bool]:
-    """Hold the checkpoint for this job alone; yields whether it is new.
+    """Hold the checkpoint for this job alone; yield whether it is new.
 
     Raises `CheckpointError` if it was made by a different job, is incomplete, or is in use.
     """
@@ -55,19 +54,14 @@ def guarded(settings: Settings, queries: tuple[str, ...]) -> Iterator[bool]:
     is_new = not existing and not (directory / FINGERPRINT).exists()
     if not is_new:
         _check(directory, fingerprint(settings), existing, queries)
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / LOCK).open("a+") as lock:
-        _hold(lock.fileno(), directory)
+
+    def in_use(holder: str) -> CheckpointError:
+        return CheckpointError(f"The job with process id {holder} is using the checkpoint {directory}. Stop it first.")
+
+    with only_one(directory / LOCK, in_use):
         if is_new:
-            _write(directory / FINGERPRINT, fingerprint(settings))
+            write_whole(directory / FINGERPRINT, json.dumps(fingerprint(settings), indent=1))
         yield is_new
-
-
-def _write(path: Path, ours: dict[str, object]) -> None:
-    """Whole or not at all: half a fingerprint would look like a damaged checkpoint."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(ours, indent=1), encoding="utf-8")
-    temporary.replace(path)
 
 
 def _check(directory: Path, ours: dict[str, object], existing: list[str], queries: tuple[str, ...]) -> None:
@@ -97,7 +91,7 @@ def _check(directory: Path, ours: dict[str, object], existing: list[str], querie
 
 
 def _has_committed(query: Path) -> bool:
-    """Whether a micro-batch was ever finished; a start that was killed before may leave half a checkpoint."""
+    """Tell whether a micro-batch was ever finished; a start that was killed before may leave half a checkpoint."""
     commits = query / "commits"
     return commits.is_dir() and any(path.name.isdigit() for path in commits.iterdir())
 
@@ -117,15 +111,3 @@ def _remedy(directory: Path) -> str:
         f"To rebuild everything from Kafka, move {directory} away (or set BP_CHECKPOINT_DIR to a new folder) and start "
         "again; ids are deterministic, so no document is doubled."
     )
-
-
-def _hold(descriptor: int, directory: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 32, 0).decode() or "unknown"
-        raise CheckpointError(
-            f"The job with process id {holder} is using the checkpoint {directory}. Stop it first."
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -16,7 +16,7 @@ from conf.clinical import mean_arterial_pressure, pressure_category
 from conf.times import iso_us
 from fhir.precedence import Standing, Statement, StatementKind, in_force, stands_at
 from fhir.readings import CONFLICTING_VALUES, CORRECTIONS, HEART_RATE_ONLY, RETRACTED_STATUS, Reading, Retraction
-from jobs.streaming.intake import Source
+from jobs.streaming.source import TopicPlace
 
 Document = dict[str, Any]
 
@@ -58,7 +58,7 @@ class Resolution(NamedTuple):
     verdict: Verdict
 
 
-def observation_document(reading: Reading, source: Source, topic: str, ingested_at: str) -> Document:
+def observation_document(reading: Reading, place: TopicPlace, topic: str, ingested_at: str) -> Document:
     """Return the document of a reading, fields as in the index template; what is not known is left out."""
     document = {
         "@timestamp": iso_us(reading.effective_us),
@@ -73,8 +73,8 @@ def observation_document(reading: Reading, source: Source, topic: str, ingested_
         "device_id": reading.device_id,
         "flags": list(reading.flags),
         "source_topic": topic,
-        "source_partition": source.partition,
-        "source_offset": source.offset,
+        "source_partition": place.partition,
+        "source_offset": place.offset,
         "ingested_at": ingested_at,
     }
     return _with_derived({name: value for name, value in document.items() if value is not None})
@@ -93,7 +93,7 @@ def _with_derived(document: Document) -> Document:
 
 
 def retraction_document(
-    patient_id: str, effective_us: int, retraction: Retraction, source: Source, topic: str, ingested_at: str
+    patient_id: str, effective_us: int, retraction: Retraction, place: TopicPlace, topic: str, ingested_at: str
 ) -> Document:
     """Return the document that holds the place of a retracted reading until, if ever, the reading is met."""
     document = {
@@ -104,8 +104,8 @@ def retraction_document(
         "flags": [],
         "retracted_ids": [retraction.observation_id] if retraction.observation_id else None,
         "source_topic": topic,
-        "source_partition": source.partition,
-        "source_offset": source.offset,
+        "source_partition": place.partition,
+        "source_offset": place.offset,
         "ingested_at": ingested_at,
     }
     return {name: value for name, value in document.items() if value is not None}
@@ -129,14 +129,14 @@ def resolve(stored: Document | None, incoming: Document) -> Resolution:
     said, message = _said(stored), _message(incoming)
     kept = _in_force([*said, message], stored.get("retracted_ids", ()))
     before, after = _standing(said), _standing(kept)
-    corrects = after is not None and after.reading.corrected and kept[after.reading.place] is message
+    corrects = after is not None and after.reading.corrected and kept[after.reading.number] is message
     if after is None or (before is not None and before.values == after.values and not corrects):
         noted = stored | {"duplicates": [*stored.get("duplicates", ()), place]}
         return Resolution(_with_merged(noted, [other for other in kept if other != _own(stored)]), Verdict.DUPLICATE)
     return Resolution(_show(stored, kept, message, takes_over=corrects), Verdict.STORED)
 
 
-def revise(stored: Document, revision: Reading | Retraction, source: Source) -> Document:
+def revise(stored: Document, revision: Reading | Retraction, place: TopicPlace) -> Document:
     """Let a revision that names no instant, or another one, meet a document in which its Observation has spoken.
 
     A retraction takes the Observation out. A correction has moved it to another instant, and holds against a resend of
@@ -144,9 +144,10 @@ def revise(stored: Document, revision: Reading | Retraction, source: Source) -> 
     """
     name, said = revision.observation_id, _said(stored)
     revised = [message for message in (_message(stored), *said) if message.get("observation_id") == name]
-    if name is None or all(message["source_offset"] > source.offset for message in revised):
+    arrived_before = any(message["source_offset"] <= place.offset for message in revised)
+    if name is None or not arrived_before or name in stored.get("retracted_ids", ()):
         return stored
-    origin: Document = {"source_partition": source.partition, "source_offset": source.offset}
+    origin: Document = {"source_partition": place.partition, "source_offset": place.offset}
     if isinstance(revision, Retraction):
         return _retract(stored, name, origin)
     moved = origin | {"observation_id": name, "status": revision.status, "moved": True}
@@ -212,7 +213,7 @@ def _name_or_place(message: Document) -> str:
     return str(message.get("observation_id", _place(message)))
 
 
-def _statement(message: Document, place: int) -> Statement:
+def _statement(message: Document, number: int) -> Statement:
     return Statement(
         StatementKind.PRESSURE if "systolic" in message else StatementKind.HEART_RATE,
         _ELSEWHERE if "moved" in message else _HERE,
@@ -222,14 +223,14 @@ def _statement(message: Document, place: int) -> Statement:
         message.get("systolic"),
         message.get("diastolic"),
         message.get("heart_rate"),
-        place,
+        number,
     )
 
 
 def _in_force(messages: Sequence[Document], retracted_ids: Iterable[str], *unnamed: Statement) -> list[Document]:
     named = [Statement(StatementKind.RETRACTION, _HERE, 0, name, False, None, None, None, -1) for name in retracted_ids]
     statements = [*map(_statement, messages, range(len(messages))), *named, *unnamed]
-    return [messages[statement.place] for statement in in_force(statements)]
+    return [messages[statement.number] for statement in in_force(statements)]
 
 
 def _standing(kept: Sequence[Document]) -> Standing | None:
@@ -250,7 +251,7 @@ def _show(stored: Document, kept: Sequence[Document], met: Document, *, takes_ov
     if standing is None or ("systolic" in stored and standing.reading.kind is StatementKind.HEART_RATE):
         shown, others = _without(stored, "heart_rate_from") | {"status": RETRACTED_STATUS}, kept
     else:
-        reading, source = (kept[statement.place] for statement in standing)
+        reading, source = (kept[statement.number] for statement in standing)
         own = _own(stored)
         if own is not None and own in kept and not takes_over and _says_the_same(own, reading, source):
             reading = own

@@ -1,4 +1,4 @@
-"""What the score query does with the window state of the patients that a micro-batch touched."""
+"""The work of the score query: the window state of the patients that a micro-batch touched becomes predictions."""
 
 from __future__ import annotations
 
@@ -6,45 +6,47 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 from elasticsearch import Elasticsearch
-from pyspark import Broadcast
 
 from conf.settings import Settings
 from elastic.bulk import Operation, fetch, write
 from elastic.client import connect
 from elastic.names import LATEST, PREDICTIONS, fit_id, monthly_index
 from fhir.precedence import StatementKind
-from jobs.streaming.entries import Entries, unpack_state
-from jobs.streaming.folding import Rows
-from jobs.streaming.outcome import milliseconds, outcome_row
 from jobs.streaming.predictions import Scored, long_enough, score, with_lineage
-from jobs.streaming.windows import Scorable, build_windows
+from jobs.streaming.progress import counts_row, milliseconds
+from jobs.streaming.window_state import Statements, unpack_state
+from jobs.streaming.windows import Numbers, Scorable, build_windows
 from ml.prediction import Bundle, Predictor
+
+if TYPE_CHECKING:
+    from pyspark import Broadcast
 
 _predictors: dict[str, Predictor] = {}  # this worker's, by model version: at most one
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The micro-batch at hand, the same for all of its partitions."""
+class ScoreBatch:
+    """The micro-batch to score, the same for all of its partitions."""
 
     settings: Settings
     bundle: Broadcast[Bundle]
     scored_at: str
 
 
-def score_partition(rows: Iterator[pa.RecordBatch], batch: Batch) -> Iterator[pa.RecordBatch]:
-    """Arrow batches of (patient_id, entries) -> predictions in Elasticsearch; one row with the counts comes back."""
+def score_partition(rows: Iterator[pa.RecordBatch], batch: ScoreBatch) -> Iterator[pa.RecordBatch]:
+    """Write the predictions of Arrow batches of window states; yield one row with the counts of what was done."""
     counts: Counter[str] = Counter()
     client = connect(batch.settings)
     predictor = _predictor(batch.bundle)
     for state in rows:
         counts.update(_score_state(client, state, predictor, batch))
-    yield outcome_row(counts)
+    yield counts_row(counts)
 
 
 def _predictor(broadcast: Broadcast[Bundle]) -> Predictor:
@@ -55,21 +57,21 @@ def _predictor(broadcast: Broadcast[Bundle]) -> Predictor:
     return _predictors[bundle.version]
 
 
-def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predictor, batch: Batch) -> Counter[str]:
+def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predictor, batch: ScoreBatch) -> Counter[str]:
     started = time.monotonic()
-    patient_ids, entries, rows = unpack_state(state)
-    scorable = build_windows(entries, rows)
+    patient_ids, statements, patients = unpack_state(state)
+    scorable = build_windows(statements, patients)
     ready = scorable.take(long_enough(scorable, batch.settings.min_readings))
     folded = time.monotonic()
     scored, repaired = score(ready, patient_ids, predictor, batch.scored_at)
     predicted = time.monotonic()
     predictions = _with_lineage(client, scored)
-    write(client, [*_operations(predictions), *_withdrawals(entries, rows, ready, patient_ids)])
+    write(client, [*_operations(predictions), *_withdrawals(statements, patients, ready, patient_ids)])
     return Counter(
         patients=len(patient_ids),
         predictions=len(scored),
         refused=len(patient_ids) - len(scored),
-        rescored_late=sum(one.prediction.replaced_risk_6h is not None for one in predictions),
+        rescored_late=sum(scoring.prediction.replaced_risk_6h is not None for scoring in predictions),
         horizon_repairs=repaired,
         fold_ms=milliseconds(folded - started),
         predict_ms=milliseconds(predicted - folded),
@@ -79,26 +81,32 @@ def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predic
 
 def _with_lineage(client: Elasticsearch, scored: Sequence[Scored]) -> list[Scored]:
     """Give the predictions that a late message disturbed their lineage; the others cost nothing here."""
-    disturbed = [(monthly_index(PREDICTIONS, one.effective_us), one.id) for one in scored if one.disturbed]
+    disturbed = [
+        (monthly_index(PREDICTIONS, scoring.effective_us), scoring.id) for scoring in scored if scoring.disturbed
+    ]
     stored = fetch(client, disturbed)
     return [
-        one._replace(prediction=with_lineage(one.prediction, stored.get(one.id))) if one.disturbed else one
-        for one in scored
+        scoring._replace(prediction=with_lineage(scoring.prediction, stored.get(scoring.id)))
+        if scoring.disturbed
+        else scoring
+        for scoring in scored
     ]
 
 
 def _operations(scored: Sequence[Scored]) -> list[Operation]:
-    """Each prediction goes to its instant and to its patient's latest document."""
+    """Return the writes of each prediction: to its instant, and to its patient's latest document."""
     operations = []
-    for one in scored:
-        body = msgspec.json.encode(one.prediction)
-        operations.append(Operation("index", monthly_index(PREDICTIONS, one.effective_us), one.id, body))
-        operations.append(Operation("index", LATEST, fit_id(one.prediction.patient_id), body))
+    for scoring in scored:
+        body = msgspec.json.encode(scoring.prediction)
+        operations.append(Operation("index", monthly_index(PREDICTIONS, scoring.effective_us), scoring.id, body))
+        operations.append(Operation("index", LATEST, fit_id(scoring.prediction.patient_id), body))
     return operations
 
 
-def _withdrawals(entries: Entries, rows: Rows, ready: Scorable, patient_ids: Sequence[str]) -> list[Operation]:
-    """Delete the latest prediction of a patient whom retractions have left with too few readings."""
-    retracted = np.unique(rows[entries["kind"] == StatementKind.RETRACTION])
-    too_few = np.setdiff1d(retracted, ready.rows)
-    return [Operation("delete", LATEST, fit_id(patient_ids[row])) for row in too_few]
+def _withdrawals(
+    statements: Statements, patients: Numbers, ready: Scorable, patient_ids: Sequence[str]
+) -> list[Operation]:
+    """Return the deletions of the latest predictions of patients whom retractions have left with too few readings."""
+    retracted = np.unique(patients[statements["kind"] == StatementKind.RETRACTION])
+    too_few = np.setdiff1d(retracted, ready.patients)
+    return [Operation("delete", LATEST, fit_id(patient_ids[number])) for number in too_few]

@@ -61,19 +61,19 @@ class Scored(NamedTuple):
 
 
 def long_enough(scorable: Scorable, min_readings: int) -> NDArray[np.bool_]:
-    """Which windows hold enough readings for a score."""
+    """Tell which windows hold enough readings for a score."""
     return scorable.readings >= min_readings
 
 
 def score(
     scorable: Scorable, patient_ids: Sequence[str], predictor: Predictor, scored_at: str
 ) -> tuple[list[Scored], int]:
-    """Score every window; `patient_ids` is indexed by `scorable.rows`. Also count repaired horizon contradictions."""
+    """Score every window; `patient_ids` is indexed by `scorable.patients`. Also count the repaired horizons."""
     features = feature_matrix(scorable.windows)
     risks = predictor.risks(features)
     risk_columns = _risk_columns(np.round(risks.values, RISK_DECIMALS))
     effective_us = scorable.windows.effective_us[:, -1].tolist()
-    patients = [patient_ids[row] for row in scorable.rows.tolist()]
+    patients = [patient_ids[number] for number in scorable.patients.tolist()]
     columns = {
         "timestamp": [iso_us(instant) for instant in effective_us],
         "patient_id": patients,
@@ -99,7 +99,7 @@ def _risk_columns(risks: NDArray[np.float64]) -> dict[str, list[Any]]:
 def _reasons(
     features: NDArray[np.float32], levels: Sequence[str], predictor: Predictor
 ) -> Sequence[list[Reason] | None]:
-    """Reasons for the rows whose level is an alert; the others, nearly all, cost nothing."""
+    """Return reasons for the rows whose level is an alert; the others, nearly all, cost nothing."""
     alerting = [row for row, level in enumerate(levels) if level != ALERT_LEVELS[0]]
     reasons: list[list[Reason] | None] = [None] * len(levels)
     if alerting:
@@ -110,7 +110,7 @@ def _reasons(
 
 
 def _window_columns(scorable: Scorable) -> dict[str, list[Any]]:
-    """The newest reading, the quality of the window, and which message arrived last."""
+    """Return the newest reading, the quality of the window, and which message arrived last."""
     windows = scorable.windows
     heart_rates = windows.heart_rate[:, -1].tolist()
     return {

@@ -1,39 +1,50 @@
-"""What the stream tells of itself: one structured log line per micro-batch, and the same in a small metrics file.
+"""The progress of the stream: one structured log line per micro-batch, and the same in a small metrics file.
 
-Spark's progress event brings rows, lag and durations; the query's own counts (readings, rejects by reason, predictions)
-come from its tasks and are joined by batch id. The site and the demo's summary read the file.
+Spark's progress event brings rows, lag and durations (`jobs.streaming.queries` listens to it); the query's own counts
+(readings, rejects by reason, predictions) come from its tasks, one row a task, and are joined by batch id. The site and
+the demo's summary read the file.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
-from pyspark.sql.streaming.listener import (
-    QueryIdleEvent,
-    QueryProgressEvent,
-    QueryStartedEvent,
-    QueryTerminatedEvent,
-    StreamingQueryListener,
-)
+import msgspec
+import pyarrow as pa
 
-from jobs.streaming.outcome import REASON_PREFIX, rejected_by_reason
+from conf.files import write_whole
 
 log = logging.getLogger(__name__)
 
 RECENT_BATCHES: Final = 60
+COUNTS_ROW: Final = "counts string"
+REASON_PREFIX: Final = "rejected."
 TOTALS: Final = {
     "ingest": ("messages", "readings", "rejected", "ignored"),
     "score": ("messages", "predictions", "refused", "rescored_late"),
 }
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a duration as it is counted."""
+    return round(seconds * 1000)
+
+
+def counts_row(counts: Mapping[str, int]) -> pa.RecordBatch:
+    """Return the counts of one task as a single row of `COUNTS_ROW`."""
+    return pa.RecordBatch.from_pydict({"counts": [msgspec.json.encode(dict(counts)).decode()]})
+
+
+def add_up(rows: Iterable[str]) -> Counter[str]:
+    """Return the sum of the tasks' rows."""
+    return sum((Counter(msgspec.json.decode(row, type=dict[str, int])) for row in rows), Counter())
 
 
 class Metrics:
@@ -60,19 +71,19 @@ class Metrics:
             if model_version is not None:
                 self._content["model_version"] = model_version
 
-    def record(self, line: dict[str, Any]) -> dict[str, Any]:
-        """Add a finished micro-batch: join its counts, add it to the totals, renew the file; return the whole line."""
+    def record(self, line: dict[str, Any]) -> None:
+        """Add a finished micro-batch: join its counts, add it to the totals, renew the file, and log the whole line."""
         with self._lock:
             query, batch_id = line["query"], line["batch_id"]
             counts = {"messages": line["rows"], **self._counts.pop((query, batch_id), {})}
             line = line | {"counts": {name: n for name, n in counts.items() if not name.startswith(REASON_PREFIX)}}
-            line["rejected_by_reason"] = rejected_by_reason(counts)
+            line["rejected_by_reason"] = _rejected_by_reason(counts)
             _add_to_query(self._content["queries"][query], line)
             self._recent.append(line)
             self._content |= {"updated_at": line["finished_at"], "recent": list(self._recent)}
             self._write()
             self._lock.notify_all()
-        return line
+        log.info("micro-batch %s", json.dumps(line))
 
     def see(self, query: str, at: datetime) -> None:
         """Note that a query lives although it has nothing to do."""
@@ -86,10 +97,7 @@ class Metrics:
             self._lock.wait_for(lambda: not self._counts, timeout_s)
 
     def _write(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(self._content), encoding="utf-8")
-        temporary.replace(self._path)
+        write_whole(self._path, json.dumps(self._content))
 
 
 def _empty_query(totals: tuple[str, ...], started_at: datetime) -> dict[str, Any]:
@@ -106,37 +114,12 @@ def _add_to_query(query: dict[str, Any], line: Mapping[str, Any]) -> None:
     query["rejected_by_reason"] = dict(Counter(query["rejected_by_reason"]) + Counter(line["rejected_by_reason"]))
 
 
-class ProgressListener(StreamingQueryListener):
-    """Hands Spark's progress events to `Metrics` and logs one line for each micro-batch that had rows."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._names: dict[UUID, str] = {}
-
-    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
-        """Log the start of a query."""
-        self._names[event.id] = event.name or ""
-        log.info("query started: %s", event.name)
-
-    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
-        """Log and record a finished micro-batch."""
-        line = progress_line(json.loads(event.progress.json), datetime.now(UTC))
-        if line["rows"] or line["durations_ms"].get("addBatch"):
-            log.info("micro-batch %s", json.dumps(self._metrics.record(line)))
-        else:
-            self._metrics.see(line["query"], datetime.now(UTC))
-
-    def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
-        """Every ten seconds without messages: the query lives."""
-        if name := self._names.get(event.id):
-            self._metrics.see(name, datetime.now(UTC))
-
-    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
-        """Nothing to tell: the job itself reports why a query ended."""
+def _rejected_by_reason(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name.removeprefix(REASON_PREFIX): n for name, n in counts.items() if name.startswith(REASON_PREFIX)}
 
 
 def progress_line(progress: Mapping[str, Any], finished_at: datetime) -> dict[str, Any]:
-    """The facts of one progress event (Spark's JSON) that are worth a line; times in ms, lag in messages."""
+    """Return the facts of a progress event (Spark's JSON) that are worth a line; times in ms, lag in messages."""
     durations = progress["durationMs"]
     rows = int(progress["numInputRows"])
     duration_ms = int(durations.get("triggerExecution", 0))
@@ -155,7 +138,7 @@ def progress_line(progress: Mapping[str, Any], finished_at: datetime) -> dict[st
 
 
 def _lag(source: Mapping[str, Any]) -> int:
-    """Messages of the topic that this query has not read yet, as the Kafka source knows at the batch's start."""
+    """Return how many messages the query has not read yet, as Kafka's source knows it at the start of the batch."""
     latest, end = (_offsets(source.get(name)) for name in ("latestOffset", "endOffset"))
     return sum(max(0, offset - end.get(place, 0)) for place, offset in latest.items())
 

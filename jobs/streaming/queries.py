@@ -1,15 +1,39 @@
-"""The two streaming queries: their sources, state and what is done with each micro-batch."""
+"""The two streaming queries, and the only module of the stream that needs Spark; it decides nothing.
+
+    Kafka topic            source.py         read_topic: a row per record; parse_batches: fhir/parse/ in the workers
+     ├─ ingest             store.py          every entry of a message to the one place where it ends
+     │   ├ readings        observations.py   the document of an instant, by fhir/precedence.py
+     │   ├ rejects         store.py          what is refused, with its reason; duplicates too
+     │   └ sinks           elastic/bulk.py, archive.py
+     └─ score              window_state.py   40 bytes a statement; Spark keeps each patient's newest 60
+         ├ window          windows.py        the last 30 readings, by fhir/precedence.py
+         ├ prediction      predictions.py    features, risks of the model in service (serving.py), reasons, lineage
+         └ sinks           predict.py        predictions and latest, by elastic/bulk.py
+
+Around them: checkpoint.py guards the checkpoint, progress.py tells of each micro-batch, stopping.py restarts and ends.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.listener import (
+    QueryIdleEvent,
+    QueryProgressEvent,
+    QueryStartedEvent,
+    QueryTerminatedEvent,
+    StreamingQueryListener,
+)
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
@@ -17,15 +41,14 @@ from conf.settings import Settings
 from conf.times import iso_us
 from fhir.readings import IntakeRules
 from jobs.pseudonym import pseudonym_key
-from jobs.streaming import predict as score
-from jobs.streaming import store as ingest
 from jobs.streaming.archive import remove_batch
-from jobs.streaming.outcome import OUTCOME_ROWS, add_up
-from jobs.streaming.progress import Metrics
+from jobs.streaming.predict import ScoreBatch, score_partition
+from jobs.streaming.progress import COUNTS_ROW, Metrics, add_up, progress_line
 from jobs.streaming.serving import ServingModel
-from jobs.streaming.source import read_topic
+from jobs.streaming.source import parse_batches, read_topic
 from jobs.streaming.stopping import StopGate, explain
-from jobs.streaming.window_state import entry_rows, keep_newest
+from jobs.streaming.store import IngestBatch, store_partition
+from jobs.streaming.window_state import STATE_LENGTH, pack_messages
 
 INGEST: Final = "ingest"
 SCORE: Final = "score"
@@ -41,7 +64,7 @@ class MicroBatchFailedError(Exception):
 
 
 def intake_rules(settings: Settings) -> IntakeRules:
-    """The part of the settings that decides what is accepted."""
+    """Return the part of the settings that decides what is accepted."""
     return IntakeRules(
         max_age_days=settings.max_age_days,
         patient_key=settings.patient_key,
@@ -63,8 +86,8 @@ def ingest_query(
         if first_of_this_start:  # only this one can be the repetition of an interrupted micro-batch
             remove_batch(settings.data_dir, batch_id)
             first_of_this_start = False
-        batch = ingest.Batch(settings, rules, batch_id, _now_text())
-        counts = _run_batch(messages, lambda rows: ingest.store_partition(rows, batch), gate)
+        batch = IngestBatch(settings, rules, batch_id, _now())
+        counts = _run_batch(messages, lambda rows: store_partition(rows, batch), gate)
         metrics.count(INGEST, batch_id, counts)
 
     messages = read_topic(spark, settings)
@@ -83,24 +106,43 @@ def score_query(
     """Start the query that keeps each patient's window and scores it: predictions and latest."""
 
     def predict(state: DataFrame, batch_id: int) -> None:
-        batch = score.Batch(settings, model.current(), _now_text())
-        counts = _run_batch(state, lambda rows: score.score_partition(rows, batch), gate)
+        batch = ScoreBatch(settings, model.current(), _now())
+        counts = _run_batch(state, lambda rows: score_partition(rows, batch), gate)
         metrics.count(SCORE, batch_id, counts, batch.bundle.value.version)
 
-    state = keep_newest(entry_rows(read_topic(spark, settings), intake_rules(settings)))
+    state = keep_newest(packed_statements(read_topic(spark, settings), intake_rules(settings)))
     writer = state.writeStream.outputMode("update").foreachBatch(predict)
     return _start(writer, spark, settings, SCORE, available_now=available_now)
 
 
+def packed_statements(messages: DataFrame, rules: IntakeRules) -> DataFrame:
+    """Return the messages of `read_topic` as one row per statement: patient, order within the state, 40 bytes."""
+
+    def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return (pack_messages(parsed) for parsed in parse_batches(batches, rules))
+
+    return messages.mapInArrow(pack, "patient_id string, state_order bigint, entry binary")
+
+
+def keep_newest(statements: DataFrame) -> DataFrame:
+    """Return per patient the newest `STATE_LENGTH` packed statements, newest first.
+
+    `max_by` with k is a bounded top-k state inside the JVM (Spark 4.2, SPARK-55322), ordered by event time: a late
+    reading lands in its right place, and nothing is dropped for being late.
+    """
+    newest = F.max_by("entry", "state_order", STATE_LENGTH)
+    return statements.groupBy("patient_id").agg(newest.alias("entries"))
+
+
 def _run_batch(frame: DataFrame, work: PartitionWork, gate: StopGate) -> Counter[str]:
-    """Do the work of a micro-batch on all partitions and add up the counts.
+    """Do the work of a micro-batch on all partitions and return the sum of the counts.
 
     Spark matches what a failing foreachBatch raises against a regular expression that overflows the stack on a long
     text and so kills the query without an end. The failure is therefore told in one line, its trace is logged.
     """
     with gate.batch():
         try:
-            return add_up(row.outcome for row in frame.mapInArrow(work, OUTCOME_ROWS).collect())
+            return add_up(row.counts for row in frame.mapInArrow(work, COUNTS_ROW).collect())
         except Exception as error:
             log.debug("micro-batch failed", exc_info=True)
             raise MicroBatchFailedError(explain(str(error))) from None
@@ -117,5 +159,34 @@ def _start(
     return named.trigger(processingTime=f"{settings.trigger_seconds} seconds").start()
 
 
-def _now_text() -> str:
+def _now() -> str:
     return iso_us(time.time_ns() // 1000)
+
+
+class ProgressListener(StreamingQueryListener):
+    """Hands Spark's progress events to `Metrics`, which logs a line for each micro-batch that had rows."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._names: dict[UUID, str] = {}
+
+    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
+        """Log the start of a query."""
+        self._names[event.id] = event.name or ""
+        log.info("query started: %s", event.name)
+
+    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
+        """Log and record a finished micro-batch."""
+        line = progress_line(json.loads(event.progress.json), datetime.now(UTC))
+        if line["rows"] or line["durations_ms"].get("addBatch"):
+            self._metrics.record(line)
+        else:
+            self._metrics.see(line["query"], datetime.now(UTC))
+
+    def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
+        """Record, every ten seconds without messages, that the query lives."""
+        if name := self._names.get(event.id):
+            self._metrics.see(name, datetime.now(UTC))
+
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
+        """Do nothing: the job itself reports why a query ended."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-
-from pyspark import Broadcast, SparkContext
+from typing import TYPE_CHECKING
 
 from ml.prediction import Bundle
 from ml.registry.bundles import BundleError, load_bundle
 from ml.registry.pointer import Promotion, read_pointer
+
+if TYPE_CHECKING:
+    from pyspark import Broadcast, SparkContext
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class ServingModel:
         self._broadcast = self._load(self._published().version)
 
     def current(self) -> Broadcast[Bundle]:
-        """The bundle for the micro-batch that starts now."""
+        """Return the bundle for the micro-batch that starts now."""
         try:
             promotion = self._published()
             if promotion.version != self._broadcast.value.version and promotion != self._refused:

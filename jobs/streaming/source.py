@@ -1,23 +1,75 @@
-"""The Kafka topic as a streaming DataFrame."""
+"""The Kafka topic: how Spark reads it, and its records as parsed messages. Both queries begin here.
+
+`read_topic` makes the rows that `parse_batches` reads, in the workers, around the pure parser `fhir.parse.message`.
+The workers need no Spark, so this module imports none.
+"""
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pyarrow as pa
 
 from conf.settings import Settings
-from fhir.parse.message import MAX_PAYLOAD_BYTES
-from jobs.streaming.intake import MESSAGE_COLUMNS, STORED_PAYLOAD_BYTES
+from fhir.parse.message import MAX_PAYLOAD_BYTES, parse_message
+from fhir.readings import IntakeRules, Parsed, Reject
+from fhir.reasons import Reason
 
-JAAS_MODULES = {
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+STORED_PAYLOAD_BYTES: Final = 32 * 1024  # what a rejected document keeps of its payload
+MESSAGE_COLUMNS: Final = {  # by name, of a record of Spark's Kafka source; an oversized value is cut inside the JVM
+    "partition": "`partition`",
+    "offset": "`offset`",
+    "received_us": "unix_micros(timestamp)",
+    "size": "length(value)",
+    "payload": f"if(length(value) > {MAX_PAYLOAD_BYTES}, substring(value, 1, {STORED_PAYLOAD_BYTES}), value)",
+}
+JAAS_MODULES: Final = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 }
 
 
+class TopicPlace(NamedTuple):
+    """Where in the topic a message stands, and its record time in microseconds since the epoch."""
+
+    partition: int
+    offset: int
+    received_us: int
+
+
+class Message(NamedTuple):
+    """One parsed Kafka record; `payload` is the record's value, cut where it was too large to be parsed.
+
+    There is none where identifiers are pseudonymised: it holds them all.
+    """
+
+    place: TopicPlace
+    payload: bytes | None
+    parsed: Parsed
+
+
+def parse_batches(batches: Iterator[pa.RecordBatch], rules: IntakeRules) -> Iterator[list[Message]]:
+    """Yield the messages of each Arrow batch of `read_topic`, parsed, in the order of arrival."""
+    for batch in batches:
+        rows = zip(*(batch.column(name).to_pylist() for name in MESSAGE_COLUMNS), strict=True)
+        yield [_parse(TopicPlace(*place), size, payload, rules) for *place, size, payload in rows]
+
+
+def _parse(place: TopicPlace, size: int | None, payload: bytes | None, rules: IntakeRules) -> Message:
+    kept = payload if rules.pseudonym_key is None else None
+    if size is not None and size > MAX_PAYLOAD_BYTES:
+        detail = f"{size} bytes, at most {MAX_PAYLOAD_BYTES} are read"
+        return Message(place, kept, Parsed(rejects=[Reject(Reason.PAYLOAD_TOO_LARGE, detail, None)]))
+    return Message(place, kept, parse_message(payload, place.received_us, rules))
+
+
 def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Stream the topic from its beginning (or the checkpoint); an offset that has expired stops the query."""
+    """Return the topic as a stream of messages, from its beginning or the checkpoint; a lost offset stops the query."""
     reader = spark.readStream.format("kafka").options(
         **{
             "kafka.bootstrap.servers": settings.kafka_bootstrap_servers,
@@ -26,23 +78,13 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
             "failOnDataLoss": "true",
             "maxOffsetsPerTrigger": str(settings.max_offsets_per_trigger),
         },
-        **_security(settings),
+        **security_options(settings),
     )
-    return messages(reader.load())
+    return reader.load().selectExpr(*(f"{column} AS `{name}`" for name, column in MESSAGE_COLUMNS.items()))
 
 
-def messages(records: DataFrame) -> DataFrame:
-    """Records of Spark's Kafka source -> one row per message, in the columns `intake.parse_batches` reads.
-
-    An oversized value is cut inside the JVM: only its beginning and its size reach a Python worker.
-    """
-    size = F.length("value")
-    kept = F.when(size > MAX_PAYLOAD_BYTES, F.substring("value", 1, STORED_PAYLOAD_BYTES)).otherwise(F.col("value"))
-    columns = F.col("partition"), F.col("offset"), F.unix_micros("timestamp"), size, kept
-    return records.select(*(column.alias(name) for column, name in zip(columns, MESSAGE_COLUMNS, strict=True)))
-
-
-def _security(settings: Settings) -> dict[str, str]:
+def security_options(settings: Settings) -> dict[str, str]:
+    """Return the options of Spark's Kafka source that name certificate and account."""
     options: dict[str, str] = {"kafka.security.protocol": settings.kafka_security_protocol}
     if settings.kafka_ssl_ca is not None:
         options |= {"kafka.ssl.truststore.type": "PEM", "kafka.ssl.truststore.location": str(settings.kafka_ssl_ca)}
@@ -52,6 +94,7 @@ def _security(settings: Settings) -> dict[str, str]:
 
 
 def _jaas(settings: Settings) -> str:
+    """Return the account as Kafka's JAAS parser reads it, quotes and backslashes escaped."""
     password = settings.kafka_password.get_secret_value() if settings.kafka_password else ""
     module = JAAS_MODULES[settings.kafka_sasl_mechanism or "PLAIN"]
     user, secret = (

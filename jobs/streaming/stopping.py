@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
-
-from pyspark.sql.streaming.query import StreamingQuery
+from typing import TYPE_CHECKING, Final
 
 from conf.errors import UserError
+
+if TYPE_CHECKING:
+    from pyspark.sql.streaming.query import StreamingQuery
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class StopGate:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Around the work of one micro-batch."""
+        """Stand around the work of a micro-batch; raise `StoppedError` if the job is stopping."""
         if self.asked.is_set():
             raise StoppedError
         with self._changed:
@@ -57,7 +58,7 @@ class StopGate:
                 self._changed.notify_all()
 
     def wait_until_idle(self, timeout_s: float) -> bool:
-        """Wait until no micro-batch runs; False if one still does after `timeout_s`."""
+        """Wait until no micro-batch runs; return False if one still does after `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: self._running == 0, timeout_s)
 
@@ -72,7 +73,7 @@ def keep_running(starts: Mapping[str, Callable[[], StreamingQuery]], gate: StopG
     started = dict.fromkeys(starts, time.monotonic())
     try:
         while running and not gate.asked.wait(POLL_S):
-            for name, query in _ended(running):
+            for name, query in [(name, query) for name, query in running.items() if not query.isActive]:
                 error = query.exception()
                 if error is None:
                     del running[name]
@@ -85,11 +86,8 @@ def keep_running(starts: Mapping[str, Callable[[], StreamingQuery]], gate: StopG
         _stop(running, gate)
 
 
-def _ended(running: Mapping[str, StreamingQuery]) -> list[tuple[str, StreamingQuery]]:
-    return [(name, query) for name, query in running.items() if not query.isActive]
-
-
 def _pause_before_restart(name: str, message: str, failures: int, gate: StopGate) -> None:
+    """Wait longer after each failure in a row; raise `QueryFailedError` where a restart does not help."""
     why = explain(message)
     if failures > len(RESTART_WAITS_S) or any(mark in message for mark in HOPELESS):
         raise QueryFailedError(f"The {name} query failed: {why} The checkpoint is intact; start again when mended.")
@@ -99,7 +97,7 @@ def _pause_before_restart(name: str, message: str, failures: int, gate: StopGate
 
 
 def explain(message: str) -> str:
-    """The innermost cause named in the text of a Spark failure, as ``Kind: text`` on one line."""
+    """Return the innermost cause named in the text of a Spark failure, as ``Kind: text`` on one line."""
     launcher = _LAUNCHER_ERROR.search(message)
     if launcher:
         return f"{NO_PYTHON}: {launcher[1]}"
@@ -111,6 +109,7 @@ def explain(message: str) -> str:
 
 
 def _stop(running: Mapping[str, StreamingQuery], gate: StopGate) -> None:
+    """End the queries between micro-batches, or after `STOP_PATIENCE_S` wherever they are."""
     gate.asked.set()
     if running and not gate.wait_until_idle(STOP_PATIENCE_S):
         log.warning("a micro-batch is abandoned; it will be repeated at the next start")

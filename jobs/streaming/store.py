@@ -1,8 +1,9 @@
-"""What the ingest query does with parsed messages: every entry ends in exactly one place.
+"""The work of the ingest query: every entry of a message ends in exactly one place.
 
 Readings go to the observation of their instant, refused entries to the rejected index, other resources to a count.
 The common case is one bulk `create` per batch; only where an instant is met again is the stored document read and
-`jobs.streaming.observations.resolve` asked.
+`jobs.streaming.observations.resolve` asked. What speaks of another instant than its own (a retraction may name only the
+Observation's id, a correction may move a reading) is rare, and may cost a refresh and a search.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -21,13 +22,12 @@ from elasticsearch import Elasticsearch
 from conf.settings import Settings
 from conf.times import iso_us
 from elastic.bulk import Operation, fetch, write
-from elastic.client import connect
+from elastic.client import connect, with_retries
 from elastic.names import OBSERVATIONS, REJECTED, instant_id, monthly_index, rejected_id
 from fhir.parse.effective_time import is_in_calendar
-from fhir.readings import IntakeRules, Reject
+from fhir.readings import CORRECTIONS, IntakeRules, Reading, Reject, Retraction
 from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
-from jobs.streaming.intake import STORED_PAYLOAD_BYTES, Message, Source, parse_batches
 from jobs.streaming.observations import (
     DUPLICATE_DETAIL,
     Document,
@@ -36,9 +36,20 @@ from jobs.streaming.observations import (
     observation_document,
     resolve,
     retraction_document,
+    revise,
 )
-from jobs.streaming.outcome import REASON_PREFIX, milliseconds, outcome_row
-from jobs.streaming.revisions import Place, apply_revisions
+from jobs.streaming.progress import REASON_PREFIX, counts_row, milliseconds
+from jobs.streaming.source import STORED_PAYLOAD_BYTES, Message, TopicPlace, parse_batches
+
+SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
+MAX_HITS: Final = 10_000
+
+
+class DocumentKey(NamedTuple):
+    """Where a document is stored."""
+
+    index_name: str
+    id: str
 
 
 class Arrival(NamedTuple):
@@ -50,8 +61,8 @@ class Arrival(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The micro-batch at hand, the same for all of its partitions."""
+class IngestBatch:
+    """The micro-batch to store, the same for all of its partitions."""
 
     settings: Settings
     rules: IntakeRules
@@ -59,8 +70,8 @@ class Batch:
     ingested_at: str
 
 
-def store_partition(rows: Iterator[pa.RecordBatch], batch: Batch) -> Iterator[pa.RecordBatch]:
-    """Arrow batches of messages -> one row with the counts of what was done (see `jobs.streaming.outcome`)."""
+def store_partition(rows: Iterator[pa.RecordBatch], batch: IngestBatch) -> Iterator[pa.RecordBatch]:
+    """Store the messages of Arrow batches; yield one row with the counts of what was done."""
     counts: Counter[str] = Counter()
     client = connect(batch.settings)
     started = time.monotonic()
@@ -68,10 +79,10 @@ def store_partition(rows: Iterator[pa.RecordBatch], batch: Batch) -> Iterator[pa
         counts["parse_ms"] += milliseconds(time.monotonic() - started)
         counts.update(store_messages(client, messages, batch))
         started = time.monotonic()
-    yield outcome_row(counts)
+    yield counts_row(counts)
 
 
-def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Batch) -> Counter[str]:
+def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Counter[str]:
     """Store one Arrow batch of messages; return what was counted."""
     started = time.monotonic()
     arrivals = _by_instant(messages, batch)
@@ -88,40 +99,42 @@ def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: Ba
     return counts
 
 
-def _by_instant(messages: Sequence[Message], batch: Batch) -> dict[Place, list[Arrival]]:
+def _by_instant(messages: Sequence[Message], batch: IngestBatch) -> dict[DocumentKey, list[Arrival]]:
     """Group readings, and retractions that name patient and time, by the document they meet, in order of arrival."""
-    arrivals: dict[Place, list[Arrival]] = defaultdict(list)
+    arrivals: dict[DocumentKey, list[Arrival]] = defaultdict(list)
     for message in messages:
         for instant, arrival in _arrivals(message, batch):
             arrivals[instant].append(arrival)
     return arrivals
 
 
-def _arrivals(message: Message, batch: Batch) -> Iterator[tuple[Place, Arrival]]:
+def _arrivals(message: Message, batch: IngestBatch) -> Iterator[tuple[DocumentKey, Arrival]]:
     entry_counts = not _is_single(message)
     topic, ingested_at = batch.settings.kafka_topic, batch.ingested_at
     for reading in message.parsed.readings:
-        document = observation_document(reading, message.source, topic, ingested_at)
+        document = observation_document(reading, message.place, topic, ingested_at)
         arrival = Arrival(document, message, reading.entry if entry_counts else None)
         yield _instant(reading.patient_id, reading.effective_us), arrival
-    for one in message.parsed.retractions:
-        if one.patient_id is None or one.effective_us is None:
-            continue
-        document = retraction_document(one.patient_id, one.effective_us, one, message.source, topic, ingested_at)
-        yield _instant(one.patient_id, one.effective_us), Arrival(document, message, None)
+    for retraction in message.parsed.retractions:
+        patient_id, at_us = retraction.patient_id, retraction.effective_us
+        if patient_id is not None and at_us is not None:
+            document = retraction_document(patient_id, at_us, retraction, message.place, topic, ingested_at)
+            yield _instant(patient_id, at_us), Arrival(document, message, None)
 
 
-def _instant(patient_id: str, effective_us: int) -> Place:
-    return Place(monthly_index(OBSERVATIONS, effective_us), instant_id(patient_id, effective_us))
+def _instant(patient_id: str, effective_us: int) -> DocumentKey:
+    return DocumentKey(monthly_index(OBSERVATIONS, effective_us), instant_id(patient_id, effective_us))
 
 
 def _is_single(message: Message) -> bool:
-    """Whether the message is one resource, so that its refusal needs no entry number."""
+    """Tell whether the message is one resource, so that its refusal needs no entry number."""
     parsed = message.parsed
     return len(parsed.readings) + len(parsed.rejects) + parsed.ignored == 1
 
 
-def _store_instants(client: Elasticsearch, arrivals: Mapping[Place, list[Arrival]]) -> dict[Place, list[Resolution]]:
+def _store_instants(
+    client: Elasticsearch, arrivals: Mapping[DocumentKey, list[Arrival]]
+) -> dict[DocumentKey, list[Resolution]]:
     """Create the documents; where one exists, resolve against it and write what stands."""
     resolutions = {instant: _resolve_all(None, group) for instant, group in arrivals.items()}
     fresh = list(resolutions)
@@ -136,7 +149,7 @@ def _store_instants(client: Elasticsearch, arrivals: Mapping[Place, list[Arrival
 
 
 def _resolve_all(stored: Document | None, group: Sequence[Arrival]) -> list[Resolution]:
-    """Let the arrivals of one instant meet the stored document one after the other."""
+    """Let the arrivals of an instant meet the stored document one after the other."""
     resolutions, standing = [], stored
     for arrival in group:
         resolutions.append(resolve(standing, arrival.document))
@@ -144,12 +157,14 @@ def _resolve_all(stored: Document | None, group: Sequence[Arrival]) -> list[Reso
     return resolutions
 
 
-def _operation(action: Literal["create", "index"], instant: Place, resolutions: Sequence[Resolution]) -> Operation:
+def _operation(
+    action: Literal["create", "index"], instant: DocumentKey, resolutions: Sequence[Resolution]
+) -> Operation:
     return Operation(action, instant.index_name, instant.id, msgspec.json.encode(resolutions[-1].document))
 
 
 def _duplicates(
-    arrivals: Mapping[Place, list[Arrival]], resolutions: Mapping[Place, list[Resolution]]
+    arrivals: Mapping[DocumentKey, list[Arrival]], resolutions: Mapping[DocumentKey, list[Resolution]]
 ) -> list[tuple[Message, Reject]]:
     return [
         (arrival.message, Reject(Reason.DUPLICATE, DUPLICATE_DETAIL, arrival.entry))
@@ -159,46 +174,40 @@ def _duplicates(
     ]
 
 
-def _rejected_operations(rejects: Sequence[tuple[Message, Reject]], batch: Batch) -> Iterator[Operation]:
-    """One document per refused entry; the first of a message keeps its payload, so that a Bundle is kept once."""
-    kept: set[Source] = set()
-    for message, reject in rejects:
-        payload = None if message.source in kept else payload_text(message.payload)
-        kept.add(message.source)
-        yield _rejected_operation(message.source, reject, payload, batch)
+def _rejected_operations(rejects: Sequence[tuple[Message, Reject]], batch: IngestBatch) -> Iterator[Operation]:
+    """Yield a document per refused entry; the first of a message keeps its payload, so that a Bundle is kept once.
 
-
-def _rejected_operation(source: Source, reject: Reject, payload: str | None, batch: Batch) -> Operation:
+    It is dated by its record time, or where that cannot be true by the time of ingestion.
+    """
     topic = batch.settings.kafka_topic
-    document = {
-        "@timestamp": _dated(source, batch),
-        "reason": reject.reason,
-        "detail": reject.detail,
-        "payload": payload,
-        "source_topic": topic,
-        "source_partition": source.partition,
-        "source_offset": source.offset,
-        "source_entry": reject.entry,
-    }
-    id_ = rejected_id(topic, source.partition, source.offset, reject.entry)
-    return Operation("index", REJECTED, id_, msgspec.json.encode(document))
-
-
-def _dated(source: Source, batch: Batch) -> str:
-    """When a refused message came: its record time, or where that cannot be true the time of ingestion."""
-    return iso_us(source.received_us) if is_in_calendar(source.received_us) else batch.ingested_at
+    kept: set[TopicPlace] = set()
+    for message, reject in rejects:
+        place = message.place
+        document = {
+            "@timestamp": iso_us(place.received_us) if is_in_calendar(place.received_us) else batch.ingested_at,
+            "reason": reject.reason,
+            "detail": reject.detail,
+            "payload": None if place in kept else payload_text(message.payload),
+            "source_topic": topic,
+            "source_partition": place.partition,
+            "source_offset": place.offset,
+            "source_entry": reject.entry,
+        }
+        kept.add(place)
+        id_ = rejected_id(topic, place.partition, place.offset, reject.entry)
+        yield Operation("index", REJECTED, id_, msgspec.json.encode(document))
 
 
 def payload_text(payload: bytes | None) -> str | None:
-    """A rejected payload as text, cut at 32 KB; bytes that are no UTF-8 appear as escapes."""
+    """Return a rejected payload as text, cut at 32 KB; bytes that are no UTF-8 appear as escapes."""
     return None if payload is None else payload[:STORED_PAYLOAD_BYTES].decode("utf-8", errors="backslashreplace")
 
 
 def _archive(
     messages: Sequence[Message],
-    resolutions: Mapping[Place, list[Resolution]],
-    revised: Mapping[Place, Document],
-    batch: Batch,
+    resolutions: Mapping[DocumentKey, list[Resolution]],
+    revised: Mapping[DocumentKey, Document],
+    batch: IngestBatch,
 ) -> None:
     """Archive every document that these messages are part of, whether written now or by an earlier attempt.
 
@@ -207,10 +216,10 @@ def _archive(
     documents = [
         revised.get(instant, group[-1].document)
         for instant, group in resolutions.items()
-        if any(one.verdict is not Verdict.DUPLICATE for one in group)
+        if any(resolution.verdict is not Verdict.DUPLICATE for resolution in group)
     ]
     if documents:
-        first = messages[0].source
+        first = messages[0].place
         write_archive(batch.settings.data_dir, batch.batch_id, f"{first.partition}-{first.offset}", documents)
 
 
@@ -221,3 +230,59 @@ def _count(messages: Sequence[Message], rejects: Sequence[tuple[Message, Reject]
     counts["ignored"] = sum(message.parsed.ignored for message in messages)
     counts["readings"] = sum(len(message.parsed.readings) for message in messages) - duplicates
     return counts
+
+
+def apply_revisions(client: Elasticsearch, messages: Sequence[Message]) -> dict[DocumentKey, Document]:
+    """Carry out the retractions and the moving corrections among the messages, the earliest first; repeatable.
+
+    Return the documents it has rewritten, by index and id.
+    """
+    revisions = [(message.place, revision) for message in messages for revision in _revisions_of(message)]
+    stored = _find(client, [revision.observation_id for _, revision in revisions if revision.observation_id])
+    revised = dict(stored)
+    for place, revision in revisions:
+        for key, document in revised.items():
+            if _concerns(revision, document, key.id):
+                revised[key] = revise(document, revision, place)
+    changed = {key: document for key, document in revised.items() if document != stored[key]}
+    write(client, [Operation("index", *key, msgspec.json.encode(document)) for key, document in changed.items()])
+    return changed
+
+
+def _revisions_of(message: Message) -> Iterator[Reading | Retraction]:
+    """Yield what may speak of another instant than its own: retractions, and corrections with an id."""
+    yield from (reading for reading in message.parsed.readings if reading.status in CORRECTIONS)
+    yield from message.parsed.retractions
+
+
+def _concerns(revision: Reading | Retraction, document: Document, id_: str) -> bool:
+    """Tell whether a revision may reach a document: of its patient, and a correction only at another instant."""
+    if isinstance(revision, Retraction):
+        return revision.patient_id in (None, document["patient_id"])
+    here = id_ == instant_id(revision.patient_id, revision.effective_us)
+    return revision.patient_id == document["patient_id"] and not here
+
+
+def _find(client: Elasticsearch, observation_ids: Sequence[str]) -> dict[DocumentKey, Document]:
+    """Find the stored observations in which these ids have spoken, after a refresh that makes the newest visible."""
+    if not observation_ids:
+        return {}
+    with_retries(lambda: client.indices.refresh(index=OBSERVATIONS, ignore_unavailable=True, allow_no_indices=True))
+    unique = sorted(set(observation_ids))
+    chunks = (unique[start : start + SEARCH_IDS] for start in range(0, len(unique), SEARCH_IDS))
+    return {key: document for chunk in chunks for key, document in _search(client, chunk)}
+
+
+def _search(client: Elasticsearch, observation_ids: list[str]) -> Iterator[tuple[DocumentKey, Document]]:
+    spoken = [{"terms": {field: observation_ids}} for field in ("observation_id", "merged_ids")]
+    query: dict[str, Any] = {"bool": {"should": spoken}}
+    response = with_retries(
+        lambda: client.search(
+            index=OBSERVATIONS,
+            query=query,
+            size=MAX_HITS,
+            ignore_unavailable=True,
+            allow_partial_search_results=False,  # else a shard that is away would hide what is to be revised
+        )
+    )
+    return ((DocumentKey(hit["_index"], hit["_id"]), hit["_source"]) for hit in response["hits"]["hits"])

@@ -1,32 +1,37 @@
 """Windows: a patient's last 30 readings by *effective time*, with what a prediction tells of them.
 
-Late readings land in their place, whatever the order of arrival; of two readings of one instant the later arrival (the
-greater Kafka offset) stands. `jobs.streaming.folding` holds the rule in full.
+Late readings land in their place, whatever the order of arrival. What stands of several statements is decided by
+`fhir.precedence`: `fold_patient` applies it to one patient. `fold` does the same for many patients at once with numpy,
+and hands `fold_patient` only those on whom retractions, corrections, several statements of one instant or a double
+claim of a heart rate have work to do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import isnan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fhir.precedence import HEART_RATE_REACH_US, StatementKind
-from jobs.streaming.entries import ENTRY, Entries
-from jobs.streaming.folding import Rows, fold
+from fhir.precedence import HEART_RATE_REACH_US, Statement, StatementKind, readings_of
+from jobs.streaming.window_state import NO_OBSERVATION, STATEMENT, Statements
 from ml.features import MICROSECONDS_PER_HOUR, WINDOW_LENGTH, Windows
+
+Numbers = NDArray[np.intp]  # of patients, or positions
 
 
 @dataclass(frozen=True, slots=True)
 class Scorable:
     """The windows of n patients with what a prediction tells of them; every array has n rows.
 
-    `rows` names the patients, in the numbering given to `build_windows`. `last_offset` and `last_partition` say which
+    `patients` are the patients' numbers, as given to `build_windows`. `last_offset` and `last_partition` say which
     message arrived last, `disturbed` whether that message was not the newest reading but a late one, a correction or a
     retraction: only then may an earlier prediction of the same instant have been replaced.
     """
 
-    rows: Rows
+    patients: Numbers
     windows: Windows
     readings: NDArray[np.int64]
     hours: NDArray[np.float64]
@@ -38,22 +43,22 @@ class Scorable:
     disturbed: NDArray[np.bool_]
 
     def take(self, which: NDArray[np.bool_]) -> Scorable:
-        """The chosen patients alone."""
+        """Return the chosen patients alone."""
         windows = Windows(*(getattr(self.windows, field.name)[which] for field in fields(Windows)))
         kept = {field.name: getattr(self, field.name)[which] for field in fields(self) if field.name != "windows"}
         return Scorable(windows=windows, **kept)
 
 
-def build_windows(entries: Entries, rows: Rows) -> Scorable:
-    """Entries of many patients (see `fold`) -> the windows of all patients with at least one reading."""
-    folded, folded_rows = fold(entries, rows)
-    present = np.unique(folded_rows)
-    slots = _right_aligned(folded, folded_rows, present)
+def build_windows(statements: Statements, patients: Numbers) -> Scorable:
+    """Return the windows of all patients that have a reading, from the statements of many (see `fold`)."""
+    folded, folded_patients = fold(statements, patients)
+    present = np.unique(folded_patients)
+    slots = _right_aligned(folded, folded_patients, present)
     windows = Windows(slots["effective_us"], slots["systolic"], slots["diastolic"], slots["heart_rate"])
     gaps_hours = _gaps_hours(windows)
-    last = _last_arrivals(entries, rows, present)
+    last = _last_arrivals(statements, patients, present)
     return Scorable(
-        rows=present,
+        patients=present,
         windows=windows,
         readings=windows.filled.sum(axis=1),
         hours=gaps_hours.sum(axis=1),
@@ -66,21 +71,21 @@ def build_windows(entries: Entries, rows: Rows) -> Scorable:
     )
 
 
-def _right_aligned(folded: Entries, rows: Rows, present: Rows) -> Entries:
+def _right_aligned(folded: Statements, patients: Numbers, present: Numbers) -> Statements:
     """Lay the last 30 readings of each patient into an (n, 30) array, newest in the last column."""
-    slots = np.zeros((len(present), WINDOW_LENGTH), dtype=ENTRY)
+    slots = np.zeros((len(present), WINDOW_LENGTH), dtype=STATEMENT)
     for measure in ("systolic", "diastolic", "heart_rate"):
         slots[measure] = np.nan
-    row = np.searchsorted(present, rows)
+    row = np.searchsorted(present, patients)
     ends = np.searchsorted(row, np.arange(len(present)), side="right")
-    column = WINDOW_LENGTH - (ends[row] - np.arange(len(rows)))
+    column = WINDOW_LENGTH - (ends[row] - np.arange(len(patients)))
     kept = column >= 0
     slots[row[kept], column[kept]] = folded[kept]
     return slots
 
 
 def _gaps_hours(windows: Windows) -> NDArray[np.float64]:
-    """Hours between neighbouring readings, shape (n, 29), 0 where one of the two slots is empty."""
+    """Return the hours between neighbouring readings, shape (n, 29), 0 where one of the two slots is empty."""
     both = windows.filled[:, 1:] & windows.filled[:, :-1]
     return np.where(both, np.diff(windows.effective_us, axis=1) / MICROSECONDS_PER_HOUR, 0.0)
 
@@ -94,18 +99,130 @@ def _late_readings(offset: NDArray[np.int64], filled: NDArray[np.bool_]) -> NDAr
     return count
 
 
-def _last_arrivals(entries: Entries, rows: Rows, present: Rows) -> Entries:
-    """The entry of each present patient that arrived last."""
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    counts = np.diff(starts, append=len(rows))
-    last_offset = np.repeat(np.maximum.reduceat(entries["offset"], starts), counts) if len(rows) else rows
-    candidates = np.flatnonzero(entries["offset"] == last_offset)
-    ends = np.searchsorted(rows[candidates], present, side="right") - 1
-    return entries[candidates[ends]]
+def _last_arrivals(statements: Statements, patients: Numbers, present: Numbers) -> Statements:
+    """Return the statement of each present patient that arrived last."""
+    starts = np.flatnonzero(np.diff(patients, prepend=-1))
+    counts = np.diff(starts, append=len(patients))
+    last_offset = np.repeat(np.maximum.reduceat(statements["offset"], starts), counts) if len(patients) else patients
+    candidates = np.flatnonzero(statements["offset"] == last_offset)
+    ends = np.searchsorted(patients[candidates], present, side="right") - 1
+    return statements[candidates[ends]]
 
 
-def _is_disturbed(last: Entries, windows: Windows) -> NDArray[np.bool_]:
+def _is_disturbed(last: Statements, windows: Windows) -> NDArray[np.bool_]:
     behind_us = windows.effective_us[:, -1] - last["effective_us"]
     revised = (last["kind"] == StatementKind.RETRACTION) | (last["corrected"] == 1)
     disturbed: NDArray[np.bool_] = revised | (behind_us > HEART_RATE_REACH_US)
     return disturbed
+
+
+def fold_patient(statements: Statements) -> Statements:
+    """Return a patient's readings from statements in any order: one per instant, oldest first, heart rates joined."""
+    readings = readings_of(map(_statement, statements.tolist(), range(len(statements))))
+    folded: Statements = statements[[reading.reading.number for reading in readings]]
+    folded["heart_rate"] = statements["heart_rate"][[reading.heart_rate_from.number for reading in readings]]
+    return folded
+
+
+def _statement(statement: tuple[Any, ...], number: int) -> Statement:
+    effective_us, offset, observation, systolic, diastolic, heart_rate, _, kind, corrected = statement
+    return Statement(
+        StatementKind(kind),
+        effective_us,
+        offset,
+        None if observation == NO_OBSERVATION else observation,
+        bool(corrected),
+        _known(systolic),
+        _known(diastolic),
+        _known(heart_rate),
+        number,
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else value
+
+
+def fold(statements: Statements, patients: Numbers) -> tuple[Statements, Numbers]:
+    """Fold the statements of many patients; `patients[i]` is the patient of `statements[i]`, each patient's together.
+
+    Return readings, oldest first within each patient, and their patients; a patient without readings has none.
+    """
+    statements, patients = _in_order(statements, patients)
+    claims = _claims(statements, patients)
+    irregular = _are_among(_irregular_patients(statements, patients, claims), patients)
+    joined = claims[(claims >= 0) & ~irregular]
+    claimants = np.flatnonzero((claims >= 0) & ~irregular)
+    lacking = np.isnan(statements["heart_rate"][joined])
+    statements["heart_rate"][joined[lacking]] = statements["heart_rate"][claimants[lacking]]
+
+    regular = ~irregular & (statements["kind"] == StatementKind.PRESSURE)
+    if not irregular.any():
+        return statements[regular], patients[regular]
+    return _with_folded(statements[regular], patients[regular], statements[irregular], patients[irregular])
+
+
+def _in_order(statements: Statements, patients: Numbers) -> tuple[Statements, Numbers]:
+    """Sort by patient, effective time and arrival, unless the state has brought them in that order already."""
+    rising = (np.diff(patients) > 0) | ((np.diff(patients) == 0) & (np.diff(statements["effective_us"]) > 0))
+    if rising.all():
+        return statements.copy(), patients
+    ordered = np.lexsort((statements["offset"], statements["effective_us"], patients))
+    return statements[ordered], patients[ordered]
+
+
+def _are_among(some: Numbers, patients: Numbers) -> NDArray[np.bool_]:
+    """Tell which of the ascending `patients` are among `some`."""
+    named = np.zeros(int(patients[-1]) + 1 if len(patients) else 0, dtype=bool)
+    named[some] = True
+    among: NDArray[np.bool_] = named[patients]
+    return among
+
+
+def _with_folded(
+    statements: Statements, patients: Numbers, irregular: Statements, irregular_patients: Numbers
+) -> tuple[Statements, Numbers]:
+    """Add to the regular readings what the irregular patients fold to, each patient in its place."""
+    starts = np.flatnonzero(np.diff(irregular_patients, prepend=-1))
+    folded = [fold_patient(group) for group in np.split(irregular, starts[1:])]
+    folded_patients = np.repeat(irregular_patients[starts], [len(group) for group in folded])
+    all_statements, all_patients = np.concatenate([statements, *folded]), np.concatenate([patients, folded_patients])
+    by_patient = np.argsort(all_patients, kind="stable")
+    return all_statements[by_patient], all_patients[by_patient]
+
+
+def _irregular_patients(statements: Statements, patients: Numbers, claims: Numbers) -> Numbers:
+    """Return the patients whom the vectorised fold does not do: rules 1 to 3 apply, or a reading is claimed twice."""
+    special = (statements["kind"] == StatementKind.RETRACTION) | (statements["corrected"] == 1)
+    repeated = (np.diff(patients) == 0) & (np.diff(statements["effective_us"]) == 0)
+    same_kind = repeated & (np.diff(statements["kind"].astype(np.int8)) == 0)
+    thrice = repeated[1:] & repeated[:-1]
+    joined = np.sort(claims[claims >= 0])
+    twice_claimed = joined[1:][np.diff(joined) == 0]
+    return np.concatenate([patients[special], patients[1:][same_kind], patients[2:][thrice], patients[twice_claimed]])
+
+
+def _claims(statements: Statements, patients: Numbers) -> Numbers:
+    """Return for each statement the position of the reading its heart rate joins; -1 where it is none or joins none."""
+    claims = np.full(len(statements), -1, dtype=np.intp)
+    pressures = np.flatnonzero(statements["kind"] == StatementKind.PRESSURE)
+    heart_rates = np.flatnonzero(statements["kind"] == StatementKind.HEART_RATE)
+    if not len(pressures) or not len(heart_rates):
+        return claims
+    after = np.searchsorted(pressures, heart_rates)
+    before = after - 1
+    distances = np.stack([_distance_us(statements, patients, pressures, heart_rates, side) for side in (before, after)])
+    nearest = distances.argmin(axis=0)
+    near_enough = distances.min(axis=0) <= HEART_RATE_REACH_US
+    targets = pressures[np.clip(np.where(nearest == 0, before, after), 0, len(pressures) - 1)]
+    claims[heart_rates[near_enough]] = targets[near_enough]
+    return claims
+
+
+def _distance_us(
+    statements: Statements, patients: Numbers, pressures: Numbers, heart_rates: Numbers, side: Numbers
+) -> NDArray[np.int64]:
+    neighbours = pressures[np.clip(side, 0, len(pressures) - 1)]
+    distance_us = np.abs(statements["effective_us"][neighbours] - statements["effective_us"][heart_rates])
+    usable = (side >= 0) & (side < len(pressures)) & (patients[neighbours] == patients[heart_rates])
+    return np.where(usable, distance_us, np.iinfo(np.int64).max)

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from conf.clinical import HORIZONS_H
 from conf.times import DAY_US, iso_us
 from fhir.precedence import StatementKind
-from jobs.streaming.entries import ENTRY, STATE_LENGTH, Entries
-from jobs.streaming.folding import Rows
-from jobs.streaming.windows import build_windows
+from jobs.streaming.window_state import STATE_LENGTH, STATEMENT, Statements
+from jobs.streaming.windows import Numbers, build_windows
 from ml import drift
 from ml.evaluation.live import live_figures
 from ml.features import FEATURE_NAMES, MICROSECONDS_PER_HOUR, feature_matrix
@@ -43,7 +42,7 @@ Instants = NDArray[np.int64]
 
 
 def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Rows of a patient with lists of `predictions` and `observations`, each by time -> predictions with targets."""
+    """Numbers of a patient with lists of `predictions` and `observations`, each by time -> predictions with targets."""
     for patients in (batch for batch in batches if batch.num_rows):
         predictions, places = flatten(patients.column("predictions"))
         observations, ends = flatten(patients.column("observations"))
@@ -60,7 +59,7 @@ def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         )
 
 
-def flatten(lists: pa.ListArray) -> tuple[dict[str, pa.Array], Rows]:
+def flatten(lists: pa.ListArray) -> tuple[dict[str, pa.Array], Numbers]:
     """A list of structs per patient -> the fields of all of them, and where each patient begins, with the end."""
     structs = lists.flatten()
     offsets = lists.offsets.to_numpy()
@@ -68,7 +67,7 @@ def flatten(lists: pa.ListArray) -> tuple[dict[str, pa.Array], Rows]:
     return fields, (offsets - offsets[0]).astype(np.intp)
 
 
-def _slices(ends: Rows) -> list[slice]:
+def _slices(ends: Numbers) -> list[slice]:
     return [slice(first, end) for first, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
@@ -115,19 +114,19 @@ def count_windows(
         yield _count_groups(np.concatenate(windows), owner, version, day, references)
 
 
-def windows_at(newest_us: Instants, entries: Entries) -> NDArray[np.float32]:
+def windows_at(newest_us: Instants, entries: Statements) -> NDArray[np.float32]:
     """Feature rows (m, 120) of one patient's windows at `newest_us` (m,); all NaN where no reading is left."""
     ends = np.searchsorted(entries["effective_us"], newest_us, side="right")
     known = [np.arange(max(0, end - STATE_LENGTH), end) for end in ends.tolist()]
     past = entries[np.concatenate([*known, np.empty(0, dtype=np.intp)])]
     scorable = build_windows(past, np.repeat(np.arange(len(known)), [len(places) for places in known]))
     features = np.full((len(known), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
-    features[scorable.rows] = feature_matrix(scorable.windows)
+    features[scorable.patients] = feature_matrix(scorable.windows)
     return features
 
 
-def _entries(observations: Mapping[str, pa.Array]) -> Entries:
-    entries = np.zeros(len(observations["effective_us"]), dtype=ENTRY)
+def _entries(observations: Mapping[str, pa.Array]) -> Statements:
+    entries = np.zeros(len(observations["effective_us"]), dtype=STATEMENT)
     for name in ("effective_us", "systolic", "diastolic", "heart_rate"):
         entries[name] = observations[name].to_numpy(zero_copy_only=False)
     entries["offset"] = np.arange(len(entries))
@@ -137,7 +136,7 @@ def _entries(observations: Mapping[str, pa.Array]) -> Entries:
 
 def _count_groups(
     features: NDArray[np.float32],
-    owner: Rows,
+    owner: Numbers,
     version: NDArray[np.str_],
     day: Instants,
     references: Mapping[str, drift.Reference],

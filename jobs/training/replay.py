@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fhir.precedence import StatementKind
-from jobs.streaming.entries import ENTRY, STATE_LENGTH, Entries
+from jobs.streaming.window_state import STATE_LENGTH, STATEMENT, Statements
 from jobs.streaming.windows import build_windows
 from ml.dataset import Dataset, split_of
 from ml.features import feature_matrix
@@ -48,9 +48,9 @@ def whole_patients(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield waiting
 
 
-def unpack(observations: pa.Table) -> tuple[list[str], Entries, Places]:
+def unpack(observations: pa.Table) -> tuple[list[str], Statements, Places]:
     """Whole patients, in order of patient and time -> their ids, their observations as entries, the patient of each."""
-    entries = np.zeros(observations.num_rows, dtype=ENTRY)
+    entries = np.zeros(observations.num_rows, dtype=STATEMENT)
     for name in ("effective_us", "systolic", "diastolic", "heart_rate"):
         entries[name] = observations[name].to_numpy()
     for name in ("offset", "partition"):
@@ -74,7 +74,7 @@ def training_rows(observations: pa.Table, min_readings: int, block_from_us: int)
 
 
 def _rows_of_patient(
-    patient_id: str, entries: Entries, min_readings: int, block_from_us: int
+    patient_id: str, entries: Statements, min_readings: int, block_from_us: int
 ) -> Iterator[pa.RecordBatch]:
     side = np.array(split_of(patient_id))
     newest = np.flatnonzero((entries["kind"] == StatementKind.PRESSURE) & (entries["corrected"] == 0))
@@ -84,7 +84,7 @@ def _rows_of_patient(
         yield to_arrow(data, parts_of(np.repeat(side, len(data)), data.newest_us, block_from_us))
 
 
-def _dataset(patient_id: str, entries: Entries, newest: Places, min_readings: int) -> Dataset:
+def _dataset(patient_id: str, entries: Statements, newest: Places, min_readings: int) -> Dataset:
     known = _known_at(entries["offset"], newest)
     past = entries[np.concatenate(known)]
     past["corrected"] = 0  # a stored observation has been folded: nothing is left that it could replace
@@ -110,7 +110,7 @@ def _known_at(offset: NDArray[np.int64], newest: Places) -> list[Places]:
     ]
 
 
-def _targets(entries: Entries, newest_us: NDArray[np.int64]) -> NDArray[np.float32]:
+def _targets(entries: Statements, newest_us: NDArray[np.int64]) -> NDArray[np.float32]:
     """Targets from all pressures that are stored; a patient's record ends with its last one."""
     pressures = entries[entries["kind"] == StatementKind.PRESSURE]
     return targets_on_record(newest_us, pressures["effective_us"], pressures["systolic"], pressures["diastolic"])

@@ -22,7 +22,7 @@ from deploy import certificates
 from deploy.secrets import CONSUMERS, all_names, hand_out, make_missing
 from embedded.java import find_java
 from embedded.paths import kafka_jars
-from jobs.streaming.source import _security
+from jobs.streaming.source import security_options
 from producer.sender import Sender, client_security
 from producer.topic import create_topic
 from tests.unit.deploy.compose import VARIANTS, environment_of, load
@@ -121,7 +121,11 @@ def test_set_up_producer_and_stream_each_sign_in_and_see_the_same_messages(
     assert sender.flush(lambda: True)
     assert sender.close() == 0
     stream = settings_of("stream", folder, ports)
-    options = {"kafka.bootstrap.servers": stream.kafka_bootstrap_servers, "subscribe": TOPIC, **_security(stream)}
+    options = {
+        "kafka.bootstrap.servers": stream.kafka_bootstrap_servers,
+        "subscribe": TOPIC,
+        **security_options(stream),
+    }
     assert [bytes(row.value) for row in spark.read.format("kafka").options(**options).load().collect()] == [b"{}"]
 
 

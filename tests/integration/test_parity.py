@@ -21,10 +21,9 @@ from pyspark.sql import DataFrame
 from elastic.names import ALL_INDICES
 from fhir.precedence import StatementKind
 from fhir.reasons import Reason
-from jobs.streaming.entries import ENTRY, Entries, observation_number, unpack_state
-from jobs.streaming.queries import intake_rules
+from jobs.streaming.queries import intake_rules, keep_newest, packed_statements
 from jobs.streaming.source import read_topic
-from jobs.streaming.window_state import entry_rows, keep_newest
+from jobs.streaming.window_state import STATEMENT, Statements, observation_number, unpack_state
 from jobs.streaming.windows import build_windows
 from jobs.training.history import history_rows, observations_from_elasticsearch
 from jobs.training.replay import unpack
@@ -86,9 +85,9 @@ def streamed(pipeline: Pipeline) -> Rows:
         for batch in state.toArrow().to_batches():
             ids, entries, patient_rows = unpack_state(batch)
             scorable = build_windows(entries, patient_rows)
-            rows.update(_rows(scorable.rows, feature_matrix(scorable.windows), ids))
+            rows.update(_rows(scorable.patients, feature_matrix(scorable.windows), ids))
 
-    entries = entry_rows(read_topic(pipeline.spark, pipeline.settings), intake_rules(pipeline.settings))
+    entries = packed_statements(read_topic(pipeline.spark, pipeline.settings), intake_rules(pipeline.settings))
     writer = keep_newest(entries).writeStream.outputMode("update").foreachBatch(collect)
     folder = str(pipeline.settings.checkpoint_dir / "parity")
     writer.option("checkpointLocation", folder).trigger(availableNow=True).start().awaitTermination()
@@ -101,9 +100,9 @@ def in_a_batch(sent: list[tuple[str, dict[str, Any]]]) -> Rows:
     groups = [
         [_entry(offset, resource) for offset, (owner, resource) in enumerate(sent) if owner == id_] for id_ in ids
     ]
-    entries = np.array([entry for group in groups for entry in group], dtype=ENTRY)
+    entries = np.array([entry for group in groups for entry in group], dtype=STATEMENT)
     scorable = build_windows(entries, np.repeat(np.arange(len(ids)), [len(group) for group in groups]))
-    return _rows(scorable.rows, feature_matrix(scorable.windows), ids)
+    return _rows(scorable.patients, feature_matrix(scorable.windows), ids)
 
 
 def _entry(offset: int, resource: dict[str, Any]) -> tuple[Any, ...]:
@@ -180,7 +179,7 @@ def test_stream_and_stored_observations_give_equal_feature_rows_whatever_went_wr
     ids, entries, patients = unpack(observations.toArrow())
     scorable = build_windows(entries, patients)
     assert len(ids) == SIMULATED_PATIENTS
-    assert from_stream == _rows(scorable.rows, feature_matrix(scorable.windows), ids)
+    assert from_stream == _rows(scorable.patients, feature_matrix(scorable.windows), ids)
     refused = stream.metrics()["queries"]["ingest"]["rejected_by_reason"]
     assert {Reason.DUPLICATE, Reason.STATUS_ENTERED_IN_ERROR, Reason.MALFORMED_JSON} <= set(refused)
 
@@ -190,7 +189,7 @@ def test_stream_and_stored_observations_give_equal_feature_rows_whatever_went_wr
     assert {name: training[name] for name in undisturbed} == {name: from_stream[name] for name in undisturbed}
 
 
-def _arrived_in_order_at_last(entries: Entries, patients: NDArray[np.intp]) -> list[int]:
+def _arrived_in_order_at_last(entries: Statements, patients: NDArray[np.intp]) -> list[int]:
     """Patients whose newest observation is a reading that also arrived last: nothing has changed their window since."""
     begins = np.flatnonzero(np.diff(patients, prepend=-1))
     newest = entries[np.append(begins[1:], len(entries)) - 1]

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fhir.precedence import StatementKind
-from jobs.streaming.entries import ENTRY, NO_OBSERVATION, STATE_LENGTH, Entries, observation_number, state_order
+from jobs.streaming.window_state import (
+    NO_OBSERVATION,
+    STATE_LENGTH,
+    STATEMENT,
+    Statements,
+    observation_number,
+    state_order,
+)
 from jobs.streaming.windows import Scorable, build_windows
 
 MINUTE_US = 60_000_000
@@ -42,9 +49,9 @@ class Patient:
         time_us = START_US + round(minute * MINUTE_US)
         self.arrived.append((time_us, len(self.arrived), number, *values, 0, kind, corrected))
 
-    def state(self) -> Entries:
+    def state(self) -> Statements:
         """Return what Spark's state holds: the newest entries by its order, newest first."""
-        entries = np.array(self.arrived, dtype=ENTRY)
+        entries = np.array(self.arrived, dtype=STATEMENT)
         newest_first = np.argsort(-state_order(entries["effective_us"], entries["offset"]))
         return entries[newest_first[:STATE_LENGTH]]
 
@@ -56,7 +63,7 @@ class Patient:
     def systolics(self) -> list[float]:
         """Return the systolic pressures of the window, oldest first."""
         scorable = self.window()
-        if not len(scorable.rows):
+        if not len(scorable.patients):
             return []
         values = scorable.windows.systolic[0]
         return [float(value) for value in values[~np.isnan(values)]]

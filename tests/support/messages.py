@@ -8,7 +8,7 @@ from typing import Any
 from elastic.names import OBSERVATIONS, PREDICTIONS
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules
-from jobs.streaming.intake import Message, Source
+from jobs.streaming.source import Message, TopicPlace
 from tests.support.factories import payload
 
 RECEIVED_US = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -25,5 +25,5 @@ def raw_message(
     content: bytes | None, offset: int = 10, partition: int = 0, received_us: int = RECEIVED_US, max_age_days: int = 400
 ) -> Message:
     """Return the message of any bytes."""
-    source = Source(partition, offset, received_us)
+    source = TopicPlace(partition, offset, received_us)
     return Message(source, content, parse_message(content, received_us, IntakeRules(max_age_days)))

@@ -18,11 +18,11 @@ from elastic.names import OBSERVATIONS, REJECTED
 from fhir.pseudonyms import WITHHELD, patient_pseudonym
 from fhir.readings import IntakeRules
 from jobs.pseudonym import main, pseudonym_key
-from jobs.streaming.intake import parse_batches
-from jobs.streaming.store import Batch, store_messages
+from jobs.streaming.source import parse_batches
+from jobs.streaming.store import IngestBatch, store_messages
 from tests.support.factories import bundle, heart_rate_observation, observation, payload
 from tests.support.fake_elasticsearch import FakeElasticsearch
-from tests.unit.jobs.streaming.test_intake import record_batch, row
+from tests.unit.jobs.streaming.test_source import record_batch, row
 
 KEY = "a key of at least thirty-two bytes"
 NAME = "RAW-7f3a"
@@ -43,7 +43,7 @@ def store(client: Elasticsearch, settings: Settings) -> Store:
     def take(*contents: bytes, first: int = 0) -> None:
         rows = record_batch(*(row(content, first + place) for place, content in enumerate(contents)))
         for messages in parse_batches(iter([rows]), rules):
-            store_messages(client, messages, Batch(settings, rules, first, "2026-03-01T12:00:01.000Z"))
+            store_messages(client, messages, IngestBatch(settings, rules, first, "2026-03-01T12:00:01.000Z"))
 
     return take
 
@@ -86,11 +86,12 @@ def test_retraction_by_id_reaches_the_stored_reading(store: Store, fake: FakeEla
     assert [one["status"] for one in fake.stored(OBSERVATIONS).values()] == ["entered-in-error"]
 
 
-def test_correction_that_moves_a_reading_leaves_no_old_document(store: Store, fake: FakeElasticsearch) -> None:
+def test_correction_that_moves_a_reading_finds_the_old_document(store: Store, fake: FakeElasticsearch) -> None:
     store(named())
     store(named(status="amended", systolic=131, effectiveDateTime="2026-03-01T08:20:00+01:00"), first=1)
 
-    assert [one["systolic"] for one in fake.stored(OBSERVATIONS).values()] == [131]
+    stored = {document["systolic"]: document["status"] for document in fake.stored(OBSERVATIONS).values()}
+    assert stored == {128: "entered-in-error", 131: "amended"}
 
 
 def test_key_is_taken_from_the_settings() -> None:

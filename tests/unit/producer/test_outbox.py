@@ -13,7 +13,6 @@ from conf.times import HOUR_US
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules, Parsed
 from fhir.reasons import Reason
-from jobs.streaming.intake import Source
 from jobs.streaming.observations import (
     Document,
     Verdict,
@@ -23,6 +22,7 @@ from jobs.streaming.observations import (
     retraction_document,
     revise,
 )
+from jobs.streaming.source import TopicPlace
 from producer.faults import FAULTS, USUAL_FAULTS
 from producer.feed import open_outbox
 from producer.forms import FORMS, USUAL_FORMS
@@ -62,9 +62,9 @@ class Store:
         self.refused.update(reject.reason for reject in parsed.rejects)
         self.ignored += parsed.ignored
         self.offset += 1
-        self._store(parsed, Source(0, self.offset, message.due_us))
+        self._store(parsed, TopicPlace(0, self.offset, message.due_us))
 
-    def _store(self, parsed: Parsed, source: Source) -> None:
+    def _store(self, parsed: Parsed, source: TopicPlace) -> None:
         for reading in parsed.readings:
             document = observation_document(reading, source, "t", "")
             self._resolve((reading.patient_id, reading.effective_us), document)

@@ -95,16 +95,20 @@ def test_interrupted_batch_is_removed_with_all_its_parts_and_no_other(tmp_path: 
     assert {name.split("batch-")[1] for name in names(tmp_path)} == {"00000010-0-20.csv", "00000011-0-30.csv"}
 
 
-def test_file_that_an_interrupted_batch_left_unfinished_is_removed_too(
+def test_file_that_a_killed_batch_left_unfinished_is_removed_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    unfinished: list[Path] = []
+
     def die_half_way(_: object, path: Path) -> None:
-        path.write_text("half")
+        unfinished.append(path)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("jobs.streaming.archive.csv.write_csv", die_half_way)
     with pytest.raises(KeyboardInterrupt):
         write_archive(tmp_path, 1, "0-10", [document(10)])
+    assert names(tmp_path) == set()
+    unfinished[0].write_text("half")  # a process that is killed clears nothing away
     assert len(names(tmp_path)) == 1
     remove_batch(tmp_path, 1)
     assert names(tmp_path) == set()

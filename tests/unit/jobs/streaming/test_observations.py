@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fhir.readings import Reading, Retraction
-from jobs.streaming.intake import Source
 from jobs.streaming.observations import Document, Verdict, observation_document, resolve, retraction_document
+from jobs.streaming.source import TopicPlace
 
 EFFECTIVE_US = 1_790_000_000_123_456
 
@@ -31,7 +31,9 @@ def document(offset: int = 10, partition: int = 0, **changes: Any) -> Document:
         "entry": 0,
     }
     reading = Reading(**(fields | changes))
-    return observation_document(reading, Source(partition, offset, EFFECTIVE_US), "topic", "2026-09-21T00:00:00.000Z")
+    return observation_document(
+        reading, TopicPlace(partition, offset, EFFECTIVE_US), "topic", "2026-09-21T00:00:00.000Z"
+    )
 
 
 def heart_rate(rate: float, offset: int = 11, **changes: Any) -> Document:
@@ -104,7 +106,7 @@ def test_correction_stands_against_a_resend_of_what_it_corrected() -> None:
 
 def retraction(offset: int, name: str | None = "bp-1") -> Document:
     entered_in_error = Retraction("p-1", name, EFFECTIVE_US, 0)
-    source = Source(0, offset, EFFECTIVE_US)
+    source = TopicPlace(0, offset, EFFECTIVE_US)
     return retraction_document("p-1", EFFECTIVE_US, entered_in_error, source, "topic", "2026-09-21T00:00:00.000Z")
 
 

@@ -13,9 +13,6 @@ from hypothesis import strategies as st
 
 from conf.times import HOUR_US
 from fhir.readings import Parsed, Reading, Retraction
-from jobs.streaming.entries import ENTRY, pack_messages
-from jobs.streaming.folding import fold_patient
-from jobs.streaming.intake import Message, Source
 from jobs.streaming.observations import (
     Document,
     Verdict,
@@ -25,6 +22,9 @@ from jobs.streaming.observations import (
     retraction_document,
     revise,
 )
+from jobs.streaming.source import Message, TopicPlace
+from jobs.streaming.window_state import STATEMENT, pack_messages
+from jobs.streaming.windows import fold_patient
 from tests.unit.jobs.streaming.test_observations import EFFECTIVE_US, document, heart_rate, retraction
 
 
@@ -146,7 +146,7 @@ sent = st.builds(
 
 def meet(stored: Document | None, message: Message) -> Document | None:
     """Let a message reach the document of the instant, as `jobs.streaming.store` does."""
-    source, at = message.source, "2026-09-21T00:00:00.000Z"
+    source, at = message.place, "2026-09-21T00:00:00.000Z"
     for reading in message.parsed.readings:
         if reading.effective_us == EFFECTIVE_US:
             stored = resolve(stored, observation_document(reading, source, "topic", at)).document
@@ -175,11 +175,11 @@ def test_document_and_window_agree_on_what_stands(sequence: list[Sent]) -> None:
     for offset, drawn_message in enumerate(sequence):
         if drawn_message.kind in ("move", "retraction by id") and not has_spoken(stored, drawn_message.name):
             continue
-        messages.append(Message(Source(0, offset, EFFECTIVE_US + HOUR_US), None, drawn_message.parse()))
+        messages.append(Message(TopicPlace(0, offset, EFFECTIVE_US + HOUR_US), None, drawn_message.parse()))
         stored = meet(json.loads(json.dumps(stored)), messages[-1])
 
         packed = pack_messages(messages)
-        window = fold_patient(np.frombuffer(b"".join(packed.column("entry").to_pylist()), dtype=ENTRY))
+        window = fold_patient(np.frombuffer(b"".join(packed.column("entry").to_pylist()), dtype=STATEMENT))
         standing = window[window["effective_us"] == EFFECTIVE_US]
         names = ("systolic", "diastolic", "heart_rate")
         in_window = [

@@ -15,8 +15,8 @@ from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
 from elastic.names import LATEST, PREDICTIONS
-from jobs.streaming.outcome import add_up
-from jobs.streaming.predict import Batch, score_partition
+from jobs.streaming.predict import ScoreBatch, score_partition
+from jobs.streaming.progress import add_up
 from tests.support.arrivals import MINUTE_US, START_US, Patient
 from tests.support.bundles import make_bundle
 from tests.support.fake_elasticsearch import FakeElasticsearch
@@ -46,8 +46,8 @@ def run(client: Elasticsearch, settings: Settings) -> Run:
     def score(*states: pa.RecordBatch, scored_at: str = "2026-09-22T00:00:00.000Z", seed: int = 1) -> Counter[str]:
         bundle = make_bundle(seed)
         own = SimpleNamespace(value=replace(bundle, version=f"test-{seed}"))
-        batch = Batch(settings, own, scored_at)  # type: ignore[arg-type]
-        rows = [row for one in score_partition(iter(states), batch) for row in one.column("outcome").to_pylist()]
+        batch = ScoreBatch(settings, own, scored_at)  # type: ignore[arg-type]
+        rows = [row for one in score_partition(iter(states), batch) for row in one.column("counts").to_pylist()]
         return Counter({name: count for name, count in add_up(rows).items() if not name.endswith("_ms")})
 
     return score

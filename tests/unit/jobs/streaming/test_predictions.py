@@ -134,10 +134,10 @@ def test_reasons_are_those_of_their_own_window() -> None:
 
 
 def test_every_window_is_told_of_its_own_patient() -> None:
-    """`patient_ids` is numbered like the rows of the windows: a patient without a window leaves a hole."""
+    """`patient_ids` is numbered like the patients of the windows: a patient without a window leaves a hole."""
     window = patient().window()
     (scored,), _ = score(
-        Scorable(**{**fields_of(window), "rows": np.array([2])}), ["a", "b", "c"], predictor(), SCORED_AT
+        Scorable(**{**fields_of(window), "patients": np.array([2])}), ["a", "b", "c"], predictor(), SCORED_AT
     )
     assert scored.prediction.patient_id == "c"
 

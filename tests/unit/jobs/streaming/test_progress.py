@@ -15,7 +15,8 @@ import pytest
 from pyspark.sql.streaming.listener import QueryIdleEvent, QueryProgressEvent, QueryStartedEvent
 
 from jobs.streaming import progress
-from jobs.streaming.progress import RECENT_BATCHES, Metrics, ProgressListener, progress_line
+from jobs.streaming.progress import COUNTS_ROW, RECENT_BATCHES, Metrics, add_up, counts_row, progress_line
+from jobs.streaming.queries import ProgressListener
 
 STARTED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FINISHED_AT = datetime(2026, 3, 1, 12, 0, 5, 250_000, tzinfo=UTC)
@@ -119,11 +120,12 @@ def test_metrics_file_exists_from_the_start(metrics: Metrics, path: Path) -> Non
     assert told["queries"]["score"]["totals"] == {"messages": 0, "predictions": 0, "refused": 0, "rescored_late": 0}
 
 
-def test_counts_of_a_micro_batch_meet_its_progress_by_batch_id(metrics: Metrics) -> None:
+def test_counts_of_a_micro_batch_meet_its_progress_by_batch_id(metrics: Metrics, path: Path) -> None:
     metrics.count("ingest", 1, {"readings": 5})
     metrics.count("ingest", 2, {"readings": 7, "rejected": 1, "rejected.DUPLICATE": 1})
     metrics.count("score", 2, {"predictions": 4}, "v1")
-    told = metrics.record(line("ingest", 2))
+    metrics.record(line("ingest", 2))
+    told = json.loads(path.read_text())["recent"][-1]
     assert told["counts"] == {"messages": 10, "readings": 7, "rejected": 1}
     assert told["rejected_by_reason"] == {"DUPLICATE": 1}
 
@@ -186,7 +188,12 @@ def test_reader_never_meets_half_a_file(metrics: Metrics, path: Path) -> None:
 def test_waiting_ends_when_the_last_counted_batch_is_recorded(metrics: Metrics, path: Path) -> None:
     metrics.count("ingest", 0, {"readings": 1})
     metrics.count("score", 0, {"predictions": 1})
-    later = threading.Timer(0.05, lambda: [metrics.record(line(query, 0)) for query in ("ingest", "score")])
+
+    def record_both() -> None:
+        for query in ("ingest", "score"):
+            metrics.record(line(query, 0))
+
+    later = threading.Timer(0.05, record_both)
     later.start()
     begun = time.monotonic()
     metrics.wait_for_events(timeout_s=30)
@@ -261,3 +268,21 @@ def test_a_trigger_that_ran_no_micro_batch_is_a_sign_of_life(metrics: Metrics, p
     begun = datetime.now(UTC).replace(microsecond=0)
     listen(metrics, event("ingest", rows=0, durationMs={"latestOffset": 3, "triggerExecution": 3}))
     assert seen_at(path, "ingest") >= begun
+
+
+def texts(*counts: dict[str, int]) -> list[str]:
+    return [row for of_task in counts for row in counts_row(of_task).column("counts").to_pylist()]
+
+
+def test_each_task_hands_over_one_row_of_one_column() -> None:
+    row = counts_row({"messages": 3})
+    assert (row.num_rows, row.schema.names) == (1, [COUNTS_ROW.split()[0]])
+
+
+def test_counts_of_all_tasks_are_added_up() -> None:
+    rows = texts({"messages": 3, "rejected": 1}, {"messages": 4}, {"rejected.TIME_MISSING": 2})
+    assert add_up(rows) == {"messages": 7, "rejected": 1, "rejected.TIME_MISSING": 2}
+
+
+def test_batch_without_tasks_counts_nothing() -> None:
+    assert add_up([]) == {}

@@ -20,10 +20,10 @@ from conf.settings import Settings
 from elastic.bulk import DocumentRefusedError
 from elastic.names import OBSERVATIONS, REJECTED
 from fhir.readings import IntakeRules
-from jobs.streaming.entries import pack_messages
-from jobs.streaming.intake import MESSAGE_COLUMNS, STORED_PAYLOAD_BYTES, Message
-from jobs.streaming.outcome import add_up
-from jobs.streaming.store import Batch, payload_text, store_messages, store_partition
+from jobs.streaming.progress import add_up
+from jobs.streaming.source import MESSAGE_COLUMNS, STORED_PAYLOAD_BYTES, Message
+from jobs.streaming.store import IngestBatch, payload_text, store_messages, store_partition
+from jobs.streaming.window_state import pack_messages
 from tests.support.factories import bundle, code, heart_rate_observation, observation, payload, without
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.messages import OBSERVATIONS_OF_MARCH, RECEIVED_US, message, raw_message
@@ -32,8 +32,8 @@ Ingest = Callable[..., Counter[str]]
 ID = "p-1|1772349300000000"
 
 
-def batch_of(settings: Settings, batch_id: int = 0) -> Batch:
-    return Batch(settings, IntakeRules(), batch_id, "2026-03-01T12:00:01.000Z")
+def batch_of(settings: Settings, batch_id: int = 0) -> IngestBatch:
+    return IngestBatch(settings, IntakeRules(), batch_id, "2026-03-01T12:00:01.000Z")
 
 
 @pytest.fixture
@@ -312,6 +312,6 @@ def test_task_adds_up_its_arrow_batches_in_one_row(client: Elasticsearch, settin
 
     assert client
     task = store_partition(iter([rows(10, payload(observation())), rows(11, b"{")]), batch_of(settings))
-    (row,) = [text for outcome in task for text in outcome.column("outcome").to_pylist()]
+    (row,) = [text for outcome in task for text in outcome.column("counts").to_pylist()]
     counts = add_up([row])
     assert (counts["messages"], counts["readings"], counts["rejected"]) == (2, 1, 1)

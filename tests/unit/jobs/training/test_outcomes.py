@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from conf.times import DAY_US, iso_us
-from jobs.streaming.entries import ENTRY
+from jobs.streaming.window_state import STATEMENT
 from jobs.training.outcomes import (
     count_windows,
     document_id,
@@ -164,7 +164,7 @@ def test_documents_travel_as_json_with_their_ids() -> None:
 
 
 def entries(count: int) -> Any:
-    one = np.zeros(count, dtype=ENTRY)
+    one = np.zeros(count, dtype=STATEMENT)
     one["effective_us"] = THAT_DAY_US + np.arange(count) * 15 * MINUTE_US
     one["systolic"], one["diastolic"], one["heart_rate"] = 100 + np.arange(count), 80, np.nan
     one["offset"] = np.arange(count)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.streaming.entries import STATE_LENGTH
+from jobs.streaming.window_state import STATE_LENGTH
 from jobs.streaming.windows import build_windows
 from jobs.training.replay import training_rows, unpack, whole_patients
 from ml.dataset import Dataset, split_of

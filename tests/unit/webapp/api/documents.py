@@ -8,8 +8,8 @@ from typing import Any
 from conf.clinical import alert_level
 from conf.times import iso_us
 from fhir.readings import Reading
-from jobs.streaming.intake import Source
 from jobs.streaming.observations import observation_document
+from jobs.streaming.source import TopicPlace
 
 Json = dict[str, Any]
 
@@ -31,7 +31,9 @@ def reading(patient_id: str = "P-0412", minutes: int = 0, **values: Any) -> Json
         entry=0,
         **given,
     )
-    return observation_document(measured, Source(0, 7, NEWEST_US), "blood-pressure-data", "2026-03-01T08:00:02.000Z")
+    return observation_document(
+        measured, TopicPlace(0, 7, NEWEST_US), "blood-pressure-data", "2026-03-01T08:00:02.000Z"
+    )
 
 
 def prediction(patient_id: str = "P-0412", risk_6h: float = 0.3996, minutes: int = 0, **overrides: Any) -> Json:

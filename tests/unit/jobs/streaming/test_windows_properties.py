@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir.precedence import StatementKind
-from jobs.streaming.entries import ENTRY, NO_OBSERVATION, Entries
-from jobs.streaming.folding import fold, fold_patient
-from jobs.streaming.windows import build_windows
+from jobs.streaming.window_state import NO_OBSERVATION, STATEMENT, Statements
+from jobs.streaming.windows import build_windows, fold, fold_patient
 from ml.features import WINDOW_LENGTH
 
 HALF_MINUTE_US = 30_000_000
@@ -25,8 +24,8 @@ one_entry = st.tuples(
 patients = st.lists(st.lists(one_entry, min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-def build(patient: list[tuple[int, int, int, float, StatementKind, int]]) -> Entries:
-    entries = np.zeros(len(patient), dtype=ENTRY)
+def build(patient: list[tuple[int, int, int, float, StatementKind, int]]) -> Statements:
+    entries = np.zeros(len(patient), dtype=STATEMENT)
     for offset, (half_minutes, observation, systolic, heart_rate, kind, corrected) in enumerate(patient):
         pressure = systolic if kind == StatementKind.PRESSURE else np.nan
         rate = 70 if kind == StatementKind.HEART_RATE and np.isnan(heart_rate) else heart_rate
@@ -38,7 +37,7 @@ def build(patient: list[tuple[int, int, int, float, StatementKind, int]]) -> Ent
 @settings(max_examples=400, deadline=None)
 @given(patients, st.randoms())
 def test_fold_of_many_patients_equals_the_rule_applied_to_each(patients, random) -> None:  # type: ignore[no-untyped-def]
-    """Entries come in any order within a patient; one patient never touches another."""
+    """Statements come in any order within a patient; one patient never touches another."""
     groups = [build(patient) for patient in patients]
     shuffled = [group[random.sample(range(len(group)), len(group))] for group in groups]
     rows = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
@@ -59,8 +58,8 @@ def test_every_window_holds_the_newest_folded_readings_right_aligned(patients) -
     scorable = build_windows(np.concatenate(groups), rows)
 
     expected = {row: folded for row, group in enumerate(groups) if len(folded := fold_patient(group))}
-    assert scorable.rows.tolist() == sorted(expected)
-    for position, row in enumerate(scorable.rows):
+    assert scorable.patients.tolist() == sorted(expected)
+    for position, row in enumerate(scorable.patients):
         newest = expected[int(row)][-WINDOW_LENGTH:]
         filled = scorable.windows.systolic[position, -len(newest) :]
         np.testing.assert_array_equal(filled, newest["systolic"])

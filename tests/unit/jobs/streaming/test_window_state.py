@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from fhir.parse.effective_time import END_US, FIRST_US
 from fhir.precedence import StatementKind
 from fhir.readings import Parsed, Reading, Retraction
-from jobs.streaming.entries import (
-    ENTRY,
+from jobs.streaming.source import Message, TopicPlace
+from jobs.streaming.window_state import (
     NO_OBSERVATION,
     STATE_LENGTH,
-    Entries,
+    STATEMENT,
+    Statements,
     observation_number,
     pack_messages,
     state_order,
     unpack_state,
 )
-from jobs.streaming.intake import Message, Source
 from tests.support.factories import bundle, heart_rate_observation, observation, without
 from tests.support.messages import RECEIVED_US, message
 
@@ -31,11 +31,11 @@ times_us = st.integers(-(2**50), 4_102_444_800_000_000)  # until the year 2100
 offsets = st.integers(0, 2**62)
 
 
-def pack(*messages: Message) -> tuple[list[str], Entries]:
+def pack(*messages: Message) -> tuple[list[str], Statements]:
     """Pack and unpack again: the patients and the entries, in the order given."""
     batch = pack_messages(list(messages))
     binary = b"".join(batch.column("entry").to_pylist())
-    return batch.column("patient_id").to_pylist(), np.frombuffer(binary, dtype=ENTRY)
+    return batch.column("patient_id").to_pylist(), np.frombuffer(binary, dtype=STATEMENT)
 
 
 def readings(*patient_ids: str) -> Message:
@@ -45,10 +45,10 @@ def readings(*patient_ids: str) -> Message:
         Reading(patient_id, fields[0], fields[1], 100.0 + number, *fields[2:])
         for number, patient_id in enumerate(patient_ids)
     ]
-    return Message(Source(0, 10, RECEIVED_US), None, Parsed(readings=made))
+    return Message(TopicPlace(0, 10, RECEIVED_US), None, Parsed(readings=made))
 
 
-def state(entries: Entries, lengths: list[int]) -> pa.RecordBatch:
+def state(entries: Statements, lengths: list[int]) -> pa.RecordBatch:
     """The entries as Spark hands the state over: patients ``p0``, ``p1``..., each with a list of binary values."""
     groups, start = [], 0
     for length in lengths:
@@ -67,7 +67,7 @@ def unpack(batch: pa.RecordBatch) -> dict[str, list[float]]:
 
 
 def test_an_entry_takes_forty_bytes() -> None:
-    assert ENTRY.itemsize == 40
+    assert STATEMENT.itemsize == 40
 
 
 def test_reading_keeps_what_the_window_needs_of_it() -> None:
@@ -110,7 +110,7 @@ def test_retraction_without_a_time_waits_at_its_record_time() -> None:
 @pytest.mark.parametrize("received_us", [-(2**63), -1000, 0, 1_795_946_400_000_000_000, 2**63 - 1])
 def test_retraction_without_any_usable_time_takes_no_newer_entrys_place(received_us: int) -> None:
     retraction = Parsed(retractions=[Retraction("p-1", "bp-1", None, 0)])
-    patients, (entry,) = pack(Message(Source(0, 1, received_us), None, retraction))
+    patients, (entry,) = pack(Message(TopicPlace(0, 1, received_us), None, retraction))
     assert (patients, entry["effective_us"]) == (["p-1"], FIRST_US)
 
 
@@ -132,7 +132,7 @@ def test_order_of_the_state_holds_over_the_whole_calendar(end_us: int) -> None:
 
 
 def test_retraction_without_a_patient_touches_no_state() -> None:
-    nobody = Message(Source(0, 1, RECEIVED_US), None, Parsed(retractions=[Retraction(None, "bp-1", TAKEN_US, 0)]))
+    nobody = Message(TopicPlace(0, 1, RECEIVED_US), None, Parsed(retractions=[Retraction(None, "bp-1", TAKEN_US, 0)]))
     assert pack(nobody)[0] == []
 
 

@@ -11,11 +11,10 @@ from conf.settings import Settings
 from elastic.client import SinkUnavailableError
 from elastic.names import OBSERVATIONS
 from fhir.readings import IntakeRules
-from jobs.streaming import revisions
-from jobs.streaming.intake import Message
+from jobs.streaming import store as store_module
 from jobs.streaming.observations import Document
-from jobs.streaming.revisions import apply_revisions
-from jobs.streaming.store import Batch, store_messages
+from jobs.streaming.source import Message
+from jobs.streaming.store import IngestBatch, apply_revisions, store_messages
 from tests.support.factories import heart_rate_observation, observation, without
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.messages import message
@@ -29,7 +28,7 @@ def ingest(fake: FakeElasticsearch, client: Elasticsearch, settings: Settings) -
     """Store the messages of one micro-batch; answer what is stored then."""
 
     def store(*messages: Message) -> list[Document]:
-        store_messages(client, messages, Batch(settings, IntakeRules(), 0, "2026-03-01T12:00:00.000Z"))
+        store_messages(client, messages, IngestBatch(settings, IntakeRules(), 0, "2026-03-01T12:00:00.000Z"))
         return sorted(fake.stored(FAMILY).values(), key=lambda one: str(one["@timestamp"]))
 
     return store
@@ -165,7 +164,7 @@ def test_common_batch_costs_neither_refresh_nor_search(ingest: Any, fake: FakeEl
 def test_many_ids_are_searched_in_bounded_questions(
     ingest: Any, fake: FakeElasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(revisions, "SEARCH_IDS", 2)
+    monkeypatch.setattr(store_module, "SEARCH_IDS", 2)
     minutes = range(10, 15)
     for minute in minutes:
         taken = f"2026-03-01T08:{minute}:00+01:00"
