@@ -95,7 +95,7 @@ class Hospital:
 
     def open(self) -> None:
         """Send the histories of all patients, hour by hour, and let the monitor judge the model."""
-        courses = sorted(one for course in COURSES for one in course.messages(self.opened_at))
+        courses = sorted(message for course in COURSES for message in course.messages(self.opened_at))
         ends = [self.opened_at - BEHIND - hours * SLICE for hours in reversed(range(HISTORY // SLICE))]
         for begin, end in pairwise([datetime.min.replace(tzinfo=UTC), *ends, self.opened_at]):
             self.pipeline.send_all((key, sent) for at, key, sent in courses if begin < at <= end)

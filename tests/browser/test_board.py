@@ -62,7 +62,7 @@ def test_the_board_renews_itself_when_the_producer_sends(visit: Visit, hospital:
     before = shown_pressures(page)
     hospital.simulate(until=datetime.now(UTC))
     latest = hospital.pipeline.latest()
-    wanted = {id_: f"{one['systolic']:.0f}/{one['diastolic']:.0f}" for id_, one in latest.items()}
+    wanted = {id_: f"{shown['systolic']:.0f}/{shown['diastolic']:.0f}" for id_, shown in latest.items()}
     changed = next(id_ for id_ in wanted if id_ in before and before[id_] != wanted[id_])
     expect(page.locator(f"{row(changed)} .pressure")).to_have_text(wanted[changed], timeout=NEXT_POLL_MS)
     after = shown_pressures(page)

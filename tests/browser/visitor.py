@@ -62,9 +62,9 @@ class Visitor:
         options: dict[str, Any] = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
         found = self.page.evaluate("(options) => axe.run(document, options)", options)
         return [
-            f"{one['impact']} {one['id']}: {node['html'][:160]} {_facts(node)}"
-            for one in found["violations"]
-            for node in one["nodes"]
+            f"{violation['impact']} {violation['id']}: {node['html'][:160]} {_facts(node)}"
+            for violation in found["violations"]
+            for node in violation["nodes"]
         ]
 
     def is_too_wide(self) -> bool:

@@ -184,11 +184,6 @@ def test_an_answer_outside_of_any_episode_changes_nothing() -> None:
     assert states(HIGH, LOW, LOW, answers=(answer(31),), now=40) == states(HIGH, LOW, LOW, now=40)
 
 
-def test_missing_data_resolves_nothing() -> None:
-    for rank in (MEDIUM, HIGH, CRITICAL):
-        assert only(states(rank, now=100_000)).state is State.RAISED
-
-
 def test_a_late_reading_that_rewrites_the_start_keeps_the_answer() -> None:
     """The first finding turns out to have been low; the answer covers the episode that starts later."""
     told = only(states(HIGH, HIGH, HIGH, answers=(answer(20, 60),), now=40))

@@ -33,7 +33,7 @@ def test_without_an_answer_no_critical_alert_is_ever_resolved(
 ) -> None:
     for episode in fold(AlertKind.PREDICTED, found, answers, now):
         if episode.peak == CRITICAL and episode.state is State.RESOLVED:
-            assert any(one.at >= episode.started_at for one in answers)
+            assert any(given.at >= episode.started_at for given in answers)
     for episode in fold(AlertKind.PREDICTED, found, (), now):
         assert episode.peak < CRITICAL or episode.state is not State.RESOLVED
         assert episode.state not in (State.ACKNOWLEDGED, State.REMINDED)
@@ -41,17 +41,19 @@ def test_without_an_answer_no_critical_alert_is_ever_resolved(
 
 @given(HISTORIES, ANSWERS, st.timedeltas(timedelta(0), timedelta(days=2)))
 def test_time_alone_resolves_nothing(found: list[Finding], answers: list[Answer], wait: timedelta) -> None:
-    end = max([START, *(one.at for one in found), *(one.at for one in answers)])
+    end = max([START, *(finding.at for finding in found), *(given.at for given in answers)])
     before, after = (fold(AlertKind.PREDICTED, found, answers, now) for now in (end, end + wait))
-    assert [one.started_at for one in before] == [one.started_at for one in after]
-    assert [one.state is State.RESOLVED for one in before] == [one.state is State.RESOLVED for one in after]
+    assert [episode.started_at for episode in before] == [episode.started_at for episode in after]
+    assert [episode.state is State.RESOLVED for episode in before] == [
+        episode.state is State.RESOLVED for episode in after
+    ]
 
 
 @given(HISTORIES, ANSWERS, NOWS)
 def test_what_has_ended_stays_as_it_was(found: list[Finding], answers: list[Answer], now: datetime) -> None:
     """The fold at an earlier moment is the beginning of the fold at a later one."""
-    known = [one for one in found if one.at <= now]
-    earlier = [one for one in fold(AlertKind.PREDICTED, known, answers, now) if not one.is_open]
+    known = [finding for finding in found if finding.at <= now]
+    earlier = [episode for episode in fold(AlertKind.PREDICTED, known, answers, now) if not episode.is_open]
     later = fold(AlertKind.PREDICTED, found, answers, now + timedelta(days=30))
     assert later[: len(earlier)] == earlier
 

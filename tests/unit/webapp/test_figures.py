@@ -22,11 +22,11 @@ def test_many_who_ask_the_same_within_a_minute_cost_one_query(asked: tuple[Site,
     site, client = asked
     first, second = site.signed_in(name="anne"), site.signed_in(name="bea")
     path = f"/api/v1/stats/{figure}"
-    one = first.get(path, page=False)
+    answer = first.get(path, page=False)
     count = len(client.bodies)
     site.clock.pass_by(seconds=59)
     other = second.get(path, page=False)
-    assert (one.status_code, one.get_json(), len(client.bodies)) == (200, other.get_json(), count)
+    assert (answer.status_code, answer.get_json(), len(client.bodies)) == (200, other.get_json(), count)
     site.clock.pass_by(minutes=2)
     second.get(path, page=False)
     assert len(client.bodies) > count

@@ -49,15 +49,6 @@ def crisis(search: FakeSearch) -> Document:
     return newest
 
 
-def test_a_crisis_is_an_alert_before_the_index_of_all_predictions_shows_it(search: FakeSearch) -> None:
-    histories = Histories(INTERVAL)
-    read(histories, search)
-    crisis(search)
-    read(histories, search)
-    measured = [episode for episode in histories.episodes("p-1", [], NOW) if episode.kind is AlertKind.MEASURED]
-    assert [(episode.started_at, episode.is_unanswered) for episode in measured] == [(NOW, True)]
-
-
 def test_a_prediction_that_both_indices_show_counts_once_and_is_not_read_again(search: FakeSearch) -> None:
     histories, read_later = Histories(INTERVAL), Histories(INTERVAL)
     newest = crisis(search)

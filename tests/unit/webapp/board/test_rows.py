@@ -30,24 +30,24 @@ def test_sections_come_in_their_fixed_order() -> None:
     ward = arrange([row(risk=0.1), row("p-2", risk=0.7), row("p-3", minutes=40)], {}, None)
     shown = [section.urgency for section in ward.sections]
     assert shown == ["CRITICAL", "HIGH", "UNSEEN", "STALE", "MEDIUM", "LOW", "WAITING"]
-    assert [one.patient_id for one in ward.rows] == ["p-2", "p-3", "p-1"]
+    assert [shown.patient_id for shown in ward.rows] == ["p-2", "p-3", "p-1"]
 
 
 def test_a_measured_crisis_at_low_risk_is_critical_and_comes_first() -> None:
     ward = arrange([row("p-1", risk=0.9), row("p-2", risk=0.01, systolic=180)], {}, None)
-    assert [one.patient_id for one in ward["CRITICAL"].rows] == ["p-2", "p-1"]
+    assert [shown.patient_id for shown in ward["CRITICAL"].rows] == ["p-2", "p-1"]
     assert ward["CRITICAL"].rows[0].level == "LOW"
 
 
 def test_a_reading_newer_than_the_prediction_decides() -> None:
     newer = reading("p-1", NOW, 185, 90)
-    one = make_row("p-1", latest(risk=0.05), newer, NOW, INTERVAL)
-    assert (one.urgency, one.is_crisis, one.reading) == (Urgency.CRITICAL, True, newer)
+    made = make_row("p-1", latest(risk=0.05), newer, NOW, INTERVAL)
+    assert (made.urgency, made.is_crisis, made.reading) == (Urgency.CRITICAL, True, newer)
 
 
 def test_a_patient_without_prediction_waits_with_the_reading() -> None:
-    one = make_row("p-1", None, reading("p-1", NOW, 130, 80), NOW, INTERVAL, readings=4)
-    assert (one.urgency, one.level, one.readings) == (Urgency.WAITING, None, 4)
+    made = make_row("p-1", None, reading("p-1", NOW, 130, 80), NOW, INTERVAL, readings=4)
+    assert (made.urgency, made.level, made.readings) == (Urgency.WAITING, None, 4)
 
 
 def test_a_time_in_the_future_is_no_current_data() -> None:

@@ -29,7 +29,7 @@ class Ward(NamedTuple):
         self.search.put(OBSERVATIONS, *readings)
         self.search.put(PREDICTIONS, *predictions)
         self.search.documents[LATEST] = [
-            one for one in self.search.documents[LATEST] if one["patient_id"] != patient.id
+            document for document in self.search.documents[LATEST] if document["patient_id"] != patient.id
         ]
         self.search.put(LATEST, *predictions[-1:])
         self.site.clock.pass_by(seconds=3)
@@ -122,7 +122,9 @@ def test_a_new_crisis_has_button_and_count_before_the_index_of_all_predictions_s
     browser = ward.site.signed_in()
     text(browser, "/")
     newest = prediction(reading("p-low", ward.site.clock.now, 190, 100), 0.05)
-    ward.search.documents[LATEST] = [one for one in ward.search.documents[LATEST] if one["patient_id"] != "p-low"]
+    ward.search.documents[LATEST] = [
+        document for document in ward.search.documents[LATEST] if document["patient_id"] != "p-low"
+    ]
     ward.search.put(LATEST, newest)
     ward.site.clock.pass_by(seconds=3)
 

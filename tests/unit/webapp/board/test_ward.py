@@ -16,8 +16,8 @@ from webapp.board.ward import Board, View
 
 def counted_since(search: FakeSearch) -> list[str]:
     """From when on the patients with few readings were looked for."""
-    asked = [one for one in search.asked if "'_count'" in str(one.get("aggs"))]
-    return [one["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"] for one in asked]
+    asked = [question for question in search.asked if "'_count'" in str(question.get("aggs"))]
+    return [question["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"] for question in asked]
 
 
 @pytest.mark.parametrize(("most", "hours"), [(96, 24), (95, 6), (24, 6), (23, 1), (4, 1), (3, 0.25), (0, 0.25)])

@@ -96,13 +96,6 @@ def test_retracted_readings_and_lone_heart_rates_are_not_drawn() -> None:
     assert points_of_readings([retracted, lone]) == []
 
 
-@pytest.mark.parametrize(("systolic", "diastolic", "crisis"), [(180, 90, True), (179, 120, True), (179, 119, False)])
-def test_a_point_in_crisis_says_so(systolic: float, diastolic: float, crisis: bool) -> None:
-    (point,) = points_of_readings([reading("P-1", NOON, systolic, diastolic)])
-
-    assert point.crisis is crisis
-
-
 def test_an_interval_is_in_crisis_by_its_highest_reading_and_keeps_its_spread() -> None:
     (point,) = points_of_buckets([bucket(0, diastolic={"min": 60.0, "avg": 80.0, "max": 90.0})])
 

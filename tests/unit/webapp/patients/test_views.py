@@ -169,7 +169,7 @@ def test_the_chart_is_data_with_words_in_the_readers_language(site: Site) -> Non
     assert drawn["texts"]["no_data"] == "pas de données"
     assert drawn["pressures"]["sentence"].startswith("Sur 6 heures\N{NO-BREAK SPACE}: 24 mesures")
     assert drawn["timeline"]["steps"]["level"][-1] == "CRITICAL"
-    assert {one["level"] for one in drawn["pressures"]["alerts"]} >= {"CRITICAL"}
+    assert {alert["level"] for alert in drawn["pressures"]["alerts"]} >= {"CRITICAL"}
 
 
 def test_what_has_not_changed_is_not_sent_again(site: Site) -> None:

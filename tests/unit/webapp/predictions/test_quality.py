@@ -59,6 +59,6 @@ def test_one_open_day_leaves_the_whole_open() -> None:
 
 
 def test_horizons_are_told_apart() -> None:
-    assert [one.horizon_h for one in by_horizon([day(horizon_h=24), day(horizon_h=1), day()])] == [1, 6, 24]
+    assert [quality.horizon_h for quality in by_horizon([day(horizon_h=24), day(horizon_h=1), day()])] == [1, 6, 24]
     assert by_horizon([]) == []
     assert summarise([day(rows=0, events=0)]) is None
