@@ -71,17 +71,6 @@ def test_a_target_that_is_set_moves_the_band(visit: Visit) -> None:
     expect(page.locator(".targets")).to_contain_text("cible usuelle")
 
 
-def test_filters_are_kept_as_a_view_and_deleted(visit: Visit) -> None:
-    page = visit().sign_in("viewer").open("/patients?q=P-04&order=id")
-    page.get_by_label("Garder ces filtres sous le nom").fill("Mes lits")
-    page.get_by_role("button", name="Enregistrer la vue").click()
-    page.goto(page.url.partition("?")[0])
-    page.get_by_role("link", name="Mes lits").click()
-    expect(page).to_have_url(re.compile("q=P-04"))
-    page.get_by_role("button", name="Supprimer la vue Mes lits").click()
-    expect(page.get_by_role("link", name="Mes lits")).to_have_count(0)
-
-
 def test_a_page_that_is_open_shows_the_next_reading(visit: Visit, hospital: Hospital) -> None:
     page = visit().sign_in().open(PATIENT)
     hospital.measure(RISING.id, 179, 103)
