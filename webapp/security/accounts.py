@@ -15,6 +15,7 @@ from webapp.store.users import User
 ONE_TIME_LIFETIME: Final = timedelta(hours=72)
 ONE_TIME_HOURS: Final = ONE_TIME_LIFETIME // timedelta(hours=1)
 MIN_KEY_BYTES: Final = 32
+RENEWED: Final = "renewed at the next sign-in"
 
 
 def secret_keys(settings: Settings) -> list[bytes]:
@@ -67,17 +68,15 @@ def unfinished_step(user: User) -> str | None:
 
 def remarks(user: User, settings: Settings) -> list[str]:
     """Return what is left from an older version or key in an account, and what shuts the user out; often nothing."""
-    found, seals = [], make_seals(settings)
-    if peppered.is_peppered(user.password or ""):
-        found.append(
-            "password of an older version, renewed at the next sign-in"
-            if _pepper(settings)
-            else "password of an older version: set BP_PASSWORD_PEPPER as it was, or use --reset"
-        )
-    if user.has_totp and not seals.is_newest(user.totp_secret or ""):
+    seals, sealed = make_seals(settings), user.totp_secret or ""
+    is_masked = peppered.is_masked(sealed)
+    of_older_version = {"password": peppered.is_peppered(user.password or ""), "authenticator": is_masked}
+    remedy = RENEWED if _pepper(settings) else "set BP_PASSWORD_PEPPER as it was, or use --reset"
+    found = [f"{part} of an older version: {remedy}" for part, is_old in of_older_version.items() if is_old]
+    if user.has_totp and not is_masked and not seals.is_newest(sealed):
         try:
-            seals.unseal(user.totp_secret or "")
-            found.append("authenticator under an older key, renewed at the next sign-in")
+            seals.unseal(sealed)
+            found.append(f"authenticator under an older key: {RENEWED}")
         except UnreadableSecret:
             found.append("authenticator under an unknown key: put the old one behind BP_SECRET_KEY, or use --reset")
     return found
