@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 
 from conf.settings import load_settings
 from deploy.submit.spark import submit_environment
-from jobs.generate import generate, write_rows
+from jobs.training.collecting import simulated_rows, write_rows
 from jobs.training.simulated import Design
 from jobs.training.training import TARGETS, UNTUNED, regressor
 
@@ -64,7 +64,7 @@ def write(path: Path, windows: int) -> None:
     spark = SparkSession.builder.appName("write").getOrCreate()
     patients = windows // WINDOWS_PER_PATIENT
     design = Design(patients=patients, windows_per_patient=WINDOWS_PER_PATIENT, track_h=0)
-    write_rows(generate(spark, design), path)
+    write_rows(simulated_rows(spark, design), path)
 
 
 def train(path: Path) -> None:

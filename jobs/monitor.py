@@ -22,26 +22,26 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.errors import run_main
+from conf import cli
+from conf.clinical import RISK_FIELDS
 from conf.settings import Settings, load_settings
-from conf.times import DAY_US, iso_us
+from conf.times import DAY_US, iso_us, to_us
 from elastic.bulk import Operation, write
 from elastic.client import connect
 from elastic.connector import read_index
 from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from elastic.schema import ensure_templates
 from fhir.readings import RETRACTED_STATUS
-from jobs.session import session
 from jobs.training.outcomes import (
-    RISKS,
     TARGETS,
+    add_targets,
     count_windows,
     document_id,
     documents_table,
     drift_documents,
-    judge,
     quality_documents,
 )
+from jobs.training.session import session
 from ml import drift
 from ml.registry.bundles import BundleError, bundle_file
 
@@ -50,12 +50,12 @@ DRIFT_PATIENTS: Final = 1_000  # whose windows are compared with the training's
 LOOKBACK_US: Final = 14 * DAY_US  # how far back such a window's readings are looked for
 DRIFT_FILE: Final = "drift.json"
 
-PREDICTION_FIELDS: Final = ("model_version", "alert_level", "systolic", "diastolic", *RISKS)
+PREDICTION_FIELDS: Final = ("model_version", "alert_level", "systolic", "diastolic", *RISK_FIELDS)
 READING_FIELDS: Final = ("systolic", "diastolic", "heart_rate")
 READINGS: Final = "array<struct<effective_us:bigint,systolic:float,diastolic:float,heart_rate:float>>"
-JUDGED: Final = (
+WITH_TARGETS: Final = (
     "patient_id string, newest_us bigint, model_version string, alert_level string, systolic float, diastolic float, "
-    + ", ".join([*(f"{name} double" for name in RISKS), *(f"{name} float" for name in TARGETS)])
+    + ", ".join([*(f"{name} double" for name in RISK_FIELDS), *(f"{name} float" for name in TARGETS)])
 )
 COUNTED: Final = "model_version string, day bigint, patients bigint, counts array<bigint>"
 
@@ -63,8 +63,8 @@ log = logging.getLogger("jobs.monitor")
 
 
 def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -> int:
-    """Judge the predictions of the last `days` whole UTC days and of today; the number of documents written."""
-    now_us = round(now.timestamp() * 1_000_000)
+    """Judge the predictions of the last `days` whole UTC days and of today; return the number of documents written."""
+    now_us = to_us(now)
     since_us = (now_us // DAY_US - days) * DAY_US
     predictions = read_predictions(spark, settings, since_us).cache()
     bodies = [*_quality(spark, settings, predictions, since_us, now_us)]
@@ -77,7 +77,7 @@ def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -
 
 
 def read_predictions(spark: SparkSession, settings: Settings, since_us: int) -> DataFrame:
-    """The predictions of windows whose newest reading is at `since_us` or later."""
+    """Read the predictions of windows whose newest reading is at `since_us` or later."""
     documents = read_index(
         spark, settings, PREDICTIONS, ("@timestamp", "patient_id", *PREDICTION_FIELDS), _since(since_us)
     )
@@ -86,12 +86,12 @@ def read_predictions(spark: SparkSession, settings: Settings, since_us: int) -> 
         _instant("newest_us"),
         *("model_version", "alert_level"),
         *(F.col(name).cast("float") for name in ("systolic", "diastolic")),
-        *(F.col(name).cast("double") for name in RISKS),
+        *(F.col(name).cast("double") for name in RISK_FIELDS),
     )
 
 
 def read_readings(spark: SparkSession, settings: Settings, query: Mapping[str, Any]) -> DataFrame:
-    """The observations that stand; without pressures a heart rate of its own."""
+    """Read the observations that stand; without pressures a heart rate of its own."""
     standing = {"bool": {"filter": [query], "must_not": [{"term": {"status": RETRACTED_STATUS}}]}}
     documents = read_index(spark, settings, OBSERVATIONS, ("@timestamp", "patient_id", *READING_FIELDS), standing)
     return documents.select(
@@ -100,7 +100,7 @@ def read_readings(spark: SparkSession, settings: Settings, query: Mapping[str, A
 
 
 def by_patient(predictions: DataFrame, readings: DataFrame) -> DataFrame:
-    """One row per patient with predictions: both lists in order of time."""
+    """Return one row per patient with predictions: both lists in order of time."""
     told = _lists(predictions, "newest_us", "predictions")
     known = _lists(readings, "effective_us", "observations")
     none = F.array().cast(READINGS)
@@ -124,7 +124,7 @@ def _quality(
     spark: SparkSession, settings: Settings, predictions: DataFrame, since_us: int, now_us: int
 ) -> Iterator[tuple[str, bytes]]:
     pressures = {"bool": {"filter": [_since(since_us), {"exists": {"field": "systolic"}}]}}
-    judged = by_patient(predictions, read_readings(spark, settings, pressures)).mapInArrow(judge, JUDGED)
+    judged = by_patient(predictions, read_readings(spark, settings, pressures)).mapInArrow(add_targets, WITH_TARGETS)
 
     def documents(rows: pa.Table) -> pa.Table:
         return documents_table(quality_documents(rows, now_us))
@@ -153,13 +153,13 @@ def _drift(
 
 
 def drift_patients(predictions: DataFrame) -> list[str]:
-    """The patients who stand for all; the same ones as long as they have predictions."""
+    """Return the patients who stand for all; the same ones as long as they have predictions."""
     patients = predictions.select("patient_id").distinct().orderBy(F.xxhash64("patient_id")).limit(DRIFT_PATIENTS)
     return [row.patient_id for row in patients.collect()]
 
 
 def read_references(settings: Settings, versions: Sequence[str]) -> dict[str, drift.Reference]:
-    """What the versions were trained on; a version without it, or no longer here, is told and left out."""
+    """Read what the versions were trained on; a version without it, or no longer here, is told and left out."""
     references = {}
     for version in sorted(versions):
         try:
@@ -171,7 +171,7 @@ def read_references(settings: Settings, versions: Sequence[str]) -> dict[str, dr
 
 
 def add_counts(counted: DataFrame) -> dict[tuple[str, int], tuple[int, np.ndarray[Any, np.dtype[np.int64]]]]:
-    """Patients and counts by version and day, the parts of all tasks added up."""
+    """Return patients and counts by version and day, the parts of all tasks added up."""
     total: dict[tuple[str, int], tuple[int, Any]] = {}
     for row in counted.collect():
         patients, counts = total.get((row.model_version, row.day), (0, 0))
@@ -179,29 +179,23 @@ def add_counts(counted: DataFrame) -> dict[tuple[str, int], tuple[int, np.ndarra
     return total
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="monitor", description="Judge stored predictions by what followed.")
-    parser.add_argument("--days", type=int, default=DAYS, help=f"whole UTC days before today, default {DAYS}")
-    parser.add_argument("--verbose", action="store_true", help="show traces")
-    return parser.parse_args(arguments)
+def parser() -> argparse.ArgumentParser:
+    """Return the options of the job."""
+    made = cli.parser("monitor", "Judge stored predictions by what followed.")
+    made.add_argument("--days", type=int, default=DAYS, help=f"whole UTC days before today, default {DAYS}")
+    return made
 
 
-def main() -> int:
-    """Entry point; return the exit code."""
-    chosen = parse_arguments()
+def work(chosen: argparse.Namespace) -> None:
+    """Do the job in a Spark session of its own."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     log.setLevel(logging.INFO)
-
-    def run() -> None:
-        settings = load_settings()
-        builder = SparkSession.builder.appName("blood-pressure-monitor")
-        with session(builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions)) as spark:
-            written = monitor(spark, settings, chosen.days, datetime.now(UTC))
-            log.info("Wrote %d documents to %s", written, MODEL_MONITORING)
-
-    return run_main(run, verbose=chosen.verbose)
+    settings = load_settings()
+    builder = SparkSession.builder.appName("blood-pressure-monitor")
+    with session(builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions)) as spark:
+        written = monitor(spark, settings, chosen.days, datetime.now(UTC))
+        log.info("Wrote %d documents to %s", written, MODEL_MONITORING)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(parser(), work))

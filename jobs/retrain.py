@@ -11,7 +11,6 @@ import argparse
 import getpass
 import logging
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,20 +18,22 @@ from typing import Final, get_args
 
 from pyspark.sql import SparkSession
 
-from conf.errors import run_main
+from conf import cli
 from conf.settings import Settings, load_settings
-from jobs.session import session
-from jobs.training.candidate import Origin, champion_of, judge, save_judged, save_unjudged, train
-from jobs.training.collecting import Collection, Source, collect, fingerprint, require_both_outcomes
-from jobs.training.reference_models import FOREST_ROWS, Rivalry
+from jobs.training.candidate import Origin, champion_of, compare, save_judged, save_unjudged, train
+from jobs.training.collecting import Collection, RowSource, fingerprint, require_both_outcomes, write_rows
+from jobs.training.reference_models import FOREST_ROWS, Comparison
+from jobs.training.session import session
 from jobs.training.simulated import Design
+from ml.dataset import TEST
 from ml.evaluation.bootstrap import REPLICATES
-from ml.evaluation.gates import Decision, decide
-from ml.evaluation.monotone import check_monotone
+from ml.evaluation.gates import Decision, check_monotone, decide
 from ml.prediction import Predictor
 from ml.registry.bundles import current_version, discard, publish, rollback
+from ml.report.findings import findings
 from ml.storage import read_parts
 
+COLLECTED: Final = "retraining.parquet"  # in BP_DATA_DIR; each retraining replaces the rows of the last
 PATIENTS: Final = 40_000
 QUICK_PATIENTS: Final = 8_000
 QUICK_REPLICATES: Final = 200
@@ -46,11 +47,13 @@ log = logging.getLogger("jobs.retrain")
 
 
 def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace, now: datetime) -> Decision:
-    """Train, judge and save a challenger, and publish it if the rule allows; the decision."""
+    """Train, judge and save a challenger, and publish it if the rule allows; return the decision."""
     collection = make_collection(chosen, settings)
     champion = champion_of(settings.model_dir)
     log.info("Collecting rows: %s", chosen.data or collection.source)
-    data = chosen.data or collect(spark, settings, collection)
+    data = chosen.data or settings.data_dir / COLLECTED
+    if chosen.data is None:
+        write_rows(collection.rows(spark, settings), data)
     parts = read_parts(data, MOST_ROWS)
     require_both_outcomes(parts)
     rows = spark.read.parquet(str(data))
@@ -58,10 +61,10 @@ def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace,
     challenger = train(spark, rows, parts, chosen.seed, quick=chosen.quick)
     unjudged = save_unjudged(settings.model_dir, challenger, origin)
     log.info("Saved model %s, which --promote puts into service should the judgement fail", unjudged)
-    evaluation = judge(spark, rows, parts, challenger, champion, make_rivalry(chosen, collection))
-    for sentence in evaluation["verdicts"]:
+    evaluation = compare(spark, rows, parts, challenger, champion, make_comparison(chosen, collection))
+    for sentence in findings(evaluation):
         log.info(sentence)
-    checked = parts["test"].features[:CHECKED_ROWS]
+    checked = parts[TEST].features[:CHECKED_ROWS]
     decision = decide(evaluation, [check_monotone(Predictor(challenger.bundle), checked)])
     version = save_judged(settings.model_dir, challenger, origin, evaluation, decision)
     discard(settings.model_dir, unjudged)
@@ -70,7 +73,7 @@ def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace,
 
 
 def make_collection(chosen: argparse.Namespace, settings: Settings) -> Collection:
-    """Where the rows come from."""
+    """Return where the rows come from."""
     patients = chosen.patients or (QUICK_PATIENTS if chosen.quick else PATIENTS)
     design = Design(
         patients=patients,
@@ -82,10 +85,10 @@ def make_collection(chosen: argparse.Namespace, settings: Settings) -> Collectio
     return Collection(chosen.source, design, shifted)
 
 
-def make_rivalry(chosen: argparse.Namespace, collection: Collection) -> Rivalry:
-    """How thoroughly the challenger is compared; a quick training is compared with the baselines only."""
+def make_comparison(chosen: argparse.Namespace, collection: Collection) -> Comparison:
+    """Say how thoroughly the challenger is compared; a quick one is compared with the simple reference models only."""
     if chosen.quick:
-        return Rivalry(chosen.seed, forest_rows=0, replicates=chosen.replicates or QUICK_REPLICATES)
+        return Comparison(chosen.seed, forest_rows=0, replicates=chosen.replicates or QUICK_REPLICATES)
     fresh = replace(
         collection.design,
         patients=max(1, collection.design.patients // PATIENTS_PER_ASKED),
@@ -94,7 +97,7 @@ def make_rivalry(chosen: argparse.Namespace, collection: Collection) -> Rivalry:
         track_h=0,
     )
     simulated = collection.source == "simulated" and chosen.data is None
-    return Rivalry(chosen.seed, chosen.forest_rows, fresh if simulated else None, chosen.replicates or REPLICATES)
+    return Comparison(chosen.seed, chosen.forest_rows, fresh if simulated else None, chosen.replicates or REPLICATES)
 
 
 def conclude(model_dir: Path, version: str, decision: Decision, by: str, now: datetime) -> None:
@@ -118,43 +121,35 @@ def move_pointer(model_dir: Path, chosen: argparse.Namespace, now: datetime) -> 
     log.info("In service now: %s", version)
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="retrain", description="Train a model; publish it if it is better.")
-    action = parser.add_mutually_exclusive_group()
+def parser() -> argparse.ArgumentParser:
+    """Return the options of the job."""
+    made = cli.parser("retrain", "Train a model; publish it if it is better.")
+    action = made.add_mutually_exclusive_group()
     action.add_argument("--promote", metavar="VERSION", help="only put this version into service")
     action.add_argument("--rollback", action="store_true", help="only put the version before into service again")
     action.add_argument("--quick", action="store_true", help="fewer patients, no search, no forest, no oracle")
-    parser.add_argument("--source", choices=get_args(Source), default="simulated", help="where rows come from")
-    parser.add_argument("--data", type=Path, help="Parquet rows of ./spark-submit.sh generate, instead of collecting")
-    parser.add_argument("--patients", type=int, help=f"simulated patients, {PATIENTS}, or {QUICK_PATIENTS} if quick")
-    parser.add_argument("--seed", type=int, default=Design().seed, help="another seed, other patients (%(default)s)")
-    parser.add_argument("--forest-rows", type=int, default=FOREST_ROWS, help="for the random forest (%(default)s)")
-    parser.add_argument(
-        "--replicates", type=int, help=f"of the bootstrap, {REPLICATES}, or {QUICK_REPLICATES} if quick"
-    )
-    parser.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")
-    parser.add_argument("--verbose", action="store_true", help="show traces")
-    return parser.parse_args(arguments)
+    made.add_argument("--source", choices=get_args(RowSource), default="simulated", help="where rows come from")
+    made.add_argument("--data", type=Path, help="Parquet rows of ./spark-submit.sh generate, instead of collecting")
+    made.add_argument("--patients", type=int, help=f"simulated patients, {PATIENTS}, or {QUICK_PATIENTS} if quick")
+    made.add_argument("--seed", type=int, default=Design().seed, help="another seed, other patients (%(default)s)")
+    made.add_argument("--forest-rows", type=int, default=FOREST_ROWS, help="for the random forest (%(default)s)")
+    made.add_argument("--replicates", type=int, help=f"of the bootstrap, {REPLICATES}, or {QUICK_REPLICATES} if quick")
+    made.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")
+    return made
 
 
-def main() -> None:
-    """Entry point."""
-    chosen = parse_arguments()
+def work(chosen: argparse.Namespace) -> None:
+    """Move the pointer, or retrain in a Spark session of its own."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("jobs").setLevel(logging.DEBUG if chosen.verbose else logging.INFO)
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
-
-    def run() -> None:
-        settings, now = load_settings(), datetime.now(UTC)
-        if chosen.promote or chosen.rollback:
-            move_pointer(settings.model_dir, chosen, now)
-            return
-        with session(SparkSession.builder.appName("blood-pressure-retrain")) as spark:
-            retrain(spark, settings, chosen, now)
-
-    sys.exit(run_main(run, verbose=chosen.verbose))
+    settings, now = load_settings(), datetime.now(UTC)
+    if chosen.promote or chosen.rollback:
+        move_pointer(settings.model_dir, chosen, now)
+        return
+    with session(SparkSession.builder.appName("blood-pressure-retrain")) as spark:
+        retrain(spark, settings, chosen, now)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.run(parser(), work))

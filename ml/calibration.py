@@ -20,7 +20,7 @@ from conf.errors import UserError
 # with six rows a patient, isotonic does worse than the sigmoid there, even where the truth is no line on the logit.
 MIN_ISOTONIC_EVENTS: Final = 1_000
 MOST_GROUPS: Final = 100
-LOGIT_LIMIT: Final = 16.0  # a float32 probability tells no more
+MOST_LOG_ODDS: Final = 16.0  # a float32 probability tells no more
 
 Method = Literal["none", "sigmoid", "isotonic"]
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Calibrator:
     events: int = 0
 
     def apply(self, risk: Floats) -> Floats:
-        """The calibrated risks, of the same shape."""
+        """Return the calibrated risks, of the same shape."""
         if self.method == "none":
             return risk
         if self.method == "sigmoid":
@@ -55,14 +55,14 @@ class Calibrator:
         return np.interp(risk, self.raw, self.calibrated)
 
     def describe(self) -> dict[str, object]:
-        """What a model card tells: the method and how much data it rests on."""
+        """Return what a model card tells: the method and how much data it rests on."""
         told: dict[str, object] = {"method": self.method, "rows": self.rows, "events": self.events}
         if self.method == "sigmoid":
             return told | {"slope": self.slope, "intercept": self.intercept}
         return told | ({"points": len(self.raw)} if self.method == "isotonic" else {})
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``calibrators.json``."""
+        """Return plain values for ``calibrators.json``."""
         return asdict(self)
 
     @classmethod
@@ -87,12 +87,14 @@ class Calibrators:
         return np.stack([calibrator.apply(column) for calibrator, column in columns], axis=1)
 
     def describe(self) -> dict[str, object]:
-        """What a model card tells, by horizon."""
-        return {f"{horizon_h}h": one.describe() for horizon_h, one in zip(HORIZONS_H, self.by_horizon, strict=True)}
+        """Return what a model card tells, by horizon."""
+        by_horizon = zip(HORIZONS_H, self.by_horizon, strict=True)
+        return {f"{horizon_h}h": calibrator.describe() for horizon_h, calibrator in by_horizon}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``calibrators.json``."""
-        return {f"{horizon_h}h": one.to_json() for horizon_h, one in zip(HORIZONS_H, self.by_horizon, strict=True)}
+        """Return plain values for ``calibrators.json``."""
+        by_horizon = zip(HORIZONS_H, self.by_horizon, strict=True)
+        return {f"{horizon_h}h": calibrator.to_json() for horizon_h, calibrator in by_horizon}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Calibrators:
@@ -123,10 +125,10 @@ def fit(risk: Floats, target: NDArray[np.floating[Any]]) -> Calibrator:
 
 
 def logit(risk: Floats) -> Floats:
-    """Log odds, kept within what a float32 probability can tell."""
+    """Return log odds, kept within what a float32 probability can tell."""
     with np.errstate(divide="ignore"):
         odds: Floats = np.log(risk) - np.log1p(-risk)
-    return np.clip(odds, -LOGIT_LIMIT, LOGIT_LIMIT)
+    return np.clip(odds, -MOST_LOG_ODDS, MOST_LOG_ODDS)
 
 
 def _expit(log_odds: Floats) -> Floats:

@@ -23,50 +23,50 @@ STRONG: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Bins:
+class FeatureBins:
     """Inner ends of a feature's bins, rising, and how many training rows lay in each; the last count is of NaN."""
 
     ends: tuple[float, ...]
     counts: tuple[int, ...]
 
     def count(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
-        """How many values lie in each bin; a value at an end lies above it."""
+        """Count the values in each bin; a value at an end lies above it."""
         missing = np.isnan(values)
         place = np.searchsorted(np.array(self.ends), values[~missing], side="right")
         counts = np.bincount(place, minlength=len(self.ends) + 1)
         return np.append(counts, missing.sum()).astype(np.int64)
 
 
-Reference = Mapping[str, Bins]
+Reference = Mapping[str, FeatureBins]
 
 
 def make_reference(features: NDArray[np.float32]) -> Reference:
-    """The bins of each feature from training rows of shape (m, 120)."""
+    """Return the bins of each feature from training rows of shape (m, 120)."""
     return {name: _make_bins(values) for name, values in zip(FEATURE_NAMES, features.T, strict=True)}
 
 
-def _make_bins(values: NDArray[np.float32]) -> Bins:
+def _make_bins(values: NDArray[np.float32]) -> FeatureBins:
     known = values[~np.isnan(values)].astype(np.float64)
     inner = np.linspace(0, 1, BINS + 1)[1:-1]
     ends = np.unique(np.quantile(known, inner)) if len(known) else np.empty(0)
     ends = ends[ends > known.min()] if len(known) else ends
-    unfilled = Bins(tuple(ends.tolist()), ())
-    return Bins(unfilled.ends, tuple(unfilled.count(values).tolist()))
+    unfilled = FeatureBins(tuple(ends.tolist()), ())
+    return FeatureBins(unfilled.ends, tuple(unfilled.count(values).tolist()))
 
 
 def psi(reference: Reference, features: NDArray[np.float32]) -> dict[str, float]:
-    """The population stability index of each feature in rows of shape (n, 120), n > 0."""
+    """Return the population stability index of each feature in rows of shape (n, 120), n > 0."""
     return psi_of_counts(reference, count(reference, features))
 
 
 def count(reference: Reference, features: NDArray[np.float32]) -> NDArray[np.int64]:
-    """How many rows lie in each bin of each feature, one feature after the other; counts of parts may be added."""
+    """Count the rows in each bin of each feature, one feature after the other; counts of parts may be added."""
     columns = zip(FEATURE_NAMES, features.T, strict=True)
     return np.concatenate([reference[name].count(values) for name, values in columns])
 
 
 def psi_of_counts(reference: Reference, counts: NDArray[np.int64]) -> dict[str, float]:
-    """The population stability index of each feature from what `count` gave."""
+    """Return the population stability index of each feature from what `count` gave."""
     then = [np.array(reference[name].counts) for name in FEATURE_NAMES]
     now = np.split(counts, np.cumsum([len(bins) for bins in then])[:-1])
     return {name: _index(*pair) for name, pair in zip(FEATURE_NAMES, zip(then, now, strict=True), strict=True)}
@@ -83,17 +83,17 @@ def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def reading(index: float) -> str:
-    """What is usually read from an index: ``stable``, ``moderate`` or ``strong``."""
+    """Name what is usually read from an index: ``stable``, ``moderate`` or ``strong``."""
     if index < MODERATE:
         return "stable"
     return "moderate" if index < STRONG else "strong"
 
 
 def to_json(reference: Reference) -> dict[str, Any]:
-    """Plain values for ``drift.json``."""
+    """Return plain values for ``drift.json``."""
     return {name: {"ends": list(bins.ends), "counts": list(bins.counts)} for name, bins in reference.items()}
 
 
 def from_json(value: Mapping[str, Any]) -> Reference:
     """Read what `to_json` wrote; raise KeyError or TypeError otherwise."""
-    return {name: Bins(tuple(value[name]["ends"]), tuple(value[name]["counts"])) for name in FEATURE_NAMES}
+    return {name: FeatureBins(tuple(value[name]["ends"]), tuple(value[name]["counts"])) for name in FEATURE_NAMES}

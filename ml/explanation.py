@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.features import MEASURES, WINDOW_LENGTH
+from ml.features import MEASURES, measures_of
 
 RECENT_H: Final = 2.0  # readings at most this much before the newest one are recent
 MOST_REASONS: Final = 4
@@ -54,7 +54,7 @@ class Reason(msgspec.Struct, frozen=True, gc=False):
 
 
 def explain(features: NDArray[np.float32], contributions: NDArray[np.float32]) -> list[list[Reason]]:
-    """The reasons that raise each row's risk most, greatest first; both arrays have shape (n, 120)."""
+    """Return the reasons that raise each row's risk most, greatest first; both arrays have shape (n, 120)."""
     groups = _groups(features)
     sums, values = _fold(groups, contributions), _values(groups, features)
     order = np.argsort(-sums, axis=1, kind="stable")[:, :MOST_REASONS]
@@ -69,8 +69,8 @@ def _reason(code: int, sums: NDArray[np.float64], values: NDArray[np.float64]) -
 
 
 def _groups(features: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The position in `CODES` that each feature of each row belongs to, shape (n, 120)."""
-    systolic, _, heart_rate, hours = _slots(features)
+    """Return the position in `CODES` that each feature of each row belongs to, shape (n, 120)."""
+    systolic, _, heart_rate, hours = measures_of(features)
     filled = ~np.isnan(systolic)
     part = np.where(hours <= RECENT_H, 1, 2)
     part[:, -1] = 0
@@ -79,11 +79,6 @@ def _groups(features: NDArray[np.float32]) -> NDArray[np.intp]:
     groups = np.stack([*by_measure, np.full_like(part, READING_TIMES)], axis=2)
     groups[~filled] = READINGS_MISSING
     return groups.reshape(features.shape)
-
-
-def _slots(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The four measures, each of shape (n, 30)."""
-    return np.moveaxis(features.reshape(-1, WINDOW_LENGTH, len(MEASURES)), 2, 0)
 
 
 def _fold(groups: NDArray[np.intp], values: NDArray[Any]) -> NDArray[np.float64]:
@@ -97,7 +92,7 @@ def _fold(groups: NDArray[np.intp], values: NDArray[Any]) -> NDArray[np.float64]
 def _values(groups: NDArray[np.intp], features: NDArray[np.float32]) -> NDArray[np.float64]:
     counts = _fold(groups, np.ones_like(features))
     values = _fold(groups, np.nan_to_num(features)) / np.maximum(counts, 1)
-    values[:, READING_TIMES] = np.nan_to_num(_slots(features)[3]).max(axis=1)
+    values[:, READING_TIMES] = np.nan_to_num(measures_of(features)[3]).max(axis=1)
     values[:, READINGS_MISSING] = counts[:, READINGS_MISSING] / len(MEASURES)
     values[:, HEART_RATE_MISSING] = counts[:, HEART_RATE_MISSING]
     return values

@@ -1,4 +1,4 @@
-"""The 120 features of a window, in one place: their names, their order, and the function that makes them.
+"""The 120 features of a window, in one place: their names, their order, what makes them and what reads them.
 
 The stream and every batch job call `feature_matrix`, so that a model meets in service exactly what it met in training.
 This module knows neither Spark nor files.
@@ -12,12 +12,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.times import HOUR_US
+
 WINDOW_LENGTH: Final = 30
 MEASURES: Final = ("systolic", "diastolic", "heart_rate", "hours_before_newest")
 FEATURE_NAMES: Final = tuple(
     f"{measure}_lag{lag:02d}" for lag in range(WINDOW_LENGTH - 1, -1, -1) for measure in MEASURES
 )
-MICROSECONDS_PER_HOUR: Final = 3_600_000_000
+NEWEST_PRESSURES: Final = ("systolic_lag00", "diastolic_lag00")  # what no risk falls with, and what tells a crisis
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,24 @@ class Windows:
 
     @property
     def filled(self) -> NDArray[np.bool_]:
-        """Which slots hold a reading, shape (n, 30)."""
+        """Tell which slots hold a reading, shape (n, 30)."""
         return ~np.isnan(self.systolic)
 
 
 def feature_matrix(windows: Windows) -> NDArray[np.float32]:
     """Lay windows out as float32 rows of shape (n, 120) in the order of `FEATURE_NAMES`; missing values are NaN."""
     newest_us = windows.effective_us[:, -1:]
-    hours = ((newest_us - windows.effective_us) / MICROSECONDS_PER_HOUR).astype(np.float32)
+    hours = ((newest_us - windows.effective_us) / HOUR_US).astype(np.float32)
     hours[~windows.filled] = np.nan
     measures = (windows.systolic, windows.diastolic, windows.heart_rate, hours)
     return np.stack(measures, axis=2, dtype=np.float32).reshape(len(newest_us), len(FEATURE_NAMES))
+
+
+def measures_of(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows of shape (n, 120) as the four `MEASURES` of shape (n, 30) each, oldest slot first."""
+    return np.moveaxis(features.reshape(-1, WINDOW_LENGTH, len(MEASURES)), 2, 0)
+
+
+def newest_pressures(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the newest systolic and the newest diastolic of rows of shape (n, 120), shape (2, n)."""
+    return features[:, [FEATURE_NAMES.index(name) for name in NEWEST_PRESSURES]].T

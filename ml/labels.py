@@ -21,20 +21,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
-from ml.features import MICROSECONDS_PER_HOUR
+from conf.clinical import HORIZONS_H, is_crisis
+from conf.times import HOUR_US
 
 GREATEST_GAP_H: Final[Mapping[int, float]] = MappingProxyType({1: 0.5, 6: 2.0, 24: 8.0})
 FOLLOW_UP_H: Final = max(HORIZONS_H)
 
 Instants = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-
-
-def is_crisis(systolic: NDArray[Any], diastolic: NDArray[Any]) -> Flags:
-    """Which readings (mmHg, equal shapes) are a crisis; a missing pressure is none."""
-    crisis: Flags = (systolic >= CRISIS_SYSTOLIC) | (diastolic >= CRISIS_DIASTOLIC)
-    return crisis
 
 
 def crisis_targets(
@@ -45,7 +39,7 @@ def crisis_targets(
     measured: Flags,
     end_us: Instants | int,
 ) -> NDArray[np.float32]:
-    """Targets (m, 3) in the order of the horizons: 1, 0, or NaN for censored.
+    """Return targets (m, 3) in the order of the horizons: 1, 0, or NaN for censored.
 
     Row i belongs to the window whose newest reading is at `newest_us[i]`. Its readings are row i of the (m, k) arrays,
     in order of time; those up to t and those with `measured` False do not count, so they may be anything. A reading at
@@ -61,16 +55,16 @@ def crisis_targets(
 def _target(
     newest_us: Instants, effective_us: Instants, crisis: Flags, measured: Flags, end_us: Instants | int, horizon_h: int
 ) -> NDArray[np.float32]:
-    until_us = newest_us + horizon_h * MICROSECONDS_PER_HOUR
+    until_us = newest_us + horizon_h * HOUR_US
     seen = (crisis & (effective_us <= until_us[:, None])).any(axis=1)
     longest_us = _longest_unwatched(newest_us, effective_us, measured, until_us)
-    watched = longest_us <= GREATEST_GAP_H[horizon_h] * MICROSECONDS_PER_HOUR
+    watched = longest_us <= GREATEST_GAP_H[horizon_h] * HOUR_US
     known = (seen | watched) & (until_us <= end_us)
     return np.where(known, seen, np.nan).astype(np.float32)
 
 
 def _longest_unwatched(newest_us: Instants, effective_us: Instants, measured: Flags, until_us: Instants) -> Instants:
-    """The longest stretch of each (t, until] without a reading, in microseconds, shape (m,)."""
+    """Return the longest stretch of each (t, until] without a reading, in microseconds, shape (m,)."""
     begin_us, end_us = newest_us[:, None], until_us[:, None]
     marks_us = np.where(measured, effective_us.clip(begin_us, end_us), begin_us)
     watched_us = np.maximum.accumulate(marks_us, axis=1)
@@ -81,13 +75,13 @@ def _longest_unwatched(newest_us: Instants, effective_us: Instants, measured: Fl
 def targets_on_record(
     newest_us: Instants, effective_us: Instants, systolic: NDArray[Any], diastolic: NDArray[Any]
 ) -> NDArray[np.float32]:
-    """Targets (m, 3) at the instants `newest_us` (m,) of one patient from all stored readings (k,), in order of time.
+    """Return targets (m, 3) at the instants `newest_us` (m,) of a patient from all stored readings (k,), by time.
 
     The record ends with the last reading; what it does not reach is censored.
     """
     if len(effective_us) == 0:
         return np.full((len(newest_us), len(HORIZONS_H)), np.nan, dtype=np.float32)
-    until_us = newest_us + FOLLOW_UP_H * MICROSECONDS_PER_HOUR
+    until_us = newest_us + FOLLOW_UP_H * HOUR_US
     first, end = (np.searchsorted(effective_us, instants_us, side="right") for instants_us in (newest_us, until_us))
     after = first[:, None] + np.arange(max(1, int((end - first).max(initial=0))))
     reading, measured = after.clip(max=len(effective_us) - 1), after < end[:, None]

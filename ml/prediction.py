@@ -55,7 +55,7 @@ class Predictor:
         self._boosters = [_load_booster(bundle.boosters[horizon_h]) for horizon_h in HORIZONS_H]
 
     def raw_risks(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Each booster's own probability, shape (n, 3), from features of shape (n, 120) with NaN for missing."""
+        """Return each booster's own probability, shape (n, 3), from features of shape (n, 120) with NaN for missing."""
         rows = _checked(features)
         if len(rows) == 0:
             return np.empty((0, len(HORIZONS_H)))
@@ -63,13 +63,13 @@ class Predictor:
         return np.stack(columns, axis=1).astype(np.float64)
 
     def risks(self, features: NDArray[np.float32]) -> Risks:
-        """Calibrated risks, made coherent (1 h <= 6 h <= 24 h) by the cumulative maximum over the horizons."""
+        """Return calibrated risks, made coherent (1 h <= 6 h <= 24 h) by the cumulative maximum over the horizons."""
         calibrated = self._calibrators.apply(self.raw_risks(features))
         values = np.maximum.accumulate(calibrated, axis=1)
         return Risks(values, (values != calibrated).any(axis=1))
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What each feature adds to the raw log odds of the alert horizon, shape (n, 120); see `ml.explanation`."""
+        """Return what each feature adds to the alert horizon's raw log odds, shape (n, 120); see `ml.explanation`."""
         rows = xgboost.DMatrix(_checked(features), missing=np.nan, **THREADS)
         booster = self._boosters[HORIZONS_H.index(ALERT_HORIZON_H)]
         told: NDArray[np.float32] = booster.predict(
@@ -79,7 +79,7 @@ class Predictor:
 
 
 def booster_bytes(boosters: Mapping[int, xgboost.Booster]) -> dict[int, bytes]:
-    """The native UBJ bytes of each horizon's booster."""
+    """Return the native UBJ bytes of each horizon's booster."""
     return {horizon_h: bytes(boosters[horizon_h].save_raw("ubj")) for horizon_h in HORIZONS_H}
 
 

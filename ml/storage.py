@@ -17,30 +17,30 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, dataset
 
-from conf.clinical import HORIZONS_H
+from conf.clinical import RISK_FIELDS
 from conf.errors import UserError
+from conf.files import beside
 from ml.dataset import SPLITS, Dataset, Texts
 from ml.features import FEATURE_NAMES
 
-TARGET_NAMES: Final = tuple(f"critical_risk_{horizon_h}h" for horizon_h in HORIZONS_H)
 DESCRIPTION: Final = ("patient_id", "effective_time", "group", "split")
-CSV_COLUMNS: Final = (*DESCRIPTION, *FEATURE_NAMES, *TARGET_NAMES)
-ROWS: Final = ", ".join(  # as Spark names types
+CSV_COLUMNS: Final = (*DESCRIPTION, *FEATURE_NAMES, *RISK_FIELDS)
+ROW_SCHEMA: Final = ", ".join(  # as Spark names types
     [
         *("patient_id string", "effective_time timestamp", "`group` string", "split string", "features array<float>"),
-        *(f"{name} float" for name in TARGET_NAMES),
+        *(f"{name} float" for name in RISK_FIELDS),
     ]
 )
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
 _CSV_TYPES: Final = {
     **dict.fromkeys(DESCRIPTION, pa.string()),
     "effective_time": _INSTANT,
-    **dict.fromkeys([*FEATURE_NAMES, *TARGET_NAMES], pa.float32()),
+    **dict.fromkeys([*FEATURE_NAMES, *RISK_FIELDS], pa.float32()),
 }
 
 
 def to_arrow(data: Dataset, splits: Texts) -> pa.RecordBatch:
-    """Rows and their parts, shape (m,) -> one record batch in the columns of `ROWS`."""
+    """Return rows and their parts, shape (m,), as one record batch in the columns of `ROW_SCHEMA`."""
     ends = np.arange(len(data) + 1, dtype=np.int32) * np.int32(len(FEATURE_NAMES))
     columns = {
         "patient_id": pa.array(data.patient_id, pa.string()),
@@ -48,16 +48,16 @@ def to_arrow(data: Dataset, splits: Texts) -> pa.RecordBatch:
         "group": pa.array(data.group, pa.string()),
         "split": pa.array(splits, pa.string()),
         "features": pa.ListArray.from_arrays(pa.array(ends), pa.array(data.features.ravel())),
-        **{name: pa.array(data.targets[:, column], from_pandas=True) for column, name in enumerate(TARGET_NAMES)},
+        **{name: pa.array(data.targets[:, column], from_pandas=True) for column, name in enumerate(RISK_FIELDS)},
     }
     return pa.RecordBatch.from_pydict(columns)
 
 
 def from_arrow(rows: pa.RecordBatch | pa.Table) -> Dataset:
-    """Rows as read from Parquet or CSV -> arrays."""
+    """Return rows as read from Parquet or CSV as arrays."""
     return Dataset(
         features=_features(rows),
-        targets=_stacked(rows, TARGET_NAMES),
+        targets=_stacked(rows, RISK_FIELDS),
         patient_id=_texts(rows["patient_id"]),
         newest_us=_numpy(rows["effective_time"].cast(_INSTANT).cast(pa.int64())),
         group=_texts(rows["group"]),
@@ -65,7 +65,7 @@ def from_arrow(rows: pa.RecordBatch | pa.Table) -> Dataset:
 
 
 def read_parts(path: Path, limit: int | None = None, splits: Sequence[str] = SPLITS) -> dict[str, Dataset]:
-    """The rows of each part in a Parquet or CSV file (or folder of files), at most the first `limit` of each part.
+    """Read the rows of each part in a Parquet or CSV file (or folder of files), at most the first `limit` of each part.
 
     Raises `UserError` if there is no such file. Only the rows that are returned are held in memory.
     """
@@ -75,7 +75,7 @@ def read_parts(path: Path, limit: int | None = None, splits: Sequence[str] = SPL
 
 
 def count_parts(path: Path) -> dict[str, int]:
-    """How many rows of each part a file (or folder of files) holds, parts without rows left out."""
+    """Count the rows of each part in a file (or folder of files), parts without rows left out."""
     counts: Counter[str] = Counter()
     for batch in _open(path).to_batches(columns=["split"]):
         counts.update(batch["split"].to_pylist())
@@ -84,13 +84,11 @@ def count_parts(path: Path) -> dict[str, int]:
 
 def join_csv_parts(parts: Iterable[Path], target: Path) -> None:
     """Put CSV files without header one after the other behind a header; the target appears whole or not at all."""
-    temporary = target.with_name(f".{target.name}.partial")
-    with temporary.open("wb") as joined:
+    with beside(target) as new, new.open("wb") as joined:
         joined.write((",".join(CSV_COLUMNS) + "\n").encode())
         for part in parts:
             with part.open("rb") as content:
                 shutil.copyfileobj(content, joined)
-    temporary.replace(target)
 
 
 def _open(path: Path) -> dataset.Dataset:

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.times import HOUR_US
 from fhir.precedence import HEART_RATE_REACH_US, Statement, StatementKind, readings_of
 from jobs.streaming.window_state import NO_OBSERVATION, STATEMENT, Statements
-from ml.features import MICROSECONDS_PER_HOUR, WINDOW_LENGTH, Windows
+from ml.features import WINDOW_LENGTH, Windows
 
 Numbers = NDArray[np.intp]  # of patients, or positions
 
@@ -87,7 +88,7 @@ def _right_aligned(folded: Statements, patients: Numbers, present: Numbers) -> S
 def _gaps_hours(windows: Windows) -> NDArray[np.float64]:
     """Return the hours between neighbouring readings, shape (n, 29), 0 where one of the two slots is empty."""
     both = windows.filled[:, 1:] & windows.filled[:, :-1]
-    return np.where(both, np.diff(windows.effective_us, axis=1) / MICROSECONDS_PER_HOUR, 0.0)
+    return np.where(both, np.diff(windows.effective_us, axis=1) / HOUR_US, 0.0)
 
 
 def _late_readings(offset: NDArray[np.int64], filled: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -10,26 +10,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import xgboost
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
-from jobs.training.reference_models import Missing, Rivalry, rival_risks
+from jobs.training.reference_models import Comparison, Missing, reference_risks
 from jobs.training.training import UNTUNED, Tuning, fit_boosters, tune
 from ml import drift
 from ml.calibration import UNCALIBRATED, Calibrators, fit_all
-from ml.dataset import Dataset
-from ml.evaluate import ORACLE, TEST, bundle_risks, evaluate
+from ml.dataset import BLOCK, EXTERNAL, TEST, TRACK, Dataset
+from ml.evaluation.comparison import bundle_risks, evaluate
 from ml.evaluation.gates import Decision
+from ml.evaluation.names import CHAMPION, ORACLE
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.bundles import current_version, load_bundle, save_bundle, version_name
 from ml.report.card import make_card
 from ml.report.page import render_card, render_report
 
 GOLDEN_ROWS: Final = 5
-JUDGED: Final = ("test", "block", "external", "track")
-CHAMPION: Final = "champion"
+EVALUATED: Final = (TEST, BLOCK, EXTERNAL, TRACK)
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ class Challenger:
 
     @property
     def bundle(self) -> Bundle:
-        """The model as the stream would serve it."""
+        """Return the model as the stream would serve it."""
         return Bundle("challenger", {}, booster_bytes(self.boosters), self.calibrators)
 
 
@@ -73,57 +71,55 @@ def train(spark: SparkSession, rows: DataFrame, parts: Mapping[str, Dataset], se
     return Challenger(boosters, fit_all(raw, held_out.targets), tuning)
 
 
-def judge(
+def compare(
     spark: SparkSession,
     rows: DataFrame,
     parts: Mapping[str, Dataset],
     challenger: Challenger,
     champion: Bundle | None,
-    rivalry: Rivalry,
+    comparison: Comparison,
 ) -> dict[str, Any]:
-    """Evaluate the challenger beside the champion and all rivals on the held-out parts (`ml.evaluate.evaluate`)."""
-    judged = {name: parts[name] for name in JUDGED if len(parts[name])}
+    """Evaluate the challenger beside champion and reference models on the held-out parts (`comparison.evaluate`)."""
+    held_out = {name: parts[name] for name in EVALUATED if len(parts[name])}
     missing: Missing = {}
-    asked = rivalry.ask_oracle(spark, missing)
+    asked = comparison.ask_oracle(spark, missing)
     if asked is not None:
-        judged[ORACLE] = asked.rows
-    by_rival = rival_risks(spark, rows, parts["train"], judged, challenger.tuning.parameters, rivalry, missing)
-    log.info("Evaluating on %s", {name: len(part) for name, part in judged.items()})
+        held_out[ORACLE] = asked.rows
+    reference = reference_risks(
+        spark, rows, parts["train"], held_out, challenger.tuning.parameters, comparison, missing
+    )
+    log.info("Evaluating on %s", {name: len(part) for name, part in held_out.items()})
     risks = {
         name: {
             **bundle_risks(challenger.bundle, part.features),
-            **by_rival[name],
-            **_champion_risks(champion, part.features),
+            **reference[name],
+            **({} if champion is None else {CHAMPION: Predictor(champion).risks(part.features).values}),
         }
-        for name, part in judged.items()
+        for name, part in held_out.items()
     }
     if asked is not None:
         risks[ORACLE][ORACLE] = asked.risks
-    return evaluate(judged, risks, missing=missing, replicates=rivalry.replicates, seed=rivalry.seed)
-
-
-def _champion_risks(champion: Bundle | None, features: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-    return {} if champion is None else {CHAMPION: Predictor(champion).risks(features).values}
+    return evaluate(held_out, risks, missing=missing, replicates=comparison.replicates, seed=comparison.seed)
 
 
 def champion_of(model_dir: Path) -> Bundle | None:
-    """The version in service, or None before the first one. One that cannot be loaded is an error, not an absence."""
+    """Return the version in service, or None before the first one; one that cannot be loaded is an error."""
     version = current_version(model_dir)
     return None if version is None else load_bundle(model_dir, version)
 
 
 def save_unjudged(model_dir: Path, challenger: Challenger, origin: Origin) -> str:
-    """Save the bundle before it is judged, so that no fault of the judgement loses it; its version."""
+    """Save the bundle before it is judged, so that no fault of the judgement loses it; return its version."""
     return _save(model_dir, challenger, origin, _card(challenger, origin, None), {}, judged=False)
 
 
 def save_judged(
     model_dir: Path, challenger: Challenger, origin: Origin, evaluation: Mapping[str, Any], decision: Decision
 ) -> str:
-    """Save the bundle with report, card in words and metrics; its version."""
+    """Save the bundle with report, card in words and metrics; return its version."""
     version = version_name(challenger.boosters, challenger.calibrators, origin.made_at)
     card = {**_card(challenger, origin, evaluation), "version": version, "decision": decision.to_json()}
-    metrics = {name: value for name, value in evaluation.items() if name != "scatter"}
+    metrics = {name: value for name, value in evaluation.items() if name != "scatter"} | {"findings": card["findings"]}
     files = {
         "report.html": render_report(card, evaluation).encode(),
         "card.md": render_card(card, evaluation).encode(),

@@ -1,64 +1,97 @@
-"""The rows that a retraining learns from: simulated, or replayed from what the stream has stored."""
+"""The rows that a model learns from: simulated, or replayed from what the stream has stored; collected and written."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.errors import UserError
 from conf.settings import Settings
-from jobs.generate import generate, write_rows
 from jobs.training.history import history_rows, observations_from_archive, observations_from_elasticsearch
-from jobs.training.simulated import Design
-from ml.dataset import Dataset
+from jobs.training.simulated import Design, chunks, simulate_rows
+from ml.dataset import FITTED, TEST, Dataset
+from ml.features import FEATURE_NAMES
+from ml.storage import CSV_COLUMNS, ROW_SCHEMA, join_csv_parts, to_arrow
 
-Source = Literal["simulated", "elasticsearch", "archive"]
+RowSource = Literal["simulated", "elasticsearch", "archive"]
 
-COLLECTED: Final = "retraining.parquet"
-
-log = logging.getLogger(__name__)
+BATCH_ROWS: Final = 10_000  # between Python and JVM
+CSV_FORMAT: Final[Mapping[str, Any]] = {  # texts as they are, quotes doubled
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "escape": '"',
+    "ignoreLeadingWhiteSpace": False,
+    "ignoreTrailingWhiteSpace": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Where rows come from. The designs are for simulated patients only."""
+    """Where rows come from: the design's patients and, if asked for, shifted ones beside; or patients on record.
 
-    source: Source
+    Of a design, the least number of readings in a window holds for patients on record, too.
+    """
+
+    source: RowSource
     design: Design
-    shifted: Design
+    shifted: Design | None
 
     def describe(self) -> dict[str, object]:
-        """Plain values for the model card."""
+        """Return plain values for the model card."""
         if self.source != "simulated":
             return {"source": f"patients on record ({self.source})"}
-        return {**self.design.describe(), "external": self.shifted.describe()}
+        return self.design.describe() | ({"external": self.shifted.describe()} if self.shifted else {})
+
+    def rows(self, spark: SparkSession, settings: Settings) -> DataFrame:
+        """Return the rows in the columns of `ml.storage.ROW_SCHEMA`."""
+        if self.source == "elasticsearch":
+            return history_rows(observations_from_elasticsearch(spark, settings), self.design.min_readings)
+        if self.source == "archive":
+            return history_rows(observations_from_archive(spark, settings), self.design.min_readings)
+        rows = simulated_rows(spark, self.design)
+        return rows.union(simulated_rows(spark, self.shifted)) if self.shifted else rows
 
 
-def collect(spark: SparkSession, settings: Settings, collection: Collection) -> Path:
-    """Write the rows of a collection; the folder of Parquet files, which replaces the one of the last retraining."""
-    path = settings.data_dir / COLLECTED
-    write_rows(_rows(spark, settings, collection), path)
-    return path
+def simulated_rows(spark: SparkSession, design: Design) -> DataFrame:
+    """Return the rows of a design in the columns of `ml.storage.ROW_SCHEMA`, a partition per chunk of patients."""
+
+    def simulate(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in numbers:
+            for chunk in batch.column(0).to_pylist():
+                rows = to_arrow(*simulate_rows(design, chunk))
+                yield from (rows.slice(start, BATCH_ROWS) for start in range(0, rows.num_rows, BATCH_ROWS))
+
+    count = chunks(design)
+    return spark.range(0, count, numPartitions=count).mapInArrow(simulate, ROW_SCHEMA)
 
 
-def _rows(spark: SparkSession, settings: Settings, collection: Collection) -> DataFrame:
-    if collection.source == "elasticsearch":
-        return history_rows(observations_from_elasticsearch(spark, settings), settings.min_readings)
-    if collection.source == "archive":
-        return history_rows(observations_from_archive(spark, settings), settings.min_readings)
-    return generate(spark, collection.design).union(generate(spark, collection.shifted))
+def write_rows(rows: DataFrame, output: Path) -> None:
+    """Write rows as a folder of Parquet files, or as one file if its name ends in ``.csv``; replaces what was there."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.suffix != ".csv":
+        rows.write.mode("overwrite").parquet(str(output))
+        return
+    folder = output.with_name(f".{output.name}.parts")
+    features = {name: F.nanvl(F.col("features")[place], F.lit(None)) for place, name in enumerate(FEATURE_NAMES)}
+    flat = rows.select(*(features[name].alias(name) if name in features else F.col(name) for name in CSV_COLUMNS))
+    try:
+        flat.write.mode("overwrite").csv(str(folder), **CSV_FORMAT)
+        join_csv_parts(sorted(folder.glob("part-*.csv")), output)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def require_both_outcomes(parts: dict[str, Dataset]) -> None:
     """Refuse, with a `UserError`, data from which nothing can be learnt or judged."""
-    for name in ("train", "early_stopping", "calibration", "test"):
+    for name in (*FITTED, TEST):
         targets = parts[name].targets
         known = [column[~np.isnan(column)] for column in targets.T]
         if not all(0 < column.sum() < len(column) for column in known):
@@ -66,7 +99,7 @@ def require_both_outcomes(parts: dict[str, Dataset]) -> None:
 
 
 def fingerprint(rows: DataFrame) -> str:
-    """A hash of all rows, whatever their order."""
+    """Return a hash of all rows, whatever their order."""
     by_row = F.xxhash64(*rows.columns).cast("decimal(38,0)")
     total, count = rows.select(F.sum(by_row), F.count("*")).first() or (0, 0)
     return hashlib.sha256(f"{count}:{total}".encode()).hexdigest()

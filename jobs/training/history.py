@@ -21,7 +21,7 @@ from elastic.names import OBSERVATIONS
 from fhir.readings import CORRECTIONS, RETRACTED_STATUS
 from jobs.streaming.archive import COLUMNS, DAY_PREFIX, FOLDER
 from jobs.training.replay import training_rows, whole_patients
-from ml.storage import ROWS
+from ml.storage import ROW_SCHEMA
 
 BLOCK_SHARE: Final = 0.1  # of the time between the first and the last reading, at its end
 FIELDS: Final = (
@@ -44,12 +44,12 @@ ARCHIVE_NUMBERS: Final = {
 
 
 def observations_from_elasticsearch(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Every stored reading that stands, in the columns of `jobs.training.replay.OBSERVATIONS`."""
+    """Read every stored reading that stands, in the columns that `jobs.training.replay` takes."""
     return _standing(read_index(spark, settings, OBSERVATIONS, FIELDS))
 
 
 def observations_from_archive(spark: SparkSession, settings: Settings) -> DataFrame:
-    """The same from the CSV archive in `BP_DATA_DIR`: the last line of a patient and instant stands."""
+    """Read the same from the CSV archive in `BP_DATA_DIR`: the last line of a patient and instant stands."""
     folder = settings.data_dir / FOLDER
     if not any(folder.glob(f"{DAY_PREFIX}*/*.csv")):
         raise UserError(f"There is no archive in {folder}. Let the stream store something first, or set BP_DATA_DIR.")
@@ -74,7 +74,7 @@ def _standing(documents: DataFrame) -> DataFrame:
 
 
 def history_rows(observations: DataFrame, min_readings: int) -> DataFrame:
-    """Observations -> a row for each reading with enough of them behind it, in the columns of `ml.storage.ROWS`.
+    """Turn observations into a row (`ml.storage.ROW_SCHEMA`) for each reading with enough of them behind it.
 
     The times of all observations are looked at first, to find where the held-out block begins. Each patient is
     replayed by one task, which holds no more than a batch of rows and the patient it is at.
@@ -86,7 +86,7 @@ def history_rows(observations: DataFrame, min_readings: int) -> DataFrame:
             yield from training_rows(patients, min_readings, block_from_us)
 
     ordered = observations.repartition("patient_id").sortWithinPartitions("patient_id", "effective_us")
-    return ordered.mapInArrow(replay, ROWS)
+    return ordered.mapInArrow(replay, ROW_SCHEMA)
 
 
 def _block_from_us(observations: DataFrame) -> int:

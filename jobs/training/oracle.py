@@ -6,16 +6,16 @@ simulated, and the share of them with a crisis is the risk. No model of 30 readi
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.training.simulated import Design, patient_ids, simulate_rows, start_simulation
+from conf.times import HOUR_US
+from jobs.training.simulated import Design, by_tick, patient_ids, simulate_rows, start_simulation
 from ml.dataset import Dataset
-from ml.features import MICROSECONDS_PER_HOUR
 from ml.labels import FOLLOW_UP_H, crisis_targets
-from producer.simulation.readings import Readings, Simulation
+from producer.simulation.readings import Simulation
 
 COPIES: Final = 1_000  # the standard error of a risk is at most 0.016
 ENDLESS_US: Final = int(np.iinfo(np.int64).max)
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 def oracle_rows(design: Design, chunk: int, copies: int = COPIES) -> tuple[Dataset, Floats]:
-    """The rows of one chunk as `simulate_rows` makes them, and the oracle's risks for them, shape (m, 3).
+    """Return the rows of one chunk as `simulate_rows` makes them, and the oracle's risks for them, shape (m, 3).
 
     Futures are labelled by the same rule as the rows, censored ones left out.
     """
@@ -42,20 +42,16 @@ def oracle_rows(design: Design, chunk: int, copies: int = COPIES) -> tuple[Datas
 
 
 def _crisis_shares(futures: Simulation, newest_us: NDArray[np.int64]) -> Floats:
-    """The share of each patient's futures (one patient's side by side) in which a crisis follows, shape (n, 3)."""
-    ticks = [futures.step() for _ in range(FOLLOW_UP_H * MICROSECONDS_PER_HOUR // futures.plan.interval_us)]
+    """Return the share of each patient's futures, which lie side by side, in which a crisis follows, shape (n, 3)."""
+    ticks = [futures.step() for _ in range(FOLLOW_UP_H * HOUR_US // futures.plan.interval_us)]
     copies = len(futures.patients) // len(newest_us)
     targets = crisis_targets(
         newest_us=np.repeat(newest_us, copies),
-        effective_us=_by_tick(ticks, "effective_us"),
-        systolic=_by_tick(ticks, "true_systolic"),
-        diastolic=_by_tick(ticks, "true_diastolic"),
-        measured=_by_tick(ticks, "measured"),
+        effective_us=by_tick(ticks, "effective_us"),
+        systolic=by_tick(ticks, "true_systolic"),
+        diastolic=by_tick(ticks, "true_diastolic"),
+        measured=by_tick(ticks, "measured"),
         end_us=ENDLESS_US,
     )
     shares: Floats = np.nanmean(targets.reshape(len(newest_us), copies, -1), axis=1, dtype=np.float64)
     return shares
-
-
-def _by_tick(ticks: list[Readings], name: str) -> NDArray[Any]:
-    return np.stack([getattr(readings, name) for readings in ticks], axis=1)

@@ -19,20 +19,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.clinical import HORIZONS_H
-from jobs.session import why_failed
+from conf.clinical import HORIZONS_H, RISK_FIELDS
 from jobs.training.oracle import oracle_rows
+from jobs.training.session import why_failed
 from jobs.training.simulated import Design, chunks
 from jobs.training.training import FOREST_COLUMNS, MONOTONE, Parameters, fit_boosters, fit_forests, forest_risks
 from ml.dataset import Dataset
 from ml.evaluation.bootstrap import REPLICATES
-from ml.evaluation.reference_models import SUMMARY_NAMES, fit_baselines, window_summaries
-from ml.report.findings import ORACLE
+from ml.evaluation.names import ORACLE, RANDOM_FOREST, WITH_SUMMARIES
+from ml.evaluation.reference_models import SUMMARY_NAMES, fit_reference_models, window_summaries
 from ml.report.wording import model_name
-from ml.storage import ROWS, TARGET_NAMES, from_arrow, to_arrow
+from ml.storage import ROW_SCHEMA, from_arrow, to_arrow
 
 FOREST_ROWS: Final = 100_000  # a forest on all rows takes longer than all of the other models together
-ORACLE_COLUMNS: Final = tuple(f"oracle_{name}" for name in TARGET_NAMES)
+ORACLE_COLUMNS: Final = tuple(f"oracle_{name}" for name in RISK_FIELDS)
 
 Risks = NDArray[np.float64]
 Parts = Mapping[str, Dataset]
@@ -50,7 +50,7 @@ class OracleRows(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rivalry:
+class Comparison:
     """How much effort goes into the comparison.
 
     With 0 `forest_rows` (at most so many training rows) there is neither forest nor boosters with summaries. `oracle`
@@ -82,41 +82,42 @@ def attempt(name: str, work: Callable[[], Result], missing: Missing) -> Result |
         return None
 
 
-def rival_risks(
+def reference_risks(
     spark: SparkSession,
     rows: DataFrame,
     train: Dataset,
     parts: Parts,
     parameters: Parameters,
-    rivalry: Rivalry,
+    comparison: Comparison,
     missing: Missing,
 ) -> dict[str, dict[str, Risks]]:
-    """Risks of shape (m, 3) by part and rival. `rows` hold the training rows, `train` those that fit into memory.
+    """Return risks of shape (m, 3) by part and reference model.
 
-    A rival that fails is not among them, but in `missing`. The forest comes last, as it needs the most memory.
+    `rows` hold the training rows, `train` those that fit into memory. A model of Spark that fails is not among them,
+    but in `missing`. The forest comes last, as it needs the most memory.
     """
-    log.info("Fitting the baselines")
-    baselines = fit_baselines(train)
-    by_part = {name: baselines(part.features) for name, part in parts.items()}
+    log.info("Fitting the simple reference models")
+    simple = fit_reference_models(train)
+    by_part = {name: simple(part.features) for name, part in parts.items()}
     fitted_by_spark: dict[str, Callable[[], Mapping[str, Risks]]] = {
-        "xgboost_with_summaries": lambda: boosters_with_summaries(spark, rows, parts, parameters, rivalry.seed),
-        "random_forest": lambda: forest_by_part(spark, rows, train, parts, rivalry),
+        WITH_SUMMARIES: lambda: boosters_with_summaries(spark, rows, parts, parameters, comparison.seed),
+        RANDOM_FOREST: lambda: forest_by_part(spark, rows, train, parts, comparison),
     }
-    for rival, fit in fitted_by_spark.items() if rivalry.forest_rows else ():
-        for part, risks in (attempt(rival, fit, missing) or {}).items():
-            by_part[part][rival] = risks
+    for model, fit in fitted_by_spark.items() if comparison.forest_rows else ():
+        for part, risks in (attempt(model, fit, missing) or {}).items():
+            by_part[part][model] = risks
     return by_part
 
 
 def forest_by_part(
-    spark: SparkSession, rows: DataFrame, train: Dataset, parts: Parts, rivalry: Rivalry
+    spark: SparkSession, rows: DataFrame, train: Dataset, parts: Parts, comparison: Comparison
 ) -> dict[str, Risks]:
-    """Risks of the random forest for each part, shape (m, 3)."""
+    """Return the risks of the random forest for each part, shape (m, 3)."""
     medians = np.nanmedian(train.features, axis=0)
     training = rows.where(rows["split"] == "train")
-    share = min(1.0, rivalry.forest_rows / max(1, training.count()))
+    share = min(1.0, comparison.forest_rows / max(1, training.count()))
     log.info("Growing the random forest on %.0f %% of the training rows", 100 * share)
-    forests = fit_forests(training.sample(fraction=share, seed=rivalry.seed), medians, rivalry.seed)
+    forests = fit_forests(training.sample(fraction=share, seed=comparison.seed), medians, comparison.seed)
     risks = {}
     for name, part in parts.items():
         batch = pa.Table.from_batches([to_arrow(part, np.full(len(part), name))])
@@ -126,7 +127,7 @@ def forest_by_part(
 
 
 def _in_order(scored: pd.DataFrame, part: Dataset) -> Risks:
-    """The risks of a part's rows, found by patient and instant."""
+    """Return the risks of a part's rows, found by patient and instant."""
     instants = scored["effective_time"].astype("datetime64[us, UTC]").astype("int64")
     by_row = scored[list(FOREST_COLUMNS)].set_axis(pd.MultiIndex.from_arrays([scored["patient_id"], instants]))
     wanted = pd.MultiIndex.from_arrays([part.patient_id, part.newest_us])
@@ -137,11 +138,11 @@ def _in_order(scored: pd.DataFrame, part: Dataset) -> Risks:
 def boosters_with_summaries(
     spark: SparkSession, rows: DataFrame, parts: Parts, parameters: Parameters, seed: int
 ) -> dict[str, Risks]:
-    """Risks of boosters that see the summaries of the window beside its 120 features."""
+    """Return the risks of boosters that see the summaries of the window beside its 120 features."""
     log.info("Fitting boosters with summaries, for comparison only")
     unconstrained = ",0" * len(SUMMARY_NAMES)
     wide = {**parameters, "monotone_constraints": MONOTONE.replace(")", f"{unconstrained})")}
-    boosters = fit_boosters(spark, rows.mapInArrow(_with_summaries, ROWS), wide, seed)
+    boosters = fit_boosters(spark, rows.mapInArrow(_with_summaries, ROW_SCHEMA), wide, seed)
 
     def risks(part: Dataset) -> Risks:
         features = _widen(part.features)
@@ -164,18 +165,18 @@ def _widen(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def ask_oracle(spark: SparkSession, design: Design) -> OracleRows:
-    """Rows of a design and the oracle's risks for them; the chunks are spread over the workers."""
+    """Return rows of a design and the oracle's risks for them; the chunks are spread over the workers."""
 
     def ask(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in numbers:
             for chunk in batch.column(0).to_pylist():
                 rows, risks = oracle_rows(design, chunk)
-                answer = to_arrow(rows, np.full(len(rows), "oracle"))
+                answer = to_arrow(rows, np.full(len(rows), ORACLE))
                 for name, column in zip(ORACLE_COLUMNS, risks.T, strict=True):
                     answer = answer.append_column(name, pa.array(column))
                 yield answer
 
-    schema = ROWS + "".join(f", {name} double" for name in ORACLE_COLUMNS)
+    schema = ROW_SCHEMA + "".join(f", {name} double" for name in ORACLE_COLUMNS)
     count = chunks(design)
     table = spark.range(0, count, numPartitions=count).mapInArrow(ask, schema).toArrow().combine_chunks()
     return OracleRows(from_arrow(table), np.stack([table[name].to_numpy() for name in ORACLE_COLUMNS], axis=1))

@@ -4,6 +4,9 @@ A reading of the stream's state and a stored observation fold by the same rule a
 after the reading at t stays out of its window, and only what was measured after t makes its target. A stored
 observation counts from the arrival of the version that stands; of a corrected one it is not known what it said at
 first, so it makes no row of its own. No Spark here.
+
+Observations have the columns patient_id, effective_us, systolic, diastolic and heart_rate (floats), source_partition,
+source_offset and corrected; one row per patient and instant, or a lone heart rate without pressures.
 """
 
 from __future__ import annotations
@@ -19,16 +22,11 @@ from numpy.typing import NDArray
 from fhir.precedence import StatementKind
 from jobs.streaming.window_state import STATE_LENGTH, STATEMENT, Statements
 from jobs.streaming.windows import build_windows
-from ml.dataset import Dataset, split_of
+from ml.dataset import Dataset, are_purged, parts_of, split_of
 from ml.features import feature_matrix
 from ml.labels import targets_on_record
-from ml.splits import are_purged, parts_of
 from ml.storage import to_arrow
 
-OBSERVATIONS: Final = (  # as Spark names types; one row per patient and instant, without pressures a lone heart rate
-    "patient_id string, effective_us bigint, systolic float, diastolic float, heart_rate float, "
-    "source_partition int, source_offset bigint, corrected boolean"
-)
 WINDOWS_AT_ONCE: Final = 5_000
 
 Places = NDArray[np.intp]
@@ -49,57 +47,57 @@ def whole_patients(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def unpack(observations: pa.Table) -> tuple[list[str], Statements, Places]:
-    """Whole patients, in order of patient and time -> their ids, their observations as entries, the patient of each."""
-    entries = np.zeros(observations.num_rows, dtype=STATEMENT)
+    """Return the ids of patients, their observations (by patient and time) as statements, and the patient of each."""
+    statements = np.zeros(observations.num_rows, dtype=STATEMENT)
     for name in ("effective_us", "systolic", "diastolic", "heart_rate"):
-        entries[name] = observations[name].to_numpy()
+        statements[name] = observations[name].to_numpy()
     for name in ("offset", "partition"):
-        entries[name] = observations[f"source_{name}"].to_numpy()
-    entries["corrected"] = observations["corrected"].to_numpy()
-    entries["kind"] = np.where(np.isnan(entries["systolic"]), StatementKind.HEART_RATE, StatementKind.PRESSURE)
+        statements[name] = observations[f"source_{name}"].to_numpy()
+    statements["corrected"] = observations["corrected"].to_numpy()
+    statements["kind"] = np.where(np.isnan(statements["systolic"]), StatementKind.HEART_RATE, StatementKind.PRESSURE)
     patients = pc.dictionary_encode(observations["patient_id"].combine_chunks())
-    return patients.dictionary.to_pylist(), entries, patients.indices.to_numpy().astype(np.intp)
+    return patients.dictionary.to_pylist(), statements, patients.indices.to_numpy().astype(np.intp)
 
 
 def training_rows(observations: pa.Table, min_readings: int, block_from_us: int) -> list[pa.RecordBatch]:
-    """Whole patients' observations, in order of patient and time -> rows in the columns of `ml.storage.ROWS`."""
-    patient_ids, entries, patients = unpack(observations)
+    """Return whole patients' observations, by patient and time, as rows in the columns of `ml.storage.ROW_SCHEMA`."""
+    patient_ids, statements, patients = unpack(observations)
     begins = np.flatnonzero(np.diff(patients, prepend=-1))
     parts = [
         part
-        for name, of_patient in zip(patient_ids, np.split(entries, begins[1:]), strict=True)
+        for name, of_patient in zip(patient_ids, np.split(statements, begins[1:]), strict=True)
         for part in _rows_of_patient(name, of_patient, min_readings, block_from_us)
     ]
     return pa.Table.from_batches(parts).combine_chunks().to_batches() if parts else []
 
 
 def _rows_of_patient(
-    patient_id: str, entries: Statements, min_readings: int, block_from_us: int
+    patient_id: str, statements: Statements, min_readings: int, block_from_us: int
 ) -> Iterator[pa.RecordBatch]:
     side = np.array(split_of(patient_id))
-    newest = np.flatnonzero((entries["kind"] == StatementKind.PRESSURE) & (entries["corrected"] == 0))
-    newest = newest[~are_purged(side, entries["effective_us"][newest], block_from_us)]
+    newest = np.flatnonzero((statements["kind"] == StatementKind.PRESSURE) & (statements["corrected"] == 0))
+    newest = newest[~are_purged(side, statements["effective_us"][newest], block_from_us)]
     for start in range(0, len(newest), WINDOWS_AT_ONCE):
-        data = _dataset(patient_id, entries, newest[start : start + WINDOWS_AT_ONCE], min_readings)
+        data = _dataset(patient_id, statements, newest[start : start + WINDOWS_AT_ONCE], min_readings)
         yield to_arrow(data, parts_of(np.repeat(side, len(data)), data.newest_us, block_from_us))
 
 
-def _dataset(patient_id: str, entries: Statements, newest: Places, min_readings: int) -> Dataset:
-    known = _known_at(entries["offset"], newest)
-    past = entries[np.concatenate(known)]
+def _dataset(patient_id: str, statements: Statements, newest: Places, min_readings: int) -> Dataset:
+    known = _known_at(statements["offset"], newest)
+    past = statements[np.concatenate(known)]
     past["corrected"] = 0  # a stored observation has been folded: nothing is left that it could replace
     scorable = build_windows(past, np.repeat(np.arange(len(newest)), [len(places) for places in known]))
     features = feature_matrix(scorable.windows)
-    newest_us = entries["effective_us"][newest]
+    newest_us = statements["effective_us"][newest]
     ids = np.full(len(newest), patient_id)
-    data = Dataset(features, _targets(entries, newest_us), ids, newest_us, np.full(len(newest), ""))
+    data = Dataset(features, _targets(statements, newest_us), ids, newest_us, np.full(len(newest), ""))
     return data.where(scorable.readings >= min_readings)
 
 
 def _known_at(offset: NDArray[np.int64], newest: Places) -> list[Places]:
-    """For each newest reading the entries up to it that had arrived when it arrived, as many as the stream's state has.
+    """Return for each newest reading those up to it that had arrived when it arrived, as many as the state holds.
 
-    In most records no entry up to a reading has arrived after it; only else each of them is looked at.
+    In most records no statement up to a reading has arrived after it; only else each of them is looked at.
     """
     latest_so_far = np.maximum.accumulate(offset)
     return [
@@ -110,7 +108,7 @@ def _known_at(offset: NDArray[np.int64], newest: Places) -> list[Places]:
     ]
 
 
-def _targets(entries: Statements, newest_us: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Targets from all pressures that are stored; a patient's record ends with its last one."""
-    pressures = entries[entries["kind"] == StatementKind.PRESSURE]
+def _targets(statements: Statements, newest_us: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return targets from all pressures that are stored; a patient's record ends with its last one."""
+    pressures = statements[statements["kind"] == StatementKind.PRESSURE]
     return targets_on_record(newest_us, pressures["effective_us"], pressures["systolic"], pressures["diastolic"])

@@ -14,20 +14,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.dataset import EXTERNAL, Dataset, Texts, split_of
-from ml.features import MICROSECONDS_PER_HOUR, WINDOW_LENGTH, Windows, feature_matrix
-from ml.labels import FOLLOW_UP_H, crisis_targets
-from ml.splits import are_purged, parts_of
+from conf.times import HOUR_US
+from ml.dataset import EXTERNAL, TRACK, Dataset, Texts, are_purged, parts_of, split_of
+from ml.features import WINDOW_LENGTH, Windows, feature_matrix
+from ml.labels import FOLLOW_UP_H, Flags, crisis_targets
 from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Readings, Simulation
 from producer.simulation.scenario import SHIFTED, USUAL, Scenario
 
-EPOCH_US: Final = 1_735_689_600_000_000  # 2025-01-01; any day would do, the simulator knows no seasons
+START_US: Final = 1_735_689_600_000_000  # 2025-01-01; any day would do, the simulator knows no seasons
 CHUNK_PATIENTS: Final = 1_000
 BLOCK_H: Final = 24  # the last day of usable time (a whole one: risks follow the clock), held out
-TRACK: Final = "track"
 
-Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
 
@@ -55,19 +53,19 @@ class Design:
 
     @property
     def usable_h(self) -> int:
-        """Hours of the record in which t may lie: all but the follow-up."""
+        """Return the hours of the record in which t may lie: all but the follow-up."""
         return self.record_h - FOLLOW_UP_H
 
     @property
-    def circumstances(self) -> Scenario:
-        """Who is observed and how."""
+    def scenario(self) -> Scenario:
+        """Return who is observed and how."""
         return SHIFTED if self.shifted else USUAL
 
     def describe(self) -> dict[str, object]:
-        """The design as plain values, with what it does not say itself."""
-        observed = {field.name: getattr(self.circumstances, field.name) for field in fields(Scenario)}
-        observed["mixture"] = dict(self.circumstances.mixture)
-        return {"source": "SIMULATED patients, no real person", **asdict(self), "circumstances": observed}
+        """Return the design as plain values, with what it does not say itself."""
+        observed = {field.name: getattr(self.scenario, field.name) for field in fields(Scenario)}
+        observed["mixture"] = dict(self.scenario.mixture)
+        return {"source": "SIMULATED patients, no real person", **asdict(self), "scenario": observed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +87,26 @@ class Records:
 
 
 def chunks(design: Design) -> int:
-    """The number of chunks of a design."""
+    """Return the number of chunks of a design."""
     return -(-design.patients // CHUNK_PATIENTS)
 
 
 def patient_ids(design: Design, chunk: int) -> Texts:
-    """The patients of one chunk, in the order in which its simulation has them."""
+    """Return the patients of one chunk, in the order in which its simulation has them."""
     count = min(CHUNK_PATIENTS, design.patients - chunk * CHUNK_PATIENTS)
     prefix = "shifted" if design.shifted else "sim"
     return np.array([f"{prefix}{design.seed}-{chunk}-{index}" for index in range(count)])
 
 
 def start_simulation(design: Design, chunk: int) -> Simulation:
-    """The simulation of one chunk before its first tick, which is at `EPOCH_US`."""
+    """Return the simulation of one chunk before its first tick, which is at `START_US`."""
     seed = _seed(design, chunk)
-    patients = draw_patients(len(patient_ids(design, chunk)), seed, design.circumstances.mixture)
-    return Simulation(patients, design.circumstances.plan(seed, EPOCH_US, design.episode_factor))
+    patients = draw_patients(len(patient_ids(design, chunk)), seed, design.scenario.mixture)
+    return Simulation(patients, design.scenario.plan(seed, START_US, design.episode_factor))
 
 
 def simulate_rows(design: Design, chunk: int) -> tuple[Dataset, Texts]:
-    """The rows of one chunk of patients and the part (`ml.dataset.SPLITS`) of each, shape (m,); repeatable."""
+    """Return the rows of one chunk of patients and the part (`ml.dataset.SPLITS`) of each, shape (m,); repeatable."""
     simulation = start_simulation(design, chunk)
     records = _records([simulation.step() for _ in range(_ticks(design, design.record_h))])
     names = patient_ids(design, chunk)
@@ -126,7 +124,7 @@ def simulate_rows(design: Design, chunk: int) -> tuple[Dataset, Texts]:
 
 
 def windows_at(records: Records, patient: Places, tick: Places) -> Windows:
-    """The last 30 shown readings up to and including `tick` of each named patient, right-aligned."""
+    """Return the last 30 shown readings up to and including `tick` of each named patient, right-aligned."""
     ordered = np.argsort(~records.shown, axis=1, kind="stable")  # ticks of shown readings first, in order
     newest = np.cumsum(records.shown, axis=1)[patient, tick] - 1
     place = newest[:, None] + np.arange(1 - WINDOW_LENGTH, 1)
@@ -140,29 +138,31 @@ def windows_at(records: Records, patient: Places, tick: Places) -> Windows:
 
 
 def _seed(design: Design, chunk: int) -> int:
-    """One seed per chunk; a shifted design never repeats the random numbers of another one of the same seed."""
+    """Return the seed of a chunk; a shifted design never repeats the random numbers of another one of the same seed."""
     words = np.random.SeedSequence([design.seed, chunk, int(design.shifted)]).generate_state(1, np.uint64)
     return int(words[0])
 
 
 def _ticks(design: Design, hours: int) -> int:
-    return hours * 60 // design.circumstances.interval_minutes
+    return hours * 60 // design.scenario.interval_minutes
+
+
+def by_tick(ticks: list[Readings], name: str) -> NDArray[Any]:
+    """Return a measure of n patients at T ticks, shape (n, T)."""
+    return np.stack([getattr(readings, name) for readings in ticks], axis=1)
 
 
 def _records(ticks: list[Readings]) -> Records:
-    def column(name: str) -> NDArray[Any]:
-        return np.stack([getattr(readings, name) for readings in ticks], axis=1)
-
-    heart_rate = np.where(column("heart_rate_accepted"), column("heart_rate"), np.nan)
+    heart_rate = np.where(by_tick(ticks, "heart_rate_accepted"), by_tick(ticks, "heart_rate"), np.nan)
     return Records(
-        effective_us=column("effective_us"),
-        systolic=column("systolic"),
-        diastolic=column("diastolic"),
+        effective_us=by_tick(ticks, "effective_us"),
+        systolic=by_tick(ticks, "systolic"),
+        diastolic=by_tick(ticks, "diastolic"),
         heart_rate=heart_rate.astype(np.float32),
-        shown=column("accepted"),
-        true_systolic=column("true_systolic"),
-        true_diastolic=column("true_diastolic"),
-        measured=column("measured"),
+        shown=by_tick(ticks, "accepted"),
+        true_systolic=by_tick(ticks, "true_systolic"),
+        true_diastolic=by_tick(ticks, "true_diastolic"),
+        measured=by_tick(ticks, "measured"),
     )
 
 
@@ -211,5 +211,5 @@ def _block_from_us(design: Design) -> int:
 
 
 def _instant(hours: int) -> int:
-    """The instant so many hours into a record."""
-    return EPOCH_US + hours * MICROSECONDS_PER_HOUR
+    """Return the instant so many hours into a record."""
+    return START_US + hours * HOUR_US

@@ -25,20 +25,18 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRegressor
 
-from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
+from conf.clinical import ALERT_HORIZON_H, HORIZONS_H, RISK_FIELDS
 from conf.errors import UserError
-from ml.evaluation.monotone import RISING
-from ml.features import FEATURE_NAMES
-from ml.storage import TARGET_NAMES
+from ml.features import FEATURE_NAMES, NEWEST_PRESSURES
 
 MOST_WORKERS: Final = 4
 FIT_TIMEOUT_S: Final = 3600.0
 FOLDS: Final = 3
 FEATURES: Final = "features"
 FOREST_COLUMNS: Final = tuple(f"forest_{horizon_h}h" for horizon_h in HORIZONS_H)
-TARGETS: Final = dict(zip(HORIZONS_H, TARGET_NAMES, strict=True))
+TARGETS: Final = dict(zip(HORIZONS_H, RISK_FIELDS, strict=True))
 
-MONOTONE: Final = "(" + ",".join(str(int(name in RISING)) for name in FEATURE_NAMES) + ")"
+MONOTONE: Final = "(" + ",".join(str(int(name in NEWEST_PRESSURES)) for name in FEATURE_NAMES) + ")"
 
 Parameters = Mapping[str, Any]
 FIXED: Final[Parameters] = {
@@ -72,8 +70,8 @@ class Tuning:
     constraint_cost: float | None = None
 
     def describe(self) -> dict[str, object]:
-        """Plain values for the model card."""
-        chosen = {**FIXED, **FINAL, **self.parameters, "monotone_in": list(RISING)}
+        """Return plain values for the model card."""
+        chosen = {**FIXED, **FINAL, **self.parameters, "monotone_in": list(NEWEST_PRESSURES)}
         return {**chosen, "search": list(self.candidates), "constraint_cost": self.constraint_cost}
 
 
@@ -81,7 +79,7 @@ UNTUNED: Final = Tuning({"max_depth": 4, "min_child_weight": 20})
 
 
 def regressor(spark: SparkSession, label: str, seed: int, parameters: Parameters) -> SparkXGBRegressor:
-    """The estimator for one target; `parameters` are xgboost's."""
+    """Return the estimator for one target; `parameters` are xgboost's."""
     return SparkXGBRegressor(
         features_col=FEATURES,
         label_col=label,
@@ -96,7 +94,7 @@ def regressor(spark: SparkSession, label: str, seed: int, parameters: Parameters
 
 
 def fit_boosters(spark: SparkSession, rows: DataFrame, parameters: Parameters, seed: int) -> dict[int, xgboost.Booster]:
-    """One booster per horizon in hours from the parts train and early_stopping, cut at its best number of trees."""
+    """Fit one booster per horizon in hours to the parts train and early_stopping, cut at its best number of trees."""
     return {horizon_h: _fit(spark, rows, horizon_h, parameters, seed) for horizon_h in HORIZONS_H}
 
 
@@ -112,7 +110,7 @@ def _fit(spark: SparkSession, rows: DataFrame, horizon_h: int, parameters: Param
 
 
 def best_trees(booster: xgboost.Booster) -> xgboost.Booster:
-    """The booster without the trees grown after the best one, which `inplace_predict` would use and Spark does not."""
+    """Return the booster without the trees after the best one, which `inplace_predict` would use and Spark does not."""
     return booster[: booster.best_iteration + 1]
 
 
@@ -136,9 +134,9 @@ def tune(spark: SparkSession, rows: DataFrame, seed: int) -> Tuning:
 def _cross_validate(
     spark: SparkSession, folded: DataFrame, label: str, seed: int, candidates: list[dict[str, Any]]
 ) -> list[float]:
-    """The mean squared error of each candidate over the folds."""
+    """Return the mean squared error of each candidate over the folds."""
     estimator = regressor(spark, label, seed, SEARCH)
-    maps = [{estimator.getParam(name): value for name, value in one.items()} for one in candidates]
+    maps = [{estimator.getParam(name): value for name, value in candidate.items()} for candidate in candidates]
     evaluator = RegressionEvaluator(labelCol=label, predictionCol="prediction", metricName="mse")
     search = CrossValidator(
         estimator=estimator, estimatorParamMaps=maps, evaluator=evaluator, numFolds=FOLDS, foldCol="fold"
@@ -151,7 +149,7 @@ def _cross_validate(
 
 
 def fit_forests(rows: DataFrame, medians: NDArray[np.float32], seed: int) -> dict[int, RandomForestRegressionModel]:
-    """One random forest per horizon; it knows no missing values, so the medians stand for them."""
+    """Grow one random forest per horizon; it knows no missing values, so the medians stand for them."""
     training = rows.withColumn(FEATURES, _imputed(medians)).cache()
     forests = {}
     for horizon_h in HORIZONS_H:
@@ -166,7 +164,7 @@ def fit_forests(rows: DataFrame, medians: NDArray[np.float32], seed: int) -> dic
 def forest_risks(
     forests: Mapping[int, RandomForestRegressionModel], rows: DataFrame, medians: NDArray[np.float32]
 ) -> DataFrame:
-    """Rows -> patient_id, effective_time, and the `FOREST_COLUMNS`."""
+    """Return patient_id, effective_time and the `FOREST_COLUMNS` of rows."""
     scored = rows.withColumn(FEATURES, _imputed(medians))
     for column, horizon_h in zip(FOREST_COLUMNS, HORIZONS_H, strict=True):
         scored = forests[horizon_h].transform(scored).withColumnRenamed("prediction", column)
@@ -180,12 +178,12 @@ def _imputed(medians: NDArray[np.float32]) -> Column:
 
 
 def _known(rows: DataFrame, label: str) -> DataFrame:
-    """The rows whose target is not censored; xgboost takes no missing label."""
+    """Return the rows whose target is not censored; xgboost takes no missing label."""
     return rows.where(F.col(label).isNotNull())
 
 
 def workers(spark: SparkSession) -> int:
-    """How many tasks a fit uses: all slots there are, up to a handful."""
+    """Return how many tasks a fit uses: all slots there are, up to a handful."""
     context = spark.sparkContext
     slots = int(context.defaultParallelism) // int(context.getConf().get("spark.task.cpus", "1"))
     return max(1, min(MOST_WORKERS, slots))

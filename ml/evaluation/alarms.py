@@ -20,32 +20,27 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.clinical import (
-    ALERT_HORIZON_H,
-    ALERT_LEVELS,
-    ALERT_THRESHOLDS,
-    CRISIS_DIASTOLIC,
-    CRISIS_SYSTOLIC,
-    HORIZONS_H,
-)
+from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, HORIZONS_H, is_crisis
+from conf.times import HOUR_US, MINUTE_US
 from ml.dataset import Dataset
 from ml.evaluation.bootstrap import REPLICATES, Weights, draw_weights, interval, plain, weighted_sums
+from ml.evaluation.names import CHAMPION, LAST_VALUE, OURS, THRESHOLD_RULE
 from ml.evaluation.subgroups import in_crisis
-from ml.features import MEASURES, MICROSECONDS_PER_HOUR, WINDOW_LENGTH
+from ml.features import measures_of
+from ml.labels import Flags
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.bool_]
 
 SILENCING_MINUTES: Final = 30
 RECALLS: Final = (0.80, 0.90)
 RECALL_CURVE: Final = tuple(round(0.50 + 0.05 * step, 2) for step in range(9))
 EARLY_H: Final = {"found_over_30_min_ahead": 0.5, "found_over_2_h_ahead": 2.0}
 AHEAD_H: Final = tuple(0.25 * step for step in range(1, 25))
-JUDGED: Final = ("xgboost", "champion", "last_value", "threshold_rule")
+JUDGED: Final = (OURS, CHAMPION, LAST_VALUE, THRESHOLD_RULE)
 
 _COLUMN: Final = HORIZONS_H.index(ALERT_HORIZON_H)
-_LOOKBACK_US: Final = ALERT_HORIZON_H * MICROSECONDS_PER_HOUR
-_SILENCING_US: Final = SILENCING_MINUTES * 60_000_000
+_LOOKBACK_US: Final = ALERT_HORIZON_H * HOUR_US
+_SILENCING_US: Final = SILENCING_MINUTES * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +54,24 @@ class Track:
     patient: NDArray[np.intp]
     time_us: NDArray[np.int64]
     target: NDArray[np.float32]
-    may_flag: Rows
+    may_flag: Flags
     crisis: NDArray[np.intp]
     past: NDArray[np.intp]
     weights: Weights
 
     @property
     def days(self) -> Floats:
-        """Days from the first to the last row of each patient."""
+        """Return the days from the first to the last row of each patient."""
         first = np.unique(self.patient, return_index=True)[1]
         last = np.append(first[1:], len(self.patient)) - 1
-        hours: Floats = (self.time_us[last] - self.time_us[first]) / MICROSECONDS_PER_HOUR
+        hours: Floats = (self.time_us[last] - self.time_us[first]) / HOUR_US
         return hours / 24
 
 
 def alarm_burden(
     data: Dataset, risks: Mapping[str, Floats], *, replicates: int = REPLICATES, seed: int = 0
 ) -> dict[str, Any]:
-    """Recall of crises, alarms per patient-day, PPV and lead times of the models of `JUDGED` in `risks` (m, 3 each).
+    """Return recall of crises, alarms per patient-day, PPV and lead times of models (`JUDGED`) in `risks` (m, 3 each).
 
     At the thresholds that find 80 % and 90 % of the crises, and at the fixed alert levels; with 95 % intervals over
     patients for a given threshold. Without any crisis to find, `models` is empty.
@@ -90,7 +85,7 @@ def alarm_burden(
         "patients": len(track.weights),
         "patient_days": plain(track.days.sum()),
         "crises": len(track.crisis),
-        "models": {name: _judge(track, risk) for name, risk in judged.items()} if len(track.crisis) else {},
+        "models": {name: _burden(track, risk) for name, risk in judged.items()} if len(track.crisis) else {},
     }
 
 
@@ -115,18 +110,17 @@ def make_track(data: Dataset, replicates: int, seed: int) -> Track:
     )
 
 
-def begins_crisis(features: NDArray[np.float32]) -> Rows:
-    """Rows whose newest reading is in crisis while none of the window's other readings of the last 6 h is."""
-    slots = features.reshape(len(features), WINDOW_LENGTH, len(MEASURES))
-    systolic, diastolic, _, hours = np.moveaxis(slots, 2, 0)
-    crisis = (systolic >= CRISIS_SYSTOLIC) | (diastolic >= CRISIS_DIASTOLIC)
+def begins_crisis(features: NDArray[np.float32]) -> Flags:
+    """Tell which rows' newest reading is in crisis while none of the window's other readings of the last 6 h is."""
+    systolic, diastolic, _, hours = measures_of(features)
+    crisis = is_crisis(systolic, diastolic)
     recent = crisis[:, :-1] & (hours[:, :-1] <= ALERT_HORIZON_H)
-    begins: Rows = crisis[:, -1] & ~recent.any(axis=1)
+    begins: Flags = crisis[:, -1] & ~recent.any(axis=1)
     return begins
 
 
-def sounded(patient: NDArray[np.intp], time_us: NDArray[np.int64], flagged: Rows) -> NDArray[np.intp]:
-    """The flagged rows that sound as alarms, in rows sorted by patient and time."""
+def sounded(patient: NDArray[np.intp], time_us: NDArray[np.int64], flagged: Flags) -> NDArray[np.intp]:
+    """Return the flagged rows that sound as alarms, in rows sorted by patient and time."""
     alarms = []
     heard, quiet_until = -1, 0
     for row in np.flatnonzero(flagged).tolist():
@@ -137,7 +131,7 @@ def sounded(patient: NDArray[np.intp], time_us: NDArray[np.int64], flagged: Rows
 
 
 def threshold_for(track: Track, risk: Floats, recall: float) -> float:
-    """The highest threshold that finds at least this share of the crises; 0, for everybody, if none does."""
+    """Return the highest threshold that finds at least this share of the crises; 0, for everybody, if none does."""
     highest = [
         np.max(risk[past:row], where=track.may_flag[past:row], initial=0.0)
         for past, row in zip(track.past, track.crisis, strict=True)
@@ -145,17 +139,17 @@ def threshold_for(track: Track, risk: Floats, recall: float) -> float:
     return float(np.sort(highest)[::-1][int(np.ceil(recall * len(highest) - 1e-9)) - 1])
 
 
-def lead_hours(track: Track, flagged: Rows) -> Floats:
-    """How long before each crisis its patient was first flagged within the 6 h, 0 if not at all; shape (e,)."""
+def lead_hours(track: Track, flagged: Flags) -> Floats:
+    """Return how long before each crisis its patient was first flagged within the 6 h, 0 if not at all; shape (e,)."""
     leads = np.zeros(len(track.crisis))
     for number, (past, row) in enumerate(zip(track.past, track.crisis, strict=True)):
         found = np.flatnonzero(flagged[past:row])
         if len(found):
-            leads[number] = (track.time_us[row] - track.time_us[past + found[0]]) / MICROSECONDS_PER_HOUR
+            leads[number] = (track.time_us[row] - track.time_us[past + found[0]]) / HOUR_US
     return leads
 
 
-def _judge(track: Track, risk: Floats) -> dict[str, Any]:
+def _burden(track: Track, risk: Floats) -> dict[str, Any]:
     thresholds = {recall: threshold_for(track, risk, recall) for recall in RECALL_CURVE}
     return {
         "at_recall": {f"{recall:.2f}": _at(track, risk, thresholds[recall]) for recall in RECALLS},
@@ -168,7 +162,7 @@ def _judge(track: Track, risk: Floats) -> dict[str, Any]:
 
 
 def _at(track: Track, risk: Floats, threshold: float) -> dict[str, Any]:
-    """All figures of one threshold, with intervals."""
+    """Return all figures of one threshold, with intervals."""
     flagged = track.may_flag & (risk >= threshold)
     leads = lead_hours(track, flagged)
     ahead = _shares(track, leads, [0.0, *EARLY_H.values()])
@@ -184,7 +178,7 @@ def _at(track: Track, risk: Floats, threshold: float) -> dict[str, Any]:
 
 
 def _point(track: Track, risk: Floats, threshold: float) -> dict[str, float | None]:
-    """One threshold of the curve, without intervals."""
+    """Return one threshold of the curve, without intervals."""
 
     def value(values: Floats) -> float | None:
         return plain(values[0]) if np.isfinite(values[0]) else None
@@ -196,7 +190,7 @@ def _point(track: Track, risk: Floats, threshold: float) -> dict[str, float | No
 
 
 def _shares(track: Track, leads: Floats, hours: Sequence[float]) -> list[Floats]:
-    """Share of all crises whose lead exceeds each of `hours`, per resample."""
+    """Return the share of all crises whose lead exceeds each of `hours`, per resample."""
     columns = np.stack([np.ones(len(leads)), *(leads > least for least in hours)], axis=1).astype(np.float64)
     total, *early = weighted_sums(track.weights, track.patient[track.crisis], columns).T
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -213,7 +207,7 @@ def _alarm_figures(track: Track, alarms: NDArray[np.intp]) -> dict[str, Floats]:
 
 
 def _median_lead(track: Track, leads: Floats) -> Floats:
-    """Median lead of the crises that were found, per resample."""
+    """Return the median lead of the crises that were found, per resample."""
     order = np.flatnonzero(leads > 0)[np.argsort(leads[leads > 0])]
     if len(order) == 0:
         return np.full(track.weights.shape[1], np.nan)

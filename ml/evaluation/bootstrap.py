@@ -21,7 +21,7 @@ LEAST_DEFINED: Final = 0.95  # share of the resamples in which a statistic must 
 
 
 def draw_weights(patients: int, replicates: int, seed: int) -> Weights:
-    """Ones in column 0, then `replicates` columns, each of which draws as many patients as there are."""
+    """Return ones in column 0, then `replicates` columns, each of which draws as many patients as there are."""
     random = np.random.default_rng(seed)
     weights = np.ones((patients, 1 + replicates), dtype=np.float32)
     for column in range(1, 1 + replicates):
@@ -37,15 +37,15 @@ def weighted_sums(weights: Weights, patient: NDArray[np.intp], columns: Floats) 
     return sums
 
 
-def weighted_counts(weights: Weights, patient: NDArray[np.intp], cell: NDArray[np.intp], cells: int) -> Floats:
-    """Count the rows in each cell (0 ... cells - 1), shape (1 + B, cells)."""
-    ones = np.ones(len(cell), dtype=np.float32)
-    members = sparse.csr_matrix((ones, (cell, patient)), shape=(cells, len(weights)))
+def weighted_counts(weights: Weights, patient: NDArray[np.intp], place: NDArray[np.intp], bins: int) -> Floats:
+    """Count the rows in each bin (0 ... bins - 1), shape (1 + B, bins)."""
+    ones = np.ones(len(place), dtype=np.float32)
+    members = sparse.csr_matrix((ones, (place, patient)), shape=(bins, len(weights)))
     return np.ascontiguousarray((members @ weights).T, dtype=np.float64)
 
 
 def interval(statistic: Floats) -> dict[str, float | None]:
-    """The value (element 0) with its 95 % percentile interval over the rest; None where it does not exist."""
+    """Return the value (element 0) with its 95 % percentile interval over the rest; None where it does not exist."""
     value, replicates = statistic[0], statistic[1:]
     defined = replicates[np.isfinite(replicates)]
     if not np.isfinite(value):
@@ -57,7 +57,7 @@ def interval(statistic: Floats) -> dict[str, float | None]:
 
 
 def anchored(statistic: Floats, exact: float) -> Floats:
-    """Put an exactly computed value in front and move the resamples, computed on coarse cells, by the difference."""
+    """Put an exactly computed value in front and move the resamples, computed on bins, by the difference."""
     moved: Floats = statistic + (exact - statistic[0])
     moved[0] = exact
     return moved
@@ -72,10 +72,10 @@ def gap_closed(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Share of the way from a baseline to the oracle that a model goes, in Brier scores; all shapes are (m,).
+    """Return the share of the way from a reference model to the oracle that a model goes; all shapes are (m,).
 
-    (Brier_base - Brier_model) / (Brier_base - Brier_oracle): 0 for the baseline, 1 for the oracle. Rows without target
-    are left out.
+    (Brier_base - Brier_model) / (Brier_base - Brier_oracle): 0 for the reference model, 1 for the oracle. Rows without
+    target are left out.
     """
     known = ~np.isnan(target)
     patients, patient = np.unique(patient_id[known], return_inverse=True)
@@ -87,10 +87,10 @@ def gap_closed(
 
 
 def squared_error(target: NDArray[np.float32] | Floats, risk: Floats) -> Floats:
-    """The Brier loss of each row."""
+    """Return the Brier loss of each row."""
     return np.asarray(np.square(risk - target), dtype=np.float64)
 
 
 def plain(value: Any) -> float:
-    """A Python float of six significant digits, which is what JSON and people need."""
+    """Return a Python float of six significant digits, which is what JSON and people need."""
     return float(f"{float(value):.6g}")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.evaluation.bootstrap import LEVEL, plain
+from ml.evaluation.metrics import RiskBins
 from ml.evaluation.recalibration import SATURATED, fit_curve
-from ml.evaluation.risk_bins import Cells
 
 Floats = NDArray[np.float64]
 
@@ -19,11 +19,11 @@ HISTOGRAM_EDGES: Final = np.linspace(0, 1, 41)
 DECISION_THRESHOLDS: Final = np.concatenate([np.arange(0.01, 0.10, 0.01), np.arange(0.10, 0.801, 0.025)])
 
 
-def model_curves(cells: Cells | None, target: NDArray[np.float32], risk: Floats) -> dict[str, Any]:
-    """Points and smooth curve of calibration (where there are `cells`), decision curve and histograms of one model."""
+def model_curves(bins: RiskBins | None, target: NDArray[np.float32], risk: Floats) -> dict[str, Any]:
+    """Return points and smooth curve of calibration (if there are `bins`), decision curve and histograms of a model."""
     return {
-        "calibration": calibration_points(cells) if cells else [],
-        "smooth": smooth_calibration(cells) if cells and len(cells.risk) > SATURATED else None,
+        "calibration": calibration_points(bins) if bins else [],
+        "smooth": smooth_calibration(bins) if bins and len(bins.risk) > SATURATED else None,
         "net_benefit": _plain_list(net_benefit(target, risk)),
         "histogram": {
             name: np.histogram(risk[target == outcome], HISTOGRAM_EDGES)[0].tolist()
@@ -32,27 +32,27 @@ def model_curves(cells: Cells | None, target: NDArray[np.float32], risk: Floats)
     }
 
 
-def calibration_points(cells: Cells) -> list[dict[str, float]]:
-    """Mean risk, observed rate with its 95 % interval, and rows of about GROUPS groups of rising risk."""
-    events, rows = cells.events[0], cells.rows[0]
+def calibration_points(bins: RiskBins) -> list[dict[str, float]]:
+    """Return mean risk, observed rate with its 95 % interval, and rows of about GROUPS groups of rising risk."""
+    events, rows = bins.events[0], bins.rows[0]
     share = events / events.sum() + (rows - events) / (rows - events).sum()
     group = np.minimum((np.cumsum(share) - share / 2) / 2 * GROUPS, GROUPS - 1).astype(int)
-    return [_point(cells, group == number) for number in np.unique(group)]
+    return [_point(bins, group == number) for number in np.unique(group)]
 
 
-def _point(cells: Cells, chosen: NDArray[np.bool_]) -> dict[str, float]:
-    events, rows = cells.events[:, chosen].sum(axis=1), cells.rows[:, chosen].sum(axis=1)
+def _point(bins: RiskBins, chosen: NDArray[np.bool_]) -> dict[str, float]:
+    events, rows = bins.events[:, chosen].sum(axis=1), bins.rows[:, chosen].sum(axis=1)
     rate = events / np.maximum(rows, 1)
     low, high = np.percentile(rate[1:], LEVEL)
-    risk = np.average(cells.risk[chosen], weights=cells.rows[0, chosen])
+    risk = np.average(bins.risk[chosen], weights=bins.rows[0, chosen])
     values = {"risk": risk, "observed": rate[0], "low": low, "high": high, "rows": rows[0]}
     return {name: plain(value) for name, value in values.items()}
 
 
-def smooth_calibration(cells: Cells) -> dict[str, list[float]]:
-    """The flexible calibration curve with its 95 % band, over the range of the risks."""
-    grid = np.linspace(cells.log_odds[0], cells.log_odds[-1], GRID)
-    curve = fit_curve(cells.log_odds, cells.events, cells.rows).at(grid)
+def smooth_calibration(bins: RiskBins) -> dict[str, list[float]]:
+    """Return the flexible calibration curve with its 95 % band, over the range of the risks."""
+    grid = np.linspace(bins.log_odds[0], bins.log_odds[-1], GRID)
+    curve = fit_curve(bins.log_odds, bins.events, bins.rows).at(grid)
     low, high = np.percentile(curve[1:], LEVEL, axis=0)
     risk = 1 / (1 + np.exp(-grid))
     return {
@@ -62,19 +62,19 @@ def smooth_calibration(cells: Cells) -> dict[str, list[float]]:
 
 
 def net_benefit(target: NDArray[np.float32], risk: Floats) -> Floats:
-    """TP/n - FP/n p/(1-p) of acting at risk >= p, for each p of `DECISION_THRESHOLDS`."""
+    """Return TP/n - FP/n p/(1-p) of acting at risk >= p, for each p of `DECISION_THRESHOLDS`."""
     true, false = (_at_least(risk[target == outcome]) for outcome in (1, 0))
     benefit: Floats = (true - false * _odds()) / max(len(risk), 1)
     return benefit
 
 
 def treat_all(prevalence: float) -> Floats:
-    """Net benefit of acting for everybody; acting for nobody has 0."""
+    """Return the net benefit of acting for everybody; acting for nobody has 0."""
     return prevalence - (1 - prevalence) * _odds()
 
 
 def shared_curves(prevalence: float) -> dict[str, list[float]]:
-    """What the curves of all models have in common."""
+    """Return what the curves of all models have in common."""
     return {
         "thresholds": _plain_list(DECISION_THRESHOLDS),
         "treat_all": _plain_list(treat_all(prevalence)),
@@ -89,7 +89,7 @@ def _odds() -> Floats:
 
 
 def _at_least(risk: Floats) -> NDArray[np.intp]:
-    """How many risks reach each threshold, rounding of the thresholds forgiven."""
+    """Count the risks that reach each threshold, rounding of the thresholds forgiven."""
     return len(risk) - np.searchsorted(np.sort(risk), DECISION_THRESHOLDS - 1e-12, side="left")
 
 

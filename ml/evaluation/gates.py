@@ -12,23 +12,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
+import numpy as np
+from numpy.typing import NDArray
 
-CHALLENGER: Final = "xgboost"
-CHAMPION: Final = "champion"
-SIMPLE_RIVALS: Final = ("climatology", "last_value")
-STRATUM: Final = "not_in_crisis"
+from ml.dataset import EXTERNAL, TEST
+from ml.evaluation.names import ALERT_HORIZON, CHAMPION, CLIMATOLOGY, HORIZONS, LAST_VALUE, OURS
+from ml.evaluation.subgroups import ALL, HEADLINE
+from ml.features import FEATURE_NAMES, NEWEST_PRESSURES
+from ml.prediction import Predictor
 
-LEAST_EVENTS: Final = 200  # in test, per horizon, all strata
+SIMPLE_MODELS: Final = (CLIMATOLOGY, LAST_VALUE)  # that a first model must beat
+STEPS_MMHG: Final = (1, 5, 25)  # by which the newest pressures are raised
+
+# The limits of the rule, which report and card tell, too.
+LEAST_EVENTS: Final = 200  # in test, per horizon, in crisis at t or not
 SLOPE: Final = (0.8, 1.2)
-MOST_ICI: Final = 0.02  # of a first model
+MOST_ICI: Final = 0.02  # of a first model, and what the report calls calibrated
 MOST_ICI_RISE: Final = 0.01
 MOST_ALARM_RISE: Final = 0.05  # at the same recall of crises
 MOST_AUROC_LOSS: Final = 0.02  # in any subgroup
 MOST_REPAIRED: Final = 0.05  # more contradictions between the horizons point to a fault of the training
 
-HORIZONS: Final = tuple(f"{horizon_h}h" for horizon_h in HORIZONS_H)
-ALERT_HORIZON: Final = f"{ALERT_HORIZON_H}h"
 Evaluation = Mapping[str, Any]
 
 
@@ -50,49 +54,60 @@ class Decision:
 
     @property
     def reason(self) -> str:
-        """Why, in a line: what failed, or that nothing did."""
+        """Say why, in a line: what failed, or that nothing did."""
         failed = [check.detail for check in self.checks if not check.passed]
         return " ".join(failed) if failed else f"All {len(self.checks)} checks passed."
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
 
 def decide(evaluation: Evaluation, more: Sequence[Check] = ()) -> Decision:
-    """Judge the result of `ml.evaluate.evaluate`; `more` are checks on what it does not hold (as of monotony)."""
-    has_champion = CHAMPION in _cell(evaluation, ALERT_HORIZON)["models"]
+    """Judge the result of `ml.evaluation.comparison.evaluate`; `more` are checks on what it does not hold."""
+    has_champion = CHAMPION in _found(evaluation, ALERT_HORIZON)["models"]
     judge = _against_champion if has_champion else _alone
     checks = (*_always(evaluation), *judge(evaluation), *more)
     return Decision(all(check.passed for check in checks), checks)
 
 
+def check_monotone(predictor: Predictor, features: NDArray[np.float32]) -> Check:
+    """Raise each newest pressure of the rows (m, 120) in steps; no final risk of any horizon may fall."""
+    before = predictor.risks(features).values
+    most = -np.inf
+    for name in NEWEST_PRESSURES:
+        for step_mmhg in STEPS_MMHG:
+            raised = features.copy()
+            raised[:, FEATURE_NAMES.index(name)] += step_mmhg
+            most = max(most, float((before - predictor.risks(raised).values).max()))
+    said = "never lowers a risk" if most <= 0 else f"lowers a risk by up to {most:.3f}"
+    return Check("monotone", most <= 0, f"A higher newest pressure {said} ({len(features)} windows).")
+
+
 def _always(evaluation: Evaluation) -> Iterator[Check]:
     for horizon in HORIZONS:
-        events = evaluation["parts"]["test"]["all"][horizon]["events"]
+        events = evaluation["parts"][TEST][ALL][horizon]["events"]
         detail = f"{horizon}: {events} windows with a crisis in test, {LEAST_EVENTS} are needed."
         yield Check(f"events {horizon}", events >= LEAST_EVENTS, detail)
-        slope = _value(_figures(evaluation, horizon, CHALLENGER)["slope"])
+        slope = _value(_figures(evaluation, horizon, OURS)["slope"])
         passed = slope is not None and SLOPE[0] <= slope <= SLOPE[1]
         detail = f"{horizon}: calibration slope {_text(slope)}, {SLOPE[0]} to {SLOPE[1]} is allowed."
         yield Check(f"calibration slope {horizon}", passed, detail)
     if evaluation.get("coherence"):
-        yield _repairs(evaluation["coherence"]["noticeable_share"])
-
-
-def _repairs(share: float) -> Check:
-    detail = f"The horizons noticeably contradict each other in {share:.1%} of windows, {MOST_REPAIRED:.0%} is allowed."
-    return Check("coherence", share <= MOST_REPAIRED, detail)
+        share = evaluation["coherence"]["noticeable_share"]
+        contradicted = f"The horizons noticeably contradict each other in {share:.1%} of windows"
+        detail = f"{contradicted}, {MOST_REPAIRED:.0%} is allowed."
+        yield Check("coherence", share <= MOST_REPAIRED, detail)
 
 
 def _alone(evaluation: Evaluation) -> Iterator[Check]:
     for horizon in HORIZONS:
-        for rival in SIMPLE_RIVALS:
-            difference = _cell(evaluation, horizon)["differences"][rival]["brier"]
+        for simple in SIMPLE_MODELS:
+            difference = _found(evaluation, horizon)["differences"][simple]["brier"]
             value = _value(difference)
-            detail = f"{horizon}: Brier score {_interval(difference)} against {rival}, it must be lower."
-            yield Check(f"beats {rival} {horizon}", value is not None and value < 0, detail)
-        ici = _value(_figures(evaluation, horizon, CHALLENGER)["ici"])
+            detail = f"{horizon}: Brier score {_interval(difference)} against {simple}, it must be lower."
+            yield Check(f"beats {simple} {horizon}", value is not None and value < 0, detail)
+        ici = _value(_figures(evaluation, horizon, OURS)["ici"])
         detail = f"{horizon}: ICI {_text(ici)}, {MOST_ICI} is allowed."
         yield Check(f"calibration error {horizon}", ici is not None and ici <= MOST_ICI, detail)
 
@@ -103,33 +118,33 @@ def _against_champion(evaluation: Evaluation) -> Iterator[Check]:
         yield _calibration_error(evaluation, horizon)
     yield from _subgroups(evaluation)
     yield from _alarms(evaluation)
-    if "external" in evaluation["parts"]:
+    if EXTERNAL in evaluation["parts"]:
         yield from (_external(evaluation, horizon) for horizon in HORIZONS)
 
 
 def _accuracy(evaluation: Evaluation, horizon: str) -> Check:
-    """Better at the alert horizon, not worse at the others."""
-    difference = _cell(evaluation, horizon)["differences"][CHAMPION]
+    """Demand better at the alert horizon, not worse at the others."""
+    difference = _found(evaluation, horizon)["differences"][CHAMPION]
     wanted = ("better",) if horizon == ALERT_HORIZON else ("better", "not better")
     must = "the interval must lie below 0" if horizon == ALERT_HORIZON else "the interval must not lie above 0"
     detail = f"{horizon}: Brier score {_interval(difference['brier'])} against the version in service, {must}."
-    return Check(f"accuracy {horizon}", difference["verdict"] in wanted and _is_known(difference["brier"]), detail)
+    return Check(f"accuracy {horizon}", difference["result"] in wanted and _is_known(difference["brier"]), detail)
 
 
 def _calibration_error(evaluation: Evaluation, horizon: str) -> Check:
-    ours, theirs = (_value(_figures(evaluation, horizon, name)["ici"]) for name in (CHALLENGER, CHAMPION))
+    ours, theirs = (_value(_figures(evaluation, horizon, name)["ici"]) for name in (OURS, CHAMPION))
     passed = ours is not None and theirs is not None and ours - theirs <= MOST_ICI_RISE
     detail = f"{horizon}: ICI {_text(ours)} after {_text(theirs)}, a rise of {MOST_ICI_RISE} is allowed."
     return Check(f"calibration error {horizon}", passed, detail)
 
 
 def _subgroups(evaluation: Evaluation) -> Iterator[Check]:
-    """One check for all subgroups that can be judged; it names those that lose."""
+    """Make one check for all subgroups that can be judged; it names those that lose."""
     losses = [
         f"{name} at {horizon} ({_interval(auroc)})"
         for name, by_horizon in evaluation["subgroups"].items()
-        for horizon, cell in by_horizon.items()
-        if _loses(auroc := cell["differences"].get(CHAMPION, {}).get("auroc"))
+        for horizon, found in by_horizon.items()
+        if _loses(auroc := found["differences"].get(CHAMPION, {}).get("auroc"))
     ]
     told = f"loses there: {'; '.join(losses)}" if losses else "loses in none"
     detail = f"No subgroup may lose more than {MOST_AUROC_LOSS} AUROC beyond chance; the model {told}."
@@ -144,9 +159,9 @@ def _loses(auroc: Mapping[str, float | None] | None) -> bool:
 
 def _alarms(evaluation: Evaluation) -> Iterator[Check]:
     models = (evaluation.get("alarms") or {}).get("models", {})
-    if CHALLENGER not in models or CHAMPION not in models:
+    if OURS not in models or CHAMPION not in models:
         return
-    for recall, at in models[CHALLENGER]["at_recall"].items():
+    for recall, at in models[OURS]["at_recall"].items():
         ours = at["alarms_per_patient_day"]
         theirs = _value(models[CHAMPION]["at_recall"][recall]["alarms_per_patient_day"])
         detail = (
@@ -157,7 +172,7 @@ def _alarms(evaluation: Evaluation) -> Iterator[Check]:
 
 
 def _rises(ours: Mapping[str, float | None], theirs: float | None) -> bool:
-    """More alarms than allowed, and more even at the lower end of the interval: a few crises set the threshold."""
+    """Tell whether alarms are more than allowed, even at the interval's lower end: a few crises set the threshold."""
     value, low = ours["value"], ours["low"]
     if value is None or theirs is None:
         return True
@@ -165,18 +180,18 @@ def _rises(ours: Mapping[str, float | None], theirs: float | None) -> bool:
 
 
 def _external(evaluation: Evaluation, horizon: str) -> Check:
-    difference = evaluation["parts"]["external"][STRATUM][horizon]["differences"][CHAMPION]
+    difference = evaluation["parts"][EXTERNAL][HEADLINE][horizon]["differences"][CHAMPION]
     detail = f"{horizon}: Brier score {_interval(difference['brier'])} on external patients, it must not be worse."
-    return Check(f"external {horizon}", difference["verdict"] != "worse", detail)
+    return Check(f"external {horizon}", difference["result"] != "worse", detail)
 
 
-def _cell(evaluation: Evaluation, horizon: str) -> Mapping[str, Any]:
-    cell: Mapping[str, Any] = evaluation["parts"]["test"][STRATUM][horizon]
-    return cell
+def _found(evaluation: Evaluation, horizon: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = evaluation["parts"][TEST][HEADLINE][horizon]
+    return found
 
 
 def _figures(evaluation: Evaluation, horizon: str, model: str) -> Mapping[str, Any]:
-    figures: Mapping[str, Any] = _cell(evaluation, horizon)["models"][model]
+    figures: Mapping[str, Any] = _found(evaluation, horizon)["models"][model]
     return figures
 
 

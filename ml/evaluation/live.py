@@ -1,4 +1,4 @@
-"""Live quality: figures of stored predictions whose outcome is known by now, of one version, horizon and stratum."""
+"""Live quality: figures of stored predictions whose outcome is known by now, of one version, horizon and subgroup."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from conf.clinical import ALERT_LEVELS
 from ml.evaluation.bootstrap import plain
-from ml.evaluation.metrics import auroc, count_by_risk
-from ml.evaluation.quality import LEAST_EVENTS
+from ml.evaluation.metrics import COARSE, auroc, count_by_risk, make_bins
+from ml.evaluation.quality import LEAST_FOR_CALIBRATION
 from ml.evaluation.recalibration import calibration_errors, logits, slope
-from ml.evaluation.risk_bins import COARSE, Cells, make_cells
 
 POINTS: Final = 10  # of the calibration plot
 
@@ -20,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 def live_figures(target: NDArray[np.float32], risk: Floats, level: NDArray[np.str_]) -> dict[str, Any]:
-    """Plain figures of m > 0 predictions with outcome 0 or 1, all of shape (m,).
+    """Return plain figures of m > 0 predictions with outcome 0 or 1, all of shape (m,).
 
     `auroc`, `brier_skill` and the figures of calibration are None where the outcomes are too few or all the same.
     `ppv` is the share of predictions of a level that a crisis followed, None for a level that did not occur.
@@ -36,13 +35,13 @@ def live_figures(target: NDArray[np.float32], risk: Floats, level: NDArray[np.st
         "brier_skill": plain(1 - brier / (rate * (1 - rate))) if both else None,
         "auroc": plain(auroc(*count_by_risk(target, risk))) if both else None,
         **_calibration(target, risk),
-        "calibration": calibration_points(target, risk),
+        "calibration": risk_groups(target, risk),
         **_levels(target, level),
     }
 
 
-def calibration_points(target: NDArray[np.float32], risk: Floats) -> list[dict[str, float | int]]:
-    """Mean risk and observed rate of `POINTS` groups of equal size and rising risk."""
+def risk_groups(target: NDArray[np.float32], risk: Floats) -> list[dict[str, float | int]]:
+    """Return mean risk and observed rate of `POINTS` groups of equal size and rising risk."""
     groups = np.array_split(np.argsort(risk, kind="stable"), POINTS)
     return [
         {
@@ -57,19 +56,14 @@ def calibration_points(target: NDArray[np.float32], risk: Floats) -> list[dict[s
 
 def _calibration(target: NDArray[np.float32], risk: Floats) -> dict[str, float | None]:
     events = int(target.sum())
-    if min(events, len(target) - events) < LEAST_EVENTS:
+    if min(events, len(target) - events) < LEAST_FOR_CALIBRATION:
         return {"ici": None, "slope": None}
-    cells = _cells(target, risk)
-    counts = (cells.log_odds, cells.events, cells.rows)
+    patient = np.zeros(len(target), dtype=np.intp)  # no resamples: one patient of weight 1 stands for all
+    bins = make_bins(np.ones((1, 1), dtype=np.float32), patient, target, risk, logits(risk)).merged(COARSE)
+    counts = (bins.log_odds, bins.events, bins.rows)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = {"ici": calibration_errors(cells.risk, *counts)["ici"], "slope": slope(*counts)}
+        found = {"ici": calibration_errors(bins.risk, *counts)["ici"], "slope": slope(*counts)}
     return {name: plain(values[0]) if np.isfinite(values[0]) else None for name, values in found.items()}
-
-
-def _cells(target: NDArray[np.float32], risk: Floats) -> Cells:
-    """The data as they are, without resamples: one patient of weight 1 stands for all."""
-    patient = np.zeros(len(target), dtype=np.intp)
-    return make_cells(np.ones((1, 1), dtype=np.float32), patient, target, risk, logits(risk)).merged(COARSE)
 
 
 def _levels(target: NDArray[np.float32], level: NDArray[np.str_]) -> dict[str, dict[str, Any]]:

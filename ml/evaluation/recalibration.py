@@ -1,7 +1,7 @@
 """How calibrated risks are: logistic recalibration of many resamples at once, and what follows from it.
 
-Rows are grouped into K cells of rising risk. `events` and `rows` count them per resample and cell, shape (R, K); the
-risk and its logit are the cell's means, shape (K,). ICI, E50 and E90 after Austin and Steyerberg 2019
+Rows are grouped into K bins of rising risk. `events` and `rows` count them per resample and bin, shape (R, K); the
+risk and its logit are the bin's means, shape (K,). ICI, E50 and E90 after Austin and Steyerberg 2019
 (doi 10.1002/sim.8281), with a restricted cubic spline of the logit as the flexible curve.
 """
 
@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 
 Floats = NDArray[np.float64]
 
-LOGIT_LIMIT: Final = 1e-5  # risks of 0 and 1 have no logit: they count as this far from the end
+LEAST_RISK: Final = 1e-5  # risks of 0 and 1 have no logit: they count as this far from the end
 KNOTS: Final = (0.05, 0.275, 0.5, 0.725, 0.95)  # quantiles of the logit, events and other rows weighing the same
 SATURATED: Final = 10  # with at most this many different risks, each has its own observed rate: no curve is needed
 RIDGE: Final = 1e-4  # keeps resamples with separated classes finite; nothing beside the information of 20 events
@@ -31,7 +31,7 @@ class Basis:
     knots: Floats
 
     def columns(self, values: Floats) -> Floats:
-        """Intercept, the values themselves, and one column per inner knot, shape (len(values), 2 + inner knots)."""
+        """Return intercept, the values, and a column per inner knot, shape (len(values), 2 + inner knots)."""
         first, last = self.knots[0], self.knots[-1]
         scale = max(last - first, 1e-9)
 
@@ -48,12 +48,12 @@ class Basis:
 
 
 def logits(risk: Floats) -> Floats:
-    """Log odds, finite."""
-    return np.asarray(logit(np.clip(risk, LOGIT_LIMIT, 1 - LOGIT_LIMIT)), dtype=np.float64)
+    """Return log odds, finite."""
+    return np.asarray(logit(np.clip(risk, LEAST_RISK, 1 - LEAST_RISK)), dtype=np.float64)
 
 
 def make_basis(log_odds: Floats, events: Floats, rows: Floats) -> Basis:
-    """Knots where the data are: at quantiles of the cells' log odds in the data as they are (counts of shape (K,))."""
+    """Put knots where the data are: at quantiles of the bins' log odds, counts of shape (K,) being the data's."""
     share = events / events.sum() + (rows - events) / (rows - events).sum()
     below = np.cumsum(share) / share.sum()
     places = np.searchsorted(below, KNOTS).clip(max=len(log_odds) - 1)
@@ -61,15 +61,15 @@ def make_basis(log_odds: Floats, events: Floats, rows: Floats) -> Basis:
 
 
 def fit_logistic(columns: Floats, events: Floats, rows: Floats, offset: Floats | float = 0.0) -> Floats:
-    """Coefficients (R, q) of a logistic regression per resample on the same columns (K, q), by Newton's method."""
+    """Return coefficients (R, q) of a logistic regression per resample on the same columns (K, q), after Newton."""
     start = np.zeros((1, columns.shape[1]))
     first = _newton(columns, events[:1], rows[:1], offset, start)
     return _newton(columns, events, rows, offset, np.repeat(first, len(events), axis=0))
 
 
 def _newton(columns: Floats, events: Floats, rows: Floats, offset: Floats | float, start: Floats) -> Floats:
-    cells, size = columns.shape
-    products = (columns[:, :, None] * columns[:, None, :]).reshape(cells, size * size)
+    bins, size = columns.shape
+    products = (columns[:, :, None] * columns[:, None, :]).reshape(bins, size * size)
     coefficients = start
     for _ in range(MOST_STEPS):
         chance = expit(coefficients @ columns.T + offset)
@@ -84,7 +84,7 @@ def _newton(columns: Floats, events: Floats, rows: Floats, offset: Floats | floa
 
 
 def slope(log_odds: Floats, events: Floats, rows: Floats) -> Floats:
-    """Slope of the outcome on the log odds (R,): 1 is right, below 1 the risks are too extreme; NaN for one risk."""
+    """Return the slope of the outcome on the log odds (R,): below 1 risks are too extreme; NaN for a single risk."""
     if len(log_odds) < 2:
         return np.full(len(events), np.nan)
     columns = np.stack([np.ones_like(log_odds), log_odds], axis=1)
@@ -92,7 +92,7 @@ def slope(log_odds: Floats, events: Floats, rows: Floats) -> Floats:
 
 
 def intercept(log_odds: Floats, events: Floats, rows: Floats) -> Floats:
-    """Calibration-in-the-large (R,): by how much the log odds are too low on the whole; 0 is right."""
+    """Return the calibration-in-the-large (R,): by how much the log odds are too low on the whole; 0 is right."""
     return fit_logistic(np.ones((len(log_odds), 1)), events, rows, log_odds)[:, 0]
 
 
@@ -104,25 +104,25 @@ class Curve:
     coefficients: Floats
 
     def at(self, log_odds: Floats) -> Floats:
-        """Observed rates at these log odds (k,), shape (R, k)."""
+        """Return the observed rates at these log odds (k,), shape (R, k)."""
         return np.asarray(expit(self.coefficients @ self.basis.columns(log_odds).T), dtype=np.float64)
 
 
 def fit_curve(log_odds: Floats, events: Floats, rows: Floats) -> Curve:
-    """The flexible calibration curve of every resample."""
+    """Return the flexible calibration curve of every resample."""
     basis = make_basis(log_odds, events[0], rows[0])
     return Curve(basis, fit_logistic(basis.columns(log_odds), events, rows))
 
 
 def observed_rates(risk: Floats, log_odds: Floats, events: Floats, rows: Floats) -> Floats:
-    """Smoothed observed rate in each cell, (R, K); cells without rows in a resample have the risk itself."""
+    """Return the smoothed observed rate in each bin, (R, K); bins without rows in a resample have the risk itself."""
     if len(risk) > SATURATED:
         return fit_curve(log_odds, events, rows).at(log_odds)
     return np.where(rows > 0, events / np.maximum(rows, 1), risk)
 
 
 def calibration_errors(risk: Floats, log_odds: Floats, events: Floats, rows: Floats) -> dict[str, Floats]:
-    """ICI (mean), E50 (median) and E90 (90th percentile) of |observed rate - risk| over the rows, each (R,)."""
+    """Return ICI (mean), E50 (median) and E90 (90th percentile) of |observed rate - risk| over the rows, each (R,)."""
     error = np.abs(observed_rates(risk, log_odds, events, rows) - risk)
     total = np.maximum(rows.sum(axis=1), 1)
     order = np.argsort(error, axis=1)

@@ -1,6 +1,6 @@
-"""The simple rivals that the product must beat: each maps features to risks after a look at the training rows.
+"""The simple reference models that ours must beat: each maps features to risks after a look at the training rows.
 
-The newest reading in a logistic map is the rival to fear: in published work on hypotension it was as good as the models
+The newest reading in a logistic map is the one to fear: in published work on hypotension it was as good as the models
 (Anesthesiology 141(3):443). All are fitted per horizon on the rows whose target is known.
 """
 
@@ -18,7 +18,9 @@ from sklearn.preprocessing import StandardScaler
 
 from conf.clinical import HORIZONS_H
 from ml.dataset import Dataset
-from ml.features import MEASURES, WINDOW_LENGTH
+from ml.evaluation.names import CLIMATOLOGY, LAST_VALUE, LOGISTIC_REGRESSION, THRESHOLD_RULE
+from ml.features import measures_of, newest_pressures
+from ml.labels import Flags
 
 Features = NDArray[np.float32]
 Summaries = NDArray[np.float64]
@@ -37,16 +39,16 @@ SUMMARY_NAMES: Final = (
 )
 
 
-def fit_baselines(train: Dataset) -> Callable[[Features], dict[str, Risks]]:
-    """Fit every baseline once; the result maps features of shape (m, 120) to risks of shape (m, 3) by baseline."""
+def fit_reference_models(train: Dataset) -> Callable[[Features], dict[str, Risks]]:
+    """Fit each of them once; the result maps features of shape (m, 120) to risks of shape (m, 3) by model."""
     climatology = np.nanmean(train.targets, axis=0, dtype=np.float64)
     rule = _fit_threshold_rule(train)
     maps = {name: _fit_logistic(summarise, train) for name, summarise in LOGISTIC.items()}
 
     def risks(features: Features) -> dict[str, Risks]:
         return {
-            "climatology": np.tile(climatology, (len(features), 1)),
-            "threshold_rule": rule(features),
+            CLIMATOLOGY: np.tile(climatology, (len(features), 1)),
+            THRESHOLD_RULE: rule(features),
             **{name: logistic(features) for name, logistic in maps.items()},
         }
 
@@ -54,11 +56,11 @@ def fit_baselines(train: Dataset) -> Callable[[Features], dict[str, Risks]]:
 
 
 def window_summaries(features: Features) -> Summaries:
-    """What a person would compute from a window, shape (m, 9), columns `SUMMARY_NAMES`, in mmHg.
+    """Return what a person would compute from a window, shape (m, 9), columns `SUMMARY_NAMES`, in mmHg.
 
     `recent` is the mean of the last four readings, `rise` the mean of the last twelve less that of those before.
     """
-    systolic, diastolic, _, _ = _measures(features)
+    systolic, diastolic, _, _ = measures_of(features).astype(np.float64)
     later, earlier = systolic[:, -LATER_READINGS:], systolic[:, :-LATER_READINGS]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a short window has no earlier part: no rise is known
@@ -73,18 +75,9 @@ def window_summaries(features: Features) -> Summaries:
     )
 
 
-def _measures(features: Features) -> NDArray[np.float64]:
-    """Systolic, diastolic, heart rate and hours, shape (4, m, 30), oldest first."""
-    return features.reshape(-1, WINDOW_LENGTH, len(MEASURES)).transpose(2, 0, 1).astype(np.float64)
-
-
-def _newest(features: Features, _: int) -> Summaries:
-    return _measures(features)[:2, :, -1].T
-
-
 def _extrapolation(features: Features, horizon_h: int) -> Summaries:
-    """Both pressures where the straight line through the last readings reaches at the end of the horizon."""
-    systolic, diastolic, _, hours = _measures(features)[:, :, -EXTRAPOLATED_READINGS:]
+    """Return both pressures where the straight line through the last readings reaches at the end of the horizon."""
+    systolic, diastolic, _, hours = measures_of(features)[:, :, -EXTRAPOLATED_READINGS:].astype(np.float64)
     centre_h = np.nanmean(hours, axis=1, keepdims=True)
     before_centre_h = hours - centre_h
     spread = np.maximum(np.nansum(before_centre_h**2, axis=1), 1e-9)
@@ -95,19 +88,15 @@ def _extrapolation(features: Features, horizon_h: int) -> Summaries:
 
 
 def _max_mean(features: Features, _: int) -> Summaries:
-    systolic, diastolic, _, _ = _measures(features)
+    systolic, diastolic, _, _ = measures_of(features).astype(np.float64)
     return np.column_stack([f(values, axis=1) for values in (systolic, diastolic) for f in (np.nanmax, np.nanmean)])
 
 
-def _all_summaries(features: Features, _: int) -> Summaries:
-    return window_summaries(features)
-
-
 LOGISTIC: Final[dict[str, Callable[[Features, int], Summaries]]] = {
-    "last_value": _newest,
+    LAST_VALUE: lambda features, _: newest_pressures(features).T.astype(np.float64),
     "extrapolation": _extrapolation,
     "window_max_mean": _max_mean,
-    "logistic_regression": _all_summaries,
+    LOGISTIC_REGRESSION: lambda features, _: window_summaries(features),
 }
 
 
@@ -127,13 +116,13 @@ def _fit_logistic(summarise: Callable[[Features, int], Summaries], train: Datase
 
 
 def _fit_threshold_rule(train: Dataset) -> Callable[[Features], Risks]:
-    """The share of crises in training on either side of the bedside rule."""
+    """Return the share of crises in training on either side of the bedside rule."""
     above = _above_rule(train.features)
     below_share, above_share = (np.nanmean(train.targets[side], axis=0, dtype=np.float64) for side in (~above, above))
     return lambda features: np.where(_above_rule(features)[:, None], above_share, below_share)
 
 
-def _above_rule(features: Features) -> NDArray[np.bool_]:
-    systolic, diastolic = _newest(features, 0).T
-    above: NDArray[np.bool_] = (systolic >= RULE_SYSTOLIC) | (diastolic >= RULE_DIASTOLIC)
+def _above_rule(features: Features) -> Flags:
+    systolic, diastolic = newest_pressures(features)
+    above: Flags = (systolic >= RULE_SYSTOLIC) | (diastolic >= RULE_DIASTOLIC)
     return above

@@ -7,20 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from conf.clinical import (
-    ALERT_HORIZON_H,
-    ALERT_LEVELS,
-    ALERT_THRESHOLDS,
-    CRISIS_DIASTOLIC,
-    CRISIS_SYSTOLIC,
-    HORIZONS_H,
-)
+from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, CRISIS_TEXT, HORIZONS_H
 from ml.dataset import Dataset
 from ml.evaluation.bootstrap import plain
-from ml.evaluation.quality import OURS
+from ml.evaluation.names import HORIZONS, OURS
 from ml.evaluation.subgroups import HEADLINE
 from ml.features import FEATURE_NAMES, MEASURES, WINDOW_LENGTH
 from ml.labels import GREATEST_GAP_H
+from ml.report.findings import findings
 
 PURPOSE: Final = (
     "The risk that a blood-pressure crisis follows within 1, 6 and 24 hours of the newest of a patient's last 30 "
@@ -64,10 +58,10 @@ def make_card(
     calibration: Mapping[str, Any],
     evaluation: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Plain values about a trained model.
+    """Return plain values about a trained model.
 
     `data` tells how the data were made or collected, `rows` are the parts, to be counted, `parameters` those of
-    training with seeds, `calibration` describes the calibrators. `evaluation` is what `ml.evaluate.evaluate` gives,
+    training with seeds, `calibration` describes the calibrators. `evaluation` comes from `ml.evaluation.comparison`,
     None before that; then the card warns of it.
     """
     is_simulated = any(part.is_simulated for part in rows.values())
@@ -91,7 +85,7 @@ def make_card(
 
 def _judgement(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "verdicts": evaluation["verdicts"],
+        "findings": findings(evaluation),
         "missing": evaluation["missing"],
         "metrics": {part: _metrics(found[HEADLINE]) for part, found in evaluation["parts"].items()},
         "oracle_gap": evaluation["gap_closed"].get(HEADLINE, {}),
@@ -102,21 +96,20 @@ def _judgement(evaluation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _count(part: Dataset) -> dict[str, Any]:
-    """Rows, patients, events and censored share by horizon."""
+    """Count rows, patients, events and censored share by horizon."""
     events, censored = np.nansum(part.targets, axis=0), np.isnan(part.targets).mean(axis=0)
-    horizons = [f"{horizon_h}h" for horizon_h in HORIZONS_H]
     return {
         "rows": len(part),
         "patients": len(np.unique(part.patient_id)),
-        "events": {horizon: int(count) for horizon, count in zip(horizons, events, strict=True)},
-        "censored_share": {horizon: plain(share) for horizon, share in zip(horizons, censored, strict=True)},
+        "events": {horizon: int(count) for horizon, count in zip(HORIZONS, events, strict=True)},
+        "censored_share": {horizon: plain(share) for horizon, share in zip(HORIZONS, censored, strict=True)},
     }
 
 
 def _target() -> dict[str, Any]:
     gaps = {f"{horizon_h}h": f"{gap_h:g} h" for horizon_h, gap_h in GREATEST_GAP_H.items()}
     return {
-        "rule": f"1 if a reading in (t, t + h] has systolic >= {CRISIS_SYSTOLIC} or diastolic >= {CRISIS_DIASTOLIC}",
+        "rule": f"1 if a reading in (t, t + h] has {CRISIS_TEXT}",
         "t": "the time of the newest reading, which itself does not count",
         "horizons": [f"{horizon_h} h" for horizon_h in HORIZONS_H],
         "censored": "not known where the record ends before t + h, or has no crisis but a gap longer than allowed",
@@ -134,11 +127,11 @@ def _features() -> dict[str, Any]:
 
 
 def _metrics(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's figures on windows not in crisis, with the comparisons."""
+    """Return the model's figures on windows not in crisis, with the comparisons."""
     return {
         horizon: {
             **{name: judged[name] for name in ("rows", "events", "patients", "prevalence", "censored_share")},
-            "xgboost": {name: judged["models"][OURS][name] for name in IN_CARD if name in judged["models"][OURS]},
+            OURS: {name: judged["models"][OURS][name] for name in IN_CARD if name in judged["models"][OURS]},
             "differences": judged["differences"],
         }
         for horizon, judged in found.items()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ml.evaluation.quality import CLIMATOLOGY, OURS
+from ml.dataset import BLOCK, EXTERNAL, TEST
+from ml.evaluation.comparison import SIMULATED
+from ml.evaluation.gates import LEAST_EVENTS, MOST_ICI, SLOPE
+from ml.evaluation.names import CHAMPION, CLIMATOLOGY, LOGISTIC_REGRESSION, OURS, reference_models
 from ml.evaluation.subgroups import HEADLINE
 from ml.report.wording import (
     HORIZON_ORDER,
@@ -18,25 +21,19 @@ from ml.report.wording import (
     with_interval,
 )
 
-CALIBRATED_ICI: Final = 0.02
-SLOPES: Final = (0.8, 1.2)
-FEW_EVENTS: Final = 200
-RELATIVES: Final = ("xgboost_uncalibrated", "champion", "xgboost_with_summaries")  # versions of the model, not rivals
-ORACLE: Final = "oracle"  # model: risks of who knows the true state; part: the rows for which it was asked
-HARDEST_BASELINE: Final = "logistic_regression"
-SIMULATED: Final = "simulated patients"
-WHERE: Final = {"test": "", "external": " on shifted patients", "block": " on later readings of known patients"}
+GAPS_FROM: Final = (CLIMATOLOGY, LOGISTIC_REGRESSION)  # the least, and the hardest to beat
+WHERE: Final = {TEST: "", EXTERNAL: " on shifted patients", BLOCK: " on later readings of known patients"}
 
 Horizon = Mapping[str, Any]
 
 
-def verdicts(evaluation: Mapping[str, Any]) -> list[str]:
-    """Plain sentences on windows not in crisis at t: doubts first, then what was reached."""
+def findings(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return plain sentences on windows not in crisis at t: doubts first, then what was reached."""
     return [*doubts(evaluation), *merits(evaluation)]
 
 
 def doubts(evaluation: Mapping[str, Any]) -> list[str]:
-    """What it was not compared with, then where it is not better, not calibrated, or judged on too little."""
+    """Say what it was not compared with, then where it is not better, not calibrated, or judged on too little."""
     missing = evaluation["missing"].items()
     found = [f"There is no comparison with {model_name(name)}, which failed. {reason}" for name, reason in missing]
     for part, where in WHERE.items():
@@ -46,60 +43,62 @@ def doubts(evaluation: Mapping[str, Any]) -> list[str]:
 
 
 def merits(evaluation: Mapping[str, Any]) -> list[str]:
-    """What the model reaches on unseen patients, and what that is worth."""
-    test = evaluation["parts"]["test"][HEADLINE]
-    every = "every rival that could be fitted" if evaluation["missing"] else "every rival"
+    """Say what the model reaches on unseen patients, and what that is worth."""
+    test = evaluation["parts"][TEST][HEADLINE]
+    every = "every reference model" + (" that could be fitted" if evaluation["missing"] else "")
     good = [sentence for horizon in HORIZON_ORDER for sentence in achievements(horizon, test[horizon], every)]
     return [*good, *_gaps(evaluation), *_champion(test), *_source(evaluation)]
 
 
 def shortcomings(horizon: str, found: Horizon, where: str = "") -> Iterator[str]:
-    """Sentences on the rivals that are not beaten, and on doubts about calibration or numbers."""
+    """Write sentences on the reference models that are not beaten, and on doubts about calibration or numbers."""
     when = f"At {horizon_name(horizon)}{where}"
-    for verdict, said in (("worse", "is worse than"), ("not better", "does not beat")):
-        unbeaten = [rival for rival in rivals(found) if found["differences"][rival]["verdict"] == verdict]
+    for result, said in (("worse", "is worse than"), ("not better", "does not beat")):
+        unbeaten = _with_result(found, result)
         if unbeaten:
-            named = [f"{model_name(rival)} ({_difference(found['differences'][rival])})" for rival in unbeaten]
+            named = [f"{model_name(name)} ({_difference(found['differences'][name])})" for name in unbeaten]
             yield f"{when} the model {said} {joined(named, 'or')}."
     ours = found["models"][OURS]
     ici, slope = ours["ici"]["value"], ours["slope"]["value"]
-    if ici is not None and ici > CALIBRATED_ICI:
-        yield f"{when} its risks are off by {number(ici)} on average (ICI), more than the {CALIBRATED_ICI} aimed at."
-    if slope is not None and not SLOPES[0] <= slope <= SLOPES[1]:
+    if ici is not None and ici > MOST_ICI:
+        yield f"{when} its risks are off by {number(ici)} on average (ICI), more than the {MOST_ICI} aimed at."
+    if slope is not None and not SLOPE[0] <= slope <= SLOPE[1]:
         said = "too timid" if slope > 1 else "too extreme" if slope > 0 else "the wrong way round"
         yield f"{when} its risks are {said}: the calibration slope is {with_interval(ours['slope'], 2)}."
-    if found["events"] < FEW_EVENTS:
+    if found["events"] < LEAST_EVENTS:
         yield f"{when} only {found['events']} of {found['rows']:,} windows had a crisis: the figures are uncertain."
 
 
 def achievements(horizon: str, found: Horizon, every: str) -> Iterator[str]:
-    """One sentence on the rivals that are beaten (`every` names all of them), the closest by how much; calibration."""
+    """Write a sentence on the reference models that are beaten (`every` names them all), and one on calibration."""
     when = f"At {horizon_name(horizon)}"
-    beaten = [rival for rival in rivals(found) if found["differences"][rival]["verdict"] == "better"]
+    beaten = _with_result(found, "better")
     if beaten:
-        closest = max(beaten, key=lambda rival: found["differences"][rival]["brier"]["value"])
-        whom = every if len(beaten) == len(rivals(found)) else joined([model_name(rival) for rival in beaten])
+        closest = max(beaten, key=lambda name: found["differences"][name]["brier"]["value"])
+        whom = every if beaten == _with_result(found) else joined([model_name(name) for name in beaten])
         margin = _difference(found["differences"][closest]).replace("Brier difference", "a Brier difference of")
         yield f"{when} the model beats {whom}; against the closest, {model_name(closest)}, by {margin}."
     ours = found["models"][OURS]
     ici = ours["ici"]["value"]
-    if ici is not None and ici <= CALIBRATED_ICI:
+    if ici is not None and ici <= MOST_ICI:
         yield (
-            f"{when} its risks are off by {number(ici)} on average (ICI, aim {CALIBRATED_ICI}) and it ranks with an "
+            f"{when} its risks are off by {number(ici)} on average (ICI, aim {MOST_ICI}) and it ranks with an "
             f"AUROC of {with_interval(ours['auroc'])}."
         )
 
 
-def rivals(found: Horizon) -> list[str]:
-    """The models that ours should beat, versions of itself left out."""
-    return [name for name in ordered(found["differences"]) if name not in (*RELATIVES, ORACLE)]
+def _with_result(found: Horizon, *results: str) -> list[str]:
+    """Return the reference models that the comparison had one of these results with, all of them if none is named."""
+    differences = found["differences"]
+    names = ordered(reference_models(differences))
+    return [name for name in names if not results or differences[name]["result"] in results]
 
 
 def _gaps(evaluation: Mapping[str, Any]) -> Iterator[str]:
     by_horizon = evaluation["gap_closed"].get(HEADLINE, {})
     for horizon in (horizon for horizon in HORIZON_ORDER if horizon in by_horizon):
         bases = by_horizon[horizon]
-        named = [name for name in (CLIMATOLOGY, HARDEST_BASELINE) if name in bases]
+        named = [name for name in GAPS_FROM if name in bases]
         if named:
             shares = [
                 f"{percent_interval(bases[name]['expected'])} of the way from {model_name(name)}" for name in named
@@ -109,11 +108,11 @@ def _gaps(evaluation: Mapping[str, Any]) -> Iterator[str]:
 
 def _champion(test: Mapping[str, Any]) -> Iterator[str]:
     for horizon in HORIZON_ORDER:
-        difference = test[horizon]["differences"].get("champion")
+        difference = test[horizon]["differences"].get(CHAMPION)
         if difference:
             said = {"better": "better than", "worse": "worse than", "not better": "not told apart from"}
-            verdict = said[difference["verdict"]]
-            yield f"At {horizon_name(horizon)} it is {verdict} the model in service: {_difference(difference)}."
+            result = said[difference["result"]]
+            yield f"At {horizon_name(horizon)} it is {result} the model in service: {_difference(difference)}."
 
 
 def _source(evaluation: Mapping[str, Any]) -> Iterator[str]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import jinja2
 from matplotlib.figure import Figure
 
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
-from ml.evaluation.quality import OURS
+from ml.dataset import TEST
+from ml.evaluation.comparison import NOTICEABLE, SIMULATED
+from ml.evaluation.names import OURS
 from ml.evaluation.subgroups import HEADLINE
 from ml.report import plots, tables
-from ml.report.drawing import to_picture
-from ml.report.findings import SIMULATED, doubts, merits
+from ml.report.findings import doubts, findings, merits
 from ml.report.tables import to_markdown
-from ml.report.wording import HORIZON_ORDER, STRATUM_NAMES, horizon_name, number, percent, with_interval
+from ml.report.wording import HORIZON_ORDER, SUBGROUP_NAMES, horizon_name, number, percent, with_interval
 
 Evaluation = Mapping[str, Any]
 Card = Mapping[str, Any]
@@ -26,16 +27,17 @@ _ENVIRONMENT: Final = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
 )
+PAGE: Final = _ENVIRONMENT.get_template("report.html")  # read at once: a retraining needs it an hour later
 
 
 def render_report(card: Card, evaluation: Evaluation) -> str:
-    """HTML for a clinician and a statistician: what was judged, doubts first, then figures, plots and tables.
+    """Return HTML for a clinician and a statistician: what was judged, doubts first, then figures, plots and tables.
 
     `card` is what `ml.report.card.make_card` gives, with `version` where the model has one; it may lack anything.
     """
-    found = evaluation["parts"]["test"]
+    found = evaluation["parts"][TEST]
     calm = found[HEADLINE]
-    return _ENVIRONMENT.get_template("report.html").render(
+    return PAGE.render(
         card=card,
         evaluation=evaluation,
         simulated=evaluation["source"] == SIMULATED,
@@ -44,7 +46,11 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         merits=merits(evaluation),
         tiles=[_tile(horizon, calm[horizon]) for horizon in HORIZON_ORDER],
         quality=[tables.quality(calm[horizon], horizon) for horizon in HORIZON_ORDER],
-        strata=[_stratum(name, found[name]) for name in STRATUM_NAMES if name != HEADLINE],
+        others=[
+            (title, [tables.quality(found[name][horizon], horizon) for horizon in HORIZON_ORDER])
+            for name, title in SUBGROUP_NAMES.items()
+            if name != HEADLINE
+        ],
         mandated=tables.mandated(calm),
         calibration=tables.calibration(calm),
         gaps=tables.gaps(evaluation["gap_closed"]) if evaluation["gap_closed"] else None,
@@ -53,12 +59,12 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         subgroups=tables.subgroups(evaluation["subgroups"]),
         about=_about(card),
         checks=tables.checks(card["decision"]) if card.get("decision") else None,
-        pictures=_pictures(evaluation),
+        images=_images(evaluation),
     )
 
 
-def _pictures(evaluation: Evaluation) -> dict[str, str]:
-    calm = evaluation["parts"]["test"][HEADLINE]
+def _images(evaluation: Evaluation) -> dict[str, str]:
+    calm = evaluation["parts"][TEST][HEADLINE]
     drawings: dict[str, tuple[Callable[..., Figure], Any]] = {
         "differences": (plots.differences, calm),
         "calibration": (plots.calibration, calm),
@@ -70,7 +76,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, str]:
     }
     if _has_alarms(evaluation):
         drawings["alarms"] = (plots.alarms, evaluation["alarms"])
-    return {name: to_picture(draw, values) for name, (draw, values) in drawings.items()}
+    return {name: plots.to_image(draw, values) for name, (draw, values) in drawings.items()}
 
 
 def _has_alarms(evaluation: Evaluation) -> bool:
@@ -88,12 +94,8 @@ def _tile(horizon: str, found: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _stratum(name: str, found: Mapping[str, Any]) -> tuple[str, Sequence[tables.Table]]:
-    return STRATUM_NAMES[name], [tables.quality(found[horizon], horizon) for horizon in HORIZON_ORDER]
-
-
 def _about(card: Card) -> list[tables.Table]:
-    """Where the model comes from, as far as the card tells in the way of `ml.report.card`."""
+    """Tell where the model comes from, as far as the card tells in the way of `ml.report.card`."""
     titles = {
         "target": "What is predicted",
         "data": "Data",
@@ -108,11 +110,11 @@ def _about(card: Card) -> list[tables.Table]:
 
 
 def render_card(card: Card, evaluation: Evaluation) -> str:
-    """The model card in Markdown."""
-    calm = evaluation["parts"]["test"][HEADLINE]
+    """Return the model card in Markdown."""
+    calm = evaluation["parts"][TEST][HEADLINE]
     sections = {
         "Purpose": f"{card['purpose']}\n\n{card['not_for']}\n\n**{card['warning']}**",
-        "In short": "\n".join(f"- {sentence}" for sentence in evaluation["verdicts"]),
+        "In short": "\n".join(f"- {sentence}" for sentence in findings(evaluation)),
         "Data and training": "\n".join(to_markdown(table) for table in _about(card)),
         "Quality on unseen patients, windows not in crisis at t": "\n".join(
             to_markdown(table)
@@ -143,5 +145,5 @@ def _coherence(found: Mapping[str, float] | None) -> str:
     noticeable = percent(found["noticeable_share"])
     return (
         f"The horizons contradicted each other in {share} of the windows and were raised by {size} on average there; "
-        f"noticeably, by half a percent point or more, in {noticeable}."
+        f"noticeably, by {number(100 * NOTICEABLE, 1)} percent points or more, in {noticeable}."
     )

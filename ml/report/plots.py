@@ -1,43 +1,116 @@
 """Plots of an evaluation: calibration, decisions, distributions, comparisons, alarms, subgroups.
 
-Every function takes plain values of `ml.evaluate.evaluate` and gives a `Figure`. Panels are in the order of
-`HORIZON_ORDER`. Models differ in colour and in line or marker, so that no plot needs colour to be read.
+Every plot takes plain values of `ml.evaluation.comparison.evaluate` and gives a `Figure`; `to_image` makes it text.
+Panels are in the order of `HORIZON_ORDER`. Models differ in colour (of Okabe and Ito) and in line or marker, so that no
+plot needs colour to be read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ml.evaluation.quality import OURS
+from ml.evaluation.names import (
+    CHAMPION,
+    LAST_VALUE,
+    LOGISTIC_REGRESSION,
+    ORACLE,
+    OURS,
+    RANDOM_FOREST,
+    THRESHOLD_RULE,
+    UNCALIBRATED,
+    reference_models,
+)
 from ml.evaluation.subgroups import HEADLINE
-from ml.report.drawing import COLOURS, GREY, MARKERS, VERDICT_STYLE, as_percent, line, panels, whisker
-from ml.report.findings import ORACLE, rivals
 from ml.report.wording import HORIZON_ORDER, PART_NAMES, horizon_name, model_name, number, ordered
 
 Found = Mapping[str, Any]  # {horizon: what `evaluate_part` found in one stratum}
 
-IN_DECISION: Final = ("xgboost", "champion", "last_value", "threshold_rule")
-IN_CALIBRATION: Final = ("xgboost_uncalibrated", "xgboost")
+IN_DECISION: Final = (OURS, CHAMPION, LAST_VALUE, THRESHOLD_RULE)
+IN_CALIBRATION: Final = (UNCALIBRATED, OURS)
 LARGEST_DECISION_THRESHOLD: Final = 0.6
-LINEAR_TO: Final = 2.0  # of the axis of Brier differences, logarithmic beyond: close rivals and distant ones fit
+LINEAR_TO: Final = 2.0  # of the axis of Brier differences, logarithmic beyond: close models and distant ones fit
 DIFFERENCE_TICKS: Final = (-100, -30, -10, -3, -1, 0, 1, 3, 10, 30)
+WIDTH_IN: Final = 11.0
+COLOURS: Final = {
+    OURS: "#0072B2",
+    UNCALIBRATED: "#56B4E9",
+    CHAMPION: "#000000",
+    RANDOM_FOREST: "#E69F00",
+    LOGISTIC_REGRESSION: "#CC79A7",
+    LAST_VALUE: "#009E73",
+    THRESHOLD_RULE: "#D55E00",
+}
+DASHES: Final = {LAST_VALUE: "--", THRESHOLD_RULE: "-.", CHAMPION: ":", RANDOM_FOREST: (0, (5, 1))}
+MARKERS: Final = {OURS: "o", LAST_VALUE: "s", THRESHOLD_RULE: "D", CHAMPION: "^", RANDOM_FOREST: "v"}
+GREY: Final = "#6b6b6b"
+RESULT_STYLE: Final[dict[Any, Any]] = {
+    "better": ("#0072B2", "o"),
+    "not better": ("#6b6b6b", "s"),
+    "worse": ("#D55E00", "X"),
+}
+STYLE: Final[dict[Any, Any]] = {
+    **{"font.size": 10, "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False},
+    **{"axes.grid": True, "grid.color": "#e4e4e4", "axes.axisbelow": True, "legend.frameon": False},
+    **{"svg.hashsalt": "report", "figure.constrained_layout.use": True},
+}
+
+
+def to_image(draw: Callable[..., Figure], *values: Any) -> str:
+    """Return what `draw` makes of `values` as an SVG data address for an image; the same text for the same values."""
+    content = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        draw(*values).savefig(content, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def panels(rows: int, columns: int, height_in: float, **options: Any) -> tuple[Figure, Sequence[Axes]]:
+    """Make an empty figure of the report's width, and its axes row by row."""
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **options).ravel())
+
+
+def whisker(
+    axis: Axes, figure: Mapping[str, float | None], place: float, colour: str, marker: str, scale: float = 1.0
+) -> None:
+    """Draw a marker at the value and a line over its interval, at height `place`; nothing where there is no value."""
+    value, low, high = (figure.get(name) for name in ("value", "low", "high"))
+    if value is None:
+        return
+    if low is not None and high is not None:
+        axis.plot([low * scale, high * scale], [place, place], color=colour, linewidth=1.8)
+    axis.plot(value * scale, place, marker, color=colour, markersize=6)
+
+
+def line(name: str) -> dict[str, Any]:
+    """Return how a model's line looks, the same in every plot."""
+    style = {"color": COLOURS.get(name, GREY), "linestyle": DASHES.get(name, "-"), "label": model_name(name)}
+    return {**style, "linewidth": 2.2 if name == OURS else 1.5}
+
+
+def as_percent(axis: Axes) -> None:
+    """Label both axes in per cent."""
+    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def differences(found: Found) -> Figure:
-    """Forest plot of the paired Brier differences to each rival, in thousandths."""
-    names = rivals(found[HORIZON_ORDER[0]])[::-1]
+    """Draw a forest plot of the paired Brier differences to each reference model, in thousandths."""
+    names = ordered(reference_models(found[HORIZON_ORDER[0]]["differences"]))[::-1]
     figure, axes = panels(1, 3, 0.9 + 0.32 * max(len(names), 3), sharey=True)
     for axis, horizon in zip(axes, HORIZON_ORDER, strict=True):
         axis.axvline(0, color="black", linewidth=1)
         for place, name in enumerate(names):
             difference = found[horizon]["differences"][name]
-            colour, marker = VERDICT_STYLE[difference["verdict"]]
+            colour, marker = RESULT_STYLE[difference["result"]]
             whisker(axis, difference["brier"], place, colour, marker, scale=1000)
         axis.set_title(horizon_name(horizon))
         axis.set_xscale("symlog", linthresh=LINEAR_TO)
@@ -50,7 +123,7 @@ def differences(found: Found) -> Figure:
 
 
 def calibration(found: Found) -> Figure:
-    """Observed rate against predicted risk: smooth curve with its band, and groups of windows with their intervals."""
+    """Draw the observed rate against predicted risk: smooth curve with its band, groups with intervals."""
     figure, axes = panels(1, 3, 4.0)
     for axis, horizon in zip(axes, HORIZON_ORDER, strict=True):
         axis.plot([0, 1], [0, 1], color="black", linewidth=1, label="ideal")
@@ -66,7 +139,7 @@ def calibration(found: Found) -> Figure:
 
 
 def decisions(found: Found) -> Figure:
-    """Decision curves: net benefit against the risk at which one acts."""
+    """Draw decision curves: net benefit against the risk at which one acts."""
     figure, axes = panels(1, 3, 3.8)
     for axis, horizon in zip(axes, HORIZON_ORDER, strict=True):
         curves = found[horizon]["curves"]
@@ -85,7 +158,7 @@ def decisions(found: Found) -> Figure:
 
 
 def distributions(found: Found) -> Figure:
-    """How the model's risks are distributed before crises and before calm, on a logarithmic scale of counts."""
+    """Draw how the model's risks are distributed before crises and before calm, on a logarithmic scale of counts."""
     figure, axes = panels(1, 3, 3.4)
     for axis, horizon in zip(axes, HORIZON_ORDER, strict=True):
         curves = found[horizon]["curves"]
@@ -102,7 +175,7 @@ def distributions(found: Found) -> Figure:
 
 
 def scatter(points: Mapping[str, Any]) -> Figure:
-    """Risks of single windows, a row per model: against the oracle where there is one, else against the outcome."""
+    """Draw risks of single windows, a row per model: against the oracle's if there is one, else against outcomes."""
     models = [name for name in ordered(points[HORIZON_ORDER[0]]["models"]) if name != ORACLE]
     figure, axes = panels(len(models), 3, 3.3 * len(models), sharex=True, sharey=True)
     places = [(name, horizon) for name in models for horizon in HORIZON_ORDER]
@@ -120,7 +193,7 @@ def scatter(points: Mapping[str, Any]) -> Figure:
 
 
 def alarms(found: Mapping[str, Any]) -> Figure:
-    """Alarms per patient-day and the share of right ones at each recall of crises, and how early crises are found."""
+    """Draw alarms per patient-day and the share of right ones at each recall, and how early crises are found."""
     figure, axes = panels(1, 3, 3.9)
     for name, judged in found["models"].items():
         recall = [point["recall"] for point in judged["curve"]]
@@ -141,7 +214,7 @@ def alarms(found: Mapping[str, Any]) -> Figure:
 
 
 def subgroups(found: Mapping[str, Any]) -> Figure:
-    """AUROC, ICI and the mean risk beside the observed rate, by subgroup, at the alert horizon."""
+    """Draw AUROC, ICI and the mean risk beside the observed rate, by subgroup, at the alert horizon."""
     horizon = HORIZON_ORDER[0]
     names = list(found)[::-1]
     figure, axes = panels(1, 3, 0.9 + 0.3 * len(names), sharey=True)

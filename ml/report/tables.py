@@ -6,9 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ml.evaluation.quality import OURS
+from ml.evaluation.names import (
+    CLIMATOLOGY,
+    LAST_VALUE,
+    LOGISTIC_REGRESSION,
+    ORACLE,
+    OURS,
+    RANDOM_FOREST,
+    UNCALIBRATED,
+    reference_models,
+)
+from ml.evaluation.quality import SUBGROUP_FIGURES
 from ml.evaluation.subgroups import HEADLINE
-from ml.report.findings import ORACLE, RELATIVES
 from ml.report.wording import (
     FIGURE_NAMES,
     HORIZON_ORDER,
@@ -28,8 +37,8 @@ ON_OTHER_DATA: Final = ("auroc", "brier_skill", "ici", "slope")
 MANDATED: Final = ("mae", "rmse", "r2")
 CALIBRATION: Final = ("ici", "e50", "e90", "slope", "intercept", "mean_risk")
 FOUR_DIGITS: Final = ("brier", "ici", "e50", "e90", "mean_risk")
-BEFORE_AND_AFTER: Final = ("xgboost", "xgboost_uncalibrated", "random_forest")
-IN_MANDATED: Final = ("xgboost", "random_forest", "logistic_regression", "last_value", "climatology")
+BEFORE_AND_AFTER: Final = (OURS, UNCALIBRATED, RANDOM_FOREST)
+IN_MANDATED: Final = (OURS, RANDOM_FOREST, LOGISTIC_REGRESSION, LAST_VALUE, CLIMATOLOGY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +52,12 @@ class Table:
 
 
 def make_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], ours: str = "") -> Table:
-    """A table whose row named `ours` is marked."""
+    """Make a table whose row named `ours` is marked."""
     return Table(title, head, rows, {number: "ours" for number, row in enumerate(rows) if row[0] == ours})
 
 
 def quality(found: Mapping[str, Any], horizon: str) -> Table:
-    """All models at one horizon, with the paired difference to ours."""
+    """Show all models at one horizon, with the paired difference to ours."""
     names = ordered(found["models"])
     head = ["Model", *(FIGURE_NAMES[name] for name in QUALITY), "Brier difference, thousandths", "XGBoost is"]
     rows = [
@@ -67,7 +76,7 @@ def _comparison(difference: Mapping[str, Any] | None) -> list[str]:
     if difference is None:
         return ["", ""]
     scaled = {name: None if value is None else 1000 * value for name, value in difference["brier"].items()}
-    return [with_interval(scaled, 2), difference["verdict"]]
+    return [with_interval(scaled, 2), difference["result"]]
 
 
 def _figures(figures: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -77,7 +86,7 @@ def _figures(figures: Mapping[str, Any], names: Sequence[str]) -> list[str]:
 
 
 def by_horizon(found: Mapping[str, Any], models: Sequence[str], figures: Sequence[str], title: str) -> Table:
-    """The chosen figures of the chosen models, a row per horizon and model."""
+    """Show the chosen figures of the chosen models, a row per horizon and model."""
     rows = [
         [horizon_name(horizon), model_name(name), *_figures(found[horizon]["models"][name], figures)]
         for horizon in HORIZON_ORDER
@@ -88,17 +97,17 @@ def by_horizon(found: Mapping[str, Any], models: Sequence[str], figures: Sequenc
 
 
 def mandated(found: Mapping[str, Any]) -> Table:
-    """MAE, RMSE and R² of the trained models and of the simplest."""
+    """Show MAE, RMSE and R² of the trained models and of the simplest."""
     return by_horizon(found, IN_MANDATED, MANDATED, "Errors against the outcome 0 or 1")
 
 
 def calibration(found: Mapping[str, Any]) -> Table:
-    """Calibration after and before, beside the forest's."""
+    """Show calibration after and before, beside the forest's."""
     return by_horizon(found, BEFORE_AND_AFTER, CALIBRATION, "Calibration, after and before the calibrator")
 
 
 def gaps(found: Mapping[str, Any]) -> Table:
-    """How far the model goes from each baseline to the oracle, windows not in crisis."""
+    """Show how far the model goes from each reference model to the oracle, windows not in crisis."""
     rows = [
         [
             f"{horizon_name(horizon)}, from {model_name(base)}",
@@ -106,14 +115,13 @@ def gaps(found: Mapping[str, Any]) -> Table:
             percent_interval(found[HEADLINE][horizon][base]["observed"]),
         ]
         for horizon in HORIZON_ORDER
-        for base in ordered(found[HEADLINE][horizon])
-        if base not in RELATIVES
+        for base in ordered(reference_models(found[HEADLINE][horizon]))
     ]
     return make_table("Share of the gap to the oracle that is closed", ["From", "Expected", "From outcomes"], rows)
 
 
 def parts(found: Mapping[str, Any]) -> Table:
-    """The model on each part of the data, windows not in crisis."""
+    """Show the model on each part of the data, windows not in crisis."""
     rows = [
         [
             PART_NAMES[part],
@@ -132,18 +140,18 @@ def parts(found: Mapping[str, Any]) -> Table:
 
 
 def _not_beaten(differences: Mapping[str, Any]) -> str:
-    rivals = [name for name in ordered(differences) if name not in (*RELATIVES, ORACLE)]
-    return ", ".join(model_name(name) for name in rivals if differences[name]["verdict"] != "better") or "none"
+    names = ordered(reference_models(differences))
+    return ", ".join(model_name(name) for name in names if differences[name]["result"] != "better") or "none"
 
 
 def alarms(found: Mapping[str, Any]) -> Table:
-    """Alarm burden and lead times at the recalls and at the alert levels."""
+    """Show alarm burden and lead times at the recalls and at the alert levels."""
     rows = [
         [model_name(name), when, *_alarm_row(figures)]
         for name, judged in found["models"].items()
         for when, figures in (
-            *((f"recall {percent(float(recall), 0)}", one) for recall, one in judged["at_recall"].items()),
-            *((f"level {level}", one) for level, one in judged["at_level"].items() if name == OURS),
+            *((f"recall {percent(float(recall), 0)}", burden) for recall, burden in judged["at_recall"].items()),
+            *((f"level {level}", burden) for level, burden in judged["at_level"].items() if name == OURS),
         )
     ]
     head = ["Model", "Threshold for", "Risk from", "Crises found", "Alarms per patient-day", "Right alarms (PPV)"]
@@ -167,8 +175,7 @@ def _alarm_row(figures: Mapping[str, Any]) -> list[str]:
 
 
 def subgroups(found: Mapping[str, Any]) -> Table:
-    """AUROC, Brier, ICI and mean risk by subgroup and horizon."""
-    figures = ("auroc", "brier", "ici", "mean_risk")
+    """Show AUROC, Brier, ICI and mean risk by subgroup and horizon."""
     rows = [
         [
             name,
@@ -176,17 +183,18 @@ def subgroups(found: Mapping[str, Any]) -> Table:
             f"{judged[horizon]['rows']:,}",
             f"{judged[horizon]['events']:,}",
             percent(judged[horizon]["prevalence"]),
-            *_figures(judged[horizon]["models"][OURS], figures),
+            *_figures(judged[horizon]["models"][OURS], SUBGROUP_FIGURES),
         ]
         for name, judged in found.items()
         for horizon in HORIZON_ORDER
     ]
-    head = ["Subgroup", "Horizon", "Windows", "Events", "Observed rate", *(FIGURE_NAMES[name] for name in figures)]
+    figures = [FIGURE_NAMES[name] for name in SUBGROUP_FIGURES]
+    head = ["Subgroup", "Horizon", "Windows", "Events", "Observed rate", *figures]
     return make_table("XGBoost by subgroup, windows not in crisis at t", head, rows)
 
 
 def data_rows(rows: Mapping[str, Any]) -> Table:
-    """Rows, patients, events and censored share of each part, as the card has them."""
+    """Show rows, patients, events and censored share of each part, as the card has them."""
     horizons = [horizon for horizon in HORIZON_ORDER if any(horizon in part["events"] for part in rows.values())]
     head = ["Part", "Rows", "Patients", *(f"Events {horizon_name(h)} (censored)" for h in horizons)]
     body = [
@@ -202,7 +210,7 @@ def data_rows(rows: Mapping[str, Any]) -> Table:
 
 
 def checks(decision: Mapping[str, Any]) -> Table:
-    """The rule by which a model goes into service, check by check (`ml.evaluation.gates.Decision.to_json`)."""
+    """Show the rule by which a model goes into service, check by check (`ml.evaluation.gates.Decision.to_json`)."""
     rows = [
         [check["name"].replace("_", " "), "passed" if check["passed"] else "failed", check["detail"]]
         for check in decision["checks"]
@@ -212,21 +220,21 @@ def checks(decision: Mapping[str, Any]) -> Table:
 
 
 def plain_values(title: str, values: Mapping[str, Any]) -> Table:
-    """Names and values, as of parameters."""
+    """Show names and values, as of parameters."""
     rows = [[name.replace("_", " "), _text(value)] for name, value in values.items()]
     return make_table(title, ["What", "Value"], rows)
 
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{name} {_text(one)}" for name, one in value.items())
+        return "; ".join(f"{name} {_text(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_text(one) for one in value)
+        return ", ".join(_text(part) for part in value)
     return number(value, 4).rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def to_markdown(table: Table) -> str:
-    """The table in Markdown, with its title above."""
+    """Write the table in Markdown, with its title above."""
     lines = [list(table.head), ["---"] * len(table.head), *(list(row) for row in table.rows)]
     body = "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in lines)
     return f"**{table.title}**\n\n{body}\n"

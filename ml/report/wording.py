@@ -1,30 +1,48 @@
-"""Names and numbers as people read them, in one place for verdicts, report and card."""
+"""Names and numbers as people read them, in one place for findings, report and card."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from ml.dataset import BLOCK, EXTERNAL, TEST
+from ml.evaluation.names import (
+    ALERT_HORIZON,
+    CHAMPION,
+    CLIMATOLOGY,
+    HORIZONS,
+    LAST_VALUE,
+    LOGISTIC_REGRESSION,
+    ORACLE,
+    OURS,
+    RANDOM_FOREST,
+    THRESHOLD_RULE,
+    UNCALIBRATED,
+    WITH_SUMMARIES,
+)
+from ml.evaluation.reference_models import RULE_DIASTOLIC, RULE_SYSTOLIC
+from ml.evaluation.subgroups import ALL, HEADLINE
 
 MODEL_NAMES: Final = {
-    "xgboost": "XGBoost",
-    "xgboost_uncalibrated": "XGBoost before calibration",
-    "xgboost_with_summaries": "XGBoost with summaries",
-    "champion": "model in service",
-    "random_forest": "random forest",
-    "logistic_regression": "logistic regression",
+    OURS: "XGBoost",
+    UNCALIBRATED: "XGBoost before calibration",
+    WITH_SUMMARIES: "XGBoost with summaries",
+    CHAMPION: "model in service",
+    RANDOM_FOREST: "random forest",
+    LOGISTIC_REGRESSION: "logistic regression",
     "window_max_mean": "window maximum and mean",
     "extrapolation": "linear extrapolation",
-    "last_value": "last value",
-    "threshold_rule": "threshold rule (160/100)",
-    "climatology": "climatology",
-    "oracle": "oracle",
+    LAST_VALUE: "last value",
+    THRESHOLD_RULE: f"threshold rule ({RULE_SYSTOLIC}/{RULE_DIASTOLIC})",
+    CLIMATOLOGY: "climatology",
+    ORACLE: "oracle",
 }
-STRATUM_NAMES: Final = {"not_in_crisis": "not in crisis at t", "all": "all windows", "in_crisis": "in crisis at t"}
+SUBGROUP_NAMES: Final = {HEADLINE: "not in crisis at t", ALL: "all windows", "in_crisis": "in crisis at t"}
 PART_NAMES: Final = {
-    "test": "test: unseen patients",
-    "block": "block: known patients, later time",
-    "external": "external: shifted patients",
-    "oracle": "sample with oracle",
+    TEST: "test: unseen patients",
+    BLOCK: "block: known patients, later time",
+    EXTERNAL: "external: shifted patients",
+    ORACLE: "sample with oracle",
 }
 FIGURE_NAMES: Final = {
     "auroc": "AUROC",
@@ -42,7 +60,7 @@ FIGURE_NAMES: Final = {
     "r2": "R²",
     "mean_risk": "Mean risk",
 }
-HORIZON_ORDER: Final = ("6h", "24h", "1h")  # the alert horizon first
+HORIZON_ORDER: Final = (ALERT_HORIZON, *(name for name in reversed(HORIZONS) if name != ALERT_HORIZON))
 NONE: Final = "\N{EN DASH}"
 MINUS: Final = "\N{MINUS SIGN}"
 
@@ -50,23 +68,23 @@ Interval = Mapping[str, float | None]
 
 
 def model_name(name: str) -> str:
-    """How people call a model."""
+    """Return what people call a model."""
     return MODEL_NAMES.get(name, name.replace("_", " "))
 
 
 def horizon_name(horizon: str) -> str:
-    """``6h`` -> ``6 h``."""
+    """Write ``6h`` as ``6 h``."""
     return horizon.replace("h", " h")
 
 
-def ordered(models: Mapping[str, Any]) -> list[str]:
-    """Models in the order in which they are shown: ours first, the simplest last."""
+def ordered(models: Collection[str]) -> list[str]:
+    """Return models in the order in which they are shown: ours first, the simplest last."""
     known = [name for name in MODEL_NAMES if name in models]
     return known + [name for name in models if name not in MODEL_NAMES]
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A figure, or a dash where there is none."""
+    """Write a figure, or a dash where there is none."""
     if value is None:
         return NONE
     text = f"{value:.{digits}f}"
@@ -74,23 +92,23 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share as a percentage."""
+    """Write a share as a percentage."""
     return NONE if value is None else f"{number(100 * value, digits)} %"
 
 
 def with_interval(figure: Interval, digits: int = 3) -> str:
-    """``0.842 (0.831 to 0.853)``."""
+    """Write ``0.842 (0.831 to 0.853)``."""
     value, low, high = (number(figure[name], digits) for name in ("value", "low", "high"))
     return value if NONE in (low, high) else f"{value} ({low} to {high})"
 
 
 def percent_interval(figure: Interval, digits: int = 0) -> str:
-    """``81 % (76 to 85)``."""
+    """Write ``81 % (76 to 85)``."""
     value = percent(figure["value"], digits)
     low, high = (None if figure[name] is None else 100 * (figure[name] or 0) for name in ("low", "high"))
     return value if low is None or high is None else f"{value} ({number(low, digits)} to {number(high, digits)})"
 
 
 def joined(names: list[str], last: str = "and") -> str:
-    """``a, b and c``."""
+    """Write ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

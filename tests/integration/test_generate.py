@@ -16,11 +16,11 @@ from pyspark.sql import SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
-from jobs.generate import parse_arguments, run, write_rows
+from conf.times import HOUR_US
+from jobs.generate import generate, parser
+from jobs.training.collecting import write_rows
 from jobs.training.simulated import Design, simulate_rows
-from ml.dataset import BLOCK, SPLITS, Dataset, split_of
-from ml.features import MICROSECONDS_PER_HOUR
-from ml.splits import FITTED
+from ml.dataset import BLOCK, FITTED, SPLITS, Dataset, split_of
 from ml.storage import from_arrow, read_parts, to_arrow
 from tests.integration.pipeline import Pipeline
 from tests.support.clock import at
@@ -39,7 +39,7 @@ FATES = {"late": 0.05, "resent": 0.03, "retracted": 0.03, "corrected": 0.03, "he
 def generated(spark: SparkSession, output: Path, *arguments: str) -> dict[str, Dataset]:
     """The parts that the job writes to `output` for 300 patients and 100 of the shifted generator."""
     words = ["--patients", "300", "--external", "100", "--output", str(output), *arguments]
-    run(spark, Settings(), parse_arguments(words))
+    generate(spark, Settings(), parser().parse_args(words))
     return read_parts(output)
 
 
@@ -149,7 +149,7 @@ def _arrivals_of_reading(chance: random.Random, patient: str, number: int) -> li
 def from_history(pipeline: Pipeline, source: str, output: Path) -> Dataset:
     """All rows that the job writes from what the pipeline has stored, by patient and time."""
     words = ["--source", source, "--min-readings", "10", "--output", str(output)]
-    run(pipeline.spark, pipeline.settings, parse_arguments(words))
+    generate(pipeline.spark, pipeline.settings, parser().parse_args(words))
     return from_arrow(pipeline.spark.read.parquet(str(output)).orderBy("patient_id", "effective_time").toArrow())
 
 
@@ -164,12 +164,12 @@ def test_elasticsearch_and_the_archive_give_the_same_rows(stored: Pipeline, tmp_
         (one["patient_id"], round(datetime.fromisoformat(one["@timestamp"]).timestamp() * 1e6)) for one in standing
     }
     assert {*zip(rows.patient_id.tolist(), rows.newest_us.tolist(), strict=True)} < times
-    assert np.isnan(rows.targets[rows.newest_us > rows.newest_us.max() - MICROSECONDS_PER_HOUR]).all()
+    assert np.isnan(rows.targets[rows.newest_us > rows.newest_us.max() - HOUR_US]).all()
     assert 0 < np.nanmean(rows.targets[:, 1]) < 1
 
 
 @pytest.mark.parametrize("source", ["elasticsearch", "archive"])
 def test_where_nothing_is_stored_yet_one_sentence_says_so(pipeline: Pipeline, source: str, tmp_path: Path) -> None:
-    chosen = parse_arguments(["--source", source, "--output", str(tmp_path / "rows")])
+    chosen = parser().parse_args(["--source", source, "--output", str(tmp_path / "rows")])
     with pytest.raises(UserError, match="stream"):
-        run(pipeline.spark, pipeline.settings, chosen)
+        generate(pipeline.spark, pipeline.settings, chosen)

@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
+from conf.times import HOUR_US
 from elastic.names import ALL_INDICES
 from fhir.precedence import StatementKind
 from fhir.reasons import Reason
@@ -27,7 +28,7 @@ from jobs.streaming.window_state import STATEMENT, Statements, observation_numbe
 from jobs.streaming.windows import build_windows
 from jobs.training.history import history_rows, observations_from_elasticsearch
 from jobs.training.replay import unpack
-from ml.features import MICROSECONDS_PER_HOUR, feature_matrix
+from ml.features import feature_matrix
 from ml.storage import from_arrow
 from producer.faults import USUAL_FAULTS
 from producer.feed import open_outbox
@@ -44,7 +45,7 @@ READINGS = 45
 BATCHES = 4
 SIMULATED_PATIENTS = 1_000
 TICKS = 44
-QUARTER_US = MICROSECONDS_PER_HOUR // 4
+QUARTER_US = HOUR_US // 4
 Rows = dict[str, bytes]
 
 

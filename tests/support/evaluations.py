@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ml.dataset import Dataset
-from ml.evaluate import evaluate
+from ml.evaluation.comparison import evaluate
 from tests.support.outcomes import HOUR_US, Floats, Outcomes, distorted, draw_outcomes, make_data, three
 
 REPLICATES = 60

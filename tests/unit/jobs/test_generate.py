@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.generate import parse_arguments
+from jobs.generate import parser
 from jobs.training.simulated import Design
 
 
 def test_by_default_5000_simulated_patients_give_one_window_of_30_readings_each() -> None:
-    chosen = parse_arguments([])
+    chosen = parser().parse_args([])
     assert (chosen.source, chosen.patients, chosen.windows_per_patient, chosen.min_readings) == (
         "simulated",
         5_000,
@@ -20,5 +20,5 @@ def test_by_default_5000_simulated_patients_give_one_window_of_30_readings_each(
 @pytest.mark.parametrize("words", [["--patients", "0"], ["--seed", "-1"], ["--source", "paper"], ["--external", "x"]])
 def test_what_cannot_be_used_ends_with_a_usage_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        parse_arguments(words)
+        parser().parse_args(words)
     assert f"argument {words[0]}: " in capsys.readouterr().err

@@ -12,9 +12,9 @@ from jobs.retrain import (
     QUICK_PATIENTS,
     conclude,
     make_collection,
-    make_rivalry,
+    make_comparison,
     move_pointer,
-    parse_arguments,
+    parser,
 )
 from jobs.training.collecting import Collection, require_both_outcomes
 from jobs.training.simulated import Design, simulate_rows
@@ -27,11 +27,12 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def collection_of(*arguments: str, min_readings: int = 10) -> Collection:
-    return make_collection(parse_arguments(arguments), Settings(min_readings=min_readings))
+    return make_collection(parser().parse_args(arguments), Settings(min_readings=min_readings))
 
 
 def test_training_and_serving_ask_for_the_same_number_of_readings() -> None:
     made = collection_of(min_readings=17)
+    assert made.shifted is not None
     assert made.design.min_readings == made.shifted.min_readings == 17
 
 
@@ -42,8 +43,8 @@ def test_a_quick_training_has_fewer_patients_unless_told_otherwise() -> None:
 
 
 def test_the_oracle_is_asked_about_patients_that_nobody_has_trained_on() -> None:
-    arguments = parse_arguments(["--seed", "3"])
-    oracle = make_rivalry(arguments, make_collection(arguments, Settings())).oracle
+    arguments = parser().parse_args(["--seed", "3"])
+    oracle = make_comparison(arguments, make_collection(arguments, Settings())).oracle
     assert oracle is not None
     assert oracle.seed != 3
     assert oracle.windows_per_patient == 1
@@ -51,8 +52,8 @@ def test_the_oracle_is_asked_about_patients_that_nobody_has_trained_on() -> None
 
 @pytest.mark.parametrize("options", [["--quick"], ["--source", "archive"], ["--data", "rows.parquet"]])
 def test_no_oracle_is_asked_in_haste_nor_about_real_patients(options: list[str]) -> None:
-    arguments = parse_arguments(options)
-    assert make_rivalry(arguments, make_collection(arguments, Settings())).oracle is None
+    arguments = parser().parse_args(options)
+    assert make_comparison(arguments, make_collection(arguments, Settings())).oracle is None
 
 
 def test_what_fails_a_check_is_not_put_into_service_and_the_log_says_why(
@@ -73,15 +74,15 @@ def test_what_passes_every_check_is_in_service(tmp_path: Path) -> None:
 def test_promotion_and_rollback_by_hand_need_no_training(tmp_path: Path) -> None:
     first, second = save_small_bundle(tmp_path), save_small_bundle(tmp_path, seed=2)
     publish_small(tmp_path, first)
-    move_pointer(tmp_path, parse_arguments(["--promote", second, "--by", "Ada"]), NOW)
+    move_pointer(tmp_path, parser().parse_args(["--promote", second, "--by", "Ada"]), NOW)
     assert current_version(tmp_path) == second
-    move_pointer(tmp_path, parse_arguments(["--rollback"]), NOW)
+    move_pointer(tmp_path, parser().parse_args(["--rollback"]), NOW)
     assert current_version(tmp_path) == first
 
 
 def test_only_one_thing_is_done_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse_arguments(["--rollback", "--promote", "v1"])
+        parser().parse_args(["--rollback", "--promote", "v1"])
     assert "not allowed with argument" in capsys.readouterr().err
 
 

@@ -18,13 +18,13 @@ from pyarrow import parquet
 
 from conf.settings import Settings
 from jobs import retrain as job
-from jobs.session import JVM_LOST
 from jobs.training import reference_models
 from jobs.training.candidate import Challenger
+from jobs.training.session import JVM_LOST
 from jobs.training.simulated import Design, chunks, simulate_rows
 from jobs.training.training import UNTUNED
 from ml.calibration import UNCALIBRATED
-from ml.evaluate import evaluate, evaluate_version
+from ml.evaluation.comparison import evaluate, evaluate_version
 from ml.registry.bundles import bundle_file, current_version, load_bundle, versions
 from ml.storage import to_arrow
 from tests.support.bundles import make_boosters
@@ -62,7 +62,7 @@ def retrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     def run(*, forest: Callable[..., Any] = as_before, summaries: Callable[..., Any] = as_before) -> Settings:
         monkeypatch.setattr(reference_models, "forest_by_part", forest)
         monkeypatch.setattr(reference_models, "boosters_with_summaries", summaries)
-        chosen = job.parse_arguments(["--data", str(tmp_path / "rows.parquet"), "--replicates", "2"])
+        chosen = job.parser().parse_args(["--data", str(tmp_path / "rows.parquet"), "--replicates", "2"])
         job.retrain(MagicMock(), settings, chosen, NOW)
         return settings
 
@@ -94,7 +94,7 @@ def test_a_reference_model_that_fails_is_missing_from_the_report_which_says_why(
     assert {"xgboost_with_summaries", "last_value"} <= models
     card = load_bundle(model_dir, version).card
     assert card["missing"] == {"random_forest": JVM_LOST}
-    assert card["verdicts"][0] == f"There is no comparison with random forest, which failed. {JVM_LOST}"
+    assert card["findings"][0] == f"There is no comparison with random forest, which failed. {JVM_LOST}"
     for name in ("report.html", "card.md"):
         assert b"There is no comparison with random forest" in bundle_file(model_dir, version, name)
 
@@ -111,7 +111,7 @@ def test_a_failure_of_the_first_reference_model_does_not_keep_out_the_next(
 def test_a_retraining_killed_in_the_forest_leaves_a_model_that_is_judged_and_promoted_by_hand(
     retrained: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ml.evaluate.evaluate", partial(evaluate, replicates=2))
+    monkeypatch.setattr("ml.evaluation.comparison.evaluate", partial(evaluate, replicates=2))
     with pytest.raises(SystemExit):
         retrained(forest=failing(SystemExit(137)))
     settings = Settings(model_dir=tmp_path / "models")
@@ -122,7 +122,7 @@ def test_a_retraining_killed_in_the_forest_leaves_a_model_that_is_judged_and_pro
     card, evaluation = evaluate_version(settings, tmp_path / "rows.parquet", version)
     assert card["version"] == version
     assert evaluation["parts"]["test"]["all"]["6h"]["events"] > 0
-    job.move_pointer(settings.model_dir, job.parse_arguments(["--promote", version]), NOW)
+    job.move_pointer(settings.model_dir, job.parser().parse_args(["--promote", version]), NOW)
     assert current_version(settings.model_dir) == version
 
 
@@ -131,7 +131,7 @@ def test_an_unjudged_model_that_somebody_promoted_meanwhile_stays(
 ) -> None:
     def promote_meanwhile(*parts: Any) -> dict[str, Any]:
         (unjudged,) = versions(tmp_path / "models")
-        job.move_pointer(tmp_path / "models", job.parse_arguments(["--promote", unjudged]), NOW)
+        job.move_pointer(tmp_path / "models", job.parser().parse_args(["--promote", unjudged]), NOW)
         return as_before(*parts)
 
     model_dir = retrained(forest=promote_meanwhile).model_dir

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ml.drift import Bins, from_json, make_reference, psi, reading, to_json
+from ml.drift import FeatureBins, from_json, make_reference, psi, reading, to_json
 from ml.features import FEATURE_NAMES
 
 FEATURE = 116
@@ -68,7 +68,10 @@ def test_a_feature_that_never_varies_or_is_never_there_has_a_single_bin() -> Non
     sample = rows()
     sample[:, 0], sample[:, 1] = 0, np.nan
     reference = make_reference(sample)
-    assert (reference[FEATURE_NAMES[0]], reference[FEATURE_NAMES[1]]) == (Bins((), (2000, 0)), Bins((), (0, 2000)))
+    assert (reference[FEATURE_NAMES[0]], reference[FEATURE_NAMES[1]]) == (
+        FeatureBins((), (2000, 0)),
+        FeatureBins((), (0, 2000)),
+    )
     assert psi(reference, rows())[FEATURE_NAMES[1]] > 1
 
 

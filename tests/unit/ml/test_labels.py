@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.clinical import HORIZONS_H
-from ml.features import MICROSECONDS_PER_HOUR
-from ml.labels import GREATEST_GAP_H, crisis_targets, is_crisis, targets_on_record
+from conf.times import HOUR_US
+from ml.labels import GREATEST_GAP_H, crisis_targets, targets_on_record
 
 T_US = 1_740_787_200_000_000
-FAR_US = T_US + 1000 * MICROSECONDS_PER_HOUR
+FAR_US = T_US + 1000 * HOUR_US
 CALM = (120, 80)
 CRISIS = (180, 80)
 NAN = np.nan
@@ -19,7 +19,7 @@ Reading = tuple[float, tuple[int, int]]
 
 
 def hour_us(hours: float) -> int:
-    return T_US + round(hours * MICROSECONDS_PER_HOUR)
+    return T_US + round(hours * HOUR_US)
 
 
 def targets(*readings: Reading, measured: bool = True, end_us: int = FAR_US) -> list[float]:
@@ -43,19 +43,6 @@ def with_crisis(hours: float) -> list[Reading]:
 
 def same(made: list[float], expected: list[float]) -> bool:
     return bool(np.array_equal(made, expected, equal_nan=True))
-
-
-@pytest.mark.parametrize(
-    ("systolic", "diastolic", "expected"), [(180, 80, 1), (179, 80, 0), (150, 120, 1), (150, 119, 0), (200, 130, 1)]
-)
-def test_180_systolic_or_120_diastolic_is_a_crisis_and_one_less_is_not(
-    systolic: int, diastolic: int, expected: int
-) -> None:
-    assert is_crisis(np.array([systolic]), np.array([diastolic])).tolist() == [expected]
-
-
-def test_a_missing_pressure_is_no_crisis() -> None:
-    assert not is_crisis(np.array([NAN]), np.array([NAN])).any()
 
 
 @pytest.mark.parametrize("hours", [-30.0, -0.25, 0.0])
@@ -143,5 +130,5 @@ def test_many_readings_at_once_give_what_the_definition_gives(readings: list[Tim
 
 def test_instants_after_the_last_reading_on_record_and_records_without_readings_have_no_targets() -> None:
     times = np.array([T_US], dtype=np.int64)
-    assert np.isnan(targets_on_record(times + MICROSECONDS_PER_HOUR, times, np.array([190.0]), np.array([80.0]))).all()
+    assert np.isnan(targets_on_record(times + HOUR_US, times, np.array([190.0]), np.array([80.0]))).all()
     assert np.isnan(targets_on_record(times, times[:0], np.empty(0), np.empty(0))).all()

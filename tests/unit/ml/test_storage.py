@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
+from conf.clinical import RISK_FIELDS
 from conf.errors import UserError
 from jobs.training.simulated import Design, simulate_rows
 from ml.dataset import Dataset, Texts
 from ml.features import FEATURE_NAMES
-from ml.storage import CSV_COLUMNS, TARGET_NAMES, count_parts, from_arrow, join_csv_parts, read_parts, to_arrow
+from ml.storage import CSV_COLUMNS, count_parts, from_arrow, join_csv_parts, read_parts, to_arrow
 
 ROWS_PER_FILE = 150
 
@@ -60,7 +61,7 @@ def test_rows_come_back_from_arrow_as_they_were() -> None:
 def test_a_censored_target_is_null_and_a_missing_feature_is_nan() -> None:
     rows = to_arrow(*made())
     censored = np.isnan(made()[0].targets).sum(axis=0)
-    assert [rows[name].null_count for name in TARGET_NAMES] == censored.tolist()
+    assert [rows[name].null_count for name in RISK_FIELDS] == censored.tolist()
     assert censored[0] > 0
     assert rows["features"].flatten().null_count == 0
 
@@ -92,7 +93,7 @@ def test_parts_are_counted_without_reading_their_rows(kind: str, request: pytest
 def test_a_part_without_rows_is_empty_and_not_an_error(parquet_folder: Path) -> None:
     external = read_parts(parquet_folder)["external"]
     assert external.features.shape == (0, len(FEATURE_NAMES))
-    assert external.targets.shape == (0, len(TARGET_NAMES))
+    assert external.targets.shape == (0, len(RISK_FIELDS))
 
 
 def test_a_file_that_is_not_there_is_told_with_the_command_that_writes_it(tmp_path: Path) -> None:

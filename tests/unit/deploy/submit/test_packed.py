@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -86,10 +89,20 @@ def test_the_package_of_the_same_sources_is_the_same_file(tmp_path: Path) -> Non
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
-def test_the_package_holds_sources_and_index_templates_and_nothing_else(tmp_path: Path) -> None:
+def test_a_driver_on_a_node_finds_the_page_of_the_report_in_the_package(tmp_path: Path) -> None:
+    write_package(ROOT, tmp_path / "project.zip")
+    with zipfile.ZipFile(tmp_path / "project.zip") as package:
+        package.extractall(tmp_path / "project")
+    words = [sys.executable, "-P", "-c", "import ml.report.page as page; print(page.PAGE.filename)"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "project")}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(tmp_path / "project" / "ml" / "report" / "templates" / "report.html")
+
+
+def test_the_package_holds_sources_and_templates_and_nothing_else(tmp_path: Path) -> None:
     write_package(ROOT, tmp_path / "one.zip")
     names = zipfile.ZipFile(tmp_path / "one.zip").namelist()
 
     assert {"conf/settings.py", "ml/features.py", "jobs/__init__.py", "producer/__init__.py"} <= set(names)
     assert any(name.startswith("elastic/templates/") for name in names)
-    assert {Path(name).suffix for name in names} == {".py", ".json"}
+    assert {Path(name).suffix for name in names} == {".py", ".json", ".html"}

@@ -9,19 +9,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from conf.times import DAY_US, iso_us
+from conf.times import DAY_US, HOUR_US, iso_us
 from jobs.streaming.window_state import STATEMENT
 from jobs.training.outcomes import (
+    add_targets,
     count_windows,
     document_id,
     documents_table,
     drift_documents,
-    judge,
     quality_documents,
     windows_at,
 )
 from ml import drift
-from ml.features import FEATURE_NAMES, MICROSECONDS_PER_HOUR, Windows, feature_matrix
+from ml.features import FEATURE_NAMES, Windows, feature_matrix
 
 THAT_DAY_US = 20_000 * DAY_US
 MINUTE_US = 60_000_000
@@ -70,8 +70,8 @@ def patients(**told: tuple[list[dict[str, Any]], Readings]) -> pa.RecordBatch:
 
 
 def judged(*batches: pa.RecordBatch) -> pa.Table:
-    schema = next(judge(iter([patients(a=([prediction(0)], readings()))]))).schema
-    return pa.Table.from_batches(list(judge(iter(batches))), schema)
+    schema = next(add_targets(iter([patients(a=([prediction(0)], readings()))]))).schema
+    return pa.Table.from_batches(list(add_targets(iter(batches))), schema)
 
 
 def targets(table: pa.Table) -> Any:
@@ -144,7 +144,7 @@ def test_unknown_outcomes_are_left_out_and_their_share_told() -> None:
 
 @pytest.mark.parametrize("horizon_h", [1, 6, 24])
 def test_a_day_is_complete_once_the_horizon_of_its_last_moment_has_passed(horizon_h: int) -> None:
-    ends_us = THAT_DAY_US + DAY_US + horizon_h * MICROSECONDS_PER_HOUR
+    ends_us = THAT_DAY_US + DAY_US + horizon_h * HOUR_US
     for now_us, complete in ((ends_us - 1, False), (ends_us, True)):
         assert {one["complete"] for one in quality(now_us) if one["horizon_h"] == horizon_h} == {complete}
 

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.times import HOUR_US
 from jobs.streaming.window_state import STATE_LENGTH
 from jobs.streaming.windows import build_windows
 from jobs.training.replay import training_rows, unpack, whole_patients
-from ml.dataset import Dataset, split_of
-from ml.features import FEATURE_NAMES, MICROSECONDS_PER_HOUR, feature_matrix
+from ml.dataset import FITTED, Dataset, split_of
+from ml.features import FEATURE_NAMES, feature_matrix
 from ml.labels import FOLLOW_UP_H
-from ml.splits import FITTED
 from ml.storage import from_arrow
 
 T_US = 1_740_787_200_000_000
-NO_BLOCK = T_US + 10_000 * MICROSECONDS_PER_HOUR
+NO_BLOCK = T_US + 10_000 * HOUR_US
 TESTED, TRAINED = (next(f"p-{n}" for n in range(99) if split_of(f"p-{n}") == side) for side in ("test", "train"))
 SCHEMA = pa.schema(
     [
@@ -38,7 +38,7 @@ def stored(hours: float, offset: int, **overrides: Any) -> Row:
     """One stored observation `hours` after T."""
     row = {
         "patient_id": TESTED,
-        "effective_us": T_US + round(hours * MICROSECONDS_PER_HOUR),
+        "effective_us": T_US + round(hours * HOUR_US),
         "systolic": 100.0 + offset % 80,
         "diastolic": 70.0,
         "heart_rate": 60.0,
@@ -70,7 +70,7 @@ def systolics(data: Dataset, row: int) -> list[float]:
 
 def test_each_reading_makes_a_row_of_the_window_that_ends_with_it() -> None:
     data = replayed(in_order(40))
-    assert ((data.newest_us - T_US) * 4 // MICROSECONDS_PER_HOUR).tolist() == list(range(40))
+    assert ((data.newest_us - T_US) * 4 // HOUR_US).tolist() == list(range(40))
     for row in range(40):
         assert systolics(data, row) == [100 + number for number in range(max(0, row - 29), row + 1)]
 
@@ -122,19 +122,19 @@ def test_where_the_patients_record_ends_nothing_is_told_of_the_horizons_beyond()
     rows = in_order(26 * 4)
     rows[-1]["systolic"] = 200.0
     data = replayed(rows)
-    hours_left = (data.newest_us[-1] - data.newest_us) / MICROSECONDS_PER_HOUR
+    hours_left = (data.newest_us[-1] - data.newest_us) / HOUR_US
     assert np.isnan(data.targets[hours_left < 24, 2]).all()
     assert (data.targets[hours_left == 24, 2] == 1).all()
     assert (data.targets[hours_left > 24, 2] == 0).all()
 
 
 def test_the_last_stretch_is_the_block_and_fitted_rows_that_look_into_it_are_left_out() -> None:
-    block_from_us = T_US + 40 * MICROSECONDS_PER_HOUR
+    block_from_us = T_US + 40 * HOUR_US
     rows = [row for name in (TESTED, TRAINED) for row in in_order(60 * 4, patient_id=name)]
     made = pa.Table.from_batches(training_rows(table(rows), 1, block_from_us))
     hours: dict[str, set[float]] = {split: set() for split in ("train", "block", "test")}
     for split, newest_us in zip(made["split"].to_pylist(), from_arrow(made).newest_us.tolist(), strict=True):
-        hours[split].add((newest_us - T_US) / MICROSECONDS_PER_HOUR)
+        hours[split].add((newest_us - T_US) / HOUR_US)
     assert max(hours["train"]) < 40 - FOLLOW_UP_H
     assert min(hours["block"]) == 40
     assert len(hours["test"]) == 60 * 4

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jobs.training.simulated import BLOCK_H, EPOCH_US, Design, Records, chunks, simulate_rows, windows_at
-from ml.dataset import SPLIT_SHARES, Dataset, Texts, split_of
-from ml.features import FEATURE_NAMES, MICROSECONDS_PER_HOUR, WINDOW_LENGTH, feature_matrix
+from conf.times import HOUR_US
+from jobs.training.simulated import BLOCK_H, START_US, Design, Records, chunks, simulate_rows, windows_at
+from ml.dataset import FITTED, SPLIT_SHARES, Dataset, Texts, split_of
+from ml.features import FEATURE_NAMES, WINDOW_LENGTH, feature_matrix
 from ml.labels import FOLLOW_UP_H
-from ml.splits import FITTED
 
 DESIGN = Design(patients=300, seed=3)
-HOUR_US = MICROSECONDS_PER_HOUR
 STEPS = 12
 
 
@@ -35,7 +34,7 @@ def filled(features: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def hours(data: Dataset) -> NDArray[np.float64]:
-    return (data.newest_us - EPOCH_US) / HOUR_US
+    return (data.newest_us - START_US) / HOUR_US
 
 
 def test_the_same_design_gives_the_same_rows_and_another_seed_others() -> None:
@@ -65,7 +64,7 @@ def test_a_shifted_design_measures_other_patients_in_another_way() -> None:
     hours_before = external.features[:, FEATURE_NAMES.index("hours_before_newest_lag01")]
     assert np.nanmin(hours_before) == pytest.approx(1 / 3)
     described = replace(DESIGN, shifted=True).describe()
-    assert described["circumstances"] != DESIGN.describe()["circumstances"]
+    assert described["scenario"] != DESIGN.describe()["scenario"]
 
 
 def test_a_shifted_design_repeats_neither_numbers_nor_patients_of_the_same_seed() -> None:
@@ -157,7 +156,7 @@ def test_nothing_but_what_a_device_shows_is_in_the_features() -> None:
     shown = data.features.reshape(len(data), WINDOW_LENGTH, 4)[:, :, :3]
     shown = shown[~np.isnan(shown)]
     np.testing.assert_array_equal(shown, np.rint(shown))
-    assert set(data.group) == set(DESIGN.circumstances.mixture)
+    assert set(data.group) == set(DESIGN.scenario.mixture)
 
 
 def test_futures_after_t_do_not_change_a_window() -> None:
@@ -175,7 +174,7 @@ def records() -> Records:
     random = np.random.default_rng(1)
     shape = (4, 80)
     systolic, diastolic, rate = (random.integers(low, low + 60, shape).astype(np.int16) for low in (100, 50, 60))
-    effective_us = EPOCH_US + np.arange(80) * HOUR_US // 4 + np.arange(4)[:, None] * 1_000_000
+    effective_us = START_US + np.arange(80) * HOUR_US // 4 + np.arange(4)[:, None] * 1_000_000
     shown = random.random(shape) > 0.2
     heart_rate = np.where(random.random(shape) > 0.1, rate, np.nan).astype(np.float32)
     return Records(effective_us, systolic, diastolic, heart_rate, shown, systolic, diastolic, shown)

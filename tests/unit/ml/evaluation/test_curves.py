@@ -12,17 +12,17 @@ from ml.evaluation.curves import (
     net_benefit,
     treat_all,
 )
+from ml.evaluation.metrics import RiskBins, make_bins
 from ml.evaluation.recalibration import logits
-from ml.evaluation.risk_bins import Cells, make_cells
 from tests.support.outcomes import Outcomes, draw_outcomes
 
 OUTCOMES = draw_outcomes(5000)
 
 
-def cells_of(outcomes: Outcomes) -> Cells:
+def bins_of(outcomes: Outcomes) -> RiskBins:
     patients, patient = np.unique(outcomes.patient_id, return_inverse=True)
     weights = draw_weights(len(patients), 100, seed=1)
-    return make_cells(weights, patient, outcomes.target, outcomes.true, logits(outcomes.true))
+    return make_bins(weights, patient, outcomes.target, outcomes.true, logits(outcomes.true))
 
 
 def at(threshold: float) -> int:
@@ -48,7 +48,7 @@ def test_a_model_that_never_alerts_has_no_benefit() -> None:
 
 
 def test_points_of_calibration_hold_every_row_and_lie_near_the_ideal_for_true_risks() -> None:
-    points = calibration_points(cells_of(OUTCOMES))
+    points = calibration_points(bins_of(OUTCOMES))
     assert sum(point["rows"] for point in points) == 5000
     assert [point["risk"] for point in points] == sorted(point["risk"] for point in points)
     near = [point["low"] <= point["risk"] <= point["high"] for point in points]
@@ -56,14 +56,14 @@ def test_points_of_calibration_hold_every_row_and_lie_near_the_ideal_for_true_ri
 
 
 def test_histograms_count_every_row_once() -> None:
-    curves = model_curves(cells_of(OUTCOMES), OUTCOMES.target, OUTCOMES.true)
+    curves = model_curves(bins_of(OUTCOMES), OUTCOMES.target, OUTCOMES.true)
     assert sum(curves["histogram"]["event"]) == OUTCOMES.target.sum()
     assert sum(curves["histogram"]["no_event"]) == (OUTCOMES.target == 0).sum()
     assert len(curves["histogram"]["event"]) == len(HISTOGRAM_EDGES) - 1
 
 
 def test_the_smooth_curve_follows_the_diagonal_for_true_risks() -> None:
-    smooth = model_curves(cells_of(OUTCOMES), OUTCOMES.target, OUTCOMES.true)["smooth"]
+    smooth = model_curves(bins_of(OUTCOMES), OUTCOMES.target, OUTCOMES.true)["smooth"]
     inside = [
         low <= risk <= high for risk, low, high in zip(smooth["risk"], smooth["low"], smooth["high"], strict=True)
     ]

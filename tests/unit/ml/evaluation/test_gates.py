@@ -2,15 +2,34 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xgboost
+from numpy.typing import NDArray
 
+from conf.clinical import HORIZONS_H
+from ml.calibration import UNCALIBRATED
 from ml.dataset import Dataset
-from ml.evaluation.gates import Check, Decision, decide
-from ml.evaluation.quality import evaluate_part, subgroups
+from ml.evaluation.gates import (
+    LEAST_EVENTS,
+    MOST_ALARM_RISE,
+    MOST_AUROC_LOSS,
+    MOST_ICI,
+    MOST_ICI_RISE,
+    SLOPE,
+    Check,
+    Decision,
+    check_monotone,
+    decide,
+)
+from ml.evaluation.quality import evaluate_part, evaluate_subgroups
+from ml.features import FEATURE_NAMES, NEWEST_PRESSURES
+from ml.prediction import Bundle, Predictor, booster_bytes
 
+ROOT = Path(__file__).resolve().parents[4]
 Evaluation = dict[str, Any]
 
 
@@ -18,27 +37,27 @@ def figure(value: float | None, low: float | None = None, high: float | None = N
     return {"value": value, "low": low, "high": high}
 
 
-def cell(*rivals: str) -> dict[str, Any]:
-    """A horizon at which the model is better than its rivals and well calibrated."""
+def at_horizon(*others: str) -> dict[str, Any]:
+    """A horizon at which the model is better than others and well calibrated."""
     model = {"slope": figure(1.05), "ici": figure(0.01), "brier": figure(0.04)}
     difference = {
         "brier": figure(-0.002, -0.003, -0.001),
         "auroc": figure(0.01, 0.005, 0.015),
-        "verdict": "better",
+        "result": "better",
     }
-    models = {name: copy.deepcopy(model) for name in ("xgboost", *rivals)}
-    return {"events": 500, "models": models, "differences": {name: copy.deepcopy(difference) for name in rivals}}
+    models = {name: copy.deepcopy(model) for name in ("xgboost", *others)}
+    return {"events": 500, "models": models, "differences": {name: copy.deepcopy(difference) for name in others}}
 
 
 def good(champion: bool = True) -> Evaluation:
-    rivals = ("climatology", "last_value", *(["champion"] if champion else []))
-    stratum = {horizon: cell(*rivals) for horizon in ("1h", "6h", "24h")}
-    part = {name: copy.deepcopy(stratum) for name in ("all", "not_in_crisis", "in_crisis")}
+    others = ("climatology", "last_value", *(["champion"] if champion else []))
+    subgroup = {horizon: at_horizon(*others) for horizon in ("1h", "6h", "24h")}
+    part = {name: copy.deepcopy(subgroup) for name in ("all", "not_in_crisis", "in_crisis")}
     burden = {recall: {"alarms_per_patient_day": figure(1.0)} for recall in ("0.80", "0.90")}
     return {
         "parts": {name: copy.deepcopy(part) for name in ("test", "external")},
-        "subgroups": {"group: sick": copy.deepcopy(stratum)},
-        "alarms": {"models": {name: {"at_recall": copy.deepcopy(burden)} for name in ("xgboost", *rivals)}},
+        "subgroups": {"group: sick": copy.deepcopy(subgroup)},
+        "alarms": {"models": {name: {"at_recall": copy.deepcopy(burden)} for name in ("xgboost", *others)}},
         "coherence": {"noticeable_share": 0.01, "mean_repair": 0.001},
     }
 
@@ -53,8 +72,8 @@ def test_a_good_first_model_goes_into_service() -> None:
     assert decide(good(champion=False)).promote
 
 
-WORSE = {"brier": figure(0.002, 0.001, 0.003), "auroc": figure(0.0, 0.0, 0.0), "verdict": "worse"}
-EQUAL = {"brier": figure(-0.001, -0.003, 0.001), "auroc": figure(0.0, 0.0, 0.0), "verdict": "not better"}
+WORSE = {"brier": figure(0.002, 0.001, 0.003), "auroc": figure(0.0, 0.0, 0.0), "result": "worse"}
+EQUAL = {"brier": figure(-0.001, -0.003, 0.001), "auroc": figure(0.0, 0.0, 0.0), "result": "not better"}
 FAULTS: dict[str, tuple[tuple[str, ...], Any]] = {
     "events 1h": (("parts", "test", "all", "1h", "events"), 199),
     "accuracy 6h": (("parts", "test", "not_in_crisis", "6h", "differences", "champion"), EQUAL),
@@ -93,7 +112,7 @@ def test_each_condition_alone_keeps_a_challenger_out_and_says_so(name: str) -> N
 
 
 def test_no_interval_is_no_proof_of_being_no_worse() -> None:
-    unknown = {"brier": figure(None), "auroc": figure(None), "verdict": "not better"}
+    unknown = {"brier": figure(None), "auroc": figure(None), "result": "not better"}
     decision = decide(with_change(good(), ("parts", "test", "not_in_crisis", "1h", "differences", "champion"), unknown))
     assert [check.name for check in decision.checks if not check.passed] == ["accuracy 1h"]
     assert "unknown" in decision.reason
@@ -156,7 +175,7 @@ def judged(quality: float, champion: float | None, rows: int = 6000) -> Decision
     risks = {"xgboost": known(quality), "climatology": np.full((rows, 3), truth.mean()), "last_value": known(0.3)}
     risks |= {} if champion is None else {"champion": known(champion)}
     parts = {"test": evaluate_part(data, risks, replicates=100)}
-    return decide({"parts": parts, "subgroups": subgroups(data, risks, replicates=100)})
+    return decide({"parts": parts, "subgroups": evaluate_subgroups(data, risks, replicates=100)})
 
 
 def test_a_model_of_noise_is_refused_in_place_of_a_good_one_and_as_the_first() -> None:
@@ -175,3 +194,38 @@ def test_more_alarms_than_allowed_pass_while_they_may_be_chance() -> None:
     place = ("alarms", "models", "xgboost", "at_recall", "0.90", "alarms_per_patient_day")
     assert decide(with_change(good(), place, figure(1.2, 0.9, 1.5))).promote
     assert not decide(with_change(good(), place, figure(1.2, 1.01, 1.4))).promote
+
+
+def features() -> NDArray[np.float32]:
+    return np.random.default_rng(1).normal(130, 20, (400, len(FEATURE_NAMES))).astype(np.float32)
+
+
+def predictor(direction: int, constrained: bool) -> Predictor:
+    """Trees that learn that a higher newest systolic raises (1) or lowers (-1) the risk."""
+    rows = features()
+    target = (direction * (rows[:, FEATURE_NAMES.index("systolic_lag00")] - 130) > 0).astype(np.float32)
+    constraints = "(" + ",".join(str(int(constrained and name in NEWEST_PRESSURES)) for name in FEATURE_NAMES) + ")"
+    settings = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "monotone_constraints": constraints}
+    booster = xgboost.train(settings, xgboost.DMatrix(rows, target), 10)
+    return Predictor(Bundle("test", {}, booster_bytes(dict.fromkeys(HORIZONS_H, booster)), UNCALIBRATED))
+
+
+def test_a_model_whose_risk_rises_with_the_newest_pressure_passes() -> None:
+    check = check_monotone(predictor(1, constrained=True), features())
+    assert check.passed
+    assert check.detail == "A higher newest pressure never lowers a risk (400 windows)."
+
+
+def test_a_model_whose_risk_falls_somewhere_fails_and_says_by_how_much() -> None:
+    check = check_monotone(predictor(-1, constrained=False), features())
+    assert not check.passed
+    assert "lowers a risk by up to 0." in check.detail
+
+
+def test_the_documentation_tells_the_limits_of_the_rule() -> None:
+    text = " ".join((ROOT / "docs" / "models.md").read_text(encoding="utf-8").split())
+    assert f"ICI rises by at most {MOST_ICI_RISE}, the calibration slope is {SLOPE[0]} to {SLOPE[1]}" in text
+    assert f"alarms per patient-day rise by at most {100 * MOST_ALARM_RISE:g} %" in text
+    assert f"no subgroup loses more than {MOST_AUROC_LOSS} of AUROC" in text
+    assert f"at least {LEAST_EVENTS} crises per horizon in test" in text
+    assert f"with ICI ≤ {MOST_ICI}" in text

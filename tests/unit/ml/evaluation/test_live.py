@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conf.clinical import ALERT_LEVELS
-from ml.evaluation.live import calibration_points, live_figures
+from ml.evaluation.live import live_figures, risk_groups
 
 
 def draw(rows: int, seed: int = 1, exponent: float = 1.0) -> tuple[Any, Any, Any]:
@@ -40,7 +40,7 @@ def test_calibrated_risks_are_told_from_others() -> None:
 
 def test_points_hold_all_rows_in_groups_of_rising_risk() -> None:
     target, risk, _ = draw(1003)
-    points = calibration_points(target, risk)
+    points = risk_groups(target, risk)
     assert sum(point["rows"] for point in points) == 1003
     assert [point["mean_risk"] for point in points] == sorted(point["mean_risk"] for point in points)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, r2_score, roc_auc_score
 
-from ml.evaluation.quality import LEAST_EVENTS, evaluate_part, subgroups, verdict
+from ml.evaluation.quality import LEAST_FOR_CALIBRATION, compared, evaluate_part, evaluate_subgroups
 from tests.support.outcomes import distorted, draw_outcomes, make_data, three
 
 OUTCOMES = draw_outcomes(6000, patients=150)
@@ -47,8 +47,8 @@ def test_the_intervals_are_those_of_a_plain_patient_bootstrap() -> None:
     rows_of = [np.flatnonzero(patient == number) for number in range(len(patients))]
     draws = [np.concatenate([rows_of[i] for i in random.integers(0, 150, 150)]) for _ in range(300)]
     risk = RISKS["shifted"][:, 1]
-    rivals = {"auroc": roc_auc_score, "auprc": average_precision_score, "brier": brier_score_loss}
-    for name, score in rivals.items():
+    peers = {"auroc": roc_auc_score, "auprc": average_precision_score, "brier": brier_score_loss}
+    for name, score in peers.items():
         low, high = np.percentile([score(OUTCOMES.target[rows], risk[rows]) for rows in draws], (2.5, 97.5))
         figure = FOUND["models"]["shifted"][name]
         assert (figure["low"], figure["high"]) == pytest.approx((low, high), abs=0.25 * (high - low)), name
@@ -63,19 +63,19 @@ def test_the_calibrated_model_is_told_from_the_shifted_one() -> None:
     assert wrong["intercept"]["value"] == pytest.approx(-1, abs=0.15)
 
 
-def test_a_rival_equal_to_the_model_differs_by_exactly_nothing() -> None:
+def test_a_model_equal_to_ours_differs_by_exactly_nothing() -> None:
     nothing = {"value": 0, "low": 0, "high": 0}
-    assert FOUND["differences"]["twin"] == {"brier": nothing, "auroc": nothing, "verdict": "not better"}
+    assert FOUND["differences"]["twin"] == {"brier": nothing, "auroc": nothing, "result": "not better"}
 
 
-def test_differences_are_the_model_minus_the_rival_and_paired() -> None:
+def test_differences_are_ours_minus_the_other_model_and_paired() -> None:
     models, difference = FOUND["models"], FOUND["differences"]["shifted"]
     expected = models["xgboost"]["brier"]["value"] - models["shifted"]["brier"]["value"]
     assert difference["brier"]["value"] == pytest.approx(expected, abs=1e-6)
     width = difference["brier"]["high"] - difference["brier"]["low"]
     unpaired = models["shifted"]["brier"]["high"] - models["shifted"]["brier"]["low"]
     assert width < unpaired
-    assert difference["verdict"] == "better"
+    assert difference["result"] == "better"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_differences_are_the_model_minus_the_rival_and_paired() -> None:
     [(-2, -1, "better"), (-1, 1, "not better"), (0, 0, "not better"), (1, 2, "worse"), (None, None, "not better")],
 )
 def test_only_an_interval_that_excludes_zero_decides(low: float | None, high: float | None, expected: str) -> None:
-    assert verdict({"value": 0, "low": low, "high": high}) == expected
+    assert compared({"value": 0, "low": low, "high": high}) == expected
 
 
 def test_skill_is_measured_against_climatology() -> None:
@@ -93,7 +93,7 @@ def test_skill_is_measured_against_climatology() -> None:
     assert FOUND["models"]["climatology"]["slope"]["value"] is None
 
 
-def test_strata_part_the_rows_by_their_newest_reading() -> None:
+def test_subgroups_by_crisis_part_the_rows_by_their_newest_reading() -> None:
     systolic = np.where(np.arange(6000) % 3 == 0, 180.0, 179.0)
     found = evaluate_part(make_data(OUTCOMES, systolic), {"xgboost": RISKS["xgboost"]}, replicates=5)
     assert {name: horizons["24h"]["rows"] for name, horizons in found.items()} == {
@@ -123,13 +123,13 @@ def test_one_outcome_alone_gives_errors_but_no_ranking_and_no_calibration(event:
 
 def test_too_few_events_say_nothing_about_calibration() -> None:
     targets = np.zeros_like(DATA.targets)
-    targets[: LEAST_EVENTS - 1] = 1
+    targets[: LEAST_FOR_CALIBRATION - 1] = 1
     found = evaluate_part(replace(DATA, targets=targets), RISKS, replicates=5)["all"]["1h"]["models"]["xgboost"]
     assert found["auroc"]["value"] is not None
     assert found["ici"]["value"] is found["slope"]["value"] is None
 
 
-def test_an_empty_stratum_is_reported_as_empty() -> None:
+def test_an_empty_subgroup_is_reported_as_empty() -> None:
     found = evaluate_part(DATA, RISKS, replicates=5)["in_crisis"]["1h"]
     assert (found["rows"], found["events"], found["models"]["xgboost"]["brier"]["value"]) == (0, 0, None)
 
@@ -143,7 +143,7 @@ def test_subgroups_are_judged_apart_on_rows_not_in_crisis() -> None:
     group = np.where(np.arange(6000) % 2 == 0, "treated", "normotensive")
     systolic = np.where(np.arange(6000) % 4 == 0, 190.0, 140.0)
     data = replace(make_data(OUTCOMES, systolic), group=group)
-    found = subgroups(data, {**RISKS, "champion": RISKS["shifted"]}, replicates=20)
+    found = evaluate_subgroups(data, {**RISKS, "champion": RISKS["shifted"]}, replicates=20)
     assert found["group: treated"]["1h"]["rows"] == 1500
     assert found["group: normotensive"]["1h"]["rows"] == 3000
     assert set(found["group: treated"]["1h"]["models"]) == {"xgboost", "champion"}

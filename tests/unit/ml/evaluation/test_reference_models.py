@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from conf.clinical import HORIZONS_H
 from ml.dataset import Dataset
-from ml.evaluation.reference_models import SUMMARY_NAMES, fit_baselines, window_summaries
+from ml.evaluation.reference_models import SUMMARY_NAMES, fit_reference_models, window_summaries
 from ml.features import WINDOW_LENGTH, Windows, feature_matrix
 
 QUARTER_US = 900_000_000
@@ -36,7 +36,7 @@ def dataset(count: int = 2000, seed: int = 1) -> Dataset:
 
 
 def test_every_baseline_gives_a_probability_for_every_row_and_horizon() -> None:
-    risks = fit_baselines(dataset())(features_of(walks(50, seed=9), filled=12))
+    risks = fit_reference_models(dataset())(features_of(walks(50, seed=9), filled=12))
     assert set(risks) == {
         *("climatology", "threshold_rule", "last_value", "extrapolation", "window_max_mean", "logistic_regression")
     }
@@ -48,20 +48,20 @@ def test_every_baseline_gives_a_probability_for_every_row_and_horizon() -> None:
 def test_climatology_is_the_share_of_crises_among_the_rows_whose_target_is_known() -> None:
     train = dataset()
     known = train.targets[~np.isnan(train.targets[:, 1]), 1]
-    assert fit_baselines(train)(train.features)["climatology"][0, 1] == pytest.approx(known.mean())
+    assert fit_reference_models(train)(train.features)["climatology"][0, 1] == pytest.approx(known.mean())
 
 
 def test_the_rule_gives_two_risks_and_the_higher_one_from_160_mmhg_on() -> None:
     rows = features_of(np.full((2, WINDOW_LENGTH), 120.0))
     rows[:, -4] = (159, 160)
     rows[:, -3] = 80
-    below, above = fit_baselines(dataset())(rows)["threshold_rule"][:, 0]
+    below, above = fit_reference_models(dataset())(rows)["threshold_rule"][:, 0]
     assert below < above
 
 
 def test_what_sees_the_whole_window_beats_the_newest_reading_where_the_mean_decides() -> None:
     test = dataset(seed=5)
-    risks = fit_baselines(dataset())(test.features)
+    risks = fit_reference_models(dataset())(test.features)
     brier = {name: np.mean((values[:, 0] - test.targets[:, 0]) ** 2) for name, values in risks.items()}
     assert brier["logistic_regression"] < brier["last_value"] < brier["climatology"]
     assert brier["window_max_mean"] < brier["last_value"]
@@ -70,7 +70,7 @@ def test_what_sees_the_whole_window_beats_the_newest_reading_where_the_mean_deci
 def test_extrapolation_reaches_further_up_for_a_rising_window_than_for_a_falling_one() -> None:
     rising = np.linspace(130, 150, WINDOW_LENGTH)
     falling = rising[::-1] + (rising[-1] - rising[::-1][-1])  # the same newest value
-    up, down = fit_baselines(dataset())(features_of(np.stack([rising, falling])))["extrapolation"][:, 0]
+    up, down = fit_reference_models(dataset())(features_of(np.stack([rising, falling])))["extrapolation"][:, 0]
     assert up != down
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ml.evaluation.subgroups import in_crisis, strata, subgroup_rows
+from ml.evaluation.subgroups import crisis_subgroups, in_crisis, subgroup_rows
 from ml.features import FEATURE_NAMES
 from tests.support.outcomes import HOUR_US, draw_outcomes, make_data
 
@@ -23,9 +23,11 @@ def test_a_row_is_in_crisis_by_its_newest_reading_alone() -> None:
     assert in_crisis(features).tolist() == [True, False, True, False]
 
 
-def test_strata_are_all_rows_and_the_two_kinds_of_rows() -> None:
+def test_subgroups_by_crisis_are_all_rows_those_without_and_those_in_one() -> None:
     data = make_data(draw_outcomes(4), np.array([180.0, 140.0, 190.0, 150.0]))
-    assert {name: np.flatnonzero(rows).tolist() for name, rows in strata(data).items()} == {
+    assert {
+        name: np.flatnonzero(rows).tolist() for name, rows in crisis_subgroups(in_crisis(data.features)).items()
+    } == {
         "all": [0, 1, 2, 3],
         "not_in_crisis": [1, 3],
         "in_crisis": [0, 2],

@@ -50,5 +50,5 @@ def test_a_card_of_a_model_not_yet_judged_warns_of_it_and_holds_no_figures() -> 
     data, _ = make_part(seed=0, rows=60)
     card = make_card(data={}, rows={"test": data}, parameters={}, calibration={}, evaluation=None)
     assert card["warning"].startswith("NOT JUDGED: saved as soon as it was trained on SIMULATED patients")
-    assert not {"verdicts", "metrics", "thresholds"} & set(card)
+    assert not {"findings", "metrics", "thresholds"} & set(card)
     assert card["rows"]["test"]["rows"] == 60

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ml.report.findings import doubts, merits, verdicts
+from ml.report.findings import doubts, findings, merits
 from tests.support.evaluations import full_evaluation, least_evaluation
 
 BEATEN = {"value": -0.002, "low": -0.003, "high": -0.001}
@@ -20,7 +20,7 @@ def evaluation(horizon: str = "6h", part: str = "test", **changes: Any) -> dict[
         judged["events"] = 500
         judged["models"]["xgboost"] |= {"ici": {"value": 0.01}, "slope": {"value": 1.0, "low": 0.9, "high": 1.1}}
         for difference in judged["differences"].values():
-            difference |= {"brier": BEATEN, "verdict": "better"}
+            difference |= {"brier": BEATEN, "result": "better"}
     judged = made["parts"][part]["not_in_crisis"][horizon]
     judged["differences"] |= changes.pop("differences", {})
     judged["models"]["xgboost"] |= changes.pop("figures", {})
@@ -33,16 +33,16 @@ def test_a_flawless_model_leaves_no_doubt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("brier", "verdict", "said"), [(OPEN, "not better", "does not beat"), (LOST, "worse", "is worse than")]
+    ("brier", "result", "said"), [(OPEN, "not better", "does not beat"), (LOST, "worse", "is worse than")]
 )
-def test_a_rival_that_is_not_beaten_is_named_first(brier: dict[str, float], verdict: str, said: str) -> None:
-    made = evaluation("24h", differences={"random_forest": {"brier": brier, "verdict": verdict}})
-    assert verdicts(made)[0].startswith(f"At 24 h the model {said} random forest (Brier difference ")
-    assert not any("24 h the model beats every rival" in sentence for sentence in merits(made))
+def test_a_reference_model_that_is_not_beaten_is_named_first(brier: dict[str, float], result: str, said: str) -> None:
+    made = evaluation("24h", differences={"random_forest": {"brier": brier, "result": result}})
+    assert findings(made)[0].startswith(f"At 24 h the model {said} random forest (Brier difference ")
+    assert not any("24 h the model beats every reference model" in sentence for sentence in merits(made))
 
 
 def test_shifted_patients_are_told_apart_from_unseen_ones() -> None:
-    made = evaluation(part="external", differences={"last_value": {"brier": OPEN, "verdict": "not better"}})
+    made = evaluation(part="external", differences={"last_value": {"brier": OPEN, "result": "not better"}})
     (doubt,) = doubts(made)
     assert doubt.startswith("At 6 h on shifted patients the model does not beat last value")
 
@@ -67,28 +67,28 @@ def test_few_events_are_a_doubt() -> None:
     assert doubt == "At 1 h only 12 of 9,000 windows had a crisis: the figures are uncertain."
 
 
-def test_merits_name_the_closest_rival_the_gap_and_the_source() -> None:
-    closest = {"brier": {"value": -0.0005, "low": -0.0009, "high": -0.0001}, "verdict": "better"}
+def test_merits_name_the_closest_reference_model_the_gap_and_the_source() -> None:
+    closest = {"brier": {"value": -0.0005, "low": -0.0009, "high": -0.0001}, "result": "better"}
     found = merits(evaluation(differences={"logistic_regression": closest}))
     assert found[0].startswith(
-        "At 6 h the model beats every rival; against the closest, logistic regression, by a Brier"
+        "At 6 h the model beats every reference model; against the closest, logistic regression, by a Brier"
     )
     assert any("of the way from climatology" in sentence for sentence in found)
     assert found[-1].startswith("All figures come from simulated patients")
 
 
-def test_the_model_in_service_is_no_rival_but_is_compared() -> None:
-    made = evaluation(differences={"champion": {"brier": OPEN, "verdict": "not better"}})
+def test_the_model_in_service_is_no_reference_model_but_is_compared() -> None:
+    made = evaluation(differences={"champion": {"brier": OPEN, "result": "not better"}})
     assert doubts(made) == []
     assert any("At 6 h it is not told apart from the model in service" in sentence for sentence in merits(made))
 
 
-def test_a_least_evaluation_has_verdicts_too() -> None:
-    assert verdicts(least_evaluation())
+def test_a_least_evaluation_has_findings_too() -> None:
+    assert findings(least_evaluation())
 
 
 def test_a_model_that_could_not_be_compared_is_named_first_with_the_reason_and_not_counted_as_beaten() -> None:
     made = evaluation()
     made["missing"] = {"random_forest": "It had no room."}
     assert doubts(made) == ["There is no comparison with random forest, which failed. It had no room."]
-    assert any("the model beats every rival that could be fitted" in sentence for sentence in merits(made))
+    assert any("the model beats every reference model that could be fitted" in sentence for sentence in merits(made))

@@ -14,18 +14,18 @@ VOID = {"meta", "img", "br"}
 
 
 class Reader(HTMLParser):
-    """Collects pictures, addresses and tags that are not closed."""
+    """Collects images, addresses and tags that are not closed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.pictures: list[dict[str, str | None]] = []
+        self.images: list[dict[str, str | None]] = []
         self.addresses: list[str] = []
         self.open: list[str] = []
         self.ids: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
-        self.pictures += [values] if tag == "img" else []
+        self.images += [values] if tag == "img" else []
         self.addresses += [value for name, value in attrs if name in ("src", "href") and value]
         self.ids += [value for name, value in attrs if name == "id" and value]
         self.open += [] if tag in VOID else [tag]
@@ -54,10 +54,10 @@ def test_the_report_needs_nothing_else(report: str) -> None:
     assert "url(" not in report
 
 
-def test_every_picture_has_a_text_for_those_who_cannot_see_it(report: str) -> None:
-    pictures = read(report).pictures
-    assert len(pictures) == 8
-    assert all(len(picture["alt"] or "") > 40 for picture in pictures)
+def test_every_image_has_a_text_for_those_who_cannot_see_it(report: str) -> None:
+    images = read(report).images
+    assert len(images) == 8
+    assert all(len(image["alt"] or "") > 40 for image in images)
 
 
 def test_doubts_stand_above_everything_else(report: str) -> None:

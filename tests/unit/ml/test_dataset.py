@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.dataset import SPLIT_SHARES
-from ml.features import MICROSECONDS_PER_HOUR
+from conf.times import HOUR_US
+from ml.dataset import FITTED, SPLIT_SHARES, are_purged, parts_of
 from ml.labels import FOLLOW_UP_H
-from ml.splits import FITTED, are_purged, parts_of
 
 BLOCK_FROM_US = 1_740_787_200_000_000
 SIDES = np.array(list(SPLIT_SHARES))
@@ -14,7 +13,7 @@ SIDES = np.array(list(SPLIT_SHARES))
 
 def at(hours: float) -> np.ndarray:
     """An instant so many hours after the beginning of the block, for each side."""
-    return np.full(len(SIDES), BLOCK_FROM_US + round(hours * MICROSECONDS_PER_HOUR))
+    return np.full(len(SIDES), BLOCK_FROM_US + round(hours * HOUR_US))
 
 
 def test_from_its_beginning_on_the_block_holds_the_rows_of_patients_that_are_fitted_on() -> None:

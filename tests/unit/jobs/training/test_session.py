@@ -6,7 +6,7 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 
 from conf.errors import UserError
-from jobs.session import JVM_LOST, session, why_failed
+from jobs.training.session import JVM_LOST, session, why_failed
 
 LOST = Py4JNetworkError("Answer from Java side is empty")
 REFUSED = ConnectionRefusedError(111, "Connection refused")
