@@ -1,4 +1,4 @@
-"""The rival: one hand-tuned Python process that does the same work without Spark.
+"""What the stream is measured against: one hand-tuned Python process that does the same work without Spark.
 
 confluent-kafka, msgspec, numpy ring buffers, batched `inplace_predict`, bulk requests sent by a thread pool. It writes
 the same three documents per reading under the same ids. What it does not do is what the stream is for: no checks beyond

@@ -14,7 +14,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
@@ -27,13 +26,13 @@ from statistics import quantiles
 import msgspec
 from pydantic import SecretStr
 
+from benchmarks.own_services import own_services
 from conf import cli
 from conf.ports import free_port
 from conf.settings import PREFIX, Settings
 from elastic.bulk import Operation, write
 from elastic.client import connect
 from elastic.names import LATEST
-from embedded.services import Options, start, stop
 from tests.support.ward import Patient, fill, prediction, reading
 from webapp.factory import create_app
 from webapp.security import sessions
@@ -65,17 +64,13 @@ def main() -> int:
 
 def measure(options: argparse.Namespace) -> None:
     """Fill, serve, poll, print."""
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        own = Options(Path(folder), elasticsearch_port=0, only="elasticsearch", elasticsearch_heap=HEAP)
-        try:
-            settings = site_settings(Path(folder), str(start(own).elasticsearch_url))
-            began = time.perf_counter()
-            fill_latest(settings, options.patients)
-            print(f"{options.patients} patients filled in {time.perf_counter() - began:.0f} s", flush=True)
-            with serving(settings):
-                poll(settings, options)
-        finally:
-            stop(Path(folder), clean=True)
+    with own_services(only="elasticsearch", elasticsearch_heap=HEAP) as (folder, addresses):
+        settings = site_settings(folder, str(addresses.elasticsearch_url))
+        began = time.perf_counter()
+        fill_latest(settings, options.patients)
+        print(f"{options.patients} patients filled in {time.perf_counter() - began:.0f} s", flush=True)
+        with serving(settings):
+            poll(settings, options)
 
 
 def site_settings(folder: Path, url: str) -> Settings:

@@ -7,17 +7,16 @@ what the statistics and the lists of alerts wait for.
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
-from pathlib import Path
 from statistics import median
 
 import msgspec
 
 from alerts import journal
+from benchmarks.own_services import own_services
 from conf import cli
 from conf.settings import Settings
 from elastic.bulk import Operation, write
@@ -25,7 +24,6 @@ from elastic.client import Search, connect
 from elastic.names import ALL_INDICES, LATEST, PREDICTIONS, instant_id, monthly_index
 from elastic.schema import put_templates
 from elastic.search import statistics
-from embedded.services import Options, start, stop
 from tests.support.ward import INTERVAL, Document, prediction, reading
 
 HEAP = "1g"
@@ -47,20 +45,16 @@ def main() -> int:
 
 def measure(number: int) -> None:
     """Fill, ask, print."""
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        own = Options(Path(folder), elasticsearch_port=0, only="elasticsearch", elasticsearch_heap=HEAP)
-        try:
-            client = connect(Settings(local_dir=folder, elasticsearch_url=str(start(own).elasticsearch_url)))
-            now, began = datetime.now(UTC), time.perf_counter()
-            put_templates(client)
-            operations = fill(number // PER_PATIENT, now)
-            while batch := list(islice(operations, BATCH)):
-                write(client, batch)
-            client.indices.refresh(index=ALL_INDICES)
-            print(f"{number} predictions filled in {time.perf_counter() - began:.0f} s", flush=True)
-            report(Search(client, TIMEOUT_S), now)
-        finally:
-            stop(Path(folder), clean=True)
+    with own_services(only="elasticsearch", elasticsearch_heap=HEAP) as (folder, addresses):
+        client = connect(Settings(local_dir=folder, elasticsearch_url=str(addresses.elasticsearch_url)))
+        now, began = datetime.now(UTC), time.perf_counter()
+        put_templates(client)
+        operations = fill(number // PER_PATIENT, now)
+        while batch := list(islice(operations, BATCH)):
+            write(client, batch)
+        client.indices.refresh(index=ALL_INDICES)
+        print(f"{number} predictions filled in {time.perf_counter() - began:.0f} s", flush=True)
+        report(Search(client, TIMEOUT_S), now)
 
 
 def fill(patients: int, now: datetime) -> Iterator[Operation]:

@@ -12,33 +12,39 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from elasticsearch import Elasticsearch
+import numpy as np
+import xgboost
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.model import publish_full_size_model
+from benchmarks.own_services import own_services
 from benchmarks.topic import fill
 from conf import cli
+from conf.clinical import HORIZONS_H
 from conf.errors import UserError
-from conf.settings import Settings
+from conf.settings import PREFIX, Settings
 from elastic.client import connect
 from elastic.names import ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS
 from elastic.schema import put_templates
 from embedded.java import find_java
-from embedded.services import Addresses, Options, start, stop
+from embedded.services import Addresses
+from ml.calibration import UNCALIBRATED
+from ml.features import FEATURE_NAMES
+from ml.registry.bundles import publish, save_bundle
 from producer.topic import create_topic
 
 PARTITIONS = 2
 TOPIC = "benchmark"
 SAMPLE = 1_000
 COMPARED = ("critical_risk_1h", "critical_risk_6h", "critical_risk_24h", "systolic", "diastolic", "window_readings")
+MODEL_ROWS, MODEL_TREES = 5_000, 300
+MODEL_PARAMETERS = {"objective": "reg:logistic", "max_depth": 5, "eta": 0.05}
 STAGES = ("parse_ms", "fold_ms", "predict_ms", "write_ms", "archive_ms")
 console = Console(width=120)
 
@@ -63,15 +69,10 @@ def main() -> int:
 
 def measure(options: argparse.Namespace) -> None:
     """Start the services, fill the topic, and let both drain it `runs` times in turn."""
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        local_dir = Path(folder) / "services"
-        addresses = start(Options(local_dir, kafka_port=0, elasticsearch_port=0), console.print)
-        try:
-            settings = _settings(Path(folder), addresses, options.patients)
-            _prepare(settings, options.patients, options.readings // options.patients)
-            _report(options, [_one_run(settings, options.heap, number) for number in range(options.runs)])
-        finally:
-            stop(local_dir, clean=True)
+    with own_services() as (folder, addresses):
+        settings = _settings(folder, addresses, options.patients)
+        _prepare(settings, options.patients, options.readings // options.patients)
+        _report(options, [_one_run(settings, options.heap, number) for number in range(options.runs)])
 
 
 def _settings(folder: Path, addresses: Addresses, patients: int) -> Settings:
@@ -89,66 +90,69 @@ def _prepare(settings: Settings, patients: int, rounds: int) -> None:
     console.print(f"topic filled: {sent:,} readings of {patients:,} patients")
 
 
+def publish_full_size_model(model_dir: Path) -> str:
+    """Publish a model of the size of a real one, trained on noise: its speed counts, not its risks."""
+    random = np.random.default_rng(0)
+    features = random.normal(130, 15, (MODEL_ROWS, len(FEATURE_NAMES))).astype(np.float32)
+    features[random.random(features.shape) < 0.1] = np.nan
+    newest = np.nan_to_num(features[:, FEATURE_NAMES.index("systolic_lag00")], nan=130.0)
+    chance = 1 / (1 + np.exp(-(newest - 150) / 10))
+    boosters = {}
+    for horizon_h in HORIZONS_H:
+        labels = (random.random(MODEL_ROWS) < chance).astype(np.float32)
+        boosters[horizon_h] = xgboost.train(MODEL_PARAMETERS, xgboost.DMatrix(features, labels), MODEL_TREES)
+    card = {"training_data": "noise, for benchmarks only"}
+    now = datetime.now(UTC)
+    version = save_bundle(
+        model_dir, boosters, UNCALIBRATED, card, golden_features=features[:5], created_at=now, parent=None
+    )
+    publish(model_dir, version, by="benchmark", why="its speed is measured", at=now)
+    return version
+
+
 def _one_run(settings: Settings, heap: str, number: int) -> tuple[Result, Result]:
     """Run both in turn, on an empty Elasticsearch and, for the stream, a new checkpoint."""
     own = {name: getattr(settings, name) / str(number) for name in ("local_dir", "data_dir", "checkpoint_dir")}
     fresh = settings.model_copy(update=own)
-    results = _drain(fresh, _rival_command(fresh)), _drain(fresh, _stream_command(heap))
-    rival, stream = results
-    if rival.counts != stream.counts or rival.sample != stream.sample:
-        raise UserError(f"The two do not agree, so their times mean nothing: {rival.counts} against {stream.counts}.")
-    console.print(f"run {number + 1}: hand-tuned {rival.seconds:.1f} s, stream {stream.seconds:.1f} s")
-    _print_stages(fresh.local_dir / "metrics.json")
-    return results
-
-
-def _rival_command(settings: Settings) -> list[str]:
-    values = {
+    options = {
         "bootstrap-servers": settings.kafka_bootstrap_servers,
         "topic": TOPIC,
         "elasticsearch-url": settings.elasticsearch_url,
         "model-dir": str(settings.model_dir),
     }
-    return ["benchmarks.hand_tuned", *(word for name, value in values.items() for word in (f"--{name}", value))]
-
-
-def _stream_command(heap: str) -> list[str]:
-    return ["deploy.submit", "--conf", f"spark.driver.memory={heap}", "stream", "--available-now"]
+    words = (word for name, value in options.items() for word in (f"--{name}", value))
+    tuned = _drain(fresh, ["benchmarks.hand_tuned", *words])
+    heap_option = f"spark.driver.memory={heap}"
+    stream = _drain(fresh, ["deploy.submit", "--conf", heap_option, "stream", "--available-now"])
+    if tuned.counts != stream.counts or tuned.sample != stream.sample:
+        raise UserError(f"The two do not agree, so their times mean nothing: {tuned.counts} against {stream.counts}.")
+    console.print(f"run {number + 1}: hand-tuned {tuned.seconds:.1f} s, stream {stream.seconds:.1f} s")
+    _print_stages(fresh.local_dir / "metrics.json")
+    return tuned, stream
 
 
 def _drain(settings: Settings, command: list[str]) -> Result:
+    """Let a program drain the topic into an empty Elasticsearch; raise `UserError` when it fails."""
     client = connect(settings)
-    _delete_documents(client)
+    if names := list(client.indices.get(index=ALL_INDICES)):
+        client.indices.delete(index=names)
+    own = {f"{PREFIX}{name.upper()}": str(value) for name, value in settings.model_dump(exclude_defaults=True).items()}
+    environment = {**os.environ, **own, "JAVA_HOME": str(find_java().parents[1])}
     log = settings.local_dir / f"{command[0]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         started = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", *command], env=_environment(settings), stdout=output, stderr=output, check=False
-        )
+        program = [sys.executable, "-m", *command]
+        done = subprocess.run(program, env=environment, stdout=output, stderr=output, check=False)
         seconds = time.monotonic() - started
     if done.returncode:
         raise UserError(f"{command[0]} failed: {log.read_text().splitlines()[-1]}")
     client.indices.refresh()
     counts = {name: int(client.count(index=name)["count"]) for name in (OBSERVATIONS, PREDICTIONS, LATEST)}
-    return Result(seconds, counts, _sample(client))
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    own = {f"BP_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_defaults=True).items()}
-    return {**os.environ, **own, "JAVA_HOME": str(find_java().parents[1])}
-
-
-def _delete_documents(client: Elasticsearch) -> None:
-    names = list(client.indices.get(index=ALL_INDICES))
-    if names:
-        client.indices.delete(index=names)
-
-
-def _sample(client: Elasticsearch) -> dict[str, dict[str, Any]]:
     newest_first = [{"patient_id": "asc"}, {"@timestamp": "desc"}]
     hits = client.search(index=PREDICTIONS, size=SAMPLE, sort=newest_first)["hits"]["hits"]
-    return {hit["_id"]: {name: hit["_source"][name] for name in COMPARED} for hit in hits}
+    sample = {hit["_id"]: {name: hit["_source"][name] for name in COMPARED} for hit in hits}
+    return Result(seconds, counts, sample)
 
 
 def _print_stages(metrics_file: Path) -> None:
@@ -165,9 +169,9 @@ def _print_stages(metrics_file: Path) -> None:
 
 
 def _report(options: argparse.Namespace, runs: list[tuple[Result, Result]]) -> None:
-    rival, stream = (median(run[side].seconds for run in runs) for side in (0, 1))
+    tuned, stream = (median(run[side].seconds for run in runs) for side in (0, 1))
     table = Table("", "seconds", "readings/s", title=f"{options.readings:,} readings, median of {len(runs)} runs")
-    for name, seconds in (("hand-tuned process", rival), ("stream", stream)):
+    for name, seconds in (("hand-tuned process", tuned), ("stream", stream)):
         table.add_row(name, f"{seconds:.1f}", f"{options.readings / seconds:,.0f}")
     console.print(table)
     ratios = sorted(run[0].seconds / run[1].seconds for run in runs)

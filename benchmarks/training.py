@@ -117,6 +117,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _peak_gib(pid: int) -> float:
+    """Return the most memory that a process has held; 0 when it has ended."""
     lines = (line.split() for line in _read(pid, "status").splitlines())
     return next((int(line[1]) / KIB_PER_GIB for line in lines if line[0] == "VmHWM:"), 0.0)
 

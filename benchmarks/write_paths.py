@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,13 +21,13 @@ import pyarrow as pa
 from elasticsearch import Elasticsearch
 from pyspark.sql import DataFrame, SparkSession
 
+from benchmarks.own_services import own_services
 from conf import cli
 from conf.settings import Settings
 from deploy.submit.spark import submit_environment
 from elastic.bulk import Operation, write
 from elastic.client import connect
 from embedded.java import find_java
-from embedded.services import Options, start, stop
 from jobs.stream import build_session
 
 INDICES = ("write-paths-predictions", "write-paths-latest")
@@ -51,18 +50,14 @@ def main() -> int:
 
 def measure(patients: int, rounds: int) -> None:
     """Write `rounds` times by each way in turn, after one round that is not counted, and print the medians."""
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        own = Options(Path(folder), elasticsearch_port=0, only="elasticsearch")
-        try:
-            settings = Settings(elasticsearch_url=str(start(own).elasticsearch_url), local_dir=Path(folder))
-            java = {"JAVA_HOME": str(find_java().parents[1])}
-            os.environ.update(submit_environment(java, settings, Path.cwd(), ["spark.ui.enabled=false"]))
-            spark = build_session(settings)
-            ways = {"client": _client_way(settings), "connector": _connector_way(spark, settings)}
-            rates = _rates(spark, ways, connect(settings), patients, rounds)
-            spark.stop()
-        finally:
-            stop(Path(folder), clean=True)
+    with own_services(only="elasticsearch") as (folder, addresses):
+        settings = Settings(elasticsearch_url=str(addresses.elasticsearch_url), local_dir=folder)
+        java = {"JAVA_HOME": str(find_java().parents[1])}
+        os.environ.update(submit_environment(java, settings, Path.cwd(), ["spark.ui.enabled=false"]))
+        spark = build_session(settings)
+        ways = {"client": _client_way(settings), "connector": _connector_way(spark, settings)}
+        rates = _rates(spark, ways, connect(settings), patients, rounds)
+        spark.stop()
     for name, values in rates.items():
         sys.stdout.write(f"{name}: {median(values):,.0f} documents/s (median of {rounds})\n")
     ratios = [client / connector for client, connector in zip(*rates.values(), strict=True)]
@@ -85,18 +80,15 @@ def _rates(
 def _client_way(settings: Settings) -> Callable[[DataFrame], None]:
     def save_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            rows = batch.column(0).to_pylist()
-            write(connect(settings), [_operation(index, row) for row in rows for index in INDICES])
+            documents = ((f"p{row:07d}", msgspec.json.encode(_document(row))) for row in batch.column(0).to_pylist())
+            operations = [Operation("index", index, id_, body) for id_, body in documents for index in INDICES]
+            write(connect(settings), operations)
             yield pa.RecordBatch.from_pydict({"rows": [batch.num_rows]})
 
     def save(rows: DataFrame) -> None:
         rows.mapInArrow(save_rows, "rows bigint").collect()
 
     return save
-
-
-def _operation(index: str, row: int) -> Operation:
-    return Operation("index", index, f"p{row:07d}", msgspec.json.encode(_document(row)))
 
 
 def _connector_way(spark: SparkSession, settings: Settings) -> Callable[[DataFrame], None]:

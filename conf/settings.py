@@ -135,17 +135,15 @@ class Settings(BaseModel):
 
 def load_settings(environment: Mapping[str, str] = os.environ, env_file: Path = Path(".env")) -> Settings:
     """Read the settings; raise `SettingsError` with every fault and the list of valid names."""
-    values = {**_from_file(env_file), **_with_prefix(environment)}
+    of_file = {name: value or "" for name, value in dotenv_values(env_file).items()}
+    values = {**_with_prefix(of_file), **_with_prefix(environment)}
     names = {PREFIX + name.upper(): name for name in Settings.model_fields}
-    _refuse_unknown(values, names)
+    if unknown := sorted(set(values) - set(names)):
+        raise SettingsError(f"Unknown setting {', '.join(unknown)}. Valid names: {', '.join(sorted(names))}.")
     try:
         return Settings(**{names[key]: value for key, value in values.items() if value != ""})
     except (ValidationError, OSError) as error:
         raise SettingsError(_explain(error)) from error
-
-
-def _from_file(env_file: Path) -> dict[str, str]:
-    return _with_prefix({key: value or "" for key, value in dotenv_values(env_file).items()})
 
 
 def _with_prefix(environment: Mapping[str, str]) -> dict[str, str]:
@@ -154,13 +152,8 @@ def _with_prefix(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _refuse_unknown(values: Mapping[str, str], names: Mapping[str, str]) -> None:
-    unknown = sorted(set(values) - set(names))
-    if unknown:
-        raise SettingsError(f"Unknown setting {', '.join(unknown)}. Valid names: {', '.join(sorted(names))}.")
-
-
 def _explain(error: ValidationError | OSError) -> str:
+    """Return every fault of the settings in one line, or which file of a secret cannot be read."""
     if isinstance(error, OSError):
         return f"The secret file {error.filename} cannot be read ({error.strerror}). Check its path and permissions."
     faults = (f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())

@@ -40,4 +40,5 @@ def iso_us(instant_us: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _day_text(day: int) -> str:
+    """Return the date of a day since 1970; kept, because the readings of a micro-batch are of few days."""
     return (EPOCH + timedelta(days=day)).date().isoformat()

@@ -82,6 +82,7 @@ def _watch(demo: Demo) -> None:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Take SIGTERM for a Ctrl-C, so that both end everything in order."""
     raise KeyboardInterrupt
 
 
@@ -93,7 +94,8 @@ def _positive(text: str) -> float:
 
 
 def _duration(text: str) -> str:
-    duration_us(text)  # the producer reads it; a fault is to be told here
+    """Return the text as it is, since the producer reads it; a fault is told here."""
+    duration_us(text)
     return text
 
 

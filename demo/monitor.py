@@ -1,4 +1,4 @@
-"""Runs the monitor job beside the stream now and then, so that the site can tell what came of the predictions."""
+"""The monitor job beside the stream, now and then, so that the site can tell what came of the predictions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ DAYS: Final = 1  # today and the day before: all that a first start has
 class Monitor:
     """When the job runs: first once the past has gone by and the stream has read it, then every hour.
 
-    `start` starts the job; it takes one core and a JVM for about a minute, and a run that
-    fails is no reason to end the demo.
+    `start` starts the job; it takes one core and a JVM for about a minute, and a run that fails is no reason to end
+    the demo.
     """
 
     start: Callable[[], Child]
@@ -29,16 +29,13 @@ class Monitor:
     def step(self, figures: Figures, elapsed_s: float) -> None:
         """Look after the job; `elapsed_s` is the time since the demo shows figures."""
         if self.child is not None:
-            self._note_end(self.child)
+            code = self.child.process.poll()
+            if code is not None:
+                self.failed = self.child if code else None
+                self.child = None
         elif elapsed_s >= self.due_s and figures.predictions and _has_read(figures):
             self.due_s = elapsed_s + AGAIN_AFTER_S
             self.child = self.start()
-
-    def _note_end(self, child: Child) -> None:
-        code = child.process.poll()
-        if code is not None:
-            self.child = None
-            self.failed = child if code else None
 
     @property
     def trouble(self) -> str | None:

@@ -9,7 +9,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -25,10 +25,10 @@ from demo.display import step
 from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_figures
 from demo.lock import note_part
 from demo.processes import PROJECT_ROOT, Child, early_end, require_running, start_child, stop_children, wait_for_end
-from demo.services import local_ports, start_services, stop_services
 from elastic.client import connect
 from elastic.names import LATEST
-from embedded.services import NodeName
+from embedded import services
+from embedded.services import NodeName, local_ports
 from ml.registry.bundles import current_version
 
 PARTITIONS = 2
@@ -90,7 +90,7 @@ def bring_up(demo: Demo) -> None:
     """Start services, site, first model, stream, producer: each step visible, each only when it is needed."""
     demo.settings = site.choose_address(demo.settings, demo.options.web_port)
     with step(demo.console, "Kafka and Elasticsearch") as report:
-        demo.settings = start_services(demo.settings, _ports(demo), PARTITIONS, report)
+        demo.settings = start_services(demo.settings, _ports(demo), report)
     with step(demo.console, f"Site at {site.address(demo.settings)}"):
         passwords = _start_site(demo)
     for line in site.greeting(demo.settings, passwords):
@@ -103,6 +103,22 @@ def bring_up(demo: Demo) -> None:
     options = demo.options
     arguments = [f"--{name}={getattr(options, name)}" for name in ("patients", "interval", "speed", "history", "seed")]
     demo.start("producer", sys.executable, "-m", "producer", *arguments)
+
+
+def start_services(settings: Settings, ports: Mapping[NodeName, int], report: Callable[[str], None]) -> Settings:
+    """Start the embedded services among `ports` (0 = any free port); return the settings with their addresses."""
+    if not ports:
+        return settings
+    options = services.Options(
+        local_dir=settings.local_dir,
+        kafka_port=ports.get("kafka", 0),
+        elasticsearch_port=ports.get("elasticsearch", 0),
+        only=next(iter(ports)) if len(ports) == 1 else None,
+        topic=settings.kafka_topic,
+        partitions=PARTITIONS,
+    )
+    found = asdict(services.start(options, report=report))
+    return settings.model_copy(update={name: address for name, address in found.items() if address})
 
 
 def _start_site(demo: Demo) -> Mapping[str, str]:
@@ -125,6 +141,7 @@ def _ports(demo: Demo) -> dict[NodeName, int]:
 
 
 def _start_monitor(demo: Demo) -> Child:
+    """Start the job on one core and with less right to it than the stream, whose work comes first."""
     command = ("nice", SUBMIT, "monitor", "--days", str(monitor.DAYS))
     return demo.start("monitor", *command, environment={"BP_SPARK_MASTER": "local[1]"}, is_lasting=False)
 
@@ -172,5 +189,5 @@ def take_down(demo: Demo) -> None:
     stopping.start()
     wait_for_end([*demo.children, *demo.jobs], HEAD_START_S)
     if local_ports(demo.settings):
-        stop_services(demo.settings)
+        services.stop(demo.settings.local_dir)
     stopping.join()

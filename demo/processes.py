@@ -83,7 +83,8 @@ def stop_children(children: Sequence[Child], patience_s: float) -> None:
         child.process.terminate()  # the leader alone: it ends its JVM and its workers when it is done with them
     if not wait_for_end(children, patience_s):
         for child in children:
-            _kill_group(child)
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # ended; macOS says it the second way
+                os.killpg(child.process.pid, signal.SIGKILL)
         wait_for_end(children, KILL_TIMEOUT_S)
 
 
@@ -98,8 +99,3 @@ def _states_and_groups() -> Iterator[tuple[str, int]]:
         with contextlib.suppress(OSError):  # ended meanwhile
             state, _parent, group = file.read_text(errors="replace").rpartition(")")[2].split()[:3]
             yield state, int(group)
-
-
-def _kill_group(child: Child) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # ended meanwhile; macOS says it the second way
-        os.killpg(child.process.pid, signal.SIGKILL)

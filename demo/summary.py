@@ -16,7 +16,10 @@ LEVEL_STYLES = {"CRITICAL": "bold white on red", "HIGH": "bold red", "MEDIUM": "
 
 def live_page(figures: Figures, rates: tuple[float, float], elapsed_s: float, places: Mapping[str, str]) -> Panel:
     """Return the page that a terminal shows; `places` names addresses and folders for the last lines."""
-    parts: list[RenderableType] = [_flow(figures, rates), Text(), _levels(figures), Text(), _places(figures, places)]
+    where = Table.grid(padding=(0, 3))
+    for name, place in {"Spark UI": figures.spark_ui or "-", **places}.items():
+        where.add_row(name, place)
+    parts: list[RenderableType] = [_flow(figures, rates), Text(), _levels(figures), Text(), where]
     awaited = waiting_for(figures)
     if awaited:
         parts.insert(0, Text(f"Waiting for {awaited} ...\n", style="cyan"))
@@ -78,13 +81,6 @@ def _levels(figures: Figures) -> Table:
     for level in figures.patients_by_level:
         table.add_column(Text(level, style=LEVEL_STYLES.get(level, "")), justify="right")
     table.add_row(*(f"{count:,}" for count in figures.patients_by_level.values()))
-    return table
-
-
-def _places(figures: Figures, places: Mapping[str, str]) -> Table:
-    table = Table.grid(padding=(0, 3))
-    for name, place in {"Spark UI": figures.spark_ui or "-", **places}.items():
-        table.add_row(name, place)
     return table
 
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
-from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, Role, read_password, read_roles
+from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, read_password, read_roles
 from elastic.client import connect, no_answer
 
 Report = Callable[[str], None]
@@ -44,18 +44,14 @@ def create_accounts(client: Elasticsearch, directory: Path, report: Report) -> N
     passwords = {name: read_password(directory, name) for name in (*roles, KIBANA_SYSTEM)}
     try:
         for name, role in roles.items():
-            report(f"Account {name}: {_put(client, name, role, passwords[name])}")
+            client.security.put_role(name=name, **role)
+            answer = client.security.put_user(username=name, password=passwords[name], roles=[name])
+            report(f"Account {name}: {'created' if answer['created'] else 'renewed'}")
         if client.options(ignore_status=404).security.get_user(username=KIBANA_SYSTEM):
             client.security.change_password(username=KIBANA_SYSTEM, password=passwords[KIBANA_SYSTEM])
             report(f"Account {KIBANA_SYSTEM}: password set")
     except (ApiError, TransportError) as error:
         raise _explain(error) from error
-
-
-def _put(client: Elasticsearch, name: str, role: Role, password: str) -> str:
-    client.security.put_role(name=name, **role)
-    answer = client.security.put_user(username=name, password=password, roles=[name])
-    return "created" if answer["created"] else "renewed"
 
 
 def _explain(error: Exception) -> AccountsError:

@@ -116,6 +116,7 @@ def _make_certificate(directory: Path, server: str, names: tuple[str, ...]) -> b
 
 
 def _keystore(directory: Path, password: Path) -> bytes:
+    """Return Kafka's certificate and key, with the authority's certificate, in PKCS #12."""
     certificate, key = _pair(directory, "kafka")
     chain = ("-certfile", directory / f"{AUTHORITY}.crt", "-name", "kafka", "-passout", f"file:{password}")
     return _openssl("pkcs12", "-export", "-in", certificate, "-inkey", key, *chain)
@@ -126,6 +127,7 @@ def _pair(directory: Path, name: str) -> tuple[Path, Path]:
 
 
 def _still_valid(certificate: Path, seconds: str) -> bool:
+    """Tell whether a certificate will not have ended in so many seconds."""
     command = ["openssl", "x509", "-checkend", seconds, "-noout", "-in", str(certificate)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 

@@ -84,14 +84,11 @@ def _stream(chosen: argparse.Namespace) -> None:
 
 
 def _site(_chosen: argparse.Namespace) -> None:
+    """Ask the site under its first trusted name; over TLS only its own certificate counts."""
     settings = load_settings()
     certificate = settings.web_certificate
     context = trust_only(certificate) if certificate else None
     check_page(site_address(settings), settings.trusted_hosts.split(",")[0], context)
-
-
-def _page(chosen: argparse.Namespace) -> None:
-    check_page(chosen.url)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -104,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parts.add_parser("site", help="the site answers").set_defaults(check=_site)
     page = parts.add_parser("page", help="an address answers with 200")
     page.add_argument("url")
-    page.set_defaults(check=_page)
+    page.set_defaults(check=lambda chosen: check_page(chosen.url))
     return cli.run(parser, lambda chosen: chosen.check(chosen), arguments)
 
 

@@ -17,7 +17,6 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from conf import cli
@@ -64,11 +63,7 @@ version = {version}
 def packed_requirements(lock: str) -> str:
     """Return the part of a lock that executors need: requirements with their hashes, without what stays behind."""
     blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
-    return "".join(block for block in blocks if _name(block) not in LEFT_OUT)
-
-
-def _name(block: str) -> str:
-    return re.split(r"[^a-z0-9-]", block, maxsplit=1)[0]
+    return "".join(block for block in blocks if re.split(r"[^a-z0-9-]", block, maxsplit=1)[0] not in LEFT_OUT)
 
 
 def write_launcher(environment: Path, python: PurePath, version: str) -> None:
@@ -95,6 +90,7 @@ def write_archive(folder: Path, target: Path) -> None:
 
 
 def _without_origin(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return the entry without time, owner and all rights but to run it: the same files then make the same bytes."""
     mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
     return entry.replace(mtime=0, mode=mode, uid=0, gid=0, uname="", gname="", deep=False)
 
@@ -128,6 +124,7 @@ def _check_python(python: PurePath) -> None:
 
 
 def _fits(output: Path, root: Path, manifest: Manifest) -> bool:
+    """Tell whether this very environment is there and whole."""
     try:
         return check(output, root) == manifest
     except PackedError:
@@ -148,16 +145,12 @@ def _build(root: Path, folder: Path, target: Path, python: PurePath) -> None:
         mark="Collecting ",
         total=sum(1 for line in requirements.read_text(encoding="utf-8").splitlines() if line[:1].isalnum()),
     )
-    for unused in _unused(site_packages):
-        unused.unlink()
+    for name in UNUSED_FILES:
+        for unused in site_packages.glob(f"*.dist-info/{name}"):
+            unused.unlink()
     shutil.rmtree(site_packages / SCRIPTS, ignore_errors=True)
     write_launcher(environment, python, python_version())
     _archive(environment, target)
-
-
-def _unused(site_packages: Path) -> Iterator[Path]:
-    for name in UNUSED_FILES:
-        yield from site_packages.glob(f"*.dist-info/{name}")
 
 
 def _archive(environment: Path, target: Path) -> None:

@@ -57,6 +57,7 @@ def give_away(directory: Path, account: Account) -> None:
 
 
 def _may_enter(account: Account, directory: Path) -> bool:
+    """Tell whether the one class of rights that counts, of owner, group or others, lets the account pass."""
     status = directory.stat()
     if status.st_uid == account.uid:
         return bool(status.st_mode & stat.S_IXUSR)

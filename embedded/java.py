@@ -45,7 +45,8 @@ def find_java(environment: Mapping[str, str] = os.environ, places: Iterable[str]
             return installation.home / "bin" / "java"
         if installation:
             unfit.append(installation)
-    raise UserError(_explain(unfit))
+    found = ", ".join(sorted({f"Java {java.version} in {java.home}" for java in unfit}))
+    raise UserError(f"No fitting Java was found, only {found}. {REMEDY}" if found else f"No Java was found. {REMEDY}")
 
 
 def probe(java: Path) -> JavaInstallation | None:
@@ -74,10 +75,3 @@ def _candidates(environment: Mapping[str, str], places: Iterable[str]) -> Iterat
         yield Path(on_path)
     for pattern in places:
         yield from sorted(Path("/").glob(pattern.removeprefix("/")))
-
-
-def _explain(unfit: list[JavaInstallation]) -> str:
-    if not unfit:
-        return f"No Java was found. {REMEDY}"
-    found = ", ".join(sorted({f"Java {java.version} in {java.home}" for java in unfit}))
-    return f"No fitting Java was found, only {found}. {REMEDY}"

@@ -76,7 +76,8 @@ def find_processes(mark: str) -> list[int]:
     """Return the ids of the live processes that carry `mark` as one of their arguments."""
     # asked for by handle too: for a moment after it starts, the system shows an empty command line for a process
     own = {child.pid for child in _children if child.poll() is None and mark in cast(Sequence[str], child.args)}
-    return sorted(own | {pid for pid, arguments in _command_lines() if mark in arguments})
+    listed = _command_lines_of_proc() if (_PROC / "self" / "cmdline").exists() else _command_lines_of_ps()
+    return sorted(own | {pid for pid, arguments in listed if mark in arguments})
 
 
 def terminate(marks: Sequence[str]) -> None:
@@ -105,10 +106,6 @@ def _send(pid: int, wanted: signal.Signals) -> None:
         ) from error
 
 
-def _command_lines() -> Iterator[tuple[int, list[str]]]:
-    return _command_lines_of_proc() if (_PROC / "self" / "cmdline").exists() else _command_lines_of_ps()
-
-
 def _command_lines_of_proc() -> Iterator[tuple[int, list[str]]]:
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
@@ -119,6 +116,7 @@ def _command_lines_of_proc() -> Iterator[tuple[int, list[str]]]:
 
 
 def _command_lines_of_ps() -> Iterator[tuple[int, list[str]]]:
+    """Yield process id and arguments where there is no /proc, as on macOS; an argument with a blank falls apart."""
     listing = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=True).stdout
     for line in listing.splitlines():
         pid, *arguments = line.split()

@@ -51,7 +51,11 @@ def refuse_change(local_dir: Path, accounts: Path | None) -> None:
 
 def write_realm(conf: Path, accounts: Path) -> None:
     """Write ``users``, ``users_roles`` and ``roles.yml`` into a node's configuration."""
-    _write(conf / "users", [f"{name}:{_hash(password)}" for name, password in _read_passwords(accounts).items()])
+    users = []
+    for name, password in _read_passwords(accounts).items():
+        hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST, BCRYPT_KIND)).decode()
+        users.append(f"{name}:{hashed}")
+    _write(conf / "users", users)
     _write(conf / "users_roles", [f"{role}:{name}" for name, role in _role_of_account().items()])
     _write(conf / "roles.yml", [f"{name}: {json.dumps(body)}" for name, body in read_roles().items()])  # JSON is YAML
 
@@ -62,10 +66,6 @@ def _role_of_account() -> dict[str, str]:
 
 def _read_passwords(accounts: Path) -> dict[str, str]:
     return {name: read_password(accounts, name) for name in _role_of_account()}
-
-
-def _hash(password: str) -> str:
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST, BCRYPT_KIND)).decode()
 
 
 def _write(file: Path, lines: list[str]) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from conf.errors import UserError
 from conf.files import one_at_a_time
 from conf.ports import choose_port
+from conf.settings import Settings
 from embedded.elasticsearch_node import ElasticsearchNode
 from embedded.java import find_java
 from embedded.kafka_broker import KafkaBroker
@@ -30,6 +32,8 @@ PROGRESS_EVERY_S = 5.0
 
 Report = Callable[[str], None]
 NodeName = Literal["kafka", "elasticsearch"]
+LOOPBACK = ("127.0.0.1", "localhost")
+DEFAULT_PORTS: dict[NodeName, int] = {"kafka": 9092, "elasticsearch": 9200}
 
 
 def _silent(line: str) -> None:
@@ -79,6 +83,22 @@ class NodeStatus:
     processes: tuple[int, ...]
     healthy: bool
 
+    def __str__(self) -> str:
+        """Return one line for people."""
+        if self.healthy:
+            return f"{self.title}: healthy on {self.address} (process {', '.join(map(str, self.processes))})"
+        return f"{self.title}: {'runs but does not answer' if self.processes else 'not running'}"
+
+
+def local_ports(settings: Settings) -> dict[NodeName, int]:
+    """Return the ports of those nodes whose address in the settings is on this machine."""
+    addresses: dict[NodeName, str] = {
+        "kafka": f"//{settings.kafka_bootstrap_servers.split(',')[0]}",
+        "elasticsearch": settings.elasticsearch_url,
+    }
+    parts = {name: urlsplit(address) for name, address in addresses.items()}
+    return {name: part.port or DEFAULT_PORTS[name] for name, part in parts.items() if part.hostname in LOOPBACK}
+
 
 def start(options: Options, report: Report = _silent) -> Addresses:
     """Start what does not run yet, wait until all of it answers, and create the topic.
@@ -125,14 +145,13 @@ def status(local_dir: Path, *, only: NodeName | None = None) -> list[NodeStatus]
     """Ask each node with a real request."""
     local_dir = local_dir.resolve()
     ports = read_ports(local_dir)
-    return [_status(node, ports) for node in _nodes(local_dir, only)] if local_dir.exists() else []
-
-
-def _status(node: Node, ports: Mapping[str, int]) -> NodeStatus:
-    processes, port = tuple(processes_of(node)), ports.get(node.name)
-    if port is None:
-        return NodeStatus(node.title, None, processes, healthy=False)
-    return NodeStatus(node.title, node.address(port), processes, healthy=bool(processes) and node.is_healthy(port))
+    found = []
+    for node in _nodes(local_dir, only) if local_dir.exists() else []:
+        processes, port = tuple(processes_of(node)), ports.get(node.name)
+        address = None if port is None else node.address(port)
+        is_healthy = bool(processes) and port is not None and node.is_healthy(port)
+        found.append(NodeStatus(node.title, address, processes, is_healthy))
+    return found
 
 
 def _nodes(local_dir: Path, only: NodeName | None) -> list[Node]:
@@ -142,6 +161,7 @@ def _nodes(local_dir: Path, only: NodeName | None) -> list[Node]:
 
 
 def _settle_accounts(nodes: list[Node], missing: list[Node], local_dir: Path, accounts: Path | None) -> None:
+    """Note the accounts of an Elasticsearch that is about to start; one that runs must have them already."""
     for node in nodes:
         if isinstance(node, ElasticsearchNode):
             settle = remember_accounts if node in missing else refuse_change
@@ -159,14 +179,10 @@ def _launch_missing(nodes: list[Node], missing: list[Node], local_dir: Path, opt
             require_space(node.home.parent)
         write_ports(local_dir, {**known, **ports})
         for node in missing:
-            report(f"{node.title}: starting on {node.address(ports[node.name])}, {_place(node, local_dir)}")
+            why = "" if node.home.is_relative_to(local_dir) else f" (its user cannot reach {local_dir})"
+            report(f"{node.title}: starting on {node.address(ports[node.name])}, files in {node.home}{why}")
             node.start(java, ports[node.name], options.heap(node.name))
     return ports
-
-
-def _place(node: Node, local_dir: Path) -> str:
-    why = "" if node.home.is_relative_to(local_dir) else f" (its user cannot reach {local_dir})"
-    return f"files in {node.home}{why}"
 
 
 def _port(node: Node, options: Options, known: Mapping[str, int], *, running: bool) -> int:

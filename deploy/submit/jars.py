@@ -50,7 +50,11 @@ def missing_files(lock: Mapping[str, str], jars_dir: Path) -> set[str]:
 
 def digests(names: Iterable[str], jars_dir: Path) -> dict[str, str]:
     """Return the sha256 of each of these files."""
-    return {name: _sha256(jars_dir / name) for name in names}
+    found = {}
+    for name in names:
+        with (jars_dir / name).open("rb") as file:
+            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def check(lock: Mapping[str, str], jars_dir: Path) -> None:
@@ -85,11 +89,6 @@ def ivy_command(java: str, ivy_jar: Path, jars_dir: Path, environment: Mapping[s
         *("-cache", str(ivy_cache(environment)), "-retrieve", f"{jars_dir}/[conf]/[artifact]-[revision].[ext]"),
         *("-confs", *CONFIGURATIONS),
     ]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def main() -> int:

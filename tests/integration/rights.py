@@ -74,6 +74,7 @@ def _reading(what: str, index: str, *accounts: str) -> Action:
 
 
 def _reading_alias(what: str, index: str, *accounts: str) -> Action:
+    """Return the reading of all months by their alias, which needs a document in one of them."""
     return Action(f"read {what} by alias", search(index.removesuffix(f"-{MONTH}")), frozenset(accounts), (put(index),))
 
 

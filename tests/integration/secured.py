@@ -34,6 +34,7 @@ class SecuredJob(Job):
     password_file: Path = Path()
 
     def _environment(self) -> dict[str, str]:
+        """Return the environment of the job, in which the password is the name of a file."""
         return super()._environment() | {"BP_ELASTICSEARCH_PASSWORD": f"@{self.password_file}"}
 
 

@@ -48,21 +48,20 @@ class FakeKibana:
         url = urlsplit(target)
         self.requests.append(f"{method} {url.path}")
         if (method, url.path) == ("GET", "/api/status"):
-            return self._status()
+            status = self.status_faults.pop(0) if self.status_faults else 200
+            level = "available" if status == 200 else "unavailable"
+            return status, {"status": {"overall": {"level": level}}}
         if (method, url.path) == ("POST", "/api/saved_objects/_import"):
             return self._import(parse_qs(url.query), headers, body)
         return _refused(404, "Not Found")
 
-    def _status(self) -> tuple[int, Json]:
-        status = self.status_faults.pop(0) if self.status_faults else 200
-        level = "available" if status == 200 else "unavailable"
-        return status, {"status": {"overall": {"level": level}}}
-
     def _import(self, query: dict[str, list[str]], headers: Message, body: bytes) -> tuple[int, Json]:
         if self.import_faults:
             return _refused(self.import_faults.pop(0), "a fault of the test")
-        if self.account and headers["Authorization"] != _basic(*self.account):
-            return _refused(401, "Unauthorized")
+        if self.account:
+            pair = base64.b64encode(":".join(self.account).encode()).decode()
+            if headers["Authorization"] != f"Basic {pair}":
+                return _refused(401, "Unauthorized")
         if "kbn-xsrf" not in headers:
             return _refused(400, "Request must contain a kbn-xsrf header.")
         if not self.may_import:
@@ -99,10 +98,6 @@ def _uploaded(content_type: str | None, body: bytes) -> MIMEPart | None:
     message = message_from_bytes(head + body, policy=HTTP)
     parts = message.iter_parts() if message.is_multipart() else iter(())
     return next((part for part in parts if part.get_param("name", header="Content-Disposition") == "file"), None)
-
-
-def _basic(name: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
 def _refused(status: int, message: str) -> tuple[int, Json]:

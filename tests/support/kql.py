@@ -55,10 +55,12 @@ class _Parser:
         return found
 
     def _either(self) -> Json:
+        """Read what is joined by ``or``, which binds last."""
         parts = self._list("or", self._all)
         return parts[0] if len(parts) == 1 else {"bool": {"should": parts, "minimum_should_match": 1}}
 
     def _all(self) -> Json:
+        """Read what is joined by ``and``."""
         parts = self._list("and", self._one)
         return parts[0] if len(parts) == 1 else {"bool": {"filter": parts}}
 

@@ -25,8 +25,12 @@ Command = tuple[str, ...]
 
 def find() -> tuple[Command, str]:
     """Return the command, or why there is none."""
-    if shutil.which("docker") and _works(("docker", "compose")):
-        return ("docker", "compose"), ""
+    installed = ("docker", "compose")
+    if (
+        shutil.which("docker")
+        and subprocess.run([*installed, "version"], capture_output=True, check=False).returncode == 0
+    ):
+        return installed, ""
     cached = ivy_cache(os.environ).parent / f"docker-compose-{VERSION}"
     if not cached.exists():
         if shutil.which("go") is None:
@@ -59,7 +63,3 @@ def _build(target: Path) -> str:
                 return (done.stderr.strip().splitlines() or ["no message"])[-1]
         partial.replace(target)
     return ""
-
-
-def _works(command: Command) -> bool:
-    return subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0

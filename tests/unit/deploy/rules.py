@@ -186,6 +186,7 @@ def each_service_sees_its_own_secrets(model: Model) -> Iterator[str]:
 
 
 def _holds(folders: dict[str, str], file: str) -> bool:
+    """Tell whether the volume at a file's folder is given that secret, be it empty."""
     folder, _, name = file.rpartition("/")
     volume = folders.get(folder)
     consumer = CONSUMERS.get((volume or "").removeprefix("secrets-"))

@@ -86,6 +86,7 @@ def uses(objects: Objects) -> Iterator[Use]:
 
 
 def _of_view(view: Json) -> Iterator[Use]:
+    """Yield the time field, and each field that a data view names or formats."""
     attributes = view["attributes"]
     yield Use("time field", view["id"], attributes["timeFieldName"], DATES)
     for field in sorted({*attributes["fieldAttrs"], *attributes["fieldFormatMap"]}):
@@ -140,12 +141,14 @@ def _templates(directory: Path) -> Iterator[tuple[str, Types]]:
 
 
 def _component(directory: Path, name: str) -> Json:
+    """Read the component template that Elasticsearch knows by this name."""
     path = directory / f"{COMPONENT_PREFIX}{name.removeprefix(NAME_PREFIX)}.json"
     component: Json = json.loads(path.read_text(encoding="utf-8"))
     return component
 
 
 def _properties(part: Json) -> Json:
+    """Return the mapped fields of a template or component; none where it has settings only."""
     properties: Json = part.get("template", {}).get("mappings", {}).get("properties", {})
     return properties
 

@@ -165,6 +165,7 @@ def _accessors(drawn: Any) -> Iterator[str]:
 
 
 def _overlap(place: Json, other: Json) -> bool:
+    """Tell whether two places on the grid have a part in common; to touch is not to overlap."""
     sides = (("x", "w"), ("y", "h"))
     return all(place[at] < other[at] + other[size] and other[at] < place[at] + place[size] for at, size in sides)
 

@@ -15,7 +15,8 @@ SAMPLE_PATIENT: Final = "patient-0001"
 
 def links(board: Json) -> list[str]:
     """Return where the texts on a dashboard lead."""
-    texts = (panel["embeddableConfig"]["savedVis"]["params"]["markdown"] for panel in panels(board) if _is_text(panel))
+    text_panels = (panel for panel in panels(board) if "savedVis" in panel["embeddableConfig"])
+    texts = (panel["embeddableConfig"]["savedVis"]["params"]["markdown"] for panel in text_panels)
     return [found["target"] for text in texts for found in LINK.finditer(text)]
 
 
@@ -37,11 +38,8 @@ def every_page_of_the_site_exists(objects: Objects, site_url: str, is_page: Call
 
 
 def _patient_links(objects: Objects) -> Iterator[str]:
+    """Yield where each data view leads from a patient's id."""
     for view in of_kind(objects, "index-pattern"):
         link = view["attributes"]["fieldFormatMap"].get("patient_id", {}).get("params", {}).get("urlTemplate")
         if link:
             yield link.replace("{{value}}", SAMPLE_PATIENT)
-
-
-def _is_text(panel: Json) -> bool:
-    return "savedVis" in panel["embeddableConfig"]

@@ -63,12 +63,8 @@ def read(text: str) -> Objects:
 def opened(value: Any) -> Any:
     """Return the value with every string that holds JSON replaced by what it holds."""
     if isinstance(value, dict):
-        return {key: opened(_parsed(key, inner)) for key, inner in value.items()}
+        return {key: opened(json.loads(inner) if key in JSON_STRINGS else inner) for key, inner in value.items()}
     return [opened(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _parsed(key: str, value: Any) -> Any:
-    return json.loads(value) if key in JSON_STRINGS else value
 
 
 def of_kind(objects: Objects, kind: str) -> Iterator[Json]:

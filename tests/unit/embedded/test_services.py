@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from conf.settings import Settings
-from demo.services import local_ports, start_services
+from embedded.services import local_ports
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,3 @@ def test_a_service_is_embedded_where_its_address_is_on_this_machine(
     changes: dict[str, str], ports: dict[str, int]
 ) -> None:
     assert local_ports(Settings.model_validate(changes)) == ports
-
-
-def test_services_elsewhere_are_used_as_the_settings_say() -> None:
-    settings = Settings(kafka_bootstrap_servers="a.example.org:9092", elasticsearch_url="https://b.example.org")
-
-    assert start_services(settings, local_ports(settings), partitions=2, report=print) == settings
