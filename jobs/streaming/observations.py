@@ -178,10 +178,10 @@ def _said(document: Document) -> list[Document]:
     joined = document.get("heart_rate_from")
     if joined is None or any(_name_or_place(message) == joined for message in said):
         return said
-    # what a document of an earlier release knows of it, or one that keeps no more
+    # a document of an earlier release knows only its value and name, and so does one that has met too many messages
     lost = {name: document[name] for name in ("heart_rate", "source_partition", "source_offset", "ingested_at")}
     lost |= {"status": "final", "flags": [HEART_RATE_ONLY]}
-    if joined not in document["merged_from"]:
+    if joined not in document.get("merged_from", ()):
         return [*said, lost | {"observation_id": joined}]
     partition, offset = map(int, joined.split("-"))
     return [*said, lost | {"source_partition": partition, "source_offset": offset}]
@@ -234,6 +234,7 @@ def _in_force(messages: Sequence[Document], retracted_ids: Iterable[str], *unnam
 
 
 def _standing(kept: Sequence[Document]) -> Standing | None:
+    """Return what stands here of the messages in force: what a correction moved away speaks elsewhere."""
     statements = map(_statement, kept, range(len(kept)))
     return stands_at(statement for statement in statements if statement.effective_us == _HERE)
 
@@ -272,6 +273,7 @@ def _says_the_same(own: Document, reading: Document, source: Document) -> bool:
 
 
 def _joined(reading: Document, source: Document) -> Document:
+    """Return a heart rate that another message brought, under the name by which its retraction finds it."""
     if reading.get("heart_rate") == source.get("heart_rate"):
         return {}
     return {"heart_rate": source["heart_rate"], "heart_rate_from": _name_or_place(source)}

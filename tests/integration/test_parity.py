@@ -2,9 +2,8 @@
 
 Once from the resources themselves, against a batch that neither parser nor state take part in. Once from simulated
 patients with everything that goes wrong on the way, against the batch that reads what has been stored. There, the rare
-sequences in which document and window differ (docs/architecture.md) do not occur: each reading meets one fault at most,
-so nothing that was merged or corrected is retracted, corrections stay at their instant, retractions name the patient
-and come after their reading, and instants are whole seconds.
+sequences in which document and window differ (docs/architecture.md) do not occur: retractions name the patient and come
+after their reading, and corrections stay at their instant. Instants are whole seconds.
 """
 
 from __future__ import annotations
@@ -162,7 +161,9 @@ def sent_by_simulated_patients(topic: str) -> list[tuple[str, bytes | None]]:
     epoch_us = round(RECENTLY.timestamp()) * 1_000_000
     outbox = open_outbox(identity, epoch_us, epoch_us)
     until_us = epoch_us + TICKS * QUARTER_US
-    return [(one.key.decode(), one.value) for due in iter(lambda: outbox.next(until_us), None) for one in due]
+    return [
+        (message.key.decode(), message.value) for due in iter(lambda: outbox.next(until_us), None) for message in due
+    ]
 
 
 def test_stream_and_stored_observations_give_equal_feature_rows_whatever_went_wrong(pipeline: Pipeline) -> None:

@@ -54,7 +54,7 @@ sequences = st.lists(drawn, min_size=1, max_size=8)
 
 
 def arrivals(sequence: Sequence[Drawn]) -> list[Document]:
-    return [one.arrive(10 + number) for number, one in enumerate(sequence)]
+    return [drawn_message.arrive(10 + number) for number, drawn_message in enumerate(sequence)]
 
 
 def micro_batch(stored: Document | None, batch: Sequence[Document]) -> tuple[Document | None, list[Verdict]]:
@@ -109,7 +109,7 @@ def test_document_knows_every_message_it_met(sequence: list[Drawn]) -> None:
     assert end is not None
     own = f"{end['source_partition']}-{end['source_offset']}"
     noted = {own, *end.get("merged_from", ()), *end.get("duplicates", ())}
-    assert noted == {f"{one['source_partition']}-{one['source_offset']}" for one in batch}
+    assert noted == {f"{incoming['source_partition']}-{incoming['source_offset']}" for incoming in batch}
 
 
 class Sent(NamedTuple):
@@ -202,7 +202,9 @@ def test_what_was_retracted_by_its_id_never_stands_again(sequence: list[Drawn]) 
     """Neither as the reading nor as the heart rate that joined it."""
     end, _ = micro_batch(None, arrivals(sequence))
     assert end is not None
-    retracted = {one.name for one in sequence if one.kind == "retraction" and one.name}
+    retracted = {
+        drawn_message.name for drawn_message in sequence if drawn_message.kind == "retraction" and drawn_message.name
+    }
     assert set(end.get("retracted_ids", ())) == retracted
     if not is_retraction(end):
         assert end.get("observation_id") not in retracted
@@ -225,7 +227,7 @@ def test_retraction_without_an_id_takes_out_all_that_arrived_before(sequence: li
 @settings(max_examples=500, deadline=None)
 @given(sequences)
 def test_lone_heart_rates_that_are_all_retracted_do_not_refuse_a_new_one(sequence: list[Drawn]) -> None:
-    lone = [one for one in sequence if one.kind in ("heart rate", "retraction")]
+    lone = [drawn_message for drawn_message in sequence if drawn_message.kind in ("heart rate", "retraction")]
     messages = [*lone, Drawn("retraction", None, 120.0, None), Drawn("heart rate", "later", 120.0, 70.0)]
     end, verdicts = micro_batch(None, arrivals(messages))
     assert end is not None

@@ -25,15 +25,15 @@ Run = Callable[..., Counter[str]]
 
 
 def patient(readings: int = 12) -> Patient:
-    one = Patient()
+    made = Patient()
     for number in range(readings):
-        one.reading(15 * number, systolic=120 + number % 7, name=f"bp-{number}")
-    return one
+        made.reading(15 * number, systolic=120 + number % 7, name=f"bp-{number}")
+    return made
 
 
 def state(**patients: Patient) -> pa.RecordBatch:
     """The state of some patients as Spark hands it to a task."""
-    lists = [[entry.tobytes() for entry in one.state()] for one in patients.values()]
+    lists = [[entry.tobytes() for entry in made.state()] for made in patients.values()]
     columns = [pa.array(list(patients), pa.string()), pa.array(lists, pa.list_(pa.binary()))]
     return pa.RecordBatch.from_arrays(columns, names=["patient_id", "entries"])
 
@@ -47,14 +47,18 @@ def run(client: Elasticsearch, settings: Settings) -> Run:
         bundle = make_bundle(seed)
         own = SimpleNamespace(value=replace(bundle, version=f"test-{seed}"))
         batch = ScoreBatch(settings, own, scored_at)  # type: ignore[arg-type]
-        rows = [row for one in score_partition(iter(states), batch) for row in one.column("counts").to_pylist()]
+        rows = [
+            row
+            for batch_counts in score_partition(iter(states), batch)
+            for row in batch_counts.column("counts").to_pylist()
+        ]
         return Counter({name: count for name, count in add_up(rows).items() if not name.endswith("_ms")})
 
     return score
 
 
 def risks(documents: dict[str, Any]) -> list[float]:
-    return [one["critical_risk_6h"] for one in documents.values()]
+    return [document["critical_risk_6h"] for document in documents.values()]
 
 
 def test_prediction_is_stored_at_its_instant_and_as_the_patients_latest(run: Run, fake: FakeElasticsearch) -> None:
@@ -85,12 +89,12 @@ def test_task_without_patients_counts_nothing(run: Run, fake: FakeElasticsearch)
 
 
 def test_prediction_that_a_late_reading_changed_names_its_predecessor(run: Run, fake: FakeElasticsearch) -> None:
-    one = patient()
-    run(state(a=one))
+    changing = patient()
+    run(state(a=changing))
     (first,) = risks(fake.stored(PREDICTIONS))
     for minute in (5, 20, 35, 50, 65):
-        one.reading(minute, systolic=200, diastolic=110)
-    counts = run(state(a=one), scored_at="2026-09-22T01:00:00.000Z")
+        changing.reading(minute, systolic=200, diastolic=110)
+    counts = run(state(a=changing), scored_at="2026-09-22T01:00:00.000Z")
     (stored,) = fake.stored(PREDICTIONS).values()
     assert stored["critical_risk_6h"] != first
     assert (stored["replaced_risk_6h"], stored["replaced_scored_at"]) == (first, "2026-09-22T00:00:00.000Z")
@@ -99,38 +103,38 @@ def test_prediction_that_a_late_reading_changed_names_its_predecessor(run: Run, 
 
 
 def test_repeated_micro_batch_keeps_what_it_told_of_its_predecessor(run: Run, fake: FakeElasticsearch) -> None:
-    one = patient()
-    run(state(a=one))
+    changing = patient()
+    run(state(a=changing))
     for minute in (5, 20, 35, 50, 65):
-        one.reading(minute, systolic=200, diastolic=110)
-    run(state(a=one))
+        changing.reading(minute, systolic=200, diastolic=110)
+    run(state(a=changing))
     documents = dict(fake.documents)
-    run(state(a=one))
+    run(state(a=changing))
     assert fake.documents == documents
 
 
 def test_patient_whom_retractions_leave_with_too_few_readings_has_no_latest(run: Run, fake: FakeElasticsearch) -> None:
-    one = patient(10)
-    run(state(a=one, b=patient(10)))
-    one.retraction(0, name="bp-0")
-    counts = run(state(a=one))
+    changing = patient(10)
+    run(state(a=changing, b=patient(10)))
+    changing.retraction(0, name="bp-0")
+    counts = run(state(a=changing))
     assert set(fake.stored(LATEST)) == {"b"}
     assert (counts["predictions"], counts["refused"]) == (0, 1)
 
 
 def test_patient_whose_every_reading_is_retracted_has_no_latest(run: Run, fake: FakeElasticsearch) -> None:
-    one = patient(10)
-    run(state(a=one))
+    changing = patient(10)
+    run(state(a=changing))
     for number in range(10):
-        one.retraction(15 * number, name=f"bp-{number}")
-    run(state(a=one))
+        changing.retraction(15 * number, name=f"bp-{number}")
+    run(state(a=changing))
     assert not fake.stored(LATEST)
 
 
 def test_next_micro_batch_may_be_scored_by_another_model(run: Run, fake: FakeElasticsearch) -> None:
     run(state(a=patient()), seed=1)
     run(state(b=patient()), seed=2)
-    assert {one["model_version"] for one in fake.stored(LATEST).values()} == {"test-1", "test-2"}
+    assert {document["model_version"] for document in fake.stored(LATEST).values()} == {"test-1", "test-2"}
     assert np.ptp(risks(fake.stored(LATEST))) > 0
 
 

@@ -28,11 +28,11 @@ Stored = dict[str, Any]
 
 def patient(readings: int = 12, **newest: Any) -> Patient:
     """A patient with a reading every quarter of an hour, the newest as told."""
-    one = Patient()
+    made = Patient()
     for number in range(readings - 1):
-        one.reading(15 * number, systolic=120 + number % 7)
-    one.reading(15 * (readings - 1), **{"systolic": 130, **newest})
-    return one
+        made.reading(15 * number, systolic=120 + number % 7)
+    made.reading(15 * (readings - 1), **{"systolic": 130, **newest})
+    return made
 
 
 @cache
@@ -54,13 +54,13 @@ def prediction(**changes: Any) -> Prediction:
     return msgspec.structs.replace(base_prediction(), **changes)
 
 
-def as_stored(one: Prediction, **changes: Any) -> Stored:
-    return {**msgspec.json.decode(msgspec.json.encode(one)), **changes}
+def as_stored(prediction: Prediction, **changes: Any) -> Stored:
+    return {**msgspec.json.decode(msgspec.json.encode(prediction)), **changes}
 
 
 def test_prediction_tells_of_its_window_and_newest_reading() -> None:
-    one = patient(12, systolic=151, diastolic=92, heart_rate=64)
-    scored = score_one(one.window())
+    made = patient(12, systolic=151, diastolic=92, heart_rate=64)
+    scored = score_one(made.window())
     newest_us = START_US + 11 * 15 * MINUTE_US
     assert (scored.id, scored.effective_us) == (instant_id("p-1", newest_us), newest_us)
     told = as_stored(scored.prediction)
@@ -81,8 +81,8 @@ def test_absent_heart_rate_is_left_out_of_the_document() -> None:
 def test_risks_are_those_of_the_model_to_six_decimals() -> None:
     window = patient().window()
     exact = predictor().risks(feature_matrix(window.windows)).values[0]
-    one = score_one(window).prediction
-    told = [one.critical_risk_1h, one.critical_risk_6h, one.critical_risk_24h]
+    prediction = score_one(window).prediction
+    told = [prediction.critical_risk_1h, prediction.critical_risk_6h, prediction.critical_risk_24h]
     np.testing.assert_allclose(told, exact, rtol=0, atol=0.5 * 10**-RISK_DECIMALS)
     assert [round(risk, RISK_DECIMALS) for risk in told] == told
 
@@ -92,8 +92,8 @@ def test_horizons_never_contradict_each_other_after_rounding_and_repairs_are_cou
     repaired = 0
     for window in windows:
         (scored,), repairs = score(window, ["p-1"], predictor(), SCORED_AT)
-        one = scored.prediction
-        assert 0 <= one.critical_risk_1h <= one.critical_risk_6h <= one.critical_risk_24h <= 1
+        prediction = scored.prediction
+        assert 0 <= prediction.critical_risk_1h <= prediction.critical_risk_6h <= prediction.critical_risk_24h <= 1
         repaired += repairs
     assert 0 < repaired <= len(windows)
 
@@ -101,9 +101,9 @@ def test_horizons_never_contradict_each_other_after_rounding_and_repairs_are_cou
 def test_alert_level_is_that_of_the_stored_six_hour_risk() -> None:
     levels = set()
     for seed in range(1, 13):
-        one = score_one(patient(30, systolic=150).window(), seed).prediction
-        assert one.alert_level == alert_level(one.critical_risk_6h)
-        levels.add(one.alert_level)
+        prediction = score_one(patient(30, systolic=150).window(), seed).prediction
+        assert prediction.alert_level == alert_level(prediction.critical_risk_6h)
+        levels.add(prediction.alert_level)
     assert len(levels) > 1
 
 
@@ -159,9 +159,9 @@ def test_windows_of_too_few_readings_are_not_scored(readings: int, enough: bool)
 
 @pytest.mark.parametrize("late", [False, True])
 def test_prediction_is_disturbed_by_a_late_reading_only(late: bool) -> None:
-    one = patient()
-    one.reading(7 if late else 200)
-    assert score_one(one.window()).disturbed is late
+    made = patient()
+    made.reading(7 if late else 200)
+    assert score_one(made.window()).disturbed is late
 
 
 def test_first_prediction_of_an_instant_replaces_nothing() -> None:

@@ -160,7 +160,7 @@ def test_only_the_newest_lines_are_kept_newest_last(metrics: Metrics, path: Path
     for batch_id in range(RECENT_BATCHES + 5):
         metrics.record(line("ingest", batch_id))
     told = json.loads(path.read_text())
-    assert [one["batch_id"] for one in told["recent"]] == list(range(5, RECENT_BATCHES + 5))
+    assert [batch["batch_id"] for batch in told["recent"]] == list(range(5, RECENT_BATCHES + 5))
     assert told["queries"]["ingest"]["batches"] == RECENT_BATCHES + 5
 
 
@@ -182,7 +182,7 @@ def test_reader_never_meets_half_a_file(metrics: Metrics, path: Path) -> None:
     stop.set()
     reader.join()
     assert faults == []
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_waiting_ends_when_the_last_counted_batch_is_recorded(metrics: Metrics, path: Path) -> None:
@@ -198,7 +198,7 @@ def test_waiting_ends_when_the_last_counted_batch_is_recorded(metrics: Metrics, 
     begun = time.monotonic()
     metrics.wait_for_events(timeout_s=30)
     assert time.monotonic() - begun < 20
-    assert [one["query"] for one in json.loads(path.read_text())["recent"]] == ["ingest", "score"]
+    assert [batch["query"] for batch in json.loads(path.read_text())["recent"]] == ["ingest", "score"]
     later.join()
 
 

@@ -55,7 +55,7 @@ def serve(context: FakeContext, model_dir: Path) -> ServingModel:
 
 
 def versions(context: FakeContext) -> list[str]:
-    return [one.value.version for one in context.broadcasts]
+    return [broadcast.value.version for broadcast in context.broadcasts]
 
 
 def test_published_model_is_served_from_the_start(context: FakeContext, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_successor_is_swapped_in_once_and_the_old_one_given_back(context: FakeCo
     new = publish_new(tmp_path, day=1)
     assert [model.current().value.version for _ in range(3)] == [new] * 3
     assert versions(context) == [old, new]
-    assert [one.unpersisted for one in context.broadcasts] == [True, False]
+    assert [broadcast.unpersisted for broadcast in context.broadcasts] == [True, False]
 
 
 def test_published_older_version_is_served_again(context: FakeContext, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_good_model_after_a_refused_one_is_accepted(context: FakeContext, tmp_pa
     model.current()
     good = publish_new(tmp_path, day=2)
     assert model.current().value.version == good
-    assert [one.unpersisted for one in context.broadcasts] == [True, False]
+    assert [broadcast.unpersisted for broadcast in context.broadcasts] == [True, False]
 
 
 def test_refused_model_is_tried_again_once_it_is_mended_and_published_again(

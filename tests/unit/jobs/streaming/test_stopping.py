@@ -100,9 +100,9 @@ class RecordingEvent(threading.Event):
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> StopGate:
     monkeypatch.setattr(stopping, "STOP_PATIENCE_S", 0.05)
-    one = StopGate()
-    one.asked = RecordingEvent()
-    return one
+    gate = StopGate()
+    gate.asked = RecordingEvent()
+    return gate
 
 
 def restarts(gate: StopGate) -> list[float]:
@@ -173,7 +173,7 @@ def test_failures_are_forgotten_once_a_query_has_run_steadily(gate: StopGate, mo
 def test_stop_that_is_asked_for_stops_every_query(gate: StopGate) -> None:
     running = FakeQuery(runs=True), FakeQuery(runs=True)
     run(gate, ingest=Starts(running[0]), score=Starts(running[1], then=gate.asked.set))
-    assert [one.stopped for one in running] == [True, True]
+    assert [query.stopped for query in running] == [True, True]
 
 
 def test_stop_waits_for_the_running_micro_batch(gate: StopGate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,8 +214,8 @@ def test_end_does_not_depend_on_where_micro_batches_are_cut(ingest: Ingest, fake
     ingest(*mixed())
     whole = dict(fake.documents)
     fake.documents.clear()
-    for number, one in enumerate(mixed()):
-        ingest(one, batch_id=number)
+    for number, sent in enumerate(mixed()):
+        ingest(sent, batch_id=number)
     assert fake.documents == whole
 
 
@@ -263,8 +263,8 @@ def test_bundle_keeps_its_payload_once_and_names_the_entries(ingest: Ingest, fak
     ingest(message(bundle(*cancelled), 10))
     refused = fake.stored(REJECTED)
     assert set(refused) == {"topic-0-10-0", "topic-0-10-1", "topic-0-10-2"}
-    assert [one["source_entry"] for one in refused.values()] == [0, 1, 2]
-    assert [one["payload"] is None for one in refused.values()] == [False, True, True]
+    assert [document["source_entry"] for document in refused.values()] == [0, 1, 2]
+    assert [document["payload"] is None for document in refused.values()] == [False, True, True]
 
 
 def test_duplicates_of_one_bundle_do_not_hide_each_other(ingest: Ingest, fake: FakeElasticsearch) -> None:

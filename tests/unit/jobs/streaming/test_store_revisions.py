@@ -29,7 +29,7 @@ def ingest(fake: FakeElasticsearch, client: Elasticsearch, settings: Settings) -
 
     def store(*messages: Message) -> list[Document]:
         store_messages(client, messages, IngestBatch(settings, IntakeRules(), 0, "2026-03-01T12:00:00.000Z"))
-        return sorted(fake.stored(FAMILY).values(), key=lambda one: str(one["@timestamp"]))
+        return sorted(fake.stored(FAMILY).values(), key=lambda document: str(document["@timestamp"]))
 
     return store
 
@@ -66,7 +66,7 @@ def test_reading_retracted_without_a_time_does_not_come_back_under_its_id(ingest
 def test_retraction_touches_neither_other_ids_nor_other_patients(ingest: Any) -> None:
     ingest(message(observation(id="other"), 10))
     ingest(message(observation(subject={"reference": "Patient/p-2"}), 11))
-    assert {one["status"] for one in ingest(by_id_alone())} == {"final"}
+    assert {document["status"] for document in ingest(by_id_alone())} == {"final"}
 
 
 def test_retraction_does_not_reach_what_arrived_after_it(ingest: Any) -> None:
@@ -116,7 +116,10 @@ def test_retraction_without_a_time_finds_a_joined_heart_rate(ingest: Any) -> Non
 
 def test_correction_of_another_patient_with_the_same_id_moves_nothing(ingest: Any) -> None:
     ingest(message(observation(), 10))
-    assert [one["status"] for one in ingest(moved(subject={"reference": "Patient/p-2"}))] == ["final", "corrected"]
+    assert [document["status"] for document in ingest(moved(subject={"reference": "Patient/p-2"}))] == [
+        "final",
+        "corrected",
+    ]
 
 
 def test_correction_in_its_place_keeps_its_document(ingest: Any) -> None:
@@ -127,14 +130,14 @@ def test_correction_in_its_place_keeps_its_document(ingest: Any) -> None:
 
 def test_correction_leaves_a_retracted_reading_retracted(ingest: Any) -> None:
     ingest(message(observation(), 10), by_id_alone(11))
-    assert [one["status"] for one in ingest(moved())] == ["entered-in-error", "corrected"]
+    assert [document["status"] for document in ingest(moved())] == ["entered-in-error", "corrected"]
 
 
 @pytest.mark.parametrize("together", [True, False])
 def test_moved_and_then_retracted_reading_stands_nowhere(ingest: Any, together: bool) -> None:
     batches = [[message(observation(), 10), moved(20), by_id_alone(30)]]
     if not together:
-        batches = [[one] for one in batches[0]]
+        batches = [[sent] for sent in batches[0]]
     for batch in batches:
         stored = ingest(*batch)
     assert [status for _, status in statuses(stored)] == ["entered-in-error"] * 2
@@ -144,10 +147,10 @@ def test_moved_and_then_retracted_reading_stands_nowhere(ingest: Any, together: 
 def test_retracted_and_then_moved_reading_stays_on_record_at_its_old_instant(ingest: Any, together: bool) -> None:
     batches = [[message(observation(), 10), by_id_alone(20), moved(30)]]
     if not together:
-        batches = [[one] for one in batches[0]]
+        batches = [[sent] for sent in batches[0]]
     for batch in batches:
         stored = ingest(*batch)
-    assert [one["status"] for one in stored] == ["entered-in-error", "corrected"]
+    assert [document["status"] for document in stored] == ["entered-in-error", "corrected"]
 
 
 @pytest.mark.parametrize("revision", [by_id_alone, moved])
@@ -170,7 +173,7 @@ def test_many_ids_are_searched_in_bounded_questions(
         taken = f"2026-03-01T08:{minute}:00+01:00"
         ingest(message(observation(id=f"bp-{minute}", effectiveDateTime=taken), minute))
     stored = ingest(*(by_id_alone(minute + 10, id=f"bp-{minute}") for minute in minutes))
-    assert [one["status"] for one in stored] == ["entered-in-error"] * 5
+    assert [document["status"] for document in stored] == ["entered-in-error"] * 5
     assert fake.requests["_search"] == 3
 
 
@@ -180,7 +183,7 @@ def test_search_while_elasticsearch_is_away_is_asked_again(
     ingest(message(observation(), 10))
     fake.request_faults = [503, 429]
     apply_revisions(client, [by_id_alone()])
-    assert [one["status"] for one in fake.stored(FAMILY).values()] == ["entered-in-error"]
+    assert [document["status"] for document in fake.stored(FAMILY).values()] == ["entered-in-error"]
 
 
 def test_search_that_lacks_a_shard_is_never_taken_for_an_answer(
@@ -190,7 +193,7 @@ def test_search_that_lacks_a_shard_is_never_taken_for_an_answer(
     ingest(message(observation(), 10))
     fake.search_faults = 2
     apply_revisions(client, [by_id_alone()])
-    assert [one["status"] for one in fake.stored(FAMILY).values()] == ["entered-in-error"]
+    assert [document["status"] for document in fake.stored(FAMILY).values()] == ["entered-in-error"]
     fake.search_faults = 100
     with pytest.raises(SinkUnavailableError):
         apply_revisions(client, [by_id_alone()])

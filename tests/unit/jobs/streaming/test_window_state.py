@@ -184,17 +184,17 @@ def test_slice_of_an_arrow_batch_gives_its_own_patients_entries(start: int, leng
 def test_state_order_never_puts_an_older_millisecond_before_a_newer_one(
     one_us: int, other_us: int, one_offset: int, other_offset: int
 ) -> None:
-    one, other = state_order(np.array([one_us, other_us]), np.array([one_offset, other_offset])).tolist()
+    first, other = state_order(np.array([one_us, other_us]), np.array([one_offset, other_offset])).tolist()
     if one_us // 1000 < other_us // 1000:
-        assert one < other
+        assert first < other
     if one_us // 1000 > other_us // 1000:
-        assert one > other
+        assert first > other
 
 
 @given(times_us, st.integers(0, 2**21 - 1), st.integers(0, 2**21 - 1))
 def test_state_order_of_one_millisecond_is_that_of_arrival(time_us: int, earlier: int, later: int) -> None:
-    one, other = state_order(np.array([time_us, time_us]), np.array([earlier, later])).tolist()
-    assert (one < other) == (earlier < later)
+    first, other = state_order(np.array([time_us, time_us]), np.array([earlier, later])).tolist()
+    assert (first < other) == (earlier < later)
 
 
 @given(st.text(max_size=200))

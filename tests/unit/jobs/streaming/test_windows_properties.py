@@ -1,4 +1,4 @@
-"""The vectorised fold equals the written rule, whatever the entries."""
+"""The vectorised fold equals the written rule, whatever the statements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml.features import WINDOW_LENGTH
 
 HALF_MINUTE_US = 30_000_000
 
-one_entry = st.tuples(
+statement = st.tuples(
     st.integers(0, 14),  # effective time in half minutes: close together, so that everything collides
     st.sampled_from([NO_OBSERVATION, 1, 2, 3, 4, 5]),
     st.integers(100, 200),
@@ -21,17 +21,17 @@ one_entry = st.tuples(
     st.sampled_from([StatementKind.PRESSURE] * 5 + [StatementKind.HEART_RATE] * 3 + [StatementKind.RETRACTION]),
     st.sampled_from([0, 0, 0, 0, 1]),
 )
-patients = st.lists(st.lists(one_entry, min_size=1, max_size=12), min_size=1, max_size=6)
+patients = st.lists(st.lists(statement, min_size=1, max_size=12), min_size=1, max_size=6)
 
 
 def build(patient: list[tuple[int, int, int, float, StatementKind, int]]) -> Statements:
-    entries = np.zeros(len(patient), dtype=STATEMENT)
+    statements = np.zeros(len(patient), dtype=STATEMENT)
     for offset, (half_minutes, observation, systolic, heart_rate, kind, corrected) in enumerate(patient):
         pressure = systolic if kind == StatementKind.PRESSURE else np.nan
         rate = 70 if kind == StatementKind.HEART_RATE and np.isnan(heart_rate) else heart_rate
         time_us = half_minutes * HALF_MINUTE_US
-        entries[offset] = (time_us, offset, observation, pressure, pressure - 40, rate, 0, kind, corrected)
-    return entries
+        statements[offset] = (time_us, offset, observation, pressure, pressure - 40, rate, 0, kind, corrected)
+    return statements
 
 
 @settings(max_examples=400, deadline=None)
@@ -40,12 +40,12 @@ def test_fold_of_many_patients_equals_the_rule_applied_to_each(patients, random)
     """Statements come in any order within a patient; one patient never touches another."""
     groups = [build(patient) for patient in patients]
     shuffled = [group[random.sample(range(len(group)), len(group))] for group in groups]
-    rows = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    patient_numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
 
-    folded, folded_rows = fold(np.concatenate(shuffled), rows)
+    folded, folded_patients = fold(np.concatenate(shuffled), patient_numbers)
 
     for row, group in enumerate(groups):
-        assert folded[folded_rows == row].tobytes() == fold_patient(group).tobytes()
+        assert folded[folded_patients == row].tobytes() == fold_patient(group).tobytes()
 
 
 @settings(max_examples=200, deadline=None)
@@ -53,9 +53,9 @@ def test_fold_of_many_patients_equals_the_rule_applied_to_each(patients, random)
 def test_every_window_holds_the_newest_folded_readings_right_aligned(patients) -> None:  # type: ignore[no-untyped-def]
     """A patient without any reading left has no window."""
     groups = [build(patient) for patient in patients]
-    rows = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    patient_numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
 
-    scorable = build_windows(np.concatenate(groups), rows)
+    scorable = build_windows(np.concatenate(groups), patient_numbers)
 
     expected = {row: folded for row, group in enumerate(groups) if len(folded := fold_patient(group))}
     assert scorable.patients.tolist() == sorted(expected)
