@@ -1,4 +1,4 @@
-"""How old a reading may be: fresh, stale, from the future, or none at all."""
+"""How old a reading may be: fresh, stale, or from the future."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ class Freshness(StrEnum):
     FRESH = "fresh"
     STALE = "stale"
     FUTURE = "future"  # a technical fault: the device's clock is wrong
-    NONE = "none"
 
 
 def stale_after(expected_interval: timedelta) -> timedelta:
@@ -24,10 +23,8 @@ def stale_after(expected_interval: timedelta) -> timedelta:
     return STALE_INTERVALS * expected_interval
 
 
-def freshness(measured_at: datetime | None, now: datetime, expected_interval: timedelta) -> Freshness:
+def freshness(measured_at: datetime, now: datetime, expected_interval: timedelta) -> Freshness:
     """Judge the age of a patient's newest reading."""
-    if measured_at is None:
-        return Freshness.NONE
     if measured_at - now > CLOCK_TOLERANCE:
         return Freshness.FUTURE
     return Freshness.STALE if now - measured_at > stale_after(expected_interval) else Freshness.FRESH

@@ -6,7 +6,7 @@ upon have a section of their own, except a measured crisis, which silence never 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -40,8 +40,3 @@ def urgency(level: str | None, *, crisis: bool, state: Freshness, age: timedelta
     if state is not Freshness.FRESH:
         return Urgency.STALE
     return Urgency.WAITING if level is None else Urgency(level)
-
-
-def instant(text: str | None) -> datetime | None:
-    """Return a stored time (ISO 8601 with offset) as an aware datetime."""
-    return None if text is None else datetime.fromisoformat(text)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from flask import Response, current_app, request
+from flask import Response, abort, current_app, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
-from webapp.cursors import Cursors
+from webapp.cursors import CursorError, Cursors
 from webapp.security.current import principal
 
 Found = TypeVar("Found")
@@ -36,6 +36,15 @@ def make_conditional(response: Response) -> Response:
         response.set_etag(tag(response.content_type.encode(), response.get_data()))
     response.make_conditional(request)
     return response
+
+
+def position(pages: Cursors, refused: int) -> list[str | int | float] | None:
+    """Return where the page begins that is asked for; answer `refused` to a cursor of others or of other filters."""
+    cursor = request.args.get("cursor")
+    try:
+        return pages.open(cursor) if cursor else None
+    except CursorError:
+        abort(refused)
 
 
 def cursors(operation: str, query: Mapping[str, object]) -> Cursors:

@@ -12,7 +12,7 @@ from alerts.model import AlertKind, Episode, State, alert_id
 from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
 from assessment.trend import direction
-from assessment.urgency import Urgency, instant, urgency
+from assessment.urgency import Urgency, urgency
 from conf.clinical import ALERT_RISK_FIELD
 
 Document = Mapping[str, Any]
@@ -49,7 +49,7 @@ class Row:
     @property
     def scored_at(self) -> datetime | None:
         """Return when the prediction was made."""
-        return instant(self.prediction["scored_at"]) if self.prediction else None
+        return datetime.fromisoformat(self.prediction["scored_at"]) if self.prediction else None
 
     @property
     def alert(self) -> Episode | None:
@@ -125,7 +125,7 @@ def make_row(
 ) -> Row:
     """Return a patient's row without the past; `unscored`: a reading newer than the prediction's, if there is one."""
     reading = unscored or prediction or {}
-    measured_at = instant(reading["@timestamp"]) or now
+    measured_at = datetime.fromisoformat(reading["@timestamp"])
     crisis = in_crisis(reading)
     state = freshness(measured_at, now, expected_interval)
     level = prediction["alert_level"] if prediction else None

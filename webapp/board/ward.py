@@ -11,7 +11,7 @@ from typing import Any, Final
 from alerts.episodes import HISTORY, history_since
 from alerts.journal import events_of_patients
 from assessment.freshness import CLOCK_TOLERANCE, Freshness, stale_after
-from assessment.urgency import CRISIS_KEPT, Urgency, instant
+from assessment.urgency import CRISIS_KEPT, Urgency
 from elastic.client import Search
 from elastic.search import latest, observations, predictions
 from webapp.board.histories import Histories
@@ -100,7 +100,7 @@ class Board:
         Scoring may have stopped: crises without prediction are then looked for longer ago than usual.
         """
         others = self._others.get("", now, lambda: self._find_others(now))
-        scored_until = instant(others.newest_at) or now - CRISIS_KEPT
+        scored_until = datetime.fromisoformat(others.newest_at) if others.newest_at else now - CRISIS_KEPT
         unscored_since = max(min(now, scored_until) - stale_after(self._interval), now - CRISIS_KEPT)
         crises = observations.crises(self._search, unscored_since)
         missing = {*crises, *others.were_critical, *others.waiting} - set(shown)

@@ -12,7 +12,6 @@ from alerts.model import Episode
 from assessment.daytime import local_day, read_day_hours
 from assessment.report import Report, summarise
 from assessment.trend import LOOKBACK, trend
-from assessment.urgency import instant
 from conf.settings import Settings
 from elastic.client import Document, Search
 from elastic.search import alert_events, latest, observations, predictions
@@ -124,8 +123,9 @@ def report_period(day: str, patient: PatientNow, settings: Settings, now: dateti
     try:
         return local_day(date.fromisoformat(day), settings.zone)
     except (ValueError, OverflowError):
-        newest = instant((patient.reading or patient.prediction or {}).get("@timestamp"))
-        end = min(newest or now, now) + JUST_AFTER
+        newest = patient.reading or patient.prediction
+        end = min(datetime.fromisoformat(newest["@timestamp"]), now) if newest else now
+        end += JUST_AFTER
         return end - REPORT_LENGTH, end
 
 

@@ -14,7 +14,6 @@ from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
 from assessment.report import Dipping, Report
 from assessment.trend import direction
-from assessment.urgency import instant
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H, risk_field
 from conf.settings import Settings
 from elastic.client import Document, Page
@@ -101,7 +100,7 @@ def list_view(found: Page, filters: Filters, now: datetime, interval: timedelta)
 
 def _is_old(document: Document, now: datetime, interval: timedelta) -> bool:
     """Tell whether a prediction is no longer a statement about now."""
-    return freshness(instant(document["@timestamp"]), now, interval) is not Freshness.FRESH
+    return freshness(datetime.fromisoformat(document["@timestamp"]), now, interval) is not Freshness.FRESH
 
 
 def patient_view(patient: PatientNow, now: datetime, interval: timedelta) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from babel.numbers import get_decimal_symbol
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request, url_for
@@ -14,8 +14,7 @@ from alerts.model import alert_id
 from assessment.daytime import read_day_hours
 from assessment.targets import TargetsError, read_targets
 from webapp.audit import events as audit
-from webapp.cursors import CursorError, Cursors
-from webapp.http import choice, cursors, make_conditional
+from webapp.http import choice, cursors, make_conditional, position
 from webapp.i18n import gettext, language
 from webapp.patients import chart as charts
 from webapp.patients import csv_files, listing, presenting, timeline
@@ -60,7 +59,7 @@ def overview() -> str:
     site, filters = services(), listing.read_filters(request.args)
     pages = cursors("patients.overview", filters.parameters())
     now, interval = site.clock(), site.settings.expected_interval
-    found = listing.find(site.search, filters, now, interval, after=_position(pages))
+    found = listing.find(site.search, filters, now, interval, after=position(pages, 404))
     audit.record("list", patient_ids=[document["patient_id"] for document in found.documents])
     next_cursor = pages.make(found.after) if found.after else None
     return render_template(
@@ -231,15 +230,6 @@ def _back_to(patient_id: str, anchor: str | None = None) -> Response:
 def _span() -> str:
     asked = request.args.get("span", "")
     return asked if asked in SPANS else USUAL_SPAN
-
-
-def _position(pages: Cursors) -> list[Any] | None:
-    """Return where the page begins that is asked for; a cursor of somebody else or of other filters is not found."""
-    cursor = request.args.get("cursor")
-    try:
-        return pages.open(cursor) if cursor else None
-    except CursorError:
-        abort(404)
 
 
 def _csv(text: str, name: str) -> Response:

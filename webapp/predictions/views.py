@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
 from conf.clinical import ALERT_LEVELS
 from elastic.search import latest
 from webapp import figures
 from webapp.board.views import screens
-from webapp.cursors import CursorError, Cursors
-from webapp.http import cursors
+from webapp.http import cursors, position
 from webapp.predictions.quality import live_model
 from webapp.security.roles import Permission, requires
 from webapp.services import services
@@ -51,7 +50,7 @@ def index() -> str:
         min_risk_6h=filters.min_percent / 100 if filters.min_percent else None,
         model_version=filters.version,
         limit=PAGE_SIZE,
-        after=_position(pages),
+        after=position(pages, 422),
         order="urgent",
     )
     rows = screens().board.rows(page.documents, now)
@@ -84,12 +83,3 @@ def read_filters(parameters: Mapping[str, str]) -> Filters:
         version=version,
         stratum=stratum if stratum in SUBGROUPS else SUBGROUPS[0],
     )
-
-
-def _position(pages: Cursors) -> list[Any] | None:
-    """Return where the page begins that is asked for; 422 for a cursor of somebody else or of other filters."""
-    cursor = request.args.get("cursor")
-    try:
-        return pages.open(cursor) if cursor else None
-    except CursorError:
-        abort(422)

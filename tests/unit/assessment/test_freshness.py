@@ -33,10 +33,6 @@ def test_a_reading_is_stale_after_two_expected_intervals_and_wrong_in_the_future
     assert freshness(NOW - age, NOW, INTERVAL) is expected
 
 
-def test_no_reading_is_neither_fresh_nor_stale() -> None:
-    assert freshness(None, NOW, INTERVAL) is Freshness.NONE
-
-
 def test_a_change_of_the_clocks_makes_nothing_stale() -> None:
     """At 01:00 UTC on 29 March 2026 the clocks of Paris jump from 2 to 3."""
     before = datetime(2026, 3, 29, 1, 50, tzinfo=ZoneInfo("Europe/Paris")).astimezone(UTC)
