@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import Flask, g, has_request_context, request
@@ -27,7 +26,6 @@ from webapp.services import EXTENSION, services
 __all__ = ["LANGUAGES", "N_", "age", "gettext", "language", "ngettext", "percent", "when", "when_long"]
 
 LANGUAGES: Final = {"fr": "Français", "en": "English"}
-SOURCE_LANGUAGE: Final = "en"
 FOLDER: Final = Path(__file__).parent / "translations"
 NO_VALUE: Final = "\N{EN DASH}"
 PATTERN: Final = "d MMM HH:mm"
@@ -110,17 +108,12 @@ def percent(risk: float | None) -> str:
     return NO_VALUE if risk is None else f"{int(Decimal(str(risk)) * 100)}\N{NO-BREAK SPACE}%"
 
 
-def read_catalogue(file: Path, code: str) -> Catalog:
-    """Read one ``.po`` file; raises when it is not well formed."""
-    with file.open("rb") as source:
-        return read_po(source, locale=code, abort_invalid=True)
-
-
 @cache
 def compile_catalogue(file: Path) -> bytes:
-    """Return the ``.mo`` file of ``<language>/LC_MESSAGES/<name>.po``."""
+    """Return the ``.mo`` file of ``<language>/LC_MESSAGES/<name>.po``; raises when that is not well formed."""
     compiled = io.BytesIO()
-    write_mo(compiled, read_catalogue(file, file.parents[1].name))
+    with file.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=file.parents[1].name, abort_invalid=True))
     return compiled.getvalue()
 
 

@@ -150,9 +150,9 @@ def test_users_end_their_own_sessions_and_no_others(site: Site) -> None:
     assert mine.post("/account/sessions", {"hash": paul_s.hash}).status_code == 404
     assert is_in(his)
 
-    for one in sessions.list_sessions(site.services.store, site.clock.now, "anne"):
-        if one.hash != sessions.digest(mine.session_id):
-            mine.post("/account/sessions", {"hash": one.hash})
+    for session in sessions.list_sessions(site.services.store, site.clock.now, "anne"):
+        if session.hash != sessions.digest(mine.session_id):
+            mine.post("/account/sessions", {"hash": session.hash})
     assert [is_in(mine), is_in(other), is_in(his)] == [True, False, True]
 
 
