@@ -132,6 +132,7 @@ def logit(risk: Floats) -> Floats:
 
 
 def _expit(log_odds: Floats) -> Floats:
+    """Return probabilities; what is too low for a float64 is 0, without a warning."""
     with np.errstate(over="ignore"):  # infinity below the line is the right zero
         probability: Floats = 1 / (1 + np.exp(-log_odds))
     return probability

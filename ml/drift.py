@@ -69,12 +69,9 @@ def psi_of_counts(reference: Reference, counts: NDArray[np.int64]) -> dict[str, 
     """Return the population stability index of each feature from what `count` gave."""
     then = [np.array(reference[name].counts) for name in FEATURE_NAMES]
     now = np.split(counts, np.cumsum([len(bins) for bins in then])[:-1])
-    return {name: _index(*pair) for name, pair in zip(FEATURE_NAMES, zip(then, now, strict=True), strict=True)}
-
-
-def _index(then: NDArray[np.int64], now: NDArray[np.int64]) -> float:
-    before, after = _shares(then), _shares(now)
-    return float(((after - before) * np.log(after / before)).sum())
+    pairs = ((_shares(before), _shares(after)) for before, after in zip(then, now, strict=True))
+    indices = (((after - before) * np.log(after / before)).sum() for before, after in pairs)
+    return {name: float(index) for name, index in zip(FEATURE_NAMES, indices, strict=True)}
 
 
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ DECIMALS: Final = 3
 PARTS: Final = 3  # newest, recent, earlier
 
 
-class Code(StrEnum):
+class ReasonCode(StrEnum):
     """What a reason is about. `value` is a mean in mmHg or per minute unless said otherwise."""
 
     SYSTOLIC_NEWEST = "SYSTOLIC_NEWEST"
@@ -41,31 +41,31 @@ class Code(StrEnum):
     HEART_RATE_MISSING = "HEART_RATE_MISSING"  # readings without heart rate; value: how many
 
 
-CODES: Final = tuple(Code)
+CODES: Final = tuple(ReasonCode)
 READING_TIMES, READINGS_MISSING, HEART_RATE_MISSING = (CODES.index(code) for code in CODES[-3:])
 
 
-class Reason(msgspec.Struct, frozen=True, gc=False):
-    """One reason: its code, by how much it raises the booster's log odds, and the number that it is about."""
+class RiskReason(msgspec.Struct, frozen=True, gc=False):
+    """A reason of a high risk: its code, how much it raises the booster's log odds, and the number that it is about."""
 
     code: str
     contribution: float
     value: float
 
 
-def explain(features: NDArray[np.float32], contributions: NDArray[np.float32]) -> list[list[Reason]]:
+def explain(features: NDArray[np.float32], contributions: NDArray[np.float32]) -> list[list[RiskReason]]:
     """Return the reasons that raise each row's risk most, greatest first; both arrays have shape (n, 120)."""
     groups = _groups(features)
     sums, values = _fold(groups, contributions), _values(groups, features)
     order = np.argsort(-sums, axis=1, kind="stable")[:, :MOST_REASONS]
     return [
-        [_reason(code, sums[row], values[row]) for code in codes if sums[row, code] >= LEAST_CONTRIBUTION]
+        [
+            RiskReason(CODES[code], *(round(float(of[row, code]), DECIMALS) for of in (sums, values)))
+            for code in codes
+            if sums[row, code] >= LEAST_CONTRIBUTION
+        ]
         for row, codes in enumerate(order.tolist())
     ]
-
-
-def _reason(code: int, sums: NDArray[np.float64], values: NDArray[np.float64]) -> Reason:
-    return Reason(CODES[code], round(float(sums[code]), DECIMALS), round(float(values[code]), DECIMALS))
 
 
 def _groups(features: NDArray[np.float32]) -> NDArray[np.intp]:

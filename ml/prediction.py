@@ -90,6 +90,7 @@ def _checked(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _load_booster(raw: bytes) -> xgboost.Booster:
+    """Load a booster that keeps to one thread; loading resets what its constructor was told."""
     booster = xgboost.Booster(THREADS, model_file=bytearray(raw))
     booster.set_param(THREADS)
     return booster

@@ -97,12 +97,14 @@ def _open(path: Path) -> dataset.Dataset:
 
 
 def _read_part(rows: dataset.Dataset, split: str, limit: int | None) -> Dataset:
+    """Read the rows of one part, at most `limit`; the other parts never stay in memory."""
     scanned = rows.to_batches(filter=dataset.field("split") == split)
     batches = list(scanned if limit is None else _first(scanned, limit))
     return from_arrow(pa.Table.from_batches(batches, rows.schema).combine_chunks())
 
 
 def _first(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
+    """Hand out the first `limit` rows and read no further."""
     for batch in batches:
         yield batch.slice(0, limit)
         limit -= batch.num_rows

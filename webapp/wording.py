@@ -14,7 +14,7 @@ from typing import Any, Final
 from babel.numbers import format_decimal
 
 from alerts.model import AnswerReason
-from ml.explanation import RECENT_H, Code
+from ml.explanation import RECENT_H, ReasonCode
 from ml.features import WINDOW_LENGTH
 from webapp.i18n import N_
 
@@ -40,18 +40,18 @@ TENTHS: Final = "0.0"
 
 # text and number format of each code; `recent` is the number of hours before the newest reading that count as recent
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
-    Code.SYSTOLIC_NEWEST: (N_("systolic pressure of the newest reading (%(value)s mmHg)"), WHOLE),
-    Code.SYSTOLIC_RECENT: (N_("systolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), WHOLE),
-    Code.SYSTOLIC_EARLIER: (N_("systolic pressure earlier in the window (mean %(value)s mmHg)"), WHOLE),
-    Code.DIASTOLIC_NEWEST: (N_("diastolic pressure of the newest reading (%(value)s mmHg)"), WHOLE),
-    Code.DIASTOLIC_RECENT: (N_("diastolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), WHOLE),
-    Code.DIASTOLIC_EARLIER: (N_("diastolic pressure earlier in the window (mean %(value)s mmHg)"), WHOLE),
-    Code.HEART_RATE_NEWEST: (N_("heart rate of the newest reading (%(value)s/min)"), WHOLE),
-    Code.HEART_RATE_RECENT: (N_("heart rate in the %(recent)s h before it (mean %(value)s/min)"), WHOLE),
-    Code.HEART_RATE_EARLIER: (N_("heart rate earlier in the window (mean %(value)s/min)"), WHOLE),
-    Code.READING_TIMES: (N_("times of the readings (window of %(value)s h)"), TENTHS),
-    Code.READINGS_MISSING: (N_("window not full (%(value)s of %(window)s readings are lacking)"), WHOLE),
-    Code.HEART_RATE_MISSING: (N_("readings without heart rate (%(value)s)"), WHOLE),
+    ReasonCode.SYSTOLIC_NEWEST: (N_("systolic pressure of the newest reading (%(value)s mmHg)"), WHOLE),
+    ReasonCode.SYSTOLIC_RECENT: (N_("systolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), WHOLE),
+    ReasonCode.SYSTOLIC_EARLIER: (N_("systolic pressure earlier in the window (mean %(value)s mmHg)"), WHOLE),
+    ReasonCode.DIASTOLIC_NEWEST: (N_("diastolic pressure of the newest reading (%(value)s mmHg)"), WHOLE),
+    ReasonCode.DIASTOLIC_RECENT: (N_("diastolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), WHOLE),
+    ReasonCode.DIASTOLIC_EARLIER: (N_("diastolic pressure earlier in the window (mean %(value)s mmHg)"), WHOLE),
+    ReasonCode.HEART_RATE_NEWEST: (N_("heart rate of the newest reading (%(value)s/min)"), WHOLE),
+    ReasonCode.HEART_RATE_RECENT: (N_("heart rate in the %(recent)s h before it (mean %(value)s/min)"), WHOLE),
+    ReasonCode.HEART_RATE_EARLIER: (N_("heart rate earlier in the window (mean %(value)s/min)"), WHOLE),
+    ReasonCode.READING_TIMES: (N_("times of the readings (window of %(value)s h)"), TENTHS),
+    ReasonCode.READINGS_MISSING: (N_("window not full (%(value)s of %(window)s readings are lacking)"), WHOLE),
+    ReasonCode.HEART_RATE_MISSING: (N_("readings without heart rate (%(value)s)"), WHOLE),
 }
 UNKNOWN_TEXT: Final = N_("%(code)s (%(value)s)")
 

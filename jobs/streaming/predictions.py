@@ -14,7 +14,7 @@ from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, HORIZONS_H, alert_level
 from conf.times import iso_us
 from elastic.names import instant_id
 from jobs.streaming.windows import Scorable
-from ml.explanation import Reason, explain
+from ml.explanation import RiskReason, explain
 from ml.features import feature_matrix
 from ml.prediction import Predictor
 
@@ -48,7 +48,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_o
     scored_at: str
     source_partition: int
     source_offset: int
-    reasons: list[Reason] | None = None
+    reasons: list[RiskReason] | None = None
 
 
 class Scored(NamedTuple):
@@ -98,10 +98,10 @@ def _risk_columns(risks: NDArray[np.float64]) -> dict[str, list[Any]]:
 
 def _reasons(
     features: NDArray[np.float32], levels: Sequence[str], predictor: Predictor
-) -> Sequence[list[Reason] | None]:
+) -> Sequence[list[RiskReason] | None]:
     """Return reasons for the rows whose level is an alert; the others, nearly all, cost nothing."""
     alerting = [row for row, level in enumerate(levels) if level != ALERT_LEVELS[0]]
-    reasons: list[list[Reason] | None] = [None] * len(levels)
+    reasons: list[list[RiskReason] | None] = [None] * len(levels)
     if alerting:
         chosen = features[alerting]
         for row, told in zip(alerting, explain(chosen, predictor.contributions(chosen)), strict=True):

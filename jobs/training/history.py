@@ -90,6 +90,7 @@ def history_rows(observations: DataFrame, min_readings: int) -> DataFrame:
 
 
 def _block_from_us(observations: DataFrame) -> int:
+    """Return where the held-out last stretch of time begins; 0 where there are no observations."""
     row = observations.agg(F.min("effective_us").alias("first"), F.max("effective_us").alias("last")).first()
     if row is None or row["first"] is None:
         return 0

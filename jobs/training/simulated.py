@@ -120,7 +120,9 @@ def simulate_rows(design: Design, chunk: int) -> tuple[Dataset, Texts]:
         newest_us=newest_us,
         group=np.array(simulation.patients.group)[patient],
     )
-    return rows, _parts(sides[patient], newest_us, design)
+    if design.shifted:
+        return rows, np.full(len(rows), EXTERNAL)
+    return rows, parts_of(sides[patient], newest_us, _block_from_us(design))
 
 
 def windows_at(records: Records, patient: Places, tick: Places) -> Windows:
@@ -167,7 +169,7 @@ def _records(ticks: list[Readings]) -> Records:
 
 
 def _choose(records: Records, sides: Texts, design: Design, random: np.random.Generator) -> tuple[Places, Places]:
-    """The (patient, tick) pairs that become rows: shown, with enough readings behind them, at a usable time."""
+    """Choose the (patient, tick) pairs that become rows: shown, with enough readings behind them, at a usable time."""
     enough = np.cumsum(records.shown, axis=1) >= design.min_readings
     eligible = records.shown & enough & (records.effective_us < _instant(design.usable_h))
     if not design.shifted:
@@ -198,12 +200,6 @@ def _targets_at(records: Records, patient: Places, tick: Places, design: Design)
         measured=records.measured[rows, after],
         end_us=_instant(design.record_h),
     )
-
-
-def _parts(sides: Texts, newest_us: NDArray[np.int64], design: Design) -> Texts:
-    if design.shifted:
-        return np.full(len(sides), EXTERNAL)
-    return parts_of(sides, newest_us, _block_from_us(design))
 
 
 def _block_from_us(design: Design) -> int:

@@ -89,7 +89,7 @@ def _always(evaluation: Evaluation) -> Iterator[Check]:
         events = evaluation["parts"][TEST][ALL][horizon]["events"]
         detail = f"{horizon}: {events} windows with a crisis in test, {LEAST_EVENTS} are needed."
         yield Check(f"events {horizon}", events >= LEAST_EVENTS, detail)
-        slope = _value(_figures(evaluation, horizon, OURS)["slope"])
+        slope = _figures(evaluation, horizon, OURS)["slope"]["value"]
         passed = slope is not None and SLOPE[0] <= slope <= SLOPE[1]
         detail = f"{horizon}: calibration slope {_text(slope)}, {SLOPE[0]} to {SLOPE[1]} is allowed."
         yield Check(f"calibration slope {horizon}", passed, detail)
@@ -104,10 +104,10 @@ def _alone(evaluation: Evaluation) -> Iterator[Check]:
     for horizon in HORIZONS:
         for simple in SIMPLE_MODELS:
             difference = _found(evaluation, horizon)["differences"][simple]["brier"]
-            value = _value(difference)
+            value = difference["value"]
             detail = f"{horizon}: Brier score {_interval(difference)} against {simple}, it must be lower."
             yield Check(f"beats {simple} {horizon}", value is not None and value < 0, detail)
-        ici = _value(_figures(evaluation, horizon, OURS)["ici"])
+        ici = _figures(evaluation, horizon, OURS)["ici"]["value"]
         detail = f"{horizon}: ICI {_text(ici)}, {MOST_ICI} is allowed."
         yield Check(f"calibration error {horizon}", ici is not None and ici <= MOST_ICI, detail)
 
@@ -115,11 +115,17 @@ def _alone(evaluation: Evaluation) -> Iterator[Check]:
 def _against_champion(evaluation: Evaluation) -> Iterator[Check]:
     for horizon in HORIZONS:
         yield _accuracy(evaluation, horizon)
-        yield _calibration_error(evaluation, horizon)
+        ours, theirs = (_figures(evaluation, horizon, name)["ici"]["value"] for name in (OURS, CHAMPION))
+        passed = ours is not None and theirs is not None and ours - theirs <= MOST_ICI_RISE
+        detail = f"{horizon}: ICI {_text(ours)} after {_text(theirs)}, a rise of {MOST_ICI_RISE} is allowed."
+        yield Check(f"calibration error {horizon}", passed, detail)
     yield from _subgroups(evaluation)
     yield from _alarms(evaluation)
-    if EXTERNAL in evaluation["parts"]:
-        yield from (_external(evaluation, horizon) for horizon in HORIZONS)
+    external = evaluation["parts"].get(EXTERNAL)
+    for horizon in HORIZONS if external else ():
+        difference = external[HEADLINE][horizon]["differences"][CHAMPION]
+        detail = f"{horizon}: Brier score {_interval(difference['brier'])} on external patients, it must not be worse."
+        yield Check(f"external {horizon}", difference["result"] != "worse", detail)
 
 
 def _accuracy(evaluation: Evaluation, horizon: str) -> Check:
@@ -128,14 +134,8 @@ def _accuracy(evaluation: Evaluation, horizon: str) -> Check:
     wanted = ("better",) if horizon == ALERT_HORIZON else ("better", "not better")
     must = "the interval must lie below 0" if horizon == ALERT_HORIZON else "the interval must not lie above 0"
     detail = f"{horizon}: Brier score {_interval(difference['brier'])} against the version in service, {must}."
-    return Check(f"accuracy {horizon}", difference["result"] in wanted and _is_known(difference["brier"]), detail)
-
-
-def _calibration_error(evaluation: Evaluation, horizon: str) -> Check:
-    ours, theirs = (_value(_figures(evaluation, horizon, name)["ici"]) for name in (OURS, CHAMPION))
-    passed = ours is not None and theirs is not None and ours - theirs <= MOST_ICI_RISE
-    detail = f"{horizon}: ICI {_text(ours)} after {_text(theirs)}, a rise of {MOST_ICI_RISE} is allowed."
-    return Check(f"calibration error {horizon}", passed, detail)
+    is_known = None not in (difference["brier"][name] for name in ("value", "low", "high"))
+    return Check(f"accuracy {horizon}", difference["result"] in wanted and is_known, detail)
 
 
 def _subgroups(evaluation: Evaluation) -> Iterator[Check]:
@@ -152,6 +152,7 @@ def _subgroups(evaluation: Evaluation) -> Iterator[Check]:
 
 
 def _loses(auroc: Mapping[str, float | None] | None) -> bool:
+    """Tell whether the loss is more than allowed and beyond chance; what is not known is no loss."""
     if auroc is None or auroc["value"] is None or auroc["high"] is None:
         return False
     return auroc["value"] < -MOST_AUROC_LOSS and auroc["high"] < 0
@@ -163,7 +164,7 @@ def _alarms(evaluation: Evaluation) -> Iterator[Check]:
         return
     for recall, at in models[OURS]["at_recall"].items():
         ours = at["alarms_per_patient_day"]
-        theirs = _value(models[CHAMPION]["at_recall"][recall]["alarms_per_patient_day"])
+        theirs = models[CHAMPION]["at_recall"][recall]["alarms_per_patient_day"]["value"]
         detail = (
             f"{_interval(ours)} alarms per patient-day after {_text(theirs)} at recall {recall}; "
             f"{MOST_ALARM_RISE:.0%} more is allowed, and what may be chance."
@@ -179,12 +180,6 @@ def _rises(ours: Mapping[str, float | None], theirs: float | None) -> bool:
     return value > theirs * (1 + MOST_ALARM_RISE) and (low is None or low > theirs)
 
 
-def _external(evaluation: Evaluation, horizon: str) -> Check:
-    difference = evaluation["parts"][EXTERNAL][HEADLINE][horizon]["differences"][CHAMPION]
-    detail = f"{horizon}: Brier score {_interval(difference['brier'])} on external patients, it must not be worse."
-    return Check(f"external {horizon}", difference["result"] != "worse", detail)
-
-
 def _found(evaluation: Evaluation, horizon: str) -> Mapping[str, Any]:
     found: Mapping[str, Any] = evaluation["parts"][TEST][HEADLINE][horizon]
     return found
@@ -193,14 +188,6 @@ def _found(evaluation: Evaluation, horizon: str) -> Mapping[str, Any]:
 def _figures(evaluation: Evaluation, horizon: str, model: str) -> Mapping[str, Any]:
     figures: Mapping[str, Any] = _found(evaluation, horizon)["models"][model]
     return figures
-
-
-def _value(figure: Mapping[str, float | None]) -> float | None:
-    return figure["value"]
-
-
-def _is_known(figure: Mapping[str, float | None]) -> bool:
-    return None not in (figure["value"], figure["low"], figure["high"])
 
 
 def _text(value: float | None) -> str:

@@ -24,6 +24,8 @@ def live_figures(target: NDArray[np.float32], risk: Floats, level: NDArray[np.st
     `auroc`, `brier_skill` and the figures of calibration are None where the outcomes are too few or all the same.
     `ppv` is the share of predictions of a level that a crisis followed, None for a level that did not occur.
     """
+    level_rows = {name: int((level == name).sum()) for name in ALERT_LEVELS}
+    level_events = {name: int(target[level == name].sum()) for name in ALERT_LEVELS}
     rate, brier = target.mean(dtype=np.float64), np.mean((risk - target) ** 2)
     both = 0 < rate < 1
     return {
@@ -36,7 +38,9 @@ def live_figures(target: NDArray[np.float32], risk: Floats, level: NDArray[np.st
         "auroc": plain(auroc(*count_by_risk(target, risk))) if both else None,
         **_calibration(target, risk),
         "calibration": risk_groups(target, risk),
-        **_levels(target, level),
+        "level_rows": level_rows,
+        "level_events": level_events,
+        "ppv": {name: plain(level_events[name] / rows) if rows else None for name, rows in level_rows.items()},
     }
 
 
@@ -64,10 +68,3 @@ def _calibration(target: NDArray[np.float32], risk: Floats) -> dict[str, float |
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {"ici": calibration_errors(bins.risk, *counts)["ici"], "slope": slope(*counts)}
     return {name: plain(values[0]) if np.isfinite(values[0]) else None for name, values in found.items()}
-
-
-def _levels(target: NDArray[np.float32], level: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
-    rows = {name: int((level == name).sum()) for name in ALERT_LEVELS}
-    events = {name: int(target[level == name].sum()) for name in ALERT_LEVELS}
-    ppv = {name: plain(events[name] / rows[name]) if rows[name] else None for name in ALERT_LEVELS}
-    return {"level_rows": rows, "level_events": events, "ppv": ppv}

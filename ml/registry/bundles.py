@@ -167,6 +167,7 @@ def _contract() -> dict[str, dict[str, object]]:
 
 
 def _golden(bundle: Bundle, features: NDArray[np.float32]) -> dict[str, object]:
+    """Return rows (n, 120) with what the bundle makes of them, as JSON can hold them: NaN is null."""
     rows = [[None if np.isnan(value) else float(value) for value in row] for row in features]
     predictor = Predictor(bundle)
     raw, risks = predictor.raw_risks(features), predictor.risks(features).values

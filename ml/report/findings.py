@@ -47,7 +47,8 @@ def merits(evaluation: Mapping[str, Any]) -> list[str]:
     test = evaluation["parts"][TEST][HEADLINE]
     every = "every reference model" + (" that could be fitted" if evaluation["missing"] else "")
     good = [sentence for horizon in HORIZON_ORDER for sentence in achievements(horizon, test[horizon], every)]
-    return [*good, *_gaps(evaluation), *_champion(test), *_source(evaluation)]
+    source = ["All figures come from simulated patients: they show that the method works, not clinical validity."]
+    return [*good, *_gaps(evaluation), *_champion(test), *(source if evaluation["source"] == SIMULATED else [])]
 
 
 def shortcomings(horizon: str, found: Horizon, where: str = "") -> Iterator[str]:
@@ -113,11 +114,6 @@ def _champion(test: Mapping[str, Any]) -> Iterator[str]:
             said = {"better": "better than", "worse": "worse than", "not better": "not told apart from"}
             result = said[difference["result"]]
             yield f"At {horizon_name(horizon)} it is {result} the model in service: {_difference(difference)}."
-
-
-def _source(evaluation: Mapping[str, Any]) -> Iterator[str]:
-    if evaluation["source"] == SIMULATED:
-        yield "All figures come from simulated patients: they show that the method works, not clinical validity."
 
 
 def _difference(difference: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ from ml.evaluation.names import (
 from ml.evaluation.subgroups import HEADLINE
 from ml.report.wording import HORIZON_ORDER, PART_NAMES, horizon_name, model_name, number, ordered
 
-Found = Mapping[str, Any]  # {horizon: what `evaluate_part` found in one stratum}
+Found = Mapping[str, Any]  # {horizon: what `evaluate_part` found in one subgroup}
 
 IN_DECISION: Final = (OURS, CHAMPION, LAST_VALUE, THRESHOLD_RULE)
 IN_CALIBRATION: Final = (UNCALIBRATED, OURS)
@@ -130,7 +130,8 @@ def calibration(found: Found) -> Figure:
         models = found[horizon]["curves"]["models"]
         for name in (name for name in IN_CALIBRATION if name in models):
             _calibration_of(axis, models[name], name)
-        top = _largest_point(models.get(OURS, {}))
+        points = models.get(OURS, {}).get("calibration", [])
+        top = min(1.0, max((1.08 * max(point["risk"], point["high"]) for point in points), default=1.0))
         axis.set(xlim=(0, top), ylim=(0, top), title=horizon_name(horizon), xlabel="predicted risk")
         as_percent(axis)
     axes[0].set_ylabel("observed share with a crisis")
@@ -232,7 +233,7 @@ def subgroups(found: Mapping[str, Any]) -> Figure:
 
 
 def parts(found: Mapping[str, Any]) -> Figure:
-    """AUROC, Brier skill and ICI on each part of the data, windows not in crisis, a marker per horizon."""
+    """Draw AUROC, Brier skill and ICI on each part of the data, windows not in crisis, a marker per horizon."""
     names = [name for name in PART_NAMES if name in found and name != ORACLE][::-1]
     figure, axes = panels(1, 3, 1.2 + 0.55 * len(names), sharey=True)
     styles = zip(HORIZON_ORDER, ("#0072B2", "#E69F00", "#009E73"), ("o", "s", "^"), (0.2, 0.0, -0.2), strict=True)
@@ -260,11 +261,6 @@ def _calibration_of(axis: Axes, curves: Mapping[str, Any], name: str) -> None:
     for point in curves["calibration"]:
         axis.plot([point["risk"]] * 2, [point["low"], point["high"]], color=colour, linewidth=1.2)
         axis.plot(point["risk"], point["observed"], "o", color=colour, markersize=5)
-
-
-def _largest_point(curves: Mapping[str, Any]) -> float:
-    points = curves.get("calibration", [])
-    return min(1.0, max((1.08 * max(point["risk"], point["high"]) for point in points), default=1.0))
 
 
 def _scatter_of(axis: Axes, points: Mapping[str, Any], name: str) -> None:

@@ -73,6 +73,7 @@ def quality(found: Mapping[str, Any], horizon: str) -> Table:
 
 
 def _comparison(difference: Mapping[str, Any] | None) -> list[str]:
+    """Write the paired Brier difference in thousandths and what it says; nothing for ours itself."""
     if difference is None:
         return ["", ""]
     scaled = {name: None if value is None else 1000 * value for name, value in difference["brier"].items()}
@@ -140,6 +141,7 @@ def parts(found: Mapping[str, Any]) -> Table:
 
 
 def _not_beaten(differences: Mapping[str, Any]) -> str:
+    """Name the reference models that ours is not better than, or ``none``."""
     names = ordered(reference_models(differences))
     return ", ".join(model_name(name) for name in names if differences[name]["result"] != "better") or "none"
 

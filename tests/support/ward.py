@@ -17,13 +17,16 @@ from elastic.bulk import Operation, write
 from elastic.names import ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS, fit_id, instant_id, monthly_index
 from elastic.schema import put_templates
 from jobs.streaming.predictions import Prediction
-from ml.explanation import Code, Reason
+from ml.explanation import ReasonCode, RiskReason
 
 Document = dict[str, Any]
 
 INTERVAL: Final = timedelta(minutes=15)
 VERSION: Final = "2026-03-01T06-00-00Z-ward"
-REASONS: Final = [Reason(Code.SYSTOLIC_NEWEST, 0.8, 171.0), Reason(Code.SYSTOLIC_RECENT, 0.4, 165.5)]
+REASONS: Final = [
+    RiskReason(ReasonCode.SYSTOLIC_NEWEST, 0.8, 171.0),
+    RiskReason(ReasonCode.SYSTOLIC_RECENT, 0.4, 165.5),
+]
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,21 @@ def test_an_unexpected_error_names_its_kind_and_how_to_see_more(capsys: pytest.C
     assert capsys.readouterr().err == expected
 
 
+def test_an_unexpected_error_without_words_still_names_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    ended(RuntimeError())
+    assert "RuntimeError: no message" in capsys.readouterr().err
+
+
 def test_verbose_shows_the_trace_and_does_not_ask_for_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(ValueError("an empty list"), "--verbose") == 1
     shown = capsys.readouterr().err
     assert "Traceback" in shown
     assert "Run with" not in shown
+
+
+def test_an_exit_that_the_program_asks_for_passes() -> None:
+    with pytest.raises(SystemExit, match="3"):
+        ended(SystemExit(3))
 
 
 def test_ctrl_c_is_code_130() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ml.calibration import logit
-from ml.explanation import CODES, LEAST_CONTRIBUTION, MOST_REASONS, Code, Reason, _fold, _groups, explain
+from ml.explanation import CODES, LEAST_CONTRIBUTION, MOST_REASONS, ReasonCode, RiskReason, _fold, _groups, explain
 from ml.features import FEATURE_NAMES
 from ml.prediction import Predictor
 from tests.support.bundles import make_bundle, make_features
@@ -31,7 +31,7 @@ def contributions(**values: float) -> Rows:
     return row
 
 
-def told(features: Rows, **values: float) -> list[Reason]:
+def told(features: Rows, **values: float) -> list[RiskReason]:
     (reasons,) = explain(features, contributions(**values))
     return reasons
 
@@ -39,38 +39,40 @@ def told(features: Rows, **values: float) -> list[Reason]:
 @pytest.mark.parametrize(
     ("feature", "code", "value"),
     [
-        ("systolic_lag00", Code.SYSTOLIC_NEWEST, 149),
-        ("diastolic_lag00", Code.DIASTOLIC_NEWEST, 74.5),
-        ("heart_rate_lag00", Code.HEART_RATE_NEWEST, 70),
-        ("systolic_lag01", Code.SYSTOLIC_RECENT, 144.5),  # lags 1 to 8 lie within two hours
-        ("systolic_lag08", Code.SYSTOLIC_RECENT, 144.5),
-        ("systolic_lag09", Code.SYSTOLIC_EARLIER, 130),
-        ("diastolic_lag29", Code.DIASTOLIC_EARLIER, 65),
-        ("hours_before_newest_lag05", Code.READING_TIMES, 7.25),
+        ("systolic_lag00", ReasonCode.SYSTOLIC_NEWEST, 149),
+        ("diastolic_lag00", ReasonCode.DIASTOLIC_NEWEST, 74.5),
+        ("heart_rate_lag00", ReasonCode.HEART_RATE_NEWEST, 70),
+        ("systolic_lag01", ReasonCode.SYSTOLIC_RECENT, 144.5),  # lags 1 to 8 lie within two hours
+        ("systolic_lag08", ReasonCode.SYSTOLIC_RECENT, 144.5),
+        ("systolic_lag09", ReasonCode.SYSTOLIC_EARLIER, 130),
+        ("diastolic_lag29", ReasonCode.DIASTOLIC_EARLIER, 65),
+        ("hours_before_newest_lag05", ReasonCode.READING_TIMES, 7.25),
     ],
 )
 def test_each_feature_belongs_to_a_measure_and_a_part_of_the_window(feature: str, code: str, value: float) -> None:
-    assert told(window(), **{feature: 0.5}) == [Reason(code, 0.5, value)]
+    assert told(window(), **{feature: 0.5}) == [RiskReason(code, 0.5, value)]
 
 
 def test_contributions_of_one_part_add_up() -> None:
     assert told(window(), systolic_lag01=0.5, systolic_lag02=0.25, systolic_lag03=-0.25) == [
-        Reason(Code.SYSTOLIC_RECENT, 0.5, 144.5)
+        RiskReason(ReasonCode.SYSTOLIC_RECENT, 0.5, 144.5)
     ]
 
 
 def test_recent_is_a_matter_of_time_and_not_of_count() -> None:
     """A patient measured every three hours has no recent readings beside the newest one."""
-    assert told(window(step_h=3), systolic_lag01=0.5)[0].code == Code.SYSTOLIC_EARLIER
+    assert told(window(step_h=3), systolic_lag01=0.5)[0].code == ReasonCode.SYSTOLIC_EARLIER
 
 
 def test_slots_without_a_reading_are_reasons_of_their_own() -> None:
     missing = {f"{measure}_lag20": 0.25 for measure in ("systolic", "heart_rate", "hours_before_newest")}
-    assert told(window(readings=12), **missing) == [Reason(Code.READINGS_MISSING, 0.75, 18)]
+    assert told(window(readings=12), **missing) == [RiskReason(ReasonCode.READINGS_MISSING, 0.75, 18)]
 
 
 def test_readings_without_heart_rate_are_not_missing_readings() -> None:
-    assert told(window(20, heart_rates=False), heart_rate_lag03=0.5) == [Reason(Code.HEART_RATE_MISSING, 0.5, 20)]
+    assert told(window(20, heart_rates=False), heart_rate_lag03=0.5) == [
+        RiskReason(ReasonCode.HEART_RATE_MISSING, 0.5, 20)
+    ]
 
 
 def test_what_lowers_the_risk_or_hardly_raises_it_is_no_reason() -> None:

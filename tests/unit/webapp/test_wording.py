@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.explanation import LEAST_CONTRIBUTION, Code
+from ml.explanation import LEAST_CONTRIBUTION, ReasonCode
 from webapp.wording import TEXTS, reason_text, reasons_in_words, strength, summary
 
 
@@ -12,26 +12,28 @@ def same(text: str) -> str:
     return text
 
 
-def reason(code: str = Code.SYSTOLIC_NEWEST, contribution: float = 0.5, value: float = 182.4) -> dict[str, object]:
+def reason(
+    code: str = ReasonCode.SYSTOLIC_NEWEST, contribution: float = 0.5, value: float = 182.4
+) -> dict[str, object]:
     return {"code": code, "contribution": contribution, "value": value}
 
 
 def test_every_code_of_the_model_has_words() -> None:
-    assert set(TEXTS) == set(Code)
+    assert set(TEXTS) == set(ReasonCode)
 
 
-@pytest.mark.parametrize("code", Code)
+@pytest.mark.parametrize("code", ReasonCode)
 def test_a_reason_names_its_number(code: str) -> None:
     assert "14" in reason_text(reason(code, value=14.0), same, "en")
 
 
 def test_pressures_are_whole_and_hours_have_the_decimal_sign_of_the_language() -> None:
     assert reason_text(reason(), same, "en") == "systolic pressure of the newest reading (182 mmHg)"
-    assert reason_text(reason(Code.READING_TIMES, value=7.25), same, "fr").endswith("7,2 h)")
+    assert reason_text(reason(ReasonCode.READING_TIMES, value=7.25), same, "fr").endswith("7,2 h)")
 
 
 def test_a_missing_share_of_the_window_is_told_out_of_thirty() -> None:
-    assert "12 of 30" in reason_text(reason(Code.READINGS_MISSING, value=12), same, "en")
+    assert "12 of 30" in reason_text(reason(ReasonCode.READINGS_MISSING, value=12), same, "en")
 
 
 def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
@@ -39,7 +41,7 @@ def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
 
 
 def test_the_strongest_reason_comes_first_and_makes_the_sentence() -> None:
-    told = reasons_in_words([reason(contribution=0.2), reason(Code.HEART_RATE_NEWEST, 1.2, 96)], same, "en")
+    told = reasons_in_words([reason(contribution=0.2), reason(ReasonCode.HEART_RATE_NEWEST, 1.2, 96)], same, "en")
 
     assert [(item.strength, item.share) for item in told] == [("weighs heavily", 1), ("weighs a little", 0.2 / 1.2)]
     assert summary(told, same) == "What raises the 6 h risk most: heart rate of the newest reading (96/min)."
