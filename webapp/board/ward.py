@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -52,7 +52,6 @@ class Others:
 
     were_critical: frozenset[str]
     waiting: Mapping[str, int]  # readings by patient
-    newest_at: str | None
 
 
 class Board:
@@ -64,20 +63,15 @@ class Board:
         self._histories = Histories(expected_interval)
         self._wards: Shared[Ward] = Shared(LIFETIME, GRACE)
         self._others: Shared[Others] = Shared(SLOW_LIFETIME, SLOW_LIFETIME)
-        self._newest: Shared[str | None] = Shared(LIFETIME, GRACE)
 
     def ward(self, view: View, now: datetime) -> Ward:
         """Return the ward as this view shows it; raise `SearchUnavailable`."""
         return self._wards.get(view, now, lambda: self._load(view, now))
 
-    def newest_at(self, now: datetime) -> str | None:
-        """Return when the newest prediction was made (ISO 8601)."""
-        return self._newest.get("", now, lambda: latest.newest_time(self._search))
-
     def rows(self, documents: Iterable[Document], now: datetime) -> list[Row]:
         """Return the rows of these newest predictions, in their order."""
         bare = [make_row(document["patient_id"], document, None, now, self._interval) for document in documents]
-        return list(self._with_past(bare, now))
+        return self._with_past(bare, now)
 
     def forget(self) -> None:
         """Let the next screen read again: somebody has just acknowledged something."""
@@ -88,19 +82,21 @@ class Board:
         bounds = Bounds(now - stale_after(self._interval), now + CLOCK_TOLERANCE, now - CRISIS_KEPT)
         pages = find_sections(self._search, bounds, view.sizes())
         shown = {document["patient_id"]: document for page in pages.values() for document in page.documents}
-        rows = [row for row in self._with_past(self._all_rows(shown, now), now) if _belongs(row, shown, view)]
+        newest_at = latest.newest_time(self._search)
+        scored_until = datetime.fromisoformat(newest_at) if newest_at else now - CRISIS_KEPT
+        rows = self._with_past(self._all_rows(shown, scored_until, now), now)
+        rows = [row for row in rows if _belongs(row, shown, view)]
         totals = Counter({place: page.total for place, page in pages.items()})
         totals.subtract(place for place, page in pages.items() for _ in page.documents)
         totals.update(row.urgency for row in rows)
-        return arrange(rows, totals, self.newest_at(now))
+        return arrange(rows, totals, newest_at)
 
-    def _all_rows(self, shown: Mapping[str, Document], now: datetime) -> list[Row]:
+    def _all_rows(self, shown: Mapping[str, Document], scored_until: datetime, now: datetime) -> list[Row]:
         """Make the rows of those shown and of patients whom the sections miss, with readings that are not scored yet.
 
         Scoring may have stopped: crises without prediction are then looked for longer ago than usual.
         """
         others = self._others.get("", now, lambda: self._find_others(now))
-        scored_until = datetime.fromisoformat(others.newest_at) if others.newest_at else now - CRISIS_KEPT
         unscored_since = max(min(now, scored_until) - stale_after(self._interval), now - CRISIS_KEPT)
         crises = observations.crises(self._search, unscored_since)
         missing = {*crises, *others.were_critical, *others.waiting} - set(shown)
@@ -122,7 +118,6 @@ class Board:
         return Others(
             frozenset(predictions.were_critical(self._search, now - HISTORY)),
             {id_: count for id_, count in counts.items() if id_ not in scored},
-            latest.newest_time(self._search),
         )
 
     def _waiting_since(self, now: datetime) -> datetime:
@@ -131,18 +126,23 @@ class Board:
         bearable = (at for at in starts if observations.count_since(self._search, at, now) <= MOST_READINGS)
         return next(bearable, starts[-1])
 
-    def _with_past(self, rows: Iterable[Row], now: datetime) -> Iterable[Row]:
-        """Yield the rows with their trends, risk lines and open alerts, in the section where these put them."""
+    def _with_past(self, rows: Iterable[Row], now: datetime) -> list[Row]:
+        """Return the rows with their trends, risk lines and open alerts, in the section where these put them."""
         by_id = {row.patient_id: row for row in rows}
         newest = {id_: (row.prediction, row.unscored) for id_, row in by_id.items()}
         self._histories.read(self._search, newest, now)
         events = events_of_patients(self._search, by_id, history_since(now))
-        for id_, row in by_id.items():
-            history = self._histories.history(id_)
-            episodes = open_episodes(self._histories.episodes(id_, events[id_], now))
-            slope = history.slope if row.freshness is Freshness.FRESH else None
-            full = replace(row, slope=slope, risk_line=history.risk_line, episodes=episodes)
-            yield replace(full, urgency=place_unseen(full))
+        return [self._with_alerts(row, events[id_], now) for id_, row in by_id.items()]
+
+    def _with_alerts(self, row: Row, events: Sequence[Document], now: datetime) -> Row:
+        history = self._histories.history(row.patient_id)
+        full = replace(
+            row,
+            slope=history.slope if row.freshness is Freshness.FRESH else None,
+            risk_line=history.risk_line,
+            episodes=open_episodes(self._histories.episodes(row.patient_id, events, now)),
+        )
+        return replace(full, urgency=place_unseen(full))
 
 
 def _belongs(row: Row, shown: Mapping[str, Any], view: View) -> bool:

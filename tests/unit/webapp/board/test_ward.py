@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from assessment.urgency import CRISIS_KEPT
 from elastic.names import OBSERVATIONS
+from elastic.search import latest, observations
 from tests.support.ward import INTERVAL, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON
@@ -31,3 +33,30 @@ def test_patients_who_wait_are_looked_for_in_a_shorter_time_where_there_are_many
     Board(search, INTERVAL).ward(View(), NOON)
 
     assert counted_since(search) == [(NOON - timedelta(hours=hours)).isoformat()]
+
+
+@pytest.mark.parametrize(
+    ("scored_until", "since"),
+    [
+        (NOON, NOON - 2 * INTERVAL),
+        (NOON - timedelta(hours=3), NOON - timedelta(hours=3) - 2 * INTERVAL),
+        (NOON - timedelta(days=9), NOON - CRISIS_KEPT),
+        (None, NOON - CRISIS_KEPT),
+    ],
+    ids=["scoring at work", "stopped", "stopped long ago", "never"],
+)
+def test_crises_without_prediction_are_looked_for_since_scoring_stopped(
+    scored_until: datetime | None, since: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[datetime] = []
+
+    def crises(_search: FakeSearch, start: datetime) -> set[str]:
+        asked.append(start)
+        return set()
+
+    monkeypatch.setattr(latest, "newest_time", lambda _: scored_until and scored_until.isoformat())
+    monkeypatch.setattr(observations, "crises", crises)
+
+    Board(FakeSearch(), INTERVAL).ward(View(), NOON)
+
+    assert asked == [since]
