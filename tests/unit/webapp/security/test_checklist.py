@@ -45,7 +45,7 @@ def test_session_ids_and_tokens_have_256_random_bits(site: Site) -> None:
     user = site.add_user()
     ids = {sessions.begin(site.services.store, user, ip="", agent="", now=site.clock.now) for _ in range(50)}
     secrets = {site.token(name=f"other-{number}")["Authorization"].split("_", 2)[2] for number in range(50)}
-    assert {len(one) for one in ids | secrets} == {43}
+    assert {len(text) for text in ids | secrets} == {43}
     assert (len(ids), len(secrets)) == (50, 50)
 
 
@@ -123,4 +123,4 @@ def test_logs_hold_no_password_no_token_and_no_measured_value(tmp_path: Path, ca
     written = "\n".join(JsonLines().format(record) for record in caplog.records)
     secret = token["Authorization"].rpartition(" ")[2]
     assert '"route": "/login"' in written
-    assert not [one for one in (PASSWORD, "424242", secret, "177", "P-0001", "note=") if one in written]
+    assert not [text for text in (PASSWORD, "424242", secret, "177", "P-0001", "note=") if text in written]
