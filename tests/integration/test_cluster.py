@@ -104,16 +104,16 @@ def test_a_cluster_with_nothing_but_python_writes_what_one_process_writes(
     assert has_no_packages(bare_python()), "this test needs workers whose Python has no packages"
     # 1. one process
     settings = build_settings(services, tmp_path / "one", max_offsets_per_trigger=1_000, spark_master="local[2]")
-    one = Job(settings)
+    single = Job(settings)
     publish_model(settings.model_dir)
-    one.send_all(mixture().messages)
+    single.send_all(mixture().messages)
     delete_documents(connect(settings))
-    one.drain()
-    expected = one.outcome()
+    single.drain()
+    expected = single.outcome()
     assert len(expected.documents[LATEST]) == PATIENTS
     # 2. the cluster, on the same topic
     delete_documents(connect(settings))
-    many = Job(in_folder(one, tmp_path / "many", spark_master=cluster.url).settings, ("--packed", str(packed)))
+    many = Job(in_folder(single, tmp_path / "many", spark_master=cluster.url).settings, ("--packed", str(packed)))
     many.drain()
     assert many.outcome() == expected
     # 3. both executors worked, and had nothing but what was sent to them

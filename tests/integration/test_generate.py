@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from conf.errors import UserError
 from conf.settings import Settings
-from conf.times import HOUR_US
+from conf.times import HOUR_US, to_us
 from jobs.generate import generate, parser
 from jobs.training.collecting import write_rows
 from jobs.training.simulated import Design, simulate_rows
@@ -98,9 +98,9 @@ def test_odd_patient_ids_come_back_from_csv_as_they_were(spark: SparkSession, tm
     assert sorted(names) == sorted(odd.patient_id.tolist())
 
 
-def assert_same(one: Dataset, other: Dataset) -> None:
+def assert_same(rows: Dataset, expected: Dataset) -> None:
     for field in fields(Dataset):
-        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), field.name)
+        np.testing.assert_array_equal(getattr(rows, field.name), getattr(expected, field.name), field.name)
 
 
 @pytest.fixture
@@ -157,12 +157,10 @@ def test_elasticsearch_and_the_archive_give_the_same_rows(stored: Pipeline, tmp_
     rows = from_history(stored, "elasticsearch", tmp_path / "rows")
     assert_same(from_history(stored, "archive", tmp_path / "archived"), rows)
 
-    standing = [one for one in stored.observations().values() if one["status"] != "entered-in-error"]
+    standing = [document for document in stored.observations().values() if document["status"] != "entered-in-error"]
     assert {split_of(name) for name in rows.patient_id} == {"early_stopping", "test"}
     assert len(standing) < len(PATIENTS) * READINGS
-    times = {
-        (one["patient_id"], round(datetime.fromisoformat(one["@timestamp"]).timestamp() * 1e6)) for one in standing
-    }
+    times = {(document["patient_id"], to_us(datetime.fromisoformat(document["@timestamp"]))) for document in standing}
     assert {*zip(rows.patient_id.tolist(), rows.newest_us.tolist(), strict=True)} < times
     assert np.isnan(rows.targets[rows.newest_us > rows.newest_us.max() - HOUR_US]).all()
     assert 0 < np.nanmean(rows.targets[:, 1]) < 1

@@ -105,7 +105,7 @@ def test_promotion_rollback_and_refusal_each_show_in_the_next_micro_batch_and_no
         wait_until(lambda: counted(pipeline) >= 6 * PATIENTS)
     versions = version_of_step(pipeline)
     assert versions == {2: first, 3: second, 4: second, 5: second, 6: first, 7: second}
-    assert [one.version for one in read_journal(models)] == [first, second, third, second, first, second]
+    assert [entry.version for entry in read_journal(models)] == [first, second, third, second, first, second]
     assert counted(pipeline) == len(pipeline.predictions()) == 6 * PATIENTS
 
 

@@ -93,15 +93,15 @@ def moment(document: Document) -> datetime:
 
 def outcome(prediction: Document, observations: list[Document], horizon_h: int) -> bool | None:
     """The rule of the targets, word for word."""
-    mine = sorted(moment(one) for one in observations if one["patient_id"] == prediction["patient_id"])
+    mine = sorted(moment(reading) for reading in observations if reading["patient_id"] == prediction["patient_id"])
     begin = moment(prediction)
     end = begin + timedelta(hours=horizon_h)
     if mine[-1] < end:
         return None
     if any(
-        begin < moment(one) <= end and (one["systolic"] >= 180 or one["diastolic"] >= 120)
-        for one in observations
-        if one["patient_id"] == prediction["patient_id"]
+        begin < moment(reading) <= end and (reading["systolic"] >= 180 or reading["diastolic"] >= 120)
+        for reading in observations
+        if reading["patient_id"] == prediction["patient_id"]
     ):
         return True
     marks = [begin, *(instant for instant in mine if begin < instant <= end), end]
@@ -111,7 +111,8 @@ def outcome(prediction: Document, observations: list[Document], horizon_h: int) 
 
 def expected(pipeline: Pipeline) -> dict[str, tuple[list[float], list[bool]]]:
     """Risks and outcomes by what a document is about."""
-    observations = [one for one in pipeline.observations().values() if one["status"] != "entered-in-error"]
+    documents = pipeline.observations().values()
+    observations = [document for document in documents if document["status"] != "entered-in-error"]
     groups: dict[str, tuple[list[float], list[bool]]] = defaultdict(lambda: ([], []))
     for prediction in pipeline.predictions().values():
         for horizon_h in GAPS_H:
@@ -131,12 +132,12 @@ def area(risks: list[float], outcomes: list[bool]) -> float:
     """AUROC, -1 where it does not exist."""
     high = [risk for risk, followed in zip(risks, outcomes, strict=True) if followed]
     low = [risk for risk, followed in zip(risks, outcomes, strict=True) if not followed]
-    pairs = [(one > other) + (one == other) / 2 for one in high for other in low]
+    pairs = [(above > below) + (above == below) / 2 for above in high for below in low]
     return float(np.mean(pairs)) if pairs else -1.0
 
 
 def test_live_figures_are_those_of_a_plain_computation(judged: Pipeline) -> None:
-    found = {id_: one for id_, one in monitoring(judged).items() if one["kind"] == "quality"}
+    found = {id_: document for id_, document in monitoring(judged).items() if document["kind"] == "quality"}
     plain = expected(judged)
     assert set(found) == set(plain)
     for id_, (risks, outcomes) in plain.items():
@@ -146,26 +147,28 @@ def test_live_figures_are_those_of_a_plain_computation(judged: Pipeline) -> None
         assert told["mean_risk"] == pytest.approx(np.mean(risks), rel=1e-4)
         assert (-1 if told["auroc"] is None else told["auroc"]) == pytest.approx(area(risks, outcomes), rel=1e-4)
         assert sum(told["level_events"].values()) == sum(outcomes)
-    versions = {one["model_version"] for one in found.values()}
+    versions = {document["model_version"] for document in found.values()}
     assert len(versions) == 2
-    assert sum(one["events"] for one in found.values()) > 20
+    assert sum(document["events"] for document in found.values()) > 20
 
 
 def test_drift_is_told_for_the_version_that_knows_its_training_data(judged: Pipeline) -> None:
-    told = [one for one in monitoring(judged).values() if one["kind"] == "drift"]
-    first = min(one["model_version"] for one in judged.predictions().values())
-    mine = [one for one in judged.predictions().values() if one["model_version"] == first]
-    assert {one["model_version"] for one in told} == {first}
-    for day in {one["@timestamp"][:10] for one in mine}:
-        of_day = {one["feature"]: one for one in told if one["@timestamp"][:10] == day}
+    told = [document for document in monitoring(judged).values() if document["kind"] == "drift"]
+    first = min(prediction["model_version"] for prediction in judged.predictions().values())
+    mine = [prediction for prediction in judged.predictions().values() if prediction["model_version"] == first]
+    assert {document["model_version"] for document in told} == {first}
+    for day in {prediction["@timestamp"][:10] for prediction in mine}:
+        of_day = {document["feature"]: document for document in told if document["@timestamp"][:10] == day}
         assert set(of_day) == set(FEATURE_NAMES)
-        assert {one["rows"] for one in of_day.values()} == {sum(one["@timestamp"][:10] == day for one in mine)}
+        assert {document["rows"] for document in of_day.values()} == {
+            sum(prediction["@timestamp"][:10] == day for prediction in mine)
+        }
         assert of_day["hours_before_newest_lag00"]["drift"] == "strong"
 
 
 def test_repetition_changes_nothing_but_the_time_of_judging(judged: Pipeline, spark: SparkSession) -> None:
     def without_time() -> dict[str, Document]:
-        return {id_: {**one, "judged_at": ""} for id_, one in monitoring(judged).items()}
+        return {id_: {**document, "judged_at": ""} for id_, document in monitoring(judged).items()}
 
     before = without_time()
     monitor(spark, judged.settings, days=3, now=NOW + timedelta(seconds=5))
@@ -175,7 +178,7 @@ def test_repetition_changes_nothing_but_the_time_of_judging(judged: Pipeline, sp
 def test_days_before_the_asked_ones_are_left_alone(judged: Pipeline, spark: SparkSession) -> None:
     judged.client.indices.delete(index=MODEL_MONITORING, ignore_unavailable=True)
     monitor(spark, judged.settings, days=0, now=NOW)
-    assert {one["@timestamp"][:10] for one in monitoring(judged).values()} <= {f"{NOW:%Y-%m-%d}"}
+    assert {document["@timestamp"][:10] for document in monitoring(judged).values()} <= {f"{NOW:%Y-%m-%d}"}
 
 
 def test_nothing_to_judge_is_said_in_one_sentence(services: Addresses, spark: SparkSession, tmp_path: Path) -> None:

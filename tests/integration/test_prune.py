@@ -33,10 +33,10 @@ def client(services: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """An Elasticsearch with templates and no documents, which the commands find through the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BP_ELASTICSEARCH_URL", str(services.elasticsearch_url))
-    one = connect(Settings(elasticsearch_url=str(services.elasticsearch_url)))
-    delete_documents(one)
-    put_templates(one)
-    return one
+    client = connect(Settings(elasticsearch_url=str(services.elasticsearch_url)))
+    delete_documents(client)
+    put_templates(client)
+    return client
 
 
 def put(client: Elasticsearch, index: str, id_: str, instant: datetime, **fields: Any) -> None:
@@ -130,7 +130,7 @@ def test_documents_are_found_page_by_page_and_those_written_since_are_not_remove
     client.indices.refresh(index=REJECTED)
 
     assert [len(page) for page in pages] == [2, 2, 1]
-    assert {one.source["reason"] for page in pages for one in page} == {"DUPLICATE"}
+    assert {hit.source["reason"] for page in pages for hit in page} == {"DUPLICATE"}
     assert removed == [1, 1, 1]
     assert count(client, REJECTED, everything) == 1
     assert client.get(index=REJECTED, id="1")["_source"]["reason"] == "written since"

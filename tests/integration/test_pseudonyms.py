@@ -68,7 +68,7 @@ def test_nothing_in_any_index_file_or_state_names_the_patient(
     assert set(pseudonymised.latest()) == {pseudonym}
     assert pseudonymised.latest()[pseudonym]["window_readings"] == 3
     rejected = pseudonymised.rejected().values()
-    assert {(one["detail"], one["payload"]) for one in rejected} == {(WITHHELD, None)}
+    assert {(document["detail"], document["payload"]) for document in rejected} == {(WITHHELD, None)}
     assert {row["patient_id"] for row in pseudonymised.archived()} == {pseudonym}
     # 2. and nothing names the patient where the pseudonym is found
     assert pseudonym in documents(pseudonymised)

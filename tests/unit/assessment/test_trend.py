@@ -19,7 +19,9 @@ Readings = list[tuple[datetime, float]]
 def readings(*systolic: float, every_min: float = 15, newest_min: float = 0) -> Readings:
     """Readings at even times, the last one `newest_min` minutes ago."""
     newest = NOW - timedelta(minutes=newest_min)
-    return [(newest - timedelta(minutes=every_min * before), one) for before, one in enumerate(reversed(systolic))]
+    return [
+        (newest - timedelta(minutes=every_min * before), pressure) for before, pressure in enumerate(reversed(systolic))
+    ]
 
 
 def test_a_rise_of_six_in_each_quarter_of_an_hour_is_twelve_in_half_an_hour() -> None:

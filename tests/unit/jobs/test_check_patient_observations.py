@@ -56,7 +56,7 @@ def test_every_patient_is_counted_once_however_pages_fall(
     fake: FakeElasticsearch, client: Elasticsearch, page_size: int
 ) -> None:
     store(fake, a=1, b=2, c=3, d=4)
-    assert [one.observations for one in count_observations(client, page_size)] == [1, 2, 3, 4]
+    assert [patient.observations for patient in count_observations(client, page_size)] == [1, 2, 3, 4]
     assert fake.requests["_search"] <= 4 // page_size + 1 + (4 % page_size > 0)
 
 

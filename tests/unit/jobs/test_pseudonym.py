@@ -83,7 +83,7 @@ def test_retraction_by_id_reaches_the_stored_reading(store: Store, fake: FakeEla
     bare = {"resourceType": "Observation", "status": "entered-in-error", "code": observation()["code"]}
     store(payload({**bare, "id": f"{NAME}-1"}), first=1)
 
-    assert [one["status"] for one in fake.stored(OBSERVATIONS).values()] == ["entered-in-error"]
+    assert [document["status"] for document in fake.stored(OBSERVATIONS).values()] == ["entered-in-error"]
 
 
 def test_correction_that_moves_a_reading_finds_the_old_document(store: Store, fake: FakeElasticsearch) -> None:
@@ -117,7 +117,7 @@ def test_command_tells_the_pseudonym_of_each_id(
     monkeypatch.setenv("BP_PSEUDONYM_KEY", KEY)
     assert main(["123", "p-1"]) == EXIT_OK
     from_arguments = capsys.readouterr().out
-    assert from_arguments.splitlines() == [patient_pseudonym(one, KEY.encode()) for one in ("123", "p-1")]
+    assert from_arguments.splitlines() == [patient_pseudonym(patient_id, KEY.encode()) for patient_id in ("123", "p-1")]
 
     monkeypatch.setattr("sys.stdin", io.StringIO("123\n\np-1\n"))
     assert main([]) == EXIT_OK

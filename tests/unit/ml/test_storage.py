@@ -24,10 +24,10 @@ def made() -> tuple[Dataset, Texts]:
     return simulate_rows(Design(patients=100, windows_per_patient=4), 0)
 
 
-def assert_same(one: Dataset, other: Dataset) -> None:
+def assert_same(rows: Dataset, expected: Dataset) -> None:
     for field in fields(Dataset):
-        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), field.name)
-    assert one.features.dtype == other.features.dtype == np.float32
+        np.testing.assert_array_equal(getattr(rows, field.name), getattr(expected, field.name), field.name)
+    assert rows.features.dtype == expected.features.dtype == np.float32
 
 
 @pytest.fixture

@@ -26,10 +26,8 @@ class RecordingClient:
         return {"timed_out": False, "hits": {"total": {"value": 0}, "hits": []}}
 
     def msearch(self, *, searches: list[Any], **_options: Any) -> dict[str, Any]:
-        headers, bodies = searches[::2], searches[1::2]
-        return {
-            "responses": [self.search(index=one["index"], body=body) for one, body in zip(headers, bodies, strict=True)]
-        }
+        pairs = zip(searches[::2], searches[1::2], strict=True)
+        return {"responses": [self.search(index=header["index"], body=body) for header, body in pairs]}
 
     def get(self, *, index: str, id: str, **_options: Any) -> dict[str, Any]:  # noqa: A002 - the client's own name
         self.indices_asked.add(index)

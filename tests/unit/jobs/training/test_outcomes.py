@@ -121,7 +121,7 @@ def quality(now_us: int = LATER_US) -> list[dict[str, Any]]:
 
 
 def test_a_document_for_each_horizon_and_stratum_of_a_version_and_day() -> None:
-    documents = {(one["horizon_h"], one["stratum"]): one for one in quality()}
+    documents = {(document["horizon_h"], document["stratum"]): document for document in quality()}
     assert set(documents) == {(h, s) for h in (1, 6, 24) for s in ("all", "not_in_crisis", "in_crisis")}
     calm = documents[6, "not_in_crisis"]
     assert (calm["rows"], calm["events"], calm["patients"], calm["auroc"]) == (2, 1, 2, 1.0)
@@ -135,8 +135,12 @@ def test_a_document_for_each_horizon_and_stratum_of_a_version_and_day() -> None:
 
 def test_unknown_outcomes_are_left_out_and_their_share_told() -> None:
     table = judged(patients(a=([prediction(0), prediction(30)], readings(40)), b=([prediction(2)], readings(40))))
-    by_horizon = {one["horizon_h"]: one for one in quality_documents(table, LATER_US) if one["stratum"] == "all"}
-    assert {h: (one["rows"], one["censored_share"]) for h, one in by_horizon.items()} == {
+    by_horizon = {
+        document["horizon_h"]: document
+        for document in quality_documents(table, LATER_US)
+        if document["stratum"] == "all"
+    }
+    assert {h: (document["rows"], document["censored_share"]) for h, document in by_horizon.items()} == {
         1: (3, 0.0),
         6: (2, pytest.approx(1 / 3, abs=1e-5)),
     }
@@ -146,12 +150,13 @@ def test_unknown_outcomes_are_left_out_and_their_share_told() -> None:
 def test_a_day_is_complete_once_the_horizon_of_its_last_moment_has_passed(horizon_h: int) -> None:
     ends_us = THAT_DAY_US + DAY_US + horizon_h * HOUR_US
     for now_us, complete in ((ends_us - 1, False), (ends_us, True)):
-        assert {one["complete"] for one in quality(now_us) if one["horizon_h"] == horizon_h} == {complete}
+        documents = [document for document in quality(now_us) if document["horizon_h"] == horizon_h]
+        assert {document["complete"] for document in documents} == {complete}
 
 
 def test_repetition_meets_its_own_documents() -> None:
-    ids = [document_id(one) for one in quality()]
-    assert ids == [document_id(one) for one in quality(LATER_US + 1)]
+    ids = [document_id(document) for document in quality()]
+    assert ids == [document_id(document) for document in quality(LATER_US + 1)]
     assert len(set(ids)) == len(ids)
     assert "v1|6h|not_in_crisis|2024-10-04" in ids
 
@@ -159,16 +164,16 @@ def test_repetition_meets_its_own_documents() -> None:
 def test_documents_travel_as_json_with_their_ids() -> None:
     documents = quality()
     table = documents_table(iter(documents))
-    assert table["id"].to_pylist() == [document_id(one) for one in documents]
+    assert table["id"].to_pylist() == [document_id(document) for document in documents]
     assert [msgspec.json.decode(body) for body in table["body"].to_pylist()] == documents
 
 
 def entries(count: int) -> Any:
-    one = np.zeros(count, dtype=STATEMENT)
-    one["effective_us"] = THAT_DAY_US + np.arange(count) * 15 * MINUTE_US
-    one["systolic"], one["diastolic"], one["heart_rate"] = 100 + np.arange(count), 80, np.nan
-    one["offset"] = np.arange(count)
-    return one
+    made = np.zeros(count, dtype=STATEMENT)
+    made["effective_us"] = THAT_DAY_US + np.arange(count) * 15 * MINUTE_US
+    made["systolic"], made["diastolic"], made["heart_rate"] = 100 + np.arange(count), 80, np.nan
+    made["offset"] = np.arange(count)
+    return made
 
 
 def test_window_of_a_prediction_ends_at_its_reading() -> None:
@@ -200,17 +205,17 @@ def test_windows_are_counted_by_version_and_day_against_the_versions_own_referen
 
 
 def _as_entries(told: Readings) -> Any:
-    one = entries(len(told))
+    made = entries(len(told))
     for name in ("effective_us", "systolic", "diastolic", "heart_rate"):
-        one[name] = [reading[name] for reading in told]
-    return one
+        made[name] = [reading[name] for reading in told]
+    return made
 
 
 def test_drift_has_a_document_per_feature_with_how_much_it_rests_on() -> None:
     features = windows_at(entries(60)["effective_us"][20:], entries(60))
     reference = drift.make_reference(features)
     documents = list(drift_documents(drift.count(reference, features + 50), reference, "v1", 7, 20_000, LATER_US))
-    assert [one["feature"] for one in documents] == list(FEATURE_NAMES)
+    assert [document["feature"] for document in documents] == list(FEATURE_NAMES)
     newest = documents[FEATURE_NAMES.index("systolic_lag00")]
     assert (newest["rows"], newest["patients"], newest["drift"], newest["complete"]) == (40, 7, "strong", True)
     assert newest["psi"] > 1

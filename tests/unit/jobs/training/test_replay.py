@@ -145,7 +145,7 @@ def test_the_last_stretch_is_the_block_and_fitted_rows_that_look_into_it_are_lef
 def test_patients_stay_whole_however_their_rows_are_cut_into_batches(size: int) -> None:
     rows = table([row for name in ("a", "b", "c") for row in in_order(5, patient_id=name)])
     cut = list(whole_patients(rows.to_batches(max_chunksize=size)))
-    names = [set(one["patient_id"].to_pylist()) for one in cut]
+    names = [set(rows["patient_id"].to_pylist()) for rows in cut]
     assert sum(map(len, names)) == len(set.union(*names)) == 3
     assert pa.concat_tables(cut).equals(rows)
 

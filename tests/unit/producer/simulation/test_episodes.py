@@ -57,7 +57,7 @@ def test_an_episode_rises_stays_and_ends() -> None:
         drift=np.array([[20.0], [12.0], [0.0]]),
         peak=np.array([[50.0], [25.0], [10.0]]),
     )
-    one = calendar(factor=0.0, patients=1)
-    one._inherited = (episodes,)
-    systolic = [one.rise(np.array([DAY * DAY_US + hour * HOUR_US]))[0, 0] for hour in (-1, 12, 24, 25, 26, 29, 35, 41)]
+    made = calendar(factor=0.0, patients=1)
+    made._inherited = (episodes,)
+    systolic = [made.rise(np.array([DAY * DAY_US + hour * HOUR_US]))[0, 0] for hour in (-1, 12, 24, 25, 26, 29, 35, 41)]
     assert systolic == pytest.approx([0, 10, 20, 35, 50, 50, 25, 0])
