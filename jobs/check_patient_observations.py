@@ -39,7 +39,9 @@ def count_observations(client: Elasticsearch, page_size: int = PAGE_SIZE) -> Ite
     after: dict[str, Any] | None = None
     while True:
         page = _ask(client, page_size, after)
-        yield from (_patient_count(bucket) for bucket in page.get("buckets", ()))
+        for bucket in page.get("buckets", ()):
+            first, last = (bucket[name]["value_as_string"] for name in ("first", "last"))
+            yield PatientCount(bucket["key"]["patient"], bucket["doc_count"], first, last)
         after = page.get("after_key")
         if after is None:
             return
@@ -62,11 +64,6 @@ def _ask(client: Elasticsearch, page_size: int, after: dict[str, Any] | None) ->
     except (ApiError, TransportError) as error:
         raise UserError(no_answer(error)) from error
     return dict(answer.get("aggregations", {}).get("patients", {}))
-
-
-def _patient_count(bucket: dict[str, Any]) -> PatientCount:
-    first, last = (bucket[name]["value_as_string"] for name in ("first", "last"))
-    return PatientCount(bucket["key"]["patient"], bucket["doc_count"], first, last)
 
 
 def main() -> int:

@@ -86,14 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--since", type=moment, metavar="T", help="readings from this time on")
     parser.add_argument("--until", type=moment, metavar="T", help="readings before this time")
     parser.add_argument("--patient", metavar="ID", help="of this patient alone, by the id as it is stored")
-    return cli.run(parser, _export, arguments)
 
+    def work(options: argparse.Namespace) -> None:
+        asked = query(options.since, options.until, options.patient)
+        with one_line_errors():
+            number = write_csv(options.csv, stored_readings(connect(load_settings()), asked))
+        print(f"{number:,} readings in {options.csv}")
 
-def _export(options: argparse.Namespace) -> None:
-    client = connect(load_settings())
-    with one_line_errors():
-        number = write_csv(options.csv, stored_readings(client, query(options.since, options.until, options.patient)))
-    print(f"{number:,} readings in {options.csv}")
+    return cli.run(parser, work, arguments)
 
 
 if __name__ == "__main__":

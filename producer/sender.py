@@ -68,9 +68,11 @@ class Sender:
         return self.sent - self.acknowledged
 
     def _count_success(self, _: Any) -> None:
+        """Count an acknowledgement; kafka-python calls it in its own thread."""
         self.acknowledged += 1
 
     def _count_failure(self, error: BaseException) -> None:
+        """Count a failure; the first alone is logged, for all of an outage are alike."""
         self.failed += 1
         if self.failed == 1:
             log.error("Kafka refused a message: %s. Further failures are counted only.", error)

@@ -44,6 +44,14 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (statements[-1].end_lineno or 0) - statements[0].lineno + 1 if statements else 0
 
 
+def called_once(text: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield the private functions of a module whose name stands in exactly one other place of it."""
+    mentions = Counter(re.findall(r"\b_\w+\b", text))
+    for function in functions(ast.parse(text)):
+        if function.name.startswith("_") and not function.name.endswith("__") and mentions[function.name] == 2:
+            yield function
+
+
 def measure(root: Path) -> dict[str, Room]:
     """Return the rooms of a checkout by name: each top-level folder with Python files, the tests in one."""
     listed = subprocess.run(["git", "-C", str(root), "ls-files", "*.py"], capture_output=True, text=True, check=True)
@@ -60,11 +68,8 @@ def _count(room: Room, name: str, text: str) -> None:
     room.lines += lines
     room.files += 1
     room.small_files += lines < SMALL_LINES and not name.endswith("__init__.py")
-    mentions = Counter(re.findall(r"\b_\w+\b", text))
-    for function in functions(ast.parse(text)):
-        room.body_lines.append(body_lines(function))
-        is_private = function.name.startswith("_") and not function.name.endswith("__")
-        room.one_caller += is_private and mentions[function.name] == 2  # its definition, and one more
+    room.body_lines += map(body_lines, functions(ast.parse(text)))
+    room.one_caller += len(list(called_once(text)))
 
 
 def row(name: str, room: Room) -> Sequence[str]:

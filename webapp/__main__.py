@@ -107,6 +107,7 @@ def _refuse_open_http(settings: Settings) -> None:
 
 
 def _end_worker(_server: Any, worker: Any) -> None:
+    """Ship what the audit has spooled; a worker that gunicorn ends early has no site yet."""
     app = getattr(worker, "wsgi", None)
     if isinstance(app, Flask):
         app.extensions[EXTENSION].audit.close()

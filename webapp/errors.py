@@ -69,6 +69,7 @@ def answer_unexpected(error: Exception) -> AnyResponse:
 
 
 def _page(error: HTTPException, status: int) -> Response:
-    if isinstance(error, SecurityError):  # the host's name is not ours, so no address of a page can be made
+    """Return the page of an error; no page where the host's name is not ours, as its links could not be made."""
+    if isinstance(error, SecurityError):
         return Response("Bad Request", mimetype="text/plain")
     return Response(render_template("error.html", status=status, text=TEXTS.get(status, TEXTS[500])))

@@ -49,6 +49,7 @@ def install(app: Flask) -> None:
 
 
 def _begin() -> None:
+    """Note when the work on the request began, which `_end` tells the duration by."""
     g.began_s = time.perf_counter()
 
 

@@ -37,10 +37,8 @@ def levels_over_time(search: Search, start: datetime, end: datetime, interval: s
     times = {"date_histogram": histogram, "aggs": {"levels": {"terms": {"field": "alert_level"}}}}
     index = months_between(PREDICTIONS, start, end)
     found = search.aggregate(index, {"times": times}, between("@timestamp", start, end))
-    return [
-        {"@timestamp": bucket["key_as_string"], **_of_levels(_counts(bucket, "levels"))}
-        for bucket in buckets(found, "times")
-    ]
+    counted = ((bucket["key_as_string"], _counts(bucket, "levels")) for bucket in buckets(found, "times"))
+    return [{"@timestamp": at, **{level: counts.get(level, 0) for level in ALERT_LEVELS}} for at, counts in counted]
 
 
 def readings_per_minute(search: Search, start: datetime, end: datetime) -> list[Document]:
@@ -77,11 +75,12 @@ def alarm_burden(search: Search, start: datetime, end: datetime) -> Document:
     index = months_between(PREDICTIONS, start, end)
     found = search.aggregate(index, asked, between("@timestamp", start, end))
     by_level = {bucket["key"]: bucket for bucket in buckets(found, "levels")}
-    return {"patients": _patients(found), "levels": {level: _burden(by_level.get(level, {})) for level in ALERT_LEVELS}}
-
-
-def _burden(bucket: Document) -> dict[str, int]:
-    return {"predictions": bucket.get("doc_count", 0), "patients": _patients(bucket)}
+    every_level = ((level, by_level.get(level, {})) for level in ALERT_LEVELS)
+    levels = {
+        level: {"predictions": bucket.get("doc_count", 0), "patients": _patients(bucket)}
+        for level, bucket in every_level
+    }
+    return {"patients": _patients(found), "levels": levels}
 
 
 def _patients(found: Document) -> int:
@@ -123,7 +122,3 @@ def _weighted(of_days: Sequence[Document], name: str, percent: int) -> float | N
 
 def _counts(found: Mapping[str, Any], name: str) -> dict[str, int]:
     return {bucket["key"]: bucket["doc_count"] for bucket in buckets(found, name)}
-
-
-def _of_levels(counts: Mapping[str, int]) -> dict[str, int]:
-    return {level: counts.get(level, 0) for level in ALERT_LEVELS}

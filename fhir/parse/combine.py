@@ -124,6 +124,7 @@ def _statement(reading: Reading, number: int) -> Statement:
 
 
 def _conflict(reading: Reading, other: Reading) -> bool:
+    """Tell whether values differ that both readings have; pressures alone and a heart rate alone do not."""
     if (reading.systolic is None) != (other.systolic is None):
         return False
     rates = {reading.heart_rate, other.heart_rate} - {None}

@@ -55,12 +55,16 @@ class Metrics:
         self._lock = threading.Condition()
         self._counts: dict[tuple[str, int], Mapping[str, int]] = {}
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_BATCHES)
+        seen_at = started_at.isoformat(timespec="milliseconds")
         self._content: dict[str, Any] = {
             "started_at": started_at.isoformat(),
             "updated_at": started_at.isoformat(),
             "spark_ui": spark_ui,
             "model_version": None,
-            "queries": {name: _empty_query(totals, started_at) for name, totals in TOTALS.items()},
+            "queries": {
+                query: {"batches": 0, "totals": dict.fromkeys(totals, 0), "rejected_by_reason": {}, "seen_at": seen_at}
+                for query, totals in TOTALS.items()
+            },
         }
         self._write()
 
@@ -77,7 +81,8 @@ class Metrics:
             query, batch_id = line["query"], line["batch_id"]
             counts = {"messages": line["rows"], **self._counts.pop((query, batch_id), {})}
             line = line | {"counts": {name: n for name, n in counts.items() if not name.startswith(REASON_PREFIX)}}
-            line["rejected_by_reason"] = _rejected_by_reason(counts)
+            by_reason = {name: n for name, n in counts.items() if name.startswith(REASON_PREFIX)}
+            line["rejected_by_reason"] = {name.removeprefix(REASON_PREFIX): n for name, n in by_reason.items()}
             _add_to_query(self._content["queries"][query], line)
             self._recent.append(line)
             self._content |= {"updated_at": line["finished_at"], "recent": list(self._recent)}
@@ -100,11 +105,6 @@ class Metrics:
         write_whole(self._path, json.dumps(self._content))
 
 
-def _empty_query(totals: tuple[str, ...], started_at: datetime) -> dict[str, Any]:
-    seen_at = started_at.isoformat(timespec="milliseconds")
-    return {"batches": 0, "totals": dict.fromkeys(totals, 0), "rejected_by_reason": {}, "seen_at": seen_at}
-
-
 def _add_to_query(query: dict[str, Any], line: Mapping[str, Any]) -> None:
     names = ("batch_id", "finished_at", "duration_ms", "durations_ms", "lag", "rows_per_second")
     query |= {**{name: line[name] for name in names}, "seen_at": line["finished_at"]}
@@ -112,10 +112,6 @@ def _add_to_query(query: dict[str, Any], line: Mapping[str, Any]) -> None:
     for name in query["totals"]:
         query["totals"][name] += line["counts"].get(name, 0)
     query["rejected_by_reason"] = dict(Counter(query["rejected_by_reason"]) + Counter(line["rejected_by_reason"]))
-
-
-def _rejected_by_reason(counts: Mapping[str, int]) -> dict[str, int]:
-    return {name.removeprefix(REASON_PREFIX): n for name, n in counts.items() if name.startswith(REASON_PREFIX)}
 
 
 def progress_line(progress: Mapping[str, Any], finished_at: datetime) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class ServingModel:
             if promotion.version != self._broadcast.value.version and promotion != self._refused:
                 self._swap(promotion)
         except BundleError as error:
-            self._refuse(str(error))
+            log.error("model refused, %s stays in service: %s", self._broadcast.value.version, error)
         return self._broadcast
 
     def _published(self) -> Promotion:
@@ -56,6 +56,3 @@ class ServingModel:
 
     def _load(self, version: str) -> Broadcast[Bundle]:
         return self._context.broadcast(load_bundle(self._model_dir, version))
-
-    def _refuse(self, why: str) -> None:
-        log.error("model refused, %s stays in service: %s", self._broadcast.value.version, why)

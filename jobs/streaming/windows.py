@@ -111,6 +111,7 @@ def _last_arrivals(statements: Statements, patients: Numbers, present: Numbers) 
 
 
 def _is_disturbed(last: Statements, windows: Windows) -> NDArray[np.bool_]:
+    """Tell where the last arrival revised a reading, or is older than the newest by more than a heart rate may be."""
     behind_us = windows.effective_us[:, -1] - last["effective_us"]
     revised = (last["kind"] == StatementKind.RETRACTION) | (last["corrected"] == 1)
     disturbed: NDArray[np.bool_] = revised | (behind_us > HEART_RATE_REACH_US)
@@ -223,6 +224,7 @@ def _claims(statements: Statements, patients: Numbers) -> Numbers:
 def _distance_us(
     statements: Statements, patients: Numbers, pressures: Numbers, heart_rates: Numbers, side: Numbers
 ) -> NDArray[np.int64]:
+    """Return how far each heart rate is from the patient's pressures on one side; without any, the greatest number."""
     neighbours = pressures[np.clip(side, 0, len(pressures) - 1)]
     distance_us = np.abs(statements["effective_us"][neighbours] - statements["effective_us"][heart_rates])
     usable = (side >= 0) & (side < len(pressures)) & (patients[neighbours] == patients[heart_rates])

@@ -15,6 +15,7 @@ from kibana.words import ALERT_KINDS, BLUE, GREEN, KIND_COLOURS, RED, VIOLET
 
 MOST_PATIENTS = 25
 MOST_REASONS = 10
+IS_CRITICAL = kql.equals("alert_level", "CRITICAL")
 IS_ANSWER = kql.equals("event", ACKNOWLEDGED)
 IS_FEEDBACK = kql.equals("event", FEEDBACK)
 
@@ -41,14 +42,13 @@ def predictions_alerts(site_url: str) -> Dashboard:
 
 
 def _figures() -> Row:
-    is_critical = kql.equals("alert_level", "CRITICAL")
     panels = (
         metric(
             "Prédictions",
             "Predictions in the range, and critical ones.",
             PREDICTIONS,
             count("Total"),
-            second=count("critiques", is_critical),
+            second=count("critiques", IS_CRITICAL),
         ),
         gauge(
             "Risque moyen à 6 h",
@@ -63,7 +63,7 @@ def _figures() -> Row:
             "Patients with a critical prediction in the range.",
             PREDICTIONS,
             unique_count("patient_id", "Patients"),
-            where=is_critical,
+            where=IS_CRITICAL,
         ),
         metric("Alertes acquittées", "Acknowledgements in the range.", ALERT_EVENTS, count("Réponses", IS_ANSWER)),
         metric(
@@ -114,7 +114,7 @@ def _patients() -> Row:
             "highest": maximum(ALERT_RISK_FIELD, "Risque 6 h maximal"),
             "newest": last_value(ALERT_RISK_FIELD, "Risque 6 h actuel"),
             "level": last_value("alert_level", "Niveau actuel", "string"),
-            "critical": count("Prédictions critiques", kql.equals("alert_level", "CRITICAL")),
+            "critical": count("Prédictions critiques", IS_CRITICAL),
         },
         sort_by="highest",
     )

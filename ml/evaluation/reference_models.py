@@ -88,6 +88,7 @@ def _extrapolation(features: Features, horizon_h: int) -> Summaries:
 
 
 def _max_mean(features: Features, _: int) -> Summaries:
+    """Return of both pressures the highest and the mean of the window, shape (n, 4)."""
     systolic, diastolic, _, _ = measures_of(features).astype(np.float64)
     return np.column_stack([f(values, axis=1) for values in (systolic, diastolic) for f in (np.nanmax, np.nanmean)])
 

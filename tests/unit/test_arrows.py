@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping, Set
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.sources import ROOT, imported, is_package, modules_of
+
 FLOORS = (  # from the ground; a folder imports from floors below its own, or beside it where no circle comes of it
     ("conf", "fhir"),
     ("assessment",),
@@ -27,25 +26,14 @@ WITHOUT_FRAMEWORKS = ("alerts", "assessment", "conf", "elastic", "fhir", "ml", "
 Arrows = Mapping[str, Set[str]]
 
 
-def imported(text: str) -> Iterator[str]:
-    """Names of the modules that a module imports, inside functions and for types too."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 def folder_of(module: str, depth: int) -> str:
-    """The folder, at most so deep, in which a module stands; a package is its own folder."""
-    place = ROOT.joinpath(*module.split("."))
-    parts = module.split(".") if place.is_dir() else module.split(".")[:-1]
+    """Return the folder, at most so deep, in which a module stands; a package is its own folder."""
+    parts = module.split(".") if is_package(module) else module.split(".")[:-1]
     return ".".join(parts[:depth])
 
 
 def arrows(texts: Mapping[str, str], depth: int = 1) -> dict[str, set[str]]:
-    """Which folders import from which others, out of the texts of modules by their names."""
+    """Return which folders import from which others, out of the texts of modules by their names."""
     found: dict[str, set[str]] = {}
     for module, text in texts.items():
         own = folder_of(module, depth)
@@ -55,7 +43,7 @@ def arrows(texts: Mapping[str, str], depth: int = 1) -> dict[str, set[str]]:
 
 
 def climbing(found: Arrows) -> list[str]:
-    """The arrows that go to a floor above."""
+    """Return the arrows that go to a floor above."""
     return [
         f"{folder} -> {target}"
         for folder, targets in found.items()
@@ -65,7 +53,7 @@ def climbing(found: Arrows) -> list[str]:
 
 
 def circle(found: Arrows) -> list[str]:
-    """A circle of folders, or nothing."""
+    """Return a circle of folders, or nothing."""
     try:
         TopologicalSorter(found).prepare()
     except CycleError as error:
@@ -75,12 +63,8 @@ def circle(found: Arrows) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sources() -> dict[str, str]:
-    """The text of each module of the project by its name, tests and scripts aside."""
-    files = [path for folder in FLOOR_OF for path in (ROOT / folder).rglob("*.py")]
-    return {
-        path.relative_to(ROOT).with_suffix("").as_posix().removesuffix("/__init__").replace("/", "."): path.read_text()
-        for path in files
-    }
+    """Return the text of each module of the project by its name, tests and scripts aside."""
+    return modules_of(FLOOR_OF)
 
 
 def test_every_folder_with_code_stands_on_a_floor() -> None:

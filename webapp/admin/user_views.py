@@ -15,13 +15,12 @@ from webapp.security.current import principal
 from webapp.security.roles import ROLES, Permission, requires
 from webapp.services import services
 from webapp.store import users
-from webapp.store.users import User
 
 DONE: Final = {
     "role": N_("The role is changed and the user's sessions are ended."),
-    "disabled": N_("The account is shut and its sessions are ended."),
-    "enabled": N_("The account is open again."),
-    "totp": N_("The authenticator is removed and the user's sessions are ended."),
+    "disable": N_("The account is shut and its sessions are ended."),
+    "enable": N_("The account is open again."),
+    "remove_totp": N_("The authenticator is removed and the user's sessions are ended."),
 }
 FAULTS: Final = {
     "name": N_("This user name is taken or not usable: 2 to 64 of a-z, 0-9, dot, dash, underscore."),
@@ -63,48 +62,23 @@ def add_user() -> Response:
 @requires(Permission.ADMIN)
 def change_user(user_id: int) -> Response:
     """Do what the pressed button says."""
-    user = unwrap(users.find_by_id(services().store, user_id))
-    action = choice(request.form, "action", tuple(ACTIONS))
+    site = services()
+    user = unwrap(users.find_by_id(site.store, user_id))
+    action = choice(request.form, "action", (*DONE, "reset_password"))
     if user.name == principal().user_name:
         return _page(fault="self", status=422)
-    answer = ACTIONS[action](user)
-    services().audit.record(f"user_{action}", target=user.name)
-    return answer
-
-
-def _set_role(user: User) -> Response:
-    users.set_role(services().store, user.id, choice(request.form, "role", tuple(ROLES)))
-    return redirect(url_for(".users", done="role"))
-
-
-def _disable(user: User) -> Response:
-    users.set_disabled(services().store, user.id, True)
-    return redirect(url_for(".users", done="disabled"))
-
-
-def _enable(user: User) -> Response:
-    users.set_disabled(services().store, user.id, False)
-    return redirect(url_for(".users", done="enabled"))
-
-
-def _remove_totp(user: User) -> Response:
-    users.remove_totp(services().store, user.id)
-    return redirect(url_for(".users", done="totp"))
-
-
-def _reset_password(user: User) -> Response:
-    site = services()
-    secret = accounts.give_one_time_password(site.store, site.passwords, user, site.clock())
-    return _page(secret=secret, secret_of=user.name)
-
-
-ACTIONS: Final = {
-    "role": _set_role,
-    "disable": _disable,
-    "enable": _enable,
-    "remove_totp": _remove_totp,
-    "reset_password": _reset_password,
-}
+    secret = None
+    match action:
+        case "role":
+            users.set_role(site.store, user.id, choice(request.form, "role", tuple(ROLES)))
+        case "disable" | "enable":
+            users.set_disabled(site.store, user.id, action == "disable")
+        case "remove_totp":
+            users.remove_totp(site.store, user.id)
+        case "reset_password":
+            secret = accounts.give_one_time_password(site.store, site.passwords, user, site.clock())
+    site.audit.record(f"user_{action}", target=user.name)
+    return _page(secret=secret, secret_of=user.name) if secret else redirect(url_for(".users", done=action))
 
 
 def _page(

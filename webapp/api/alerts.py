@@ -149,6 +149,7 @@ def _on_board() -> list[Found]:
 
 
 def _resolved(query: AlertsQuery) -> tuple[list[Found], After | None]:
+    """Return the alerts that ended within the asked span, and after which one the next page begins."""
     site = services()
     now, interval = site.clock(), site.settings.expected_interval
     start, end = query.span_of_resolved(now, history_since(now), interval)

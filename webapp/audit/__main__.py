@@ -30,6 +30,7 @@ def prune(client: Elasticsearch, now: datetime, months: int) -> list[str]:
 
 
 def _month_number(index: str) -> int:
+    """Return the months since year 0 of an index that is named ``...-2026.11``."""
     year, month = index.removeprefix(f"{AUDIT}-").split(".")
     return int(year) * 12 + int(month) - 1
 

@@ -96,6 +96,7 @@ def ship_leftovers(folder: Path, client: Elasticsearch) -> None:
 
 
 def _open_locked(path: Path) -> IO[bytes]:
+    """Open a file that this user alone may read; its lock lasts as long as the writer lives."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
     fcntl.flock(file, fcntl.LOCK_EX)

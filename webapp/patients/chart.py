@@ -103,6 +103,7 @@ def points_of_buckets(buckets: Iterable[Mapping[str, Any]]) -> list[Point]:
 
 
 def _spread(stats: Mapping[str, float | None]) -> Spread | None:
+    """Return the extremes and the mean of an interval; None if nothing was measured in it."""
     lowest, mean, highest = stats["min"], stats["avg"], stats["max"]
     if lowest is None or mean is None or highest is None:
         return None

@@ -63,6 +63,7 @@ class Seals:
 
 
 def _derive(secret_key: bytes) -> bytes:
+    """Return a key of the seals' own, as Fernet wants it: what else the site signs with its key must not open them."""
     derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=KEY_PURPOSE).derive(secret_key)
     return base64.urlsafe_b64encode(derived)
 
