@@ -124,7 +124,6 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
         "may_open": principal().allows(Permission.PATIENT),
         "risk_limit_y": RISK_LIMIT_Y,
         "stale_s": int(stale_after(interval).total_seconds()),
-        "stale_min": int(stale_after(interval).total_seconds() // 60),
         "reason_names": REASON_NAMES,
         "pauses": PAUSES_MIN,
         "min_readings": services().settings.min_readings,
