@@ -34,13 +34,13 @@ class ByFileAndWard(LoadFileScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndWard | None:
-    """How ``--dist loadfile`` gives tests to processes."""
+    """Return what ``--dist loadfile`` gives tests to processes by."""
     return ByFileAndWard(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
-    """Addresses (`kafka_bootstrap_servers`, `elasticsearch_url`) of a pair on free ports; ended after the last test."""
+    """Yield the addresses (`kafka_bootstrap_servers`, `elasticsearch_url`) of a pair on free ports; end it at last."""
     from embedded.services import Options, start, stop
 
     local_dir = tmp_path_factory.mktemp("services")
@@ -59,7 +59,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """One Spark session with the project's own configuration, as `./spark-submit.sh` gives it to a job."""
+    """Yield a Spark session with the project's own configuration, as `./spark-submit.sh` gives it to a job."""
     from conf.settings import Settings
     from deploy.submit.spark import submit_environment
     from embedded.java import find_java

@@ -26,7 +26,7 @@ NONE = "no Chromium on this machine; install the package chromium, or run: .venv
 
 
 def find_chromium() -> str | None:
-    """The path of an executable that starts."""
+    """Return the path of an executable that starts."""
     paths = (*map(shutil.which, NAMES), _of_playwright())
     return next((path for path in paths if path and _starts(path)), None)
 

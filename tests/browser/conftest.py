@@ -23,7 +23,7 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """A running Chromium."""
+    """Yield a running Chromium."""
     path = find_chromium()
     if path is None:
         pytest.skip(NONE)
@@ -40,7 +40,7 @@ def hospital(
     spark: SparkSession,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Hospital:
-    """Patients with two days of readings and predictions."""
+    """Return patients with two days of readings and predictions."""
     made = Hospital(services, spark, tmp_path_factory.mktemp("hospital"))
     made.open()
     return made
@@ -48,14 +48,14 @@ def hospital(
 
 @pytest.fixture(scope="session")
 def site(hospital: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The site of the hospital."""
+    """Yield the site of the hospital."""
     with serve(hospital.settings, tmp_path_factory.mktemp("site")) as running:
         yield running
 
 
 @pytest.fixture
 def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
-    """Opens a browser: ``visit(width=360)``; at the end of the test no page may have done what it must not."""
+    """Open a browser: ``visit(width=360)``; at the end of the test no page may have done what it must not."""
     visitors = []
 
     def begin(width: int = DESKTOP[0], height: int = DESKTOP[1], on: Site = site, **more: Any) -> Visitor:
@@ -73,6 +73,6 @@ def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
 
 @pytest.fixture
 def another_site(hospital: Hospital, tmp_path: Any) -> Iterator[Site]:
-    """A site of the test's own over the same data, whose clock it may put forward."""
+    """Yield a site of the test's own over the same data, whose clock it may put forward."""
     with serve(hospital.settings, tmp_path) as running:
         yield running

@@ -51,7 +51,7 @@ class Course:
     silent: timedelta = timedelta(minutes=1)
 
     def messages(self, now: datetime) -> Iterator[tuple[datetime, str, bytes]]:
-        """The readings as (time, key, message)."""
+        """Yield the readings as (time, key, message)."""
         newest = (now - self.silent).replace(microsecond=0)
         for number in range(self.readings):
             share = number / max(1, self.readings - 1)
@@ -71,7 +71,7 @@ COURSES = (RISING, RISING_TOO, CALM, SILENT, WAITING)
 
 
 def message(patient_id: str, at: datetime, systolic: int, diastolic: int) -> bytes:
-    """A reading of a cuff as a FHIR Observation."""
+    """Return a reading of a cuff as a FHIR Observation."""
     subject = {"reference": f"Patient/{patient_id}"}
     reading = observation(systolic=systolic, diastolic=diastolic, heart_rate=60 + systolic // 10)
     return payload(
@@ -90,7 +90,7 @@ class Hospital:
 
     @cached_property
     def opened_at(self) -> datetime:
-        """When the patients came."""
+        """Return when the patients came."""
         return datetime.now(UTC)
 
     def open(self) -> None:
@@ -121,7 +121,7 @@ class Hospital:
         run.finish()
 
     def measure(self, patient_id: str, systolic: int, diastolic: int) -> None:
-        """One more reading, taken now; searches see it on return."""
+        """Take one more reading now; searches see it on return."""
         self.pipeline.send(message(patient_id, datetime.now(UTC), systolic, diastolic), key=patient_id)
         self.pipeline.drain()
         self.pipeline.client.indices.refresh(index=ALL_INDICES)

@@ -57,7 +57,7 @@ class Visitor:
         self.page.fill("#password", PASSWORD)
 
     def violations(self) -> list[str]:
-        """What axe finds on the current page: impact, rule and element."""
+        """Return what axe finds on the current page: impact, rule and element."""
         self.page.evaluate(AXE)
         options: dict[str, Any] = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
         found = self.page.evaluate("(options) => axe.run(document, options)", options)
@@ -68,7 +68,7 @@ class Visitor:
         ]
 
     def is_too_wide(self) -> bool:
-        """Whether the page scrolls sideways."""
+        """Tell whether the page scrolls sideways."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
     def _hear(self, message: ConsoleMessage) -> None:

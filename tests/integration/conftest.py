@@ -15,7 +15,7 @@ from tests.integration.pipeline import Pipeline, build_settings, delete_document
 
 @pytest.fixture
 def settings(services: Addresses, tmp_path: Path) -> Settings:
-    """Settings of a pipeline of its own, with a published model and an Elasticsearch without documents."""
+    """Return settings of a pipeline of its own, with a published model and an Elasticsearch without documents."""
     settings = build_settings(services, tmp_path)
     publish_model(settings.model_dir)
     delete_documents(connect(settings))
@@ -24,5 +24,5 @@ def settings(services: Addresses, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def pipeline(settings: Settings, spark: SparkSession) -> Pipeline:
-    """A pipeline on real Kafka, Spark and Elasticsearch."""
+    """Return a pipeline on real Kafka, Spark and Elasticsearch."""
     return Pipeline(settings, spark)

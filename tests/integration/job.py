@@ -44,11 +44,11 @@ class Process:
 
     @property
     def said(self) -> str:
-        """What it has written so far."""
+        """Return what it has written so far."""
         return self.log.read_text(errors="replace")
 
     def members(self) -> list[int]:
-        """The living processes of its session."""
+        """Return the living processes of its session."""
         return [int(entry.name) for entry in PROC.glob("[0-9]*") if _lives_in(entry, self.popen.pid)]
 
     def signal_all(self, number: signal.Signals) -> None:
@@ -58,7 +58,7 @@ class Process:
                 os.kill(pid, number)
 
     def kill(self) -> None:
-        """``kill -9`` of driver, JVM and workers."""
+        """Send ``kill -9`` to driver, JVM and workers."""
         while self.members():
             self.signal_all(signal.SIGKILL)
             self.popen.poll()
@@ -118,31 +118,31 @@ class Job(Surroundings):
         return done.stderr
 
     def outcome(self) -> Outcome:
-        """What the job has left."""
+        """Return what the job has left."""
         return Outcome(self.everything(), Counter(self._archived()))
 
     def interrupted(self, query: str) -> bool:
-        """Whether the query has begun a micro-batch that it has not committed."""
+        """Tell whether the query has begun a micro-batch that it has not committed."""
         return self.newest(query, "offsets") > self.newest(query, "commits")
 
     def newest(self, query: str, log: str) -> int:
-        """The number of the last micro-batch in one of the checkpoint's logs; -1 if there is none."""
+        """Return the number of the last micro-batch in one of the checkpoint's logs; -1 if there is none."""
         folder = self.settings.checkpoint_dir / query / log
         return max((int(path.name) for path in folder.glob("[0-9]*")), default=-1)
 
     def messages_begun(self, query: str) -> int:
-        """How many messages of the topic are part of the micro-batches that the query has begun."""
+        """Return how many messages of the topic are part of the micro-batches that the query has begun."""
         folder = self.settings.checkpoint_dir / query / "offsets"
         text = (folder / str(self.newest(query, "offsets"))).read_text()
         (offsets,) = json.loads(text.splitlines()[-1]).values()
         return sum(offsets.values())
 
     def archive_files(self, batch_id: int) -> list[Path]:
-        """The archive files of a micro-batch."""
+        """Return the archive files of a micro-batch."""
         return list((self.settings.data_dir / FOLDER).glob(f"day=*/batch-{batch_id:08d}-*.csv"))
 
     def count(self, index: str) -> int:
-        """How many documents there are by now."""
+        """Return how many documents there are by now."""
         self.client.indices.refresh(index=index, ignore_unavailable=True)
         return int(self.client.count(index=index, ignore_unavailable=True)["count"])
 
@@ -152,13 +152,13 @@ class Job(Surroundings):
                 yield tuple((name, value) for name, value in row.items() if name != "ingested_at")
 
     def _environment(self) -> dict[str, str]:
-        """Nothing of the tests' own Spark; temporary files go to the job's folder, for a killed one leaves them."""
+        """Leave out the tests' own Spark; temporary files go to the job's folder, for a killed one leaves them."""
         java = {"JAVA_HOME": str(find_java().parents[1]), "SPARK_LOCAL_DIRS": str(self.settings.local_dir / "spark")}
         return {"PATH": os.environ["PATH"], "SPARK_DRIVER_MEMORY": "1g", **java, **environment(self.settings)}
 
 
 def in_folder(job: Job, folder: Path, **changes: Any) -> Job:
-    """The same job with folders of its own."""
+    """Return the same job with folders of its own."""
     own = {"local_dir": folder / "local", "data_dir": folder / "data", "checkpoint_dir": folder / "checkpoints"}
     return Job(job.settings.model_copy(update=own | changes))
 

@@ -28,7 +28,7 @@ class Mixture:
 
 
 def mixture() -> Mixture:
-    """Always the same patients and fates; each patient measures once a round."""
+    """Return the same patients and fates each time; each patient measures once a round."""
     epoch_us = int(RECENTLY.timestamp()) * 1_000_000
     forms = dict.fromkeys(FORMS, 1 / len(FORMS))
     outbox = open_outbox(Identity(11, PATIENTS, INTERVAL_US, 1.0, "", forms, FAULTS), epoch_us, epoch_us)

@@ -61,27 +61,27 @@ class Surroundings:
 
     @property
     def client(self) -> Elasticsearch:
-        """The client of the test's Elasticsearch."""
+        """Return the client of the test's Elasticsearch."""
         return connect(self.settings)
 
     def observations(self) -> dict[str, Document]:
-        """All stored observations by id."""
+        """Return all stored observations by id."""
         return self._documents(OBSERVATIONS)
 
     def predictions(self) -> dict[str, Document]:
-        """All predictions by id."""
+        """Return all predictions by id."""
         return self._documents(PREDICTIONS)
 
     def latest(self) -> dict[str, Document]:
-        """The latest prediction of each patient, by patient."""
+        """Return the latest prediction of each patient, by patient."""
         return self._documents(LATEST)
 
     def rejected(self) -> dict[str, Document]:
-        """All rejected entries by id."""
+        """Return all rejected entries by id."""
         return self._documents(REJECTED)
 
     def everything(self) -> dict[str, dict[str, Document]]:
-        """All documents of all indices, without the times at which they were written."""
+        """Return all documents of all indices, without the times at which they were written."""
         families = (OBSERVATIONS, PREDICTIONS, LATEST, REJECTED)
         return {family: _without_times(self._documents(family)) for family in families}
 
@@ -104,11 +104,11 @@ class Pipeline(Surroundings):
             run(self.spark, self.settings, StopGate(), is_new_checkpoint=is_new_checkpoint, available_now=True)
 
     def metrics(self) -> dict[str, Any]:
-        """What the last run told of itself."""
+        """Return what the last run told of itself."""
         return dict(json.loads((self.settings.local_dir / METRICS_FILE).read_text()))
 
     def archived(self) -> list[dict[str, str]]:
-        """The lines of the CSV archive in order of effective time, without the time of ingestion."""
+        """Return the lines of the CSV archive in order of effective time, without the time of ingestion."""
         files = sorted((self.settings.data_dir / FOLDER).glob("day=*/*.csv"))
         rows = [row for path in files for row in csv.DictReader(path.read_text().splitlines())]
         without_time = [{name: value for name, value in row.items() if name not in WRITTEN_AT} for row in rows]
@@ -131,13 +131,13 @@ def _without_times(documents: dict[str, Document]) -> dict[str, Document]:
 
 
 def reading(minute: float, systolic: float | None = 128, name: str | None = None, **overrides: Any) -> bytes:
-    """A valid Observation of patient p-1 at `minute`."""
+    """Return a valid Observation of patient p-1 at `minute`."""
     more = {"id": name or f"bp-{minute}", "effectiveDateTime": at(minute)}
     return payload(observation(systolic=systolic, **(more | overrides)))
 
 
 def build_settings(services: Addresses, folder: Path, **changes: Any) -> Settings:
-    """Settings of a pipeline of its own in `folder`, its topic created."""
+    """Return settings of a pipeline of its own in `folder`, its topic created."""
     topic = f"test-{uuid4().hex[:8]}"
     create_topic(str(services.kafka_bootstrap_servers), topic, PARTITIONS)
     own: dict[str, Any] = {
@@ -155,7 +155,7 @@ def build_settings(services: Addresses, folder: Path, **changes: Any) -> Setting
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables, for a process of its own."""
+    """Return the settings as environment variables, for a process of its own."""
     values = settings.model_dump(exclude_none=True, exclude_defaults=True)
     return {f"BP_{name.upper()}": str(value) for name, value in values.items()}
 

@@ -39,7 +39,7 @@ def sent() -> Mixture:
 
 @pytest.fixture(scope="module")
 def topic(services: Addresses, tmp_path_factory: pytest.TempPathFactory, sent: Mixture) -> Job:
-    """A job whose topic is filled; it is only ever run by `undisturbed`."""
+    """Return a job whose topic is filled; it is only ever run by `undisturbed`."""
     changes = {"max_offsets_per_trigger": MESSAGES_PER_BATCH, "spark_master": "local[2]"}
     job = Job(build_settings(services, tmp_path_factory.mktemp("undisturbed"), **changes))
     publish_model(job.settings.model_dir)
@@ -49,7 +49,7 @@ def topic(services: Addresses, tmp_path_factory: pytest.TempPathFactory, sent: M
 
 @pytest.fixture(scope="module")
 def undisturbed(topic: Job) -> Outcome:
-    """What must come out, whatever happens."""
+    """Return what must come out, whatever happens."""
     delete_documents(connect(topic.settings))
     topic.drain()
     return topic.outcome()
@@ -57,33 +57,33 @@ def undisturbed(topic: Job) -> Outcome:
 
 @pytest.fixture
 def job(topic: Job, undisturbed: Outcome, tmp_path: Path) -> Job:
-    """A job on the same topic that has not done anything yet."""
+    """Return a job on the same topic that has not done anything yet."""
     assert undisturbed.documents
     delete_documents(connect(topic.settings))
     return in_folder(topic, tmp_path)
 
 
 def in_a_micro_batch(job: Job, query: str) -> Moment:
-    """The query has finished micro-batches since the start and is in the middle of another."""
+    """Return when: the query has finished micro-batches since the start and is in the middle of another."""
     before = job.newest(query, "commits")
     return lambda: job.newest(query, "commits") > before and job.interrupted(query)
 
 
 def documents_written(job: Job) -> Moment:
-    """Ingest has written documents and then archive of a micro-batch, and not yet committed it."""
+    """Return when: ingest has written documents and then archive of a micro-batch, and not yet committed it."""
     is_in_one = in_a_micro_batch(job, INGEST)
     return lambda: is_in_one() and job.archive_files(job.newest(INGEST, "offsets")) != []
 
 
 def repetition_begun(job: Job) -> Moment:
-    """Ingest repeats the micro-batch that was cut off: what that one has archived has gone."""
+    """Return when: ingest repeats the micro-batch that was cut off: what that one has archived has gone."""
     cut_off = job.newest(INGEST, "offsets")
     assert job.archive_files(cut_off)
     return lambda: job.archive_files(cut_off) == []
 
 
 def predictions_appear(job: Job) -> Moment:
-    """Score is in the middle of its writes: there are more predictions than at the look before."""
+    """Return when: score is in the middle of its writes: there are more predictions than at the look before."""
     is_in_one, counts = in_a_micro_batch(job, SCORE), [job.count(PREDICTIONS)]
 
     def more() -> bool:
@@ -94,7 +94,7 @@ def predictions_appear(job: Job) -> Moment:
 
 
 def files_of(job: Job) -> dict[Path, bytes]:
-    """The contents of all files of the job."""
+    """Return the contents of all files of the job."""
     folders = job.settings.local_dir, job.settings.data_dir, job.settings.checkpoint_dir
     return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
 

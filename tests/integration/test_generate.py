@@ -37,7 +37,7 @@ FATES = {"late": 0.05, "resent": 0.03, "retracted": 0.03, "corrected": 0.03, "he
 
 
 def generated(spark: SparkSession, output: Path, *arguments: str) -> dict[str, Dataset]:
-    """The parts that the job writes to `output` for 300 patients and 100 of the shifted generator."""
+    """Return the parts that the job writes to `output` for 300 patients and 100 of the shifted generator."""
     words = ["--patients", "300", "--external", "100", "--output", str(output), *arguments]
     generate(spark, Settings(), parser().parse_args(words))
     return read_parts(output)
@@ -105,7 +105,7 @@ def assert_same(rows: Dataset, expected: Dataset) -> None:
 
 @pytest.fixture
 def stored(pipeline: Pipeline) -> Pipeline:
-    """A pipeline that has stored a day of several patients, in several micro-batches."""
+    """Return a pipeline that has stored a day of several patients, in several micro-batches."""
     sent = [(name, message) for _, name, message in sorted(arrivals(), key=lambda arrival: arrival[0])]
     settings = pipeline.settings.model_copy(update={"max_offsets_per_trigger": len(sent) // 3})
     pipeline.send_all(sent)
@@ -116,7 +116,7 @@ def stored(pipeline: Pipeline) -> Pipeline:
 
 
 def arrivals() -> list[tuple[int, str, bytes]]:
-    """(round, patient, message) of readings every 15 minutes; some come late, twice, changed, or are taken back."""
+    """Yield (round, patient, message): a reading every 15 minutes; some come late, twice, changed, or are retracted."""
     chance = random.Random(5)  # noqa: S311 - a simulation
     return [
         arrival
@@ -147,7 +147,7 @@ def _arrivals_of_reading(chance: random.Random, patient: str, number: int) -> li
 
 
 def from_history(pipeline: Pipeline, source: str, output: Path) -> Dataset:
-    """All rows that the job writes from what the pipeline has stored, by patient and time."""
+    """Return all rows that the job writes from what the pipeline has stored, by patient and time."""
     words = ["--source", source, "--min-readings", "10", "--output", str(output)]
     generate(pipeline.spark, pipeline.settings, parser().parse_args(words))
     return from_arrow(pipeline.spark.read.parquet(str(output)).orderBy("patient_id", "effective_time").toArrow())

@@ -23,7 +23,7 @@ FIRST_SCORED = 2  # step at which a patient has the least number of readings
 
 
 def send(pipeline: Pipeline, step: int) -> None:
-    """One reading of every patient."""
+    """Send one reading of every patient."""
     pipeline.send_all(
         (
             f"p-{patient}",
@@ -51,7 +51,7 @@ def scored(pipeline: Pipeline, step: int) -> bool:
 
 
 def counted(pipeline: Pipeline) -> int:
-    """How many predictions the micro-batches that have ended say they have made."""
+    """Return how many predictions the micro-batches that have ended say they have made."""
     totals = pipeline.metrics()["queries"]["score"]["totals"]
     return int(totals.get("predictions", 0))
 
@@ -61,7 +61,7 @@ def instant_text(step: int) -> str:
 
 
 def version_of_step(pipeline: Pipeline) -> dict[int, str]:
-    """The model that made the predictions of each step, all patients of which must have one and the same."""
+    """Return the model that made the predictions of each step, all patients of which must have one and the same."""
     by_step: dict[int, list[str]] = defaultdict(list)
     for document in pipeline.predictions().values():
         step = round((datetime.fromisoformat(document["@timestamp"]) - RECENTLY) / timedelta(minutes=15))
@@ -72,7 +72,7 @@ def version_of_step(pipeline: Pipeline) -> dict[int, str]:
 
 
 def damage(model_dir: Path, version: str) -> None:
-    """As a bad disk would: the bundle was whole when it was published."""
+    """Damage a bundle that was whole when it was published, as a bad disk would."""
     path = model_dir / version / "h6.ubj"
     path.write_bytes(path.read_bytes()[:-20] + b"0" * 20)
 

@@ -40,7 +40,7 @@ def when(step: int) -> str:
 
 
 def sent(seed: int) -> Iterator[tuple[str, bytes]]:
-    """Readings of all patients in order of time, some of which are retracted or corrected at the end."""
+    """Yield readings of all patients in order of time, some of which are retracted or corrected at the end."""
     chance = random.Random(seed)  # noqa: S311 - a simulation
     for step in range(STEPS):
         for patient in range(PATIENTS):
@@ -63,7 +63,7 @@ def drift_reference() -> bytes:
 
 @pytest.fixture(scope="module")
 def judged(services: Addresses, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """A stream that has run in small micro-batches, by two models, and has been judged."""
+    """Return a stream that has run in small micro-batches, by two models, and has been judged."""
     settings = build_settings(services, tmp_path_factory.mktemp("monitor"))
     settings = settings.model_copy(update={"max_offsets_per_trigger": PATIENTS * STEPS_A_BATCH})
     publish_model(settings.model_dir, files={"drift.json": drift_reference()})
@@ -92,7 +92,7 @@ def moment(document: Document) -> datetime:
 
 
 def outcome(prediction: Document, observations: list[Document], horizon_h: int) -> bool | None:
-    """The rule of the targets, word for word."""
+    """Apply the rule of the targets, word for word."""
     mine = sorted(moment(reading) for reading in observations if reading["patient_id"] == prediction["patient_id"])
     begin = moment(prediction)
     end = begin + timedelta(hours=horizon_h)
@@ -110,7 +110,7 @@ def outcome(prediction: Document, observations: list[Document], horizon_h: int) 
 
 
 def expected(pipeline: Pipeline) -> dict[str, tuple[list[float], list[bool]]]:
-    """Risks and outcomes by what a document is about."""
+    """Return the risks and outcomes by what a document is about."""
     documents = pipeline.observations().values()
     observations = [document for document in documents if document["status"] != "entered-in-error"]
     groups: dict[str, tuple[list[float], list[bool]]] = defaultdict(lambda: ([], []))
@@ -129,7 +129,7 @@ def expected(pipeline: Pipeline) -> dict[str, tuple[list[float], list[bool]]]:
 
 
 def area(risks: list[float], outcomes: list[bool]) -> float:
-    """AUROC, -1 where it does not exist."""
+    """Return the AUROC, -1 where it does not exist."""
     high = [risk for risk, followed in zip(risks, outcomes, strict=True) if followed]
     low = [risk for risk, followed in zip(risks, outcomes, strict=True) if not followed]
     pairs = [(above > below) + (above == below) / 2 for above in high for below in low]

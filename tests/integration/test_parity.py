@@ -49,7 +49,7 @@ Rows = dict[str, bytes]
 
 
 def simulated(seed: int) -> list[tuple[str, dict[str, Any]]]:
-    """Observations of many patients with separate heart rates, resends, corrections and retractions, out of order."""
+    """Return many patients' Observations with separate heart rates, resends, corrections, retractions, out of order."""
     chance = random.Random(seed)  # noqa: S311 - a simulation
     sent = []
     for patient in range(PATIENTS):
@@ -78,7 +78,7 @@ def _of_one_reading(chance: random.Random, patient: int, number: int) -> list[di
 
 
 def streamed(pipeline: Pipeline) -> Rows:
-    """Feature rows as the score query sees them, the last state of each patient."""
+    """Return feature rows as the score query sees them, the last state of each patient."""
     rows: Rows = {}
 
     def collect(state: DataFrame, _: int) -> None:
@@ -95,7 +95,7 @@ def streamed(pipeline: Pipeline) -> Rows:
 
 
 def in_a_batch(sent: list[tuple[str, dict[str, Any]]]) -> Rows:
-    """Feature rows of all readings at once, from the resources themselves: neither parser nor state take part."""
+    """Return the feature rows of all readings at once, from the resources themselves: without parser and state."""
     ids = sorted({patient for patient, _ in sent})
     groups = [
         [_entry(offset, resource) for offset, (owner, resource) in enumerate(sent) if owner == id_] for id_ in ids
@@ -154,7 +154,7 @@ def test_stream_and_batch_give_equal_feature_rows(pipeline: Pipeline) -> None:
 
 
 def sent_by_simulated_patients(topic: str) -> list[tuple[str, bytes | None]]:
-    """(key, message) in the order of sending: every form that the intake accepts, and the usual faults doubled."""
+    """Return (key, message) in the order of sending: every form that the intake accepts, usual faults doubled."""
     faults = {name: 2 * share for name, share in USUAL_FAULTS.items()}
     forms = dict.fromkeys(FORMS, 1 / len(FORMS))
     identity = Identity(9, SIMULATED_PATIENTS, QUARTER_US, 10.0, topic, forms, faults)
@@ -192,7 +192,7 @@ def test_stream_and_stored_observations_give_equal_feature_rows_whatever_went_wr
 
 
 def _arrived_in_order_at_last(entries: Statements, patients: NDArray[np.intp]) -> list[int]:
-    """Patients whose newest observation is a reading that also arrived last: nothing has changed their window since."""
+    """Return the patients whose newest Observation is a reading and arrived last: their window is still the same."""
     begins = np.flatnonzero(np.diff(patients, prepend=-1))
     newest = entries[np.append(begins[1:], len(entries)) - 1]
     came_last = newest["offset"] == np.maximum.reduceat(entries["offset"], begins)
@@ -201,7 +201,7 @@ def _arrived_in_order_at_last(entries: Statements, patients: NDArray[np.intp]) -
 
 
 def last_training_rows(observations: DataFrame) -> Rows:
-    """The features of each patient's newest row, as retraining would read it."""
+    """Return the features of each patient's newest row, as retraining would read it."""
     data = from_arrow(history_rows(observations, min_readings=10).orderBy("patient_id", "effective_time").toArrow())
     rows = zip(data.patient_id.tolist(), data.features, strict=True)
     return {name: features.tobytes() for name, features in rows}  # of one patient's rows the last one stays

@@ -30,7 +30,7 @@ Where = dict[str, set[str]]
 
 @pytest.fixture
 def client(services: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elasticsearch:
-    """An Elasticsearch with templates and no documents, which the commands find through the environment."""
+    """Return an Elasticsearch with templates and no documents, which the commands find through the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BP_ELASTICSEARCH_URL", str(services.elasticsearch_url))
     client = connect(Settings(elasticsearch_url=str(services.elasticsearch_url)))
@@ -48,7 +48,7 @@ def of_month(family: str, instant: datetime) -> str:
 
 
 def fill(client: Elasticsearch, tmp_path: Path) -> None:
-    """Something of each kind that is past retention and something that is not, of two patients."""
+    """Store something of each kind that is past retention and something that is not, of two patients."""
     for instant, patient in ((LONG_AGO, "p-1"), (NOW, "p-2")):
         for family in (OBSERVATIONS, PREDICTIONS):
             put(client, of_month(family, instant), patient, instant, patient_id=patient)
@@ -61,7 +61,7 @@ def fill(client: Elasticsearch, tmp_path: Path) -> None:
 
 
 def stored(client: Elasticsearch) -> Where:
-    """The ids of all documents by family, through the aliases."""
+    """Return the ids of all documents by family, through the aliases."""
     client.indices.refresh(index=ALL_INDICES)
     answers = {family: client.search(index=family, ignore_unavailable=True, size=100) for family in FAMILIES}
     return {family: {hit["_id"] for hit in answer["hits"]["hits"]} for family, answer in answers.items()}

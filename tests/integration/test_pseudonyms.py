@@ -26,7 +26,7 @@ SUBJECT = {"subject": {"reference": f"Patient/{NAME}"}, "device": {"reference": 
 
 @pytest.fixture
 def pseudonymised(services: Addresses, spark: SparkSession, tmp_path: Path) -> Pipeline:
-    """A pipeline of its own with a key."""
+    """Return a pipeline of its own with a key."""
     settings = build_settings(services, tmp_path, pseudonym_key=SecretStr(KEY))
     publish_model(settings.model_dir)
     delete_documents(connect(settings))
@@ -38,14 +38,14 @@ def named(minute: float, **overrides: object) -> bytes:
 
 
 def documents(pipeline: Pipeline) -> str:
-    """Every document of every index of the project, with index and id."""
+    """Return every document of every index of the project, with index and id."""
     pipeline.client.indices.refresh(index=ALL_INDICES)
     found = pipeline.client.search(index=ALL_INDICES, size=10_000, expand_wildcards="all")
     return json.dumps(found["hits"]["hits"])
 
 
 def files_with(settings: Settings, *words: str) -> list[str]:
-    """Files of the job that hold one of the words: archive, metrics, checkpoint."""
+    """Return files of the job that hold one of the words: archive, metrics, checkpoint."""
     folders = settings.data_dir, settings.local_dir, settings.checkpoint_dir
     files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
     return [str(path) for path in files if any(word.encode() in path.read_bytes() for word in words)]

@@ -42,7 +42,7 @@ def rows_of(design: Design) -> pa.Table:
 
 
 def with_shuffled_labels(rows: pa.Table) -> pa.Table:
-    """The rows that a model learns from get the outcomes of other rows; the rows that judge it stay as they are."""
+    """Give the rows that a model learns from the outcomes of other rows; the rows that judge it stay as they are."""
     order = np.arange(rows.num_rows)
     learnt_from = np.flatnonzero(np.isin(rows["split"].to_numpy(), FITTED))
     order[learnt_from] = np.random.default_rng(SEED).permutation(learnt_from)
@@ -66,7 +66,7 @@ def retrain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a first model was trained and published."""
+    """Return a folder in which a first model was trained and published."""
     folder = tmp_path_factory.mktemp("retrain")
     done = retrain(folder, "--quick", "--data", str(write(rows_of(ENOUGH), folder / "rows.parquet")))
     assert done.returncode == 0, done.stderr
@@ -142,13 +142,13 @@ def small() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def known(spark: SparkSession) -> DataFrame:
-    """Rows of a few patients whose outcome over 6 h is known."""
+    """Return rows of a few patients whose outcome over 6 h is known."""
     return spark.createDataFrame(small()).where(f"{TARGETS[6]} is not null").cache()
 
 
 @pytest.fixture(scope="module")
 def fitted(spark: SparkSession, known: DataFrame) -> Any:
-    """A Spark model for 6 h that stops early."""
+    """Return a Spark model for 6 h that stops early."""
     rows = known.where("split in ('train', 'early_stopping')").selectExpr("*", "split = 'early_stopping' as validation")
     early = {"n_estimators": 60, "early_stopping_rounds": 5, "validation_indicator_col": "validation"}
     return regressor(spark, TARGETS[6], SEED, early).fit(rows)

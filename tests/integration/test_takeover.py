@@ -88,7 +88,7 @@ def store_documents(client: Elasticsearch) -> None:
 
 
 def all_documents(pipeline: Pipeline) -> dict[str, dict[str, Document]]:
-    """All that the stream writes, with the times of writing: a document that is written again differs."""
+    """Return all that the stream writes, with the times of writing: a document that is written again differs."""
     return {
         OBSERVATIONS: pipeline.observations(),
         PREDICTIONS: pipeline.predictions(),

@@ -21,7 +21,7 @@ CREATED_AT = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def make_features(rows: int = 50, seed: int = 1) -> NDArray[np.float32]:
-    """Random feature rows of shape (rows, 120) with some missing values."""
+    """Return random feature rows of shape (rows, 120) with some missing values."""
     random = np.random.default_rng(seed)
     features = random.normal(130, 20, (rows, len(FEATURE_NAMES))).astype(np.float32)
     features[random.random(features.shape) < 0.1] = np.nan
@@ -30,7 +30,7 @@ def make_features(rows: int = 50, seed: int = 1) -> NDArray[np.float32]:
 
 @cache
 def make_booster(seed: int = 1, trees: int = 5) -> xgboost.Booster:
-    """A booster fitted to random labels: its risks are meaningless but vary from row to row."""
+    """Return a booster fitted to random labels: its risks are meaningless but vary from row to row."""
     features = make_features(300, seed)
     labels = np.random.default_rng(seed).integers(0, 2, len(features))
     data = xgboost.DMatrix(features, labels)
@@ -38,18 +38,18 @@ def make_booster(seed: int = 1, trees: int = 5) -> xgboost.Booster:
 
 
 def make_boosters(seed: int = 1) -> dict[int, xgboost.Booster]:
-    """One booster per horizon, each from other labels, so that they often contradict each other."""
+    """Return one booster per horizon, each from other labels, so that they often contradict each other."""
     return {horizon_h: make_booster(seed + horizon_h) for horizon_h in HORIZONS_H}
 
 
 def make_calibrators() -> Calibrators:
-    """A calibrator of each kind."""
+    """Return a calibrator of each kind."""
     steps = Calibrator("isotonic", raw=(0.1, 0.3, 0.9), calibrated=(0.05, 0.3, 0.8))
     return Calibrators((Calibrator("sigmoid", slope=0.8, intercept=-0.5), steps, Calibrator("none")))
 
 
 def make_bundle(seed: int = 1, calibrators: Calibrators = UNCALIBRATED) -> Bundle:
-    """A bundle in memory."""
+    """Return a bundle in memory."""
     return Bundle("test", {}, booster_bytes(make_boosters(seed)), calibrators)
 
 

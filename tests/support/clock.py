@@ -8,5 +8,5 @@ RECENTLY = (datetime.now(UTC) - timedelta(days=2)).replace(hour=9, minute=0, sec
 
 
 def at(minute: float) -> str:
-    """An effectiveDateTime `minute` minutes after `RECENTLY`."""
+    """Return an effectiveDateTime `minute` minutes after `RECENTLY`."""
     return (RECENTLY + timedelta(minutes=minute)).isoformat()

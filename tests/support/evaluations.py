@@ -16,14 +16,14 @@ REPLICATES = 60
 
 
 def make_part(seed: int, rows: int = 3000) -> tuple[Dataset, Outcomes]:
-    """Rows of which every tenth is in crisis."""
+    """Return rows of which every tenth is in crisis."""
     outcomes = draw_outcomes(rows, patients=150, seed=seed)
     systolic = np.where(np.arange(rows) % 10 == 0, 185.0, 140.0)
     return replace(make_data(outcomes, systolic), group=np.where(np.arange(rows) % 2, "treated", "referred")), outcomes
 
 
 def make_track(patients: int = 20) -> Dataset:
-    """A reading an hour for a day, and a crisis at 12 h."""
+    """Return a reading an hour for a day, and a crisis at 12 h."""
     data, _ = make_part(seed=9, rows=24 * patients)
     hour = np.tile(np.arange(24), patients)
     features = data.features.copy()
@@ -33,7 +33,7 @@ def make_track(patients: int = 20) -> Dataset:
 
 
 def make_risks(outcomes: Outcomes) -> dict[str, Floats]:
-    """The model knows the truth almost; the forest is shifted, climatology knows the rate alone."""
+    """Return risks: the model knows the truth almost; the forest is shifted, climatology knows the rate alone."""
     noise = np.random.default_rng(4).normal(0, 0.1, len(outcomes.true))
     ours = distorted(outcomes.true) * np.exp(noise)
     return {
@@ -49,7 +49,7 @@ def make_risks(outcomes: Outcomes) -> dict[str, Floats]:
 
 
 def make_parts() -> tuple[dict[str, Dataset], dict[str, dict[str, Floats]]]:
-    """Data and risks of every part."""
+    """Return data and risks of every part."""
     made = {name: make_part(seed) for seed, name in enumerate(("test", "block", "external", "oracle"))}
     parts = {name: data for name, (data, _) in made.items()}
     risks = {name: make_risks(outcomes) for name, (_, outcomes) in made.items()}
@@ -65,14 +65,14 @@ def make_parts() -> tuple[dict[str, Dataset], dict[str, dict[str, Floats]]]:
 
 @cache
 def full_evaluation() -> dict[str, Any]:
-    """Everything that an evaluation can hold; shared, not to be changed."""
+    """Return everything that an evaluation can hold; shared, not to be changed."""
     parts, risks = make_parts()
     return evaluate(parts, risks, replicates=REPLICATES)
 
 
 @cache
 def least_evaluation() -> dict[str, Any]:
-    """Only test rows and two models: no oracle, no track, no other data."""
+    """Return only test rows and two models: no oracle, no track, no other data."""
     data, outcomes = make_part(seed=0, rows=600)
     chosen = {name: values for name, values in make_risks(outcomes).items() if name in ("xgboost", "last_value")}
     return evaluate({"test": data}, {"test": chosen}, replicates=20)

@@ -254,6 +254,6 @@ def _handler(fake: FakeElasticsearch) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """A test's requests are no news."""
+            """Say nothing: a test's requests are no news."""
 
     return Handler

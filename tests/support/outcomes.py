@@ -42,7 +42,7 @@ def distorted(risk: Floats, slope: float = 1.0, shift: float = 0.0) -> Floats:
 
 
 def make_data(outcomes: Outcomes, systolic: Floats | float = 140.0) -> Dataset:
-    """The same outcome at each horizon; every window holds one reading."""
+    """Return data with the same outcome at each horizon; every window holds one reading."""
     rows = len(outcomes.target)
     features = np.full((rows, len(FEATURE_NAMES)), np.nan, dtype=np.float32)
     features[:, -4] = systolic
@@ -53,5 +53,5 @@ def make_data(outcomes: Outcomes, systolic: Floats | float = 140.0) -> Dataset:
 
 
 def three(risk: Floats) -> Floats:
-    """One risk for all horizons."""
+    """Return one risk for all horizons."""
     return np.repeat(risk[:, None], 3, axis=1)

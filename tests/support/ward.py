@@ -44,7 +44,7 @@ class Patient:
 def reading(
     patient_id: str, at: datetime, systolic: float, diastolic: float, heart_rate: float | None = 72
 ) -> Document:
-    """A stored observation."""
+    """Return a stored observation."""
     pressures = {"systolic": systolic, "diastolic": diastolic}
     document: Document = {
         "@timestamp": _text(at),
@@ -67,7 +67,7 @@ def reading(
 
 
 def prediction(of: Document, risk_6h: float, readings: int = 30, version: str = VERSION) -> Document:
-    """The stored prediction of the window that ends with a reading."""
+    """Return the stored prediction of the window that ends with a reading."""
     level = alert_level(risk_6h)
     scored = Prediction(
         timestamp=of["@timestamp"],
@@ -95,7 +95,7 @@ def prediction(of: Document, risk_6h: float, readings: int = 30, version: str = 
 
 
 def history(patient: Patient, now: datetime, least: int = 10) -> tuple[list[Document], list[Document]]:
-    """Readings and predictions of a patient, oldest first, in the usual rhythm up to the beginning of the silence."""
+    """Return a patient's readings and predictions, oldest first, in the usual rhythm up to where the silence begins."""
     chance = random.Random(patient.id)  # noqa: S311 - a ward that is the same each time
     newest = now - patient.silent
     readings, predictions = [], []
@@ -116,7 +116,7 @@ def history(patient: Patient, now: datetime, least: int = 10) -> tuple[list[Docu
 
 
 def ward(size: int) -> list[Patient]:
-    """A ward with everything that a board shows: crises, rises, silence, a patient who waits, and quiet ones."""
+    """Return a ward with everything that a board shows: crises, rises, silence, a patient who waits, and quiet ones."""
     special = [
         Patient("P-0412", 186, 0.68, rise=18),
         Patient("P-0077", 182, 0.12, rise=6),  # measured crisis at low risk

@@ -32,7 +32,7 @@ def settings(fake: FakeElasticsearch, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def client(fake: FakeElasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Elasticsearch:
-    """A client of the fake, which has the project's templates."""
+    """Return a client of the fake, which has the project's templates."""
     waits_s = (0,) * len(elastic_client.RETRY_WAITS_S)
     monkeypatch.setattr(elastic_client, "RETRY_WAITS_S", waits_s)
     client = elastic_client.connect(settings)

@@ -20,7 +20,7 @@ def section(title: str) -> str:
 
 
 def rows(title: str) -> Iterator[list[str]]:
-    """Cells of the section's table, without its two heading lines."""
+    """Return the cells of the section's table, without its two heading lines."""
     lines = [line for line in section(title).splitlines() if line.startswith("|")]
     return ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:])
 

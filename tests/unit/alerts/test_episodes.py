@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 def documents(*risks: float, systolic: float = 150, newest_min: float = 2) -> list[dict[str, Any]]:
-    """Predictions in the usual rhythm, the last one `newest_min` minutes ago."""
+    """Return predictions in the usual rhythm, the last one `newest_min` minutes ago."""
     newest = NOW - timedelta(minutes=newest_min)
     times = [newest - INTERVAL * back for back in range(len(risks) - 1, -1, -1)]
     return [prediction(reading("p-1", at, systolic, 90), risk) for at, risk in zip(times, risks, strict=True)]

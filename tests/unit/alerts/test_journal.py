@@ -41,7 +41,7 @@ def store(*patients: Patient) -> FakeSearch:
 
 
 def predicted(search: FakeSearch, now: datetime = NOW) -> Episode:
-    """The open alert about a predicted risk."""
+    """Return the open alert about a predicted risk."""
     episodes = episodes_of_patient(search, "p-1", now, INTERVAL)
     (episode,) = (episode for episode in episodes if episode.is_open and episode.kind is AlertKind.PREDICTED)
     return episode
@@ -109,7 +109,7 @@ def test_feedback_takes_the_next_number_and_silences_nothing() -> None:
 
 
 def ward(patients: dict[str, Risks], newest_min: float = 2) -> FakeSearch:
-    """Patients with a prediction for each of their risks, in the usual rhythm."""
+    """Return patients with a prediction for each of their risks, in the usual rhythm."""
     search = FakeSearch()
     for patient_id, risks in patients.items():
         documents = list(predictions_of(patient_id, risks, newest_min))
@@ -127,7 +127,7 @@ def predictions_of(patient_id: str, risks: Risks, newest_min: float) -> Iterator
 
 
 def ended(search: FakeSearch, start: datetime = EARLIEST, end: datetime = NOW) -> list[str]:
-    """The ids of alerts on all pages."""
+    """Return the ids of alerts on all pages."""
     found, after = journal.ended(search, start, end, NOW, INTERVAL)
     while after is not None:
         more, after = journal.ended(search, start, end, NOW, INTERVAL, after)

@@ -20,7 +20,7 @@ def at(minute: float) -> datetime:
 
 
 def findings(*ranks: int, every_min: float = 15) -> list[Finding]:
-    """Evaluations from `START` on."""
+    """Return evaluations from `START` on."""
     return [Finding(at(number * every_min), rank) for number, rank in enumerate(ranks)]
 
 
@@ -29,7 +29,7 @@ def answer(minute: float, for_min: float = 30, by: str = "anne") -> Answer:
 
 
 def fold(kind: AlertKind, found: Sequence[Finding], answers: Sequence[Answer], now: datetime) -> list[Episode]:
-    """The episodes as they stand at a moment that knows its answers only."""
+    """Return the episodes as they stand at a moment that knows its answers only."""
     return settle(lifecycle.fold(kind, found, [answer for answer in answers if answer.at <= now]), now)
 
 

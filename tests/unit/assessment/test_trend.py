@@ -17,7 +17,7 @@ Readings = list[tuple[datetime, float]]
 
 
 def readings(*systolic: float, every_min: float = 15, newest_min: float = 0) -> Readings:
-    """Readings at even times, the last one `newest_min` minutes ago."""
+    """Return readings at even times, the last one `newest_min` minutes ago."""
     newest = NOW - timedelta(minutes=newest_min)
     return [
         (newest - timedelta(minutes=every_min * before), pressure) for before, pressure in enumerate(reversed(systolic))

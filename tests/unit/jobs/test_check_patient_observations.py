@@ -33,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, fake: FakeElasticsearch, client: Elasti
 
 
 def store(fake: FakeElasticsearch, **counts: int) -> None:
-    """So many observations of each patient, one a day, in two months."""
+    """Store so many Observations of each patient, one a day, in two months."""
     for patient_id, count in counts.items():
         for day in range(1, count + 1):
             month = "2026.03" if day % 2 else "2026.04"

@@ -18,7 +18,7 @@ COMMANDS = [(prune.main, []), (erase.main, ["--patient", "p-1"])]
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Settings that name a port on which nobody answers."""
+    """Yield settings that name a port on which nobody answers."""
     monkeypatch.chdir(tmp_path)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -30,7 +30,7 @@ Store = Callable[..., None]
 
 
 def named(**overrides: Any) -> bytes:
-    """A message in which every identifier holds the patient's name."""
+    """Return a message in which every identifier holds the patient's name."""
     subject, device = {"reference": f"Patient/{NAME}"}, {"reference": f"Device/cuff-of-{NAME}"}
     return payload(observation(**({"id": f"{NAME}-1", "subject": subject, "device": device} | overrides)))
 
@@ -49,7 +49,7 @@ def store(client: Elasticsearch, settings: Settings) -> Store:
 
 
 def everything(fake: FakeElasticsearch, settings: Settings) -> str:
-    """All documents with their ids and indices, and all lines of the archive."""
+    """Return all documents with their ids and indices, and all lines of the archive."""
     documents = json.dumps([[*key, document] for key, document in fake.documents.items()])
     return documents + "".join(path.read_text() for path in settings.data_dir.rglob("*.csv"))
 

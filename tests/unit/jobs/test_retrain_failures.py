@@ -39,7 +39,7 @@ def some_rows() -> pa.Table:
 
 
 def as_before(_: Any, rows: Any, *others: Any) -> dict[str, Any]:
-    """Risks of a reference model that was fitted."""
+    """Return the risks of a reference model that was fitted."""
     parts = next(other for other in (rows, *others) if isinstance(other, dict) and "test" in other)
     return {name: np.full((len(part), 3), 0.1) for name, part in parts.items()}
 
@@ -53,7 +53,7 @@ def failing(error: BaseException) -> Callable[..., Any]:
 
 @pytest.fixture
 def retrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
-    """A retraining without Spark: the boosters are given, the reference models of Spark do what the test says."""
+    """Return a retraining without Spark: boosters are given, the reference models of Spark do what the test says."""
     settings = Settings(model_dir=tmp_path / "models")
     parquet.write_table(some_rows(), tmp_path / "rows.parquet")
     monkeypatch.setattr(job, "train", lambda *_, **__: Challenger(make_boosters(), UNCALIBRATED, UNTUNED))

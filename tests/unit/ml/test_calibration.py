@@ -27,7 +27,7 @@ SIGMOID = Calibrator("sigmoid", slope=0.5, intercept=-1.0)
 
 
 def overconfident(rows: int, seed: int = 1) -> tuple[Floats, Floats, Floats]:
-    """Raw risks whose log odds are twice too large, the true risks, and outcomes."""
+    """Return raw risks whose log odds are twice too large, the true risks, and outcomes."""
     random = np.random.default_rng(seed)
     log_odds = random.normal(-2, 1.2, rows)
     truth = 1 / (1 + np.exp(-log_odds))

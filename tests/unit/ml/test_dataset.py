@@ -12,7 +12,7 @@ SIDES = np.array(list(SPLIT_SHARES))
 
 
 def at(hours: float) -> np.ndarray:
-    """An instant so many hours after the beginning of the block, for each side."""
+    """Return an instant so many hours after the beginning of the block, for each side."""
     return np.full(len(SIDES), BLOCK_FROM_US + round(hours * HOUR_US))
 
 

@@ -16,7 +16,7 @@ Rows = NDArray[np.float32]
 
 
 def window(readings: int = 30, step_h: float = 0.25, heart_rates: bool = True) -> Rows:
-    """One feature row: 120, 121, ... mmHg from the oldest to the newest reading, the half of it diastolic."""
+    """Return a feature row: 120, 121, ... mmHg from the oldest to the newest reading, the half of it diastolic."""
     slots = np.full((30, 4), np.nan, dtype=np.float32)
     for lag in range(readings):
         systolic = 119 + readings - lag

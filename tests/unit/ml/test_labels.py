@@ -23,7 +23,7 @@ def hour_us(hours: float) -> int:
 
 
 def targets(*readings: Reading, measured: bool = True, end_us: int = FAR_US) -> list[float]:
-    """Targets of one window whose newest reading is at t; a reading is (hours after t, pressures)."""
+    """Return the targets of one window whose newest reading is at t; a reading is (hours after t, pressures)."""
     effective_us = np.array([[hour_us(hours) for hours, _ in readings]])
     pressures = np.array([pressures for _, pressures in readings], dtype=np.int16).reshape(1, -1, 2)
     flags = np.full(effective_us.shape, measured)
@@ -32,7 +32,7 @@ def targets(*readings: Reading, measured: bool = True, end_us: int = FAR_US) -> 
 
 
 def every_quarter_hour(until_h: float = 25, without: tuple[float, float] = (0, 0)) -> list[Reading]:
-    """Calm readings every 15 minutes after t, none strictly between the hours `without`."""
+    """Return calm readings every 15 minutes after t, none strictly between the hours `without`."""
     hours = np.arange(0.25, until_h + 0.1, 0.25)
     return [(float(hour), CALM) for hour in hours if not without[0] < hour < without[1]]
 
@@ -102,7 +102,7 @@ Timed = tuple[int, tuple[int, int], bool]
 
 
 def naive(readings: list[Timed], end: int) -> list[float]:
-    """The definition, one reading at a time: (minutes after t, pressures, measured)."""
+    """Apply the definition, one reading at a time: (minutes after t, pressures, measured)."""
     return [_naive(readings, end, horizon_h) for horizon_h in HORIZONS_H]
 
 

@@ -19,13 +19,13 @@ NEWEST = [FEATURE_NAMES.index(name) for name in ("systolic_lag00", "diastolic_la
 
 @cache
 def monotone_predictor() -> Predictor:
-    """Boosters that may only rise with the newest pressures, and a calibrator of each kind."""
+    """Return boosters that may only rise with the newest pressures, and a calibrator of each kind."""
     return _fitted(1)
 
 
 @cache
 def falling_predictor() -> Predictor:
-    """Boosters that may only fall with the newest pressures."""
+    """Return boosters that may only fall with the newest pressures."""
     return _fitted(-1)
 
 

@@ -32,7 +32,7 @@ def assert_same(rows: Dataset, expected: Dataset) -> None:
 
 @pytest.fixture
 def parquet_folder(tmp_path: Path) -> Path:
-    """The rows in several files, as Spark writes them."""
+    """Return the rows in several files, as Spark writes them."""
     table = pa.Table.from_batches([to_arrow(*made())])
     for number, start in enumerate(range(0, len(table), ROWS_PER_FILE)):
         parquet.write_table(table.slice(start, ROWS_PER_FILE), tmp_path / f"part-{number:05d}.parquet")
@@ -41,7 +41,7 @@ def parquet_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def csv_file(tmp_path: Path) -> Path:
-    """The rows as one file, joined from two."""
+    """Return the rows as one file, joined from two."""
     rows = to_arrow(*made())
     features = np.stack(rows["features"].to_numpy(zero_copy_only=False))
     columns = {name: pa.array(features[:, place], from_pandas=True) for place, name in enumerate(FEATURE_NAMES)}

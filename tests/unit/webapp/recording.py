@@ -39,6 +39,6 @@ class RecordingClient:
 
 
 def recording_search() -> tuple[Search, RecordingClient]:
-    """A search for a site, and what it will have been asked."""
+    """Return a search for a site, and what it will have been asked."""
     client = RecordingClient()
     return Search(cast(Elasticsearch, client)), client

@@ -26,7 +26,7 @@ PAGE = {"Accept": "text/html"}
 
 
 def settings(tmp_path: Path, **changes: Any) -> Settings:
-    """Valid settings with files of their own and an address where no Elasticsearch is."""
+    """Return valid settings with files of their own and an address where no Elasticsearch is."""
     given = {
         "local_dir": tmp_path,
         "elasticsearch_url": "http://127.0.0.1:9",
@@ -64,7 +64,7 @@ class Site:
     def add_user(
         self, name: str = "anne", role: str = "clinician", *, one_time: bool = False, **changes: Any
     ) -> users.User:
-        """A user with `PASSWORD`; an administrator's second factor counts as set up."""
+        """Add a user with `PASSWORD`; an administrator's second factor counts as set up."""
         store = self.services.store
         ends = self.clock.now + timedelta(days=1) if one_time else None
         record = self.services.passwords.make_record(PASSWORD)
@@ -78,11 +78,11 @@ class Site:
         return users.find_by_id(store, user.id) or user
 
     def some_user(self, role: str) -> users.User | None:
-        """A user of that role, the first by name; None for nobody."""
+        """Return a user of that role, the first by name; None for nobody."""
         return next((user for user in users.list_all(self.services.store) if user.role == role), None)
 
     def client(self, user: users.User | None = None, ip: str = "127.0.0.1") -> Browser:
-        """A browser, signed in as `user`."""
+        """Return a browser, signed in as `user`."""
         browser = Browser(self.app.test_client(), ip)
         if user:
             session_id = sessions.begin(self.services.store, user, ip=ip, agent="test", now=self.clock.now)
@@ -90,13 +90,13 @@ class Site:
         return browser
 
     def signed_in(self, role: str = "clinician", name: str | None = None, **changes: Any) -> Browser:
-        """A browser signed in as a new user of that role."""
+        """Return a browser signed in as a new user of that role."""
         return self.client(self.add_user(name or f"some-{role}", role, **changes))
 
     def token(
         self, role: str = "service", scopes: tuple[str, ...] | None = None, name: str = "robot"
     ) -> dict[str, str]:
-        """The header of a new token of a new user."""
+        """Return the header of a new token of a new user."""
         user = self.add_user(name, role)
         wanted = tokens.allowed_scopes(role) if scopes is None else scopes
         text = tokens.create(
@@ -114,7 +114,7 @@ class Browser:
 
     @property
     def session_id(self) -> str:
-        """What the session's cookie holds."""
+        """Return what the session's cookie holds."""
         cookie = self.client.get_cookie(sessions.SECURE_COOKIE, domain="localhost")
         return cookie.value if cookie else ""
 
@@ -132,7 +132,7 @@ class Browser:
 
 
 def make_site(tmp_path: Path, search: Any = None, **changes: Any) -> Site:
-    """A site without request limits and with quick passwords."""
+    """Return a site without request limits and with quick passwords."""
     clock = Clock()
     app = create_app(settings(tmp_path, **changes), search=search, clock=clock, bcrypt_cost=4)
     app.config.update(READS_PER_MINUTE=NO_LIMIT, EXPORTS_PER_MINUTE=NO_LIMIT)

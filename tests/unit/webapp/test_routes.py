@@ -106,7 +106,7 @@ VALUES = {"user_id": "999", "view_id": "999", "filename": "css/site.css"}
 
 
 def rules(app: Flask) -> dict[str, Rule]:
-    """Every rule of the site under each of its methods."""
+    """Return every rule of the site under each of its methods."""
     every = app.url_map.iter_rules()
     return {f"{method} {rule.rule}": rule for rule in every for method in (rule.methods or set()) - IMPLIED}
 
@@ -135,7 +135,7 @@ def path_of(rule: str) -> str:
 
 
 def ask(browser: Browser, token: dict[str, str] | None, route: str) -> int:
-    """The status for a request without content; a sign-in page counts as 401."""
+    """Return the status for a request without content; a sign-in page counts as 401."""
     method, rule = route.split(" ")
     headers = {**SAME_ORIGIN, **PAGE, **(token or {})}
     answer = browser.send(method, path_of(rule), headers=headers)

@@ -24,7 +24,7 @@ Message = str | tuple[str, ...]
 
 
 def used() -> dict[Message, str]:
-    """Every text that the site shows, with the file that it is in first."""
+    """Return every text that the site shows, with the file that it is in first."""
     found: dict[Message, str] = {}
     for file, _line, message, _comments, _context in extract_from_dir(SITE, METHODS, OPTIONS, KEYWORDS):
         key = message if isinstance(message, str) else tuple(message)
@@ -38,7 +38,7 @@ def catalogue() -> Catalog:
 
 
 def known() -> dict[str, tuple[str, ...]]:
-    """French texts by their (singular) message id."""
+    """Return French texts by their (singular) message id."""
     texts: dict[str, tuple[str, ...]] = {}
     for message in catalogue():
         if message.id:

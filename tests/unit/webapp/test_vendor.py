@@ -22,7 +22,7 @@ tar -czf "$2/uplot-1.6.32.tgz" -C "{package_parent}" package
 
 @pytest.fixture
 def npm(tmp_path: Path) -> Path:
-    """A folder with an npm that packs something else under the right name."""
+    """Return a folder with an npm that packs something else under the right name."""
     package = tmp_path / "package" / "dist"
     package.mkdir(parents=True)
     (package / "uPlot.iife.min.js").write_text("stolen()")

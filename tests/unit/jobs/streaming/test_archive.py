@@ -17,12 +17,12 @@ DAY_US = 86_400_000_000
 
 
 def names(folder: Path) -> set[str]:
-    """The files of the archive, from the day's folder on; unfinished ones too."""
+    """Return the files of the archive, from the day's folder on; unfinished ones too."""
     return {"/".join(path.parts[-2:]) for path in folder.glob("observations/*/*")}
 
 
 def lines(folder: Path) -> list[dict[str, str]]:
-    """All lines of the archive."""
+    """Return all lines of the archive."""
     rows: list[dict[str, str]] = []
     for path in sorted(folder.glob("observations/*/*.csv")):
         with path.open(newline="", encoding="utf-8") as file:

@@ -24,7 +24,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
 
 
 def run_job(folder: Path, **changes: Any) -> bool:
-    """One run of the job, with what Spark leaves of each query; tells whether the checkpoint was new."""
+    """Run the job once, with what Spark leaves of each query; tell whether the checkpoint was new."""
     own = settings(folder, **changes)
     with guarded(own, QUERIES) as is_new:
         for query in QUERIES:
@@ -36,13 +36,13 @@ def run_job(folder: Path, **changes: Any) -> bool:
 
 
 def content(folder: Path) -> dict[str, str]:
-    """Everything in the checkpoint but the lock, which names whoever tried last."""
+    """Return everything in the checkpoint but the lock, which names whoever tried last."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
     return {str(path): path.read_text() for path in files}
 
 
 def assert_refused(folder: Path, match: str, **changes: Any) -> None:
-    """The start is refused in one line with the remedy, and touches nothing."""
+    """Assert that the start is refused in one line with the remedy, and touches nothing."""
     before = content(folder)
     with pytest.raises(CheckpointError, match=match) as caught:
         run_job(folder, **changes)

@@ -15,7 +15,7 @@ EFFECTIVE_US = 1_790_000_000_123_456
 
 
 def document(offset: int = 10, partition: int = 0, **changes: Any) -> Document:
-    """The document of one valid reading, varied."""
+    """Return the document of one valid reading, varied."""
     fields: dict[str, Any] = {
         "patient_id": "p-1",
         "effective_us": EFFECTIVE_US,
@@ -167,7 +167,7 @@ def test_document_of_one_message_carries_no_notes_and_one_of_many_is_bounded() -
 
 
 def written_by_an_earlier_release(**changes: Any) -> Document:
-    """A document whose joined heart rate is known by name and value alone, and that keeps nothing to fall back to."""
+    """Return a document that knows its joined heart rate by name and value alone and keeps nothing to fall back to."""
     joined = {"heart_rate": 71.0, "heart_rate_from": "hr-1", "merged_from": ["0-11", "0-12"], "retracted_ids": ["x"]}
     return document(10) | joined | changes
 

@@ -37,7 +37,7 @@ class Drawn(NamedTuple):
     rate: float | None
 
     def arrive(self, offset: int) -> Document:
-        """The message's document."""
+        """Return the message's document."""
         if self.kind == "retraction":
             return retraction(offset, self.name)
         if self.kind == "heart rate":
@@ -58,7 +58,7 @@ def arrivals(sequence: Sequence[Drawn]) -> list[Document]:
 
 
 def micro_batch(stored: Document | None, batch: Sequence[Document]) -> tuple[Document | None, list[Verdict]]:
-    """One micro-batch; what it leaves is read again from Elasticsearch, as JSON."""
+    """Run one micro-batch; what it leaves is read again from Elasticsearch, as JSON."""
     standing, verdicts = stored, []
     for incoming in batch:
         standing, verdict = resolve(standing, incoming)
@@ -67,7 +67,7 @@ def micro_batch(stored: Document | None, batch: Sequence[Document]) -> tuple[Doc
 
 
 def refused(batch: Sequence[Document], verdicts: Sequence[Verdict]) -> set[int]:
-    """The offsets of the duplicates."""
+    """Return the offsets of the duplicates."""
     pairs = zip(batch, verdicts, strict=True)
     return {incoming["source_offset"] for incoming, verdict in pairs if verdict is Verdict.DUPLICATE}
 
@@ -121,7 +121,7 @@ class Sent(NamedTuple):
     rate: float | None
 
     def parse(self) -> Parsed:
-        """What the intake makes of it; a move goes to another hour, a retraction by id has no time."""
+        """Return what the intake makes of it; a move goes to another hour, a retraction by id has no time."""
         if "retraction" in self.kind:
             effective_us = None if self.kind == "retraction by id" else EFFECTIVE_US
             return Parsed(retractions=[Retraction("p-1", self.name, effective_us, 0)])
@@ -162,7 +162,7 @@ def meet(stored: Document | None, message: Message) -> Document | None:
 
 
 def has_spoken(stored: Document | None, name: str | None) -> bool:
-    """Whether a search for the Observation's id would find the document."""
+    """Tell whether a search for the Observation's id would find the document."""
     return stored is not None and name in (stored.get("observation_id"), *stored.get("merged_ids", ())) and bool(name)
 
 
@@ -190,7 +190,7 @@ def test_document_and_window_agree_on_what_stands(sequence: list[Sent]) -> None:
 
 
 def reused_id() -> list[Drawn]:
-    """A heart rate and its pressures under one id, both retracted with it, then another measurement."""
+    """Return a heart rate and its pressures under one id, both retracted with it, then another measurement."""
     kinds_and_names = [("heart rate", "a"), ("reading", "a"), ("retraction", "a"), ("reading", "b")]
     return [Drawn(kind, name, 120.0, None) for kind, name in kinds_and_names]
 

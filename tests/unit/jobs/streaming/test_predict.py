@@ -32,7 +32,7 @@ def patient(readings: int = 12) -> Patient:
 
 
 def state(**patients: Patient) -> pa.RecordBatch:
-    """The state of some patients as Spark hands it to a task."""
+    """Return the state of some patients as Spark hands it to a task."""
     lists = [[entry.tobytes() for entry in made.state()] for made in patients.values()]
     columns = [pa.array(list(patients), pa.string()), pa.array(lists, pa.list_(pa.binary()))]
     return pa.RecordBatch.from_arrays(columns, names=["patient_id", "entries"])

@@ -27,7 +27,7 @@ Stored = dict[str, Any]
 
 
 def patient(readings: int = 12, **newest: Any) -> Patient:
-    """A patient with a reading every quarter of an hour, the newest as told."""
+    """Return a patient with a reading every quarter of an hour, the newest as told."""
     made = Patient()
     for number in range(readings - 1):
         made.reading(15 * number, systolic=120 + number % 7)

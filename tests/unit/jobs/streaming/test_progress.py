@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 
 def event(query: str = "score", batch_id: int = 7, rows: int = 4210, **changes: Any) -> Json:
-    """A progress event as Spark 4.2 writes it for a Kafka source and one stateful operator."""
+    """Return a progress event as Spark 4.2 writes it for a Kafka source and one stateful operator."""
     source = {
         "description": "KafkaV2[Subscribe[topic]]",
         "startOffset": {"topic": {"0": 100, "1": 100}},

@@ -100,7 +100,7 @@ ACCOUNT: dict[str, Any] = {
 
 
 def unquoted(jaas: str, name: str) -> str:
-    """A value as Kafka's JAAS parser reads it: between quotes, with backslash escapes taken off."""
+    """Return a value as Kafka's JAAS parser reads it: between quotes, with backslash escapes taken off."""
     found = re.search(name + r'="((?:\\.|[^"\\])*)"', jaas)
     assert found
     return re.sub(r"\\(.)", r"\1", found[1])

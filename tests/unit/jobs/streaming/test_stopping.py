@@ -106,7 +106,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> StopGate:
 
 
 def restarts(gate: StopGate) -> list[float]:
-    """The waits before restarts, without those between two looks at the queries."""
+    """Return the waits before restarts, without those between two looks at the queries."""
     return [wait for wait in cast(RecordingEvent, gate.asked).waits if wait != stopping.POLL_S]
 
 

@@ -164,7 +164,7 @@ def test_no_time_whatever_stops_the_intake(
 
 
 def mixed() -> list[Message]:
-    """A batch in which something of everything happens."""
+    """Return a batch in which something of everything happens."""
     second = observation(id="bp-2", effectiveDateTime="2026-03-01T08:30:00+01:00")
     return [
         message(observation(), 10),

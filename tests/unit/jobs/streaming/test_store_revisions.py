@@ -35,12 +35,12 @@ def ingest(fake: FakeElasticsearch, client: Elasticsearch, settings: Settings) -
 
 
 def by_id_alone(offset: int = 20, **changes: Any) -> Message:
-    """A retraction that does not say when the reading was taken."""
+    """Return a retraction that does not say when the reading was taken."""
     return message(without(observation(status="entered-in-error", **changes), "effectiveDateTime"), offset)
 
 
 def moved(offset: int = 20, **changes: Any) -> Message:
-    """A correction of the time, 45 minutes later."""
+    """Return a correction of the time, 45 minutes later."""
     return message(observation(status="corrected", effectiveDateTime=LATER, **changes), offset)
 
 

@@ -39,7 +39,7 @@ def pack(*messages: Message) -> tuple[list[str], Statements]:
 
 
 def readings(*patient_ids: str) -> Message:
-    """One message with a reading of each patient, told apart by the systolic pressure."""
+    """Return one message with a reading of each patient, told apart by the systolic pressure."""
     fields = (TAKEN_US, 0, 80.0, None, "final", None, None, None, (), 0)
     made = [
         Reading(patient_id, fields[0], fields[1], 100.0 + number, *fields[2:])
@@ -49,7 +49,7 @@ def readings(*patient_ids: str) -> Message:
 
 
 def state(entries: Statements, lengths: list[int]) -> pa.RecordBatch:
-    """The entries as Spark hands the state over: patients ``p0``, ``p1``..., each with a list of binary values."""
+    """Return the entries as Spark hands state over: patients ``p0``, ``p1``..., each with a list of binary values."""
     groups, start = [], 0
     for length in lengths:
         groups.append([entry.tobytes() for entry in entries[start : start + length]])
@@ -60,7 +60,7 @@ def state(entries: Statements, lengths: list[int]) -> pa.RecordBatch:
 
 
 def unpack(batch: pa.RecordBatch) -> dict[str, list[float]]:
-    """The systolic pressures of each patient, as unpacked: oldest first."""
+    """Return the systolic pressures of each patient, as unpacked: oldest first."""
     patient_ids, entries, rows = unpack_state(batch)
     assert sorted(rows.tolist()) == rows.tolist()
     return {name: entries["systolic"][rows == row].tolist() for row, name in enumerate(patient_ids)}

@@ -31,7 +31,7 @@ Readings = list[dict[str, Any]]
 
 
 def readings(count: int = 120, step: int = 15, **crises: int) -> Readings:
-    """A reading every `step` minutes from midnight; those named (as at_10=190) have another systolic pressure."""
+    """Return a reading every `step` minutes from midnight; those named (at_10=190) have another systolic pressure."""
     return [
         {
             "effective_us": THAT_DAY_US + number * step * MINUTE_US,
@@ -44,7 +44,7 @@ def readings(count: int = 120, step: int = 15, **crises: int) -> Readings:
 
 
 def prediction(number: int, risk: float = 0.1, **changes: Any) -> dict[str, Any]:
-    """A prediction at the reading of this number."""
+    """Return a prediction at the reading of this number."""
     risks = {f"critical_risk_{horizon_h}h": risk for horizon_h in (1, 6, 24)}
     common = {"newest_us": THAT_DAY_US + number * 15 * MINUTE_US, "model_version": "v1", "alert_level": "LOW"}
     return {**common, "systolic": 130.0, "diastolic": 80.0, **risks, **changes}
@@ -75,7 +75,7 @@ def judged(*batches: pa.RecordBatch) -> pa.Table:
 
 
 def targets(table: pa.Table) -> Any:
-    """A row per prediction, a column per horizon."""
+    """Return a row per prediction, a column per horizon."""
     return np.stack([table[f"target_{horizon_h}h"].to_numpy() for horizon_h in (1, 6, 24)], axis=1).tolist()
 
 
@@ -111,7 +111,7 @@ def test_no_patients_give_no_rows() -> None:
 
 
 def quality(now_us: int = LATER_US) -> list[dict[str, Any]]:
-    """Two patients, one of whom has a crisis and alerts; the third prediction is made in crisis."""
+    """Return the documents of two patients, one with a crisis and alerts; the third prediction is made in crisis."""
     sick = [prediction(0, 0.5, alert_level="HIGH"), prediction(3, 0.9, alert_level="CRITICAL", systolic=190.0)]
     return list(
         quality_documents(

@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 def stored(hours: float, offset: int, **overrides: Any) -> Row:
-    """One stored observation `hours` after T."""
+    """Return one stored observation `hours` after T."""
     row = {
         "patient_id": TESTED,
         "effective_us": T_US + round(hours * HOUR_US),
@@ -63,7 +63,7 @@ def replayed(rows: Sequence[Row], min_readings: int = 1, block_from_us: int = NO
 
 
 def systolics(data: Dataset, row: int) -> list[float]:
-    """The systolic pressures in the window of a row, oldest first."""
+    """Return the systolic pressures in the window of a row, oldest first."""
     values = data.features[row, FEATURE_NAMES.index("systolic_lag29") :: 4]
     return [float(value) for value in values[~np.isnan(values)]]
 
@@ -155,7 +155,7 @@ def test_no_rows_are_no_patients() -> None:
 
 
 def naive(rows: Sequence[Row]) -> Iterator[bytes]:
-    """For each reading: everything up to it that had arrived by then, through the function that the stream calls."""
+    """Yield for each reading what up to it had arrived by then, through the function that the stream calls."""
     for newest in sorted(rows, key=lambda row: int(row["effective_us"])):
         if newest["systolic"] is None:
             continue

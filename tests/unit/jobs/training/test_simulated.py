@@ -170,7 +170,7 @@ def test_futures_after_t_do_not_change_a_window() -> None:
 
 
 def records() -> Records:
-    """Random records of 4 patients at 80 ticks; a fifth of the readings is not shown, a tenth has no heart rate."""
+    """Return random records of 4 patients at 80 ticks; a fifth of the readings is hidden, a tenth has no heart rate."""
     random = np.random.default_rng(1)
     shape = (4, 80)
     systolic, diastolic, rate = (random.integers(low, low + 60, shape).astype(np.int16) for low in (100, 50, 60))
@@ -181,7 +181,7 @@ def records() -> Records:
 
 
 def naive_window(made: Records, patient: int, tick: int) -> Iterator[tuple[float, ...]]:
-    """The definition, one reading at a time: (systolic, diastolic, heart rate, hours before the newest)."""
+    """Apply the definition, one reading at a time: (systolic, diastolic, heart rate, hours before the newest)."""
     seen = [k for k in range(tick + 1) if made.shown[patient, k]][-WINDOW_LENGTH:]
     yield from [(np.nan,) * 4] * (WINDOW_LENGTH - len(seen))
     for k in seen:

@@ -17,7 +17,7 @@ CALM, CRISIS = 140.0, 185.0
 
 
 def track_of(*systolic: Sequence[float], minutes: int = 15, target: float = 0.0) -> Dataset:
-    """Every window of patients that are measured every `minutes`, one sequence of systolic pressures each."""
+    """Return every window of patients that are measured every `minutes`, one sequence of systolic pressures each."""
     windows = [windows_of(np.array(values), minutes) for values in systolic]
     lengths = [len(values) for values in systolic]
     return Dataset(

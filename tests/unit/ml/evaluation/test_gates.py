@@ -38,7 +38,7 @@ def figure(value: float | None, low: float | None = None, high: float | None = N
 
 
 def at_horizon(*others: str) -> dict[str, Any]:
-    """A horizon at which the model is better than others and well calibrated."""
+    """Return a horizon at which the model is better than others and well calibrated."""
     model = {"slope": figure(1.05), "ici": figure(0.01), "brier": figure(0.04)}
     difference = {
         "brier": figure(-0.002, -0.003, -0.001),
@@ -158,7 +158,7 @@ def test_every_check_is_a_sentence_and_the_decision_plain_values() -> None:
 
 
 def judged(quality: float, champion: float | None, rows: int = 6000) -> Decision:
-    """A real evaluation of risks that know this share of the true log odds; the champion another."""
+    """Return a real evaluation of risks that know this share of the true log odds; the champion another."""
     random = np.random.default_rng(5)
     signal = random.normal(0, 1.5, (rows, 1))
     truth = 1 / (1 + np.exp(-(signal - 1.5)))
@@ -201,7 +201,7 @@ def features() -> NDArray[np.float32]:
 
 
 def predictor(direction: int, constrained: bool) -> Predictor:
-    """Trees that learn that a higher newest systolic raises (1) or lowers (-1) the risk."""
+    """Return trees that learn that a higher newest systolic raises (1) or lowers (-1) the risk."""
     rows = features()
     target = (direction * (rows[:, FEATURE_NAMES.index("systolic_lag00")] - 130) > 0).astype(np.float32)
     constraints = "(" + ",".join(str(int(constrained and name in NEWEST_PRESSURES)) for name in FEATURE_NAMES) + ")"

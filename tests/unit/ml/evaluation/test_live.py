@@ -10,7 +10,7 @@ from ml.evaluation.live import live_figures, risk_groups
 
 
 def draw(rows: int, seed: int = 1, exponent: float = 1.0) -> tuple[Any, Any, Any]:
-    """Outcomes, risks (right if `exponent` is 1) and levels."""
+    """Return outcomes, risks (right if `exponent` is 1) and levels."""
     random = np.random.default_rng(seed)
     risk = random.beta(1, 4, rows)
     target = (random.random(rows) < risk**exponent).astype(np.float32)

@@ -13,7 +13,7 @@ QUARTER_US = 900_000_000
 
 
 def features_of(systolic: NDArray[np.float64], filled: int = WINDOW_LENGTH) -> NDArray[np.float32]:
-    """Windows with a reading every 15 minutes; the diastolic is 50 mmHg lower."""
+    """Return windows with a reading every 15 minutes; the diastolic is 50 mmHg lower."""
     values = np.array(systolic, dtype=np.float32)
     values[:, : WINDOW_LENGTH - filled] = np.nan
     times = np.broadcast_to(np.arange(WINDOW_LENGTH) * QUARTER_US, values.shape).astype(np.int64)
@@ -26,7 +26,7 @@ def walks(count: int, seed: int) -> NDArray[np.float64]:
 
 
 def dataset(count: int = 2000, seed: int = 1) -> Dataset:
-    """The higher the patient's mean, the more crises; the targets of the second horizon are partly unknown."""
+    """Return rows with more crises the higher the patient's mean; targets of the second horizon are partly unknown."""
     systolic, random = walks(count, seed), np.random.default_rng(seed + 1)
     chance = 1 / (1 + np.exp(-(systolic.mean(axis=1) - 150) / 6))
     targets = (random.random((count, len(HORIZONS_H))) < chance[:, None]).astype(np.float32)

@@ -27,7 +27,7 @@ def promotion(version: str, action: Action = "publish", hour: int = 0) -> Promot
 
 
 def journal(history: str) -> list[Promotion]:
-    """Publications of the named versions; a minus is a rollback to it."""
+    """Return publications of the named versions; a minus is a rollback to it."""
     return [promotion(word.strip("-"), "rollback" if word[0] == "-" else "publish") for word in history.split()]
 
 

@@ -14,7 +14,7 @@ LOST = {"value": 0.002, "low": 0.001, "high": 0.003}
 
 
 def evaluation(horizon: str = "6h", part: str = "test", **changes: Any) -> dict[str, Any]:
-    """A flawless evaluation, then with changes to the model's figures or differences at one horizon."""
+    """Return a flawless evaluation, then with changes to the model's figures or differences at one horizon."""
     made = copy.deepcopy(full_evaluation())
     for judged in (found["not_in_crisis"][h] for found in made["parts"].values() for h in ("1h", "6h", "24h")):
         judged["events"] = 500

@@ -31,7 +31,7 @@ class Operation(NamedTuple):
 
 
 def operations(app: Flask) -> list[Operation]:
-    """All that the API's blueprint routes, but for its page."""
+    """Return all that the API's blueprint routes, but for its page."""
     return [
         Operation(method, rule.rule, rule.endpoint, required_permission(app.view_functions[rule.endpoint]))
         for rule in app.url_map.iter_rules()
@@ -67,7 +67,7 @@ def index() -> Iterator[FakeElasticsearch]:
 
 @pytest.fixture
 def audited(tmp_path: Path, search: FakeSearch, index: FakeElasticsearch) -> Site:
-    """The same ward where the access audit can be written, as exports need."""
+    """Return the same ward where the access audit can be written, as exports need."""
     return at_newest(make_site(tmp_path, search=search, elasticsearch_url=index.url))
 
 

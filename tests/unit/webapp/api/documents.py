@@ -18,7 +18,7 @@ NEWEST_US = round(NEWEST.timestamp()) * 1_000_000
 
 
 def reading(patient_id: str = "P-0412", minutes: int = 0, **values: Any) -> Json:
-    """The stored document of a reading `minutes` after the newest instant, made by the stream's own code."""
+    """Return the stored document of a reading `minutes` after the newest instant, made by the stream's own code."""
     given: Json = {"systolic": 148.0, "diastolic": 92.0, "heart_rate": 76.0, "status": "final"} | values
     measured = Reading(
         patient_id=patient_id,
@@ -37,7 +37,7 @@ def reading(patient_id: str = "P-0412", minutes: int = 0, **values: Any) -> Json
 
 
 def prediction(patient_id: str = "P-0412", risk_6h: float = 0.3996, minutes: int = 0, **overrides: Any) -> Json:
-    """The stored prediction after the reading of the same instant."""
+    """Return the stored prediction after the reading of the same instant."""
     document = {
         "@timestamp": iso_us(NEWEST_US + minutes * 60_000_000),
         "patient_id": patient_id,

@@ -113,7 +113,7 @@ def _instant(text: str) -> int:
 
 
 def matches(document: Json, query: Mapping[str, Any]) -> bool:
-    """Whether a document matches one of the kinds of query that the site builds."""
+    """Tell whether a document matches one of the kinds of query that the site builds."""
     ((kind, inner),) = query.items()
     if kind == "match_all":
         return True

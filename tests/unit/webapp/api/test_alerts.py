@@ -206,7 +206,7 @@ def test_only_who_may_write_answers_alerts(site: Site) -> None:
 
 
 def ended(search: FakeSearch, count: int) -> list[str]:
-    """Patients whose alert is over."""
+    """Return patients whose alert is over."""
     ids = [f"E-{number:03}" for number in range(count)]
     for patient_id in ids:
         documents = [

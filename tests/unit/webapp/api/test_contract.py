@@ -66,7 +66,7 @@ def open_session(site: Site, role: str) -> str:
 
 
 def load(site: Site, role: str) -> Any:
-    """The document, and the site as its own machine asks it, over plain HTTP."""
+    """Return the document, and the site as its own machine asks it, over plain HTTP."""
     config = Config.from_dict({"generation": {"with-security-parameters": False}})
     with site.app.app_context():
         schema = schemathesis.openapi.from_dict(document(sessions.LOOPBACK_COOKIE), config=config)

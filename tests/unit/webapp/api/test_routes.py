@@ -272,7 +272,7 @@ def test_no_parameter_brings_anything_into_a_query_but_values(
 
 
 def kinds_of(query: Any) -> set[str]:
-    """The kinds of query and their clauses, down to where fields begin."""
+    """Return the kinds of query and their clauses, down to where fields begin."""
     if isinstance(query, list):
         return set().union(*map(kinds_of, query))
     found = set(query)
@@ -283,5 +283,5 @@ def kinds_of(query: Any) -> set[str]:
 
 
 def a_browser(site: Site) -> Browser:
-    """Signed in as the same user each time."""
+    """Return a browser, signed in as the same user each time."""
     return site.client(users.find(site.services.store, "anne") or site.add_user())

@@ -31,7 +31,7 @@ def index() -> Iterator[FakeElasticsearch]:
 
 @pytest.fixture
 def watched(tmp_path: Path, index: FakeElasticsearch) -> Site:
-    """A site whose audit reaches the fake index."""
+    """Return a site whose audit reaches the fake index."""
     return make_site(tmp_path, elasticsearch_url=index.url)
 
 

@@ -43,7 +43,7 @@ def test_a_history_is_read_again_only_after_a_newer_prediction(search: FakeSearc
 
 
 def crisis(search: FakeSearch) -> Document:
-    """A crisis that is found among the newest predictions and not yet among all of them."""
+    """Return a crisis that is found among the newest predictions and not yet among all of them."""
     newest = prediction(reading("p-1", NOW, 190, 100), 0.05)
     search.put(LATEST, newest)
     return newest

@@ -50,12 +50,12 @@ def ward(tmp_path: Path) -> Ward:
 
 
 def shown(html: str) -> list[tuple[str, str]]:
-    """Patient and section of each row."""
+    """Return patient and section of each row."""
     return re.findall(r'data-patient="([^"]+)" data-urgency="([A-Z]+)"', html)
 
 
 def alert_of(html: str, patient_id: str) -> str:
-    """The id of the alert that a patient's row shows, with the time when it was raised."""
+    """Return the id of the alert that a patient's row shows, with the time when it was raised."""
     (found,) = re.findall(rf'data-patient="{patient_id}"[^>]* data-alert="([^"]+@\d+)"', html)
     return str(found)
 

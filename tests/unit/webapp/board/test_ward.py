@@ -17,7 +17,7 @@ from webapp.board.ward import Board, View
 
 
 def counted_since(search: FakeSearch) -> list[str]:
-    """From when on the patients with few readings were looked for."""
+    """Return from when on the patients with few readings were looked for."""
     asked = [question for question in search.asked if "'_count'" in str(question.get("aggs"))]
     return [question["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"] for question in asked]
 

@@ -36,6 +36,6 @@ def search() -> FakeSearch:
 
 @pytest.fixture
 def site(tmp_path: Path, search: FakeSearch) -> Iterator[Site]:
-    """A site whose access audit can be written, as exports and reports need."""
+    """Yield a site whose access audit can be written, as exports and reports need."""
     with running() as server:
         yield make_site(tmp_path, search=search, elasticsearch_url=server.url)

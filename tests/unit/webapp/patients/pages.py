@@ -15,5 +15,5 @@ def text(site: Site, path: str, **user: Any) -> str:
 
 
 def visible(page: str) -> str:
-    """The text of a page with single plain spaces."""
+    """Return the text of a page with single plain spaces."""
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())

@@ -25,7 +25,7 @@ INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascr
 
 
 def acknowledgement(note: str = "") -> dict[str, Any]:
-    """The event of somebody who answered the crisis of P-0412 a minute ago."""
+    """Return the event of somebody who answered the crisis of P-0412 a minute ago."""
     return {
         "@timestamp": (NOON - timedelta(minutes=1)).isoformat(),
         "alert_id": "measured-1-P-0412",

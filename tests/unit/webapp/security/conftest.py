@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def bcrypt_checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Scheme and cost of each check that bcrypt really does."""
+    """Return scheme and cost of each check that bcrypt really does."""
     seen: list[bytes] = []
     real = bcrypt.checkpw
 

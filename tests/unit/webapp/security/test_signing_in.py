@@ -19,7 +19,7 @@ CASES = ["known", "unknown", "shut", "service", "ended", "corrupt"]
 
 @pytest.fixture
 def people(site: Site) -> Site:
-    """One user of each kind that cannot sign in with `PASSWORD`."""
+    """Return one user of each kind that cannot sign in with `PASSWORD`."""
     site.add_user("known")
     users.set_disabled(site.services.store, site.add_user("shut").id, True)
     site.add_user("service", "service")

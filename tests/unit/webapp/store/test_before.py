@@ -29,7 +29,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opening(left: Path, tmp_path: Path) -> Opening:
-    """The site over a copy of that database, some minutes after it was left."""
+    """Return the site over a copy of that database, some minutes after it was left."""
     shutil.copy(left / "webapp.sqlite3", tmp_path)
 
     def opened(**changes: Any) -> Site:

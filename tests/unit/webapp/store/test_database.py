@@ -18,7 +18,7 @@ NEWEST = len(SCRIPTS)
 
 
 def make_old(path: Path, version: int, *, numbered: bool = True) -> None:
-    """A file as that version made it, with one user."""
+    """Make a file as that version did, with one user."""
     connection = sqlite3.connect(path)
     for script in SCRIPTS[:version]:
         connection.executescript(script.read_text(encoding="utf-8"))
@@ -31,7 +31,7 @@ def make_old(path: Path, version: int, *, numbered: bool = True) -> None:
 
 
 def schema(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    """The columns of each table."""
+    """Return the columns of each table."""
     tables = [row["name"] for row in store.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
     return {table: [tuple(row) for row in store.rows(f"PRAGMA table_info({table})")] for table in tables}
 
