@@ -80,7 +80,7 @@ def test_no_folders_import_each_other_in_a_circle(sources: dict[str, str]) -> No
     assert circle(arrows(sources)) == []
 
 
-@pytest.mark.parametrize("folder", ["elastic", "fhir", "jobs", "ml", "producer"])
+@pytest.mark.parametrize("folder", ["elastic", "fhir", "jobs", "ml", "producer", "webapp"])
 def test_the_rooms_of_a_folder_form_no_circle(sources: dict[str, str], folder: str) -> None:
     within = arrows(sources, depth=2)
     rooms = {name: {room for room in targets if "." in room} for name, targets in within.items() if "." in name}

@@ -26,7 +26,7 @@ from webapp.board.rows import Row
 from webapp.board.views import screens
 from webapp.board.ward import View
 from webapp.http import tag
-from webapp.patients.urls import read_id, spell
+from webapp.patient_ids import read_id, spell
 from webapp.security.current import principal
 from webapp.security.roles import Permission
 from webapp.services import services

@@ -19,7 +19,7 @@ from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
 from webapp.api.problems import fault
 from webapp.cursors import MAX_LENGTH
-from webapp.patients.urls import read_id
+from webapp.patient_ids import read_id
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100

@@ -16,11 +16,11 @@ from assessment.targets import TargetsError, read_targets
 from webapp.audit import events as audit
 from webapp.http import choice, cursors, make_conditional, position
 from webapp.i18n import gettext, language
+from webapp.patient_ids import LONGEST_ID, PatientId, spell
 from webapp.patients import chart as charts
 from webapp.patients import csv_files, listing, presenting, timeline
 from webapp.patients.chart import SPANS, USUAL_SPAN
 from webapp.patients.loading import PatientNow, load_chart, load_last_day, load_now, load_report, report_period
-from webapp.patients.urls import LONGEST_ID, PatientId, spell
 from webapp.security.access import limit_exports
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires

@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 
-from webapp.patients.urls import read_id
+from webapp.patient_ids import read_id
 from webapp.security import sessions, throttle, tokens
 from webapp.security.accounts import unfinished_step
 from webapp.security.current import Principal, principal_or_none

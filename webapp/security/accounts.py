@@ -8,6 +8,7 @@ from typing import Final
 from conf.settings import Settings, SettingsError
 from webapp.security import peppered
 from webapp.security.passwords import BCRYPT_COST, Passwords, one_time_secret
+from webapp.security.roles import ROLES
 from webapp.security.totp import Seals, UnreadableSecret
 from webapp.store import Store, users
 from webapp.store.users import User
@@ -45,6 +46,8 @@ def add(store: Store, passwords: Passwords, *, name: str, role: str, language: s
 
     Raises `users.UserNameError`.
     """
+    if role not in ROLES:
+        raise users.UserNameError(f"There is no role {role!r}. Give one of {', '.join(ROLES)}.")
     secret = None if role == "service" else one_time_secret()
     record = passwords.make_record(secret) if secret else None
     ends_at = now + ONE_TIME_LIFETIME if secret else None

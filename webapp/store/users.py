@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from conf.errors import UserError
-from webapp.security.roles import ROLES
 from webapp.store.database import Store
 
 USER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -82,8 +81,6 @@ def add(
         raise UserNameError(
             f"The user name {name!r} cannot be used. Give 2 to 64 of the characters a-z, 0-9, dot, dash and underscore."
         )
-    if role not in ROLES:
-        raise UserNameError(f"There is no role {role!r}. Give one of {', '.join(ROLES)}.")
     ends_s = secret_expires_at.timestamp() if secret_expires_at else None
     values = (name, role, language, password, secret_expires_at is not None, ends_s, now.timestamp())
     try:

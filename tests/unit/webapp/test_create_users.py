@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conf.errors import UserError
 from tests.unit.webapp.site import settings
 from webapp.create_users import main, run
 from webapp.security.totp import Seals, new_secret
@@ -121,6 +122,14 @@ def test_what_is_not_given_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFi
     run(options, settings(tmp_path), ask=lambda _question: next(answers))
 
     assert "User paul (viewer) is added" in capsys.readouterr().out
+
+
+def test_a_role_that_was_typed_wrong_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    answers = iter(["anne", "nurse"])
+    options = Namespace(name=None, role=None, language="en", if_missing=False, reset=False, list=False)
+    with pytest.raises(UserError, match=r"no role 'nurse'. Give one of .*clinician"):
+        run(options, settings(tmp_path), lambda _: next(answers))
+    assert users.list_all(store(tmp_path)) == []
 
 
 def test_the_store_is_for_its_owner_alone(tmp_path: Path, command: Command) -> None:

@@ -20,7 +20,7 @@ MODULES = (
     "webapp.patients.listing",
     "webapp.patients.loading",
     "webapp.patients.report_chart",
-    "webapp.patients.urls",
+    "webapp.patient_ids",
     "webapp.predictions.quality",
     "webapp.security.accounts",
     "webapp.security.guard",

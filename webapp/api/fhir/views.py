@@ -19,7 +19,7 @@ from webapp.api.problems import ApiError, fault
 from webapp.api.routes import VERSION, Answer, next_cursor, next_url, operation, position
 from webapp.audit import search as audit_events
 from webapp.audit.events import record
-from webapp.patients.urls import read_id
+from webapp.patient_ids import read_id
 from webapp.security.roles import Permission
 from webapp.services import services
 

@@ -14,7 +14,7 @@ from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
 from tests.support.ward import Patient, history, prediction, reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, Browser, Site, make_site
-from webapp.patients.urls import spell
+from webapp.patient_ids import spell
 
 ANSWER = {"patient_id": "p-high", "reason": "called", "note": "back at 3", "pause": "30"}
 JSON = {"Accept": "application/json"}

@@ -16,8 +16,8 @@ from tests.support.ward import reading
 from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import NOON, Site, make_site
+from webapp.patient_ids import LONGEST_ID
 from webapp.patients.listing import PAGE_SIZE
-from webapp.patients.urls import LONGEST_ID
 from webapp.patients.views import patient_path
 
 PAGES = ("/patients", "/patients/P-0412", "/patients/P-0412?view=table", "/patients/P-0412/report")

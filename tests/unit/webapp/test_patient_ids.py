@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.routing import Map, ValidationError
 
-from webapp.patients.urls import PatientId, spell
+from webapp.patient_ids import PatientId, spell
 
 converter = PatientId(Map())
 
