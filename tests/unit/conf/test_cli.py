@@ -39,8 +39,11 @@ def test_an_unexpected_error_without_words_still_names_its_kind(capsys: pytest.C
     assert "RuntimeError: no message" in capsys.readouterr().err
 
 
-def test_verbose_shows_the_trace_and_does_not_ask_for_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ended(ValueError("an empty list"), "--verbose") == 1
+@pytest.mark.parametrize("error", [ValueError("an empty list"), UserError("The disk is full.")])
+def test_verbose_shows_the_trace_and_does_not_ask_for_itself(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(error, "--verbose") == 1
     shown = capsys.readouterr().err
     assert "Traceback" in shown
     assert "Run with" not in shown
@@ -51,8 +54,9 @@ def test_an_exit_that_the_program_asks_for_passes() -> None:
         ended(SystemExit(3))
 
 
-def test_ctrl_c_is_code_130() -> None:
+def test_ctrl_c_is_code_130_and_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(KeyboardInterrupt()) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_wrong_option_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
