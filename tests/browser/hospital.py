@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -12,20 +11,18 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 from pyspark.sql import SparkSession
 
 from elastic.names import ALL_INDICES
 from embedded.services import Addresses
 from jobs.monitor import monitor
-from ml import drift
-from ml.features import FEATURE_NAMES
 from producer.faults import USUAL_FAULTS
 from producer.forms import USUAL_FORMS
 from producer.position import Identity
 from producer.run import Options, Run
 from producer.sender import Sender
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
+from tests.support.bundles import drift_reference
 from tests.support.factories import observation, payload
 
 INTERVAL = timedelta(minutes=15)
@@ -85,7 +82,7 @@ class Hospital:
     def __init__(self, services: Addresses, spark: SparkSession, folder: Path) -> None:
         self.settings = build_settings(services, folder, min_readings=10, max_offsets_per_trigger=BATCH)
         self.pipeline = Pipeline(self.settings, spark)
-        publish_model(self.settings.model_dir, even_at=EVEN_AT, files={"drift.json": _drift_reference()})
+        publish_model(self.settings.model_dir, even_at=EVEN_AT, files={"drift.json": drift_reference()})
         delete_documents(self.pipeline.client)
 
     @cached_property
@@ -125,8 +122,3 @@ class Hospital:
         self.pipeline.send(message(patient_id, datetime.now(UTC), systolic, diastolic), key=patient_id)
         self.pipeline.drain()
         self.pipeline.client.indices.refresh(index=ALL_INDICES)
-
-
-def _drift_reference() -> bytes:
-    rows = np.random.default_rng(1).normal(135, 15, (500, len(FEATURE_NAMES))).astype(np.float32)
-    return json.dumps(drift.to_json(drift.make_reference(rows))).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from elasticsearch import ApiError, Elasticsearch
 from pyspark.sql import SparkSession
 
@@ -23,14 +21,13 @@ from elastic.client import Search
 from elastic.names import ALERT_EVENTS, ALL_INDICES, LATEST
 from embedded.services import Addresses
 from jobs.monitor import monitor
-from ml import drift
-from ml.features import FEATURE_NAMES
 from producer.faults import USUAL_FAULTS
 from producer.forms import USUAL_FORMS
 from producer.position import Identity
 from producer.run import Options, Run
 from producer.sender import Sender
 from tests.integration.pipeline import Document, Pipeline, build_settings, delete_documents, publish_model
+from tests.support.bundles import drift_reference
 from tests.support.factories import observation, payload
 from tests.support.kibana_queries import DataQuery
 from tests.support.lens import Row, emptiness, table
@@ -150,8 +147,3 @@ def answer_alerts(ward: Ward) -> None:
         with suppress(NoOpenAlert):
             for acknowledged in journal.acknowledge(search, patient_id, given, person, ward.now, INTERVAL):
                 journal.give_feedback(search, acknowledged.winner["alert_id"], next(useful), person, ward.now)
-
-
-def drift_reference() -> bytes:
-    rows = np.random.default_rng(1).normal(135, 15, (500, len(FEATURE_NAMES))).astype(np.float32)
-    return json.dumps(drift.to_json(drift.make_reference(rows))).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from conf.clinical import HORIZONS_H
+from ml import drift
 from ml.calibration import UNCALIBRATED, Calibrator, Calibrators
 from ml.features import FEATURE_NAMES
 from ml.prediction import Bundle, booster_bytes
@@ -63,3 +65,9 @@ def save_small_bundle(model_dir: Path, seed: int = 1, created_at: datetime = CRE
 def publish_small(model_dir: Path, version: str, at: datetime = CREATED_AT) -> None:
     """Put a version into service."""
     publish(model_dir, version, by="test", why="a test", at=at)
+
+
+def drift_reference() -> bytes:
+    """Return the file of a bundle that tells how its training data were spread."""
+    rows = np.random.default_rng(1).normal(135, 15, (500, len(FEATURE_NAMES))).astype(np.float32)
+    return json.dumps(drift.to_json(drift.make_reference(rows))).encode()

@@ -13,14 +13,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.http_server import serving
+from tests.support.http_server import Answering, serving
 
 Json = dict[str, Any]
 Key = tuple[str, str]
+
+OF_ELASTICSEARCH = {
+    "X-Elastic-Product": "Elasticsearch",
+    "Content-Type": "application/vnd.elasticsearch+json;compatible-with=8",
+}
 
 
 @dataclass
@@ -222,13 +226,10 @@ def running(fake: FakeElasticsearch | None = None) -> Iterator[FakeElasticsearch
         yield fake
 
 
-def _handler(fake: FakeElasticsearch) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
+def _handler(fake: FakeElasticsearch) -> type[Answering]:
+    class Handler(Answering):
         def handle_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.read()
             if fake.unanswered:
                 fake.unanswered -= 1
                 self.close_connection = True
@@ -240,20 +241,8 @@ def _handler(fake: FakeElasticsearch) -> type[BaseHTTPRequestHandler]:
                 fake.answers_lost -= 1
                 self.close_connection = True
                 return
-            self.send(status, json.dumps(answer).encode())
+            self.send(status, json.dumps(answer).encode(), OF_ELASTICSEARCH)
 
         do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815
-
-        def send(self, status: int, content: bytes) -> None:
-            self.send_response(status)
-            self.send_header("X-Elastic-Product", "Elasticsearch")
-            self.send_header("Content-Type", "application/vnd.elasticsearch+json;compatible-with=8")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing: a test's requests are no news."""
 
     return Handler

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message, MIMEPart
 from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.http_server import serving
+from tests.support.http_server import Answering, serving
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -112,26 +111,17 @@ def running(certificate: Path | None = None) -> Iterator[FakeKibana]:
         yield fake
 
 
-def _handler(fake: FakeKibana) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+def _handler(fake: FakeKibana) -> type[Answering]:
+    class Handler(Answering):
         def handle_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.read()
             if fake.unanswered:
                 fake.unanswered -= 1
                 self.close_connection = True
                 return
             status, answer = fake.answer(self.command, self.path, self.headers, body)
-            content = fake.page or json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.send(status, fake.page or json.dumps(answer).encode())
 
         do_GET = do_POST = handle_any  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing: a test's requests are no news."""
 
     return Handler

@@ -14,10 +14,10 @@ from alerts import journal
 from alerts.episodes import history_since
 from alerts.journal import Acknowledgement, NoOpenAlert, Person, acknowledge, episodes_of_patient, episodes_of_patients
 from alerts.model import AlertKind, AnswerReason, Episode, State, alert_id
-from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import ALERT_EVENTS, LATEST, PREDICTIONS
 from elastic.search import alert_events
-from tests.support.ward import INTERVAL, Patient, history, prediction, reading
-from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.support.fake_search import FakeSearch
+from tests.support.ward import INTERVAL, Patient, prediction, reading
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 EARLIEST = history_since(NOW)
@@ -33,10 +33,7 @@ Risks = Sequence[float | None]
 def store(*patients: Patient) -> FakeSearch:
     search = FakeSearch()
     for patient in patients:
-        readings, predictions = history(patient, NOW)
-        search.put(OBSERVATIONS, *readings)
-        search.put(PREDICTIONS, *predictions)
-        search.put(LATEST, *predictions[-1:])
+        search.put_history(patient, NOW)
     return search
 
 

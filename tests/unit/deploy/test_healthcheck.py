@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from conf.settings import METRICS_FILE
 from deploy.healthcheck import UnhealthyError, check_page, check_stream, main
 from jobs.streaming import progress
+from tests.support.http_server import Answering, serving
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PATIENCE = timedelta(minutes=3)
@@ -55,26 +54,17 @@ def test_a_stream_that_began_long_ago_and_was_not_seen_since_is_not_healthy(
     assert main(["stream", "--max-age", "60"]) == 1
 
 
-class Page(BaseHTTPRequestHandler):
+class Page(Answering):
     """Answers with 200 under the name site.example.org alone."""
 
-    def do_GET(self) -> None:
-        self.send_response(200 if self.headers["Host"] == "site.example.org" else 400)
-        self.end_headers()
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
+    def do_GET(self) -> None:  # noqa: N802 - the name that the server calls
+        self.send(200 if self.headers["Host"] == "site.example.org" else 400)
 
 
 @pytest.fixture
 def page() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Page) as url:
+        yield f"{url}/"
 
 
 def test_a_page_that_answers_is_healthy(page: str) -> None:

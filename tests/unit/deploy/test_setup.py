@@ -11,7 +11,7 @@ from conf.errors import UserError
 from conf.settings import Settings
 from deploy.setup import NotReadyError, PasswordRefusedError, require_usable, wait_for
 from elastic.client import connect
-from tests.support import fake_elasticsearch
+from tests.support.fake_elasticsearch import FakeElasticsearch
 
 DEADLINE_S = 60.0
 
@@ -79,8 +79,9 @@ def test_refused_password_ends_the_waiting_early_but_not_at_once() -> None:
 
 
 @pytest.mark.parametrize(("status", "error"), [(401, PasswordRefusedError), (503, NotReadyError), (408, NotReadyError)])
-def test_elasticsearch_is_usable_when_it_tells_its_health(status: int, error: type[UserError]) -> None:
-    with fake_elasticsearch.running() as fake:
-        fake.request_faults = [status]
-        with pytest.raises(error):
-            require_usable(connect(Settings(elasticsearch_url=fake.url)))
+def test_elasticsearch_is_usable_when_it_tells_its_health(
+    fake: FakeElasticsearch, status: int, error: type[UserError]
+) -> None:
+    fake.request_faults = [status]
+    with pytest.raises(error):
+        require_usable(connect(Settings(elasticsearch_url=fake.url)))

@@ -32,15 +32,14 @@ def test_an_unknown_form_is_refused_with_the_list_of_those_there_are(capsys: pyt
     assert "'morse' is none of components, separate_heart_rate" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", ["--rate 0", "--rate -1", "--rate 100 --speed 2", "--report nowhere/report.json"])
-def test_options_that_do_not_go_together_end_in_a_usage_error(arguments: str) -> None:
-    with pytest.raises(SystemExit) as caught:
-        command_line().parse_args(arguments.split())
-    assert caught.value.code == EXIT_USAGE
-
-
-@pytest.mark.parametrize("arguments", ["--patients 0", "--speed 0.5", "--seed -1", "--interval 0.5s", "--speed nan"])
-def test_values_that_make_no_sense_end_in_a_usage_error(arguments: str) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("--rate 0", "--rate -1", "--rate 100 --speed 2", "--report nowhere/report.json"),
+        *("--patients 0", "--speed 0.5", "--seed -1", "--interval 0.5s", "--speed nan"),
+    ],
+)
+def test_options_without_sense_or_that_do_not_go_together_end_in_a_usage_error(arguments: str) -> None:
     with pytest.raises(SystemExit) as caught:
         command_line().parse_args(arguments.split())
     assert caught.value.code == EXIT_USAGE

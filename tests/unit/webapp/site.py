@@ -93,6 +93,10 @@ class Site:
         """Return a browser signed in as a new user of that role."""
         return self.client(self.add_user(name or f"some-{role}", role, **changes))
 
+    def signs_in(self, name: str, typed: str) -> bool:
+        """Tell whether name and password open the site."""
+        return self.client().post("/login", {"user_name": name, "password": typed}).status_code == 302
+
     def token(
         self, role: str = "service", scopes: tuple[str, ...] | None = None, name: str = "robot"
     ) -> dict[str, str]:

@@ -18,10 +18,6 @@ def change(browser: Browser, present: str = PASSWORD, new: str = NEW, again: str
     return browser.post("/account/password", form).status_code
 
 
-def signs_in(site: Site, name: str, typed: str) -> bool:
-    return site.client().post("/login", {"user_name": name, "password": typed}).status_code == 302
-
-
 def test_a_one_time_password_opens_nothing_but_its_own_change(site: Site) -> None:
     site.add_user("anne", one_time=True)
     browser = site.client()
@@ -34,8 +30,8 @@ def test_a_one_time_password_opens_nothing_but_its_own_change(site: Site) -> Non
 
     assert change(browser) == 302
     assert browser.get("/help").status_code == 200
-    assert signs_in(site, "anne", NEW)
-    assert not signs_in(site, "anne", PASSWORD)
+    assert site.signs_in("anne", NEW)
+    assert not site.signs_in("anne", PASSWORD)
 
 
 def test_a_wall_screen_chooses_its_password_once_and_has_no_account_page(site: Site) -> None:
@@ -55,7 +51,7 @@ def test_a_one_time_password_ends(site: Site) -> None:
 
     site.clock.pass_by(days=1)
 
-    assert not signs_in(site, "anne", PASSWORD)
+    assert not site.signs_in("anne", PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +73,7 @@ def test_an_unfit_change_is_refused_with_its_reason(site: Site, form: dict[str, 
 
     assert answer.status_code == 422
     assert message in answer.text
-    assert signs_in(site, "anne", PASSWORD)
+    assert site.signs_in("anne", PASSWORD)
 
 
 def test_a_change_ends_the_other_sessions_and_keeps_this_one(site: Site) -> None:
@@ -175,7 +171,7 @@ def test_a_language_chosen_at_sign_in_becomes_the_users(site: Site) -> None:
 
 def test_the_sign_in_before_this_one_is_shown(site: Site) -> None:
     site.add_user("anne")
-    signs_in(site, "anne", PASSWORD)
+    site.signs_in("anne", PASSWORD)
     site.clock.pass_by(hours=2)
     browser = site.client()
     browser.post("/login", {"user_name": "anne", "password": PASSWORD})

@@ -18,10 +18,6 @@ def secret_in(text: str) -> str:
     return str(secret)
 
 
-def signs_in(site: Site, name: str, typed: str) -> bool:
-    return site.client().post("/login", {"user_name": name, "password": typed}).status_code == 302
-
-
 @pytest.fixture
 def chief(site: Site) -> Browser:
     return site.signed_in("admin", name="chief")
@@ -39,7 +35,7 @@ def test_a_new_user_signs_in_with_a_password_that_is_shown_once(site: Site, chie
     made = chief.post("/admin/users", {"name": " Paul.Durand ", "role": "viewer", "language": "fr"})
 
     secret = secret_in(made.text)
-    assert signs_in(site, "paul.durand", secret)
+    assert site.signs_in("paul.durand", secret)
     assert secret not in chief.get("/admin/users").text
 
 
@@ -61,7 +57,7 @@ def test_a_service_has_tokens_and_no_password(site: Site, chief: Browser) -> Non
     made = chief.post("/admin/tokens", {"user_name": "robot", "name": "x", "scope": "read:alerts", "days": "7"})
 
     assert re.search(r"bp_[0-9a-f]{12}_[\w-]{40,}", made.text)
-    assert not signs_in(site, "robot", "")
+    assert not site.signs_in("robot", "")
 
 
 def test_nobody_is_given_a_token_of_a_person(site: Site, chief: Browser) -> None:
@@ -88,9 +84,9 @@ def test_a_reset_gives_a_password_for_one_use(site: Site, chief: Browser) -> Non
 
     secret = secret_in(act(chief, site, "anne", "reset_password"))
 
-    assert signs_in(site, "anne", secret)
+    assert site.signs_in("anne", secret)
     site.clock.pass_by(hours=72)
-    assert not signs_in(site, "anne", secret)
+    assert not site.signs_in("anne", secret)
 
 
 def test_a_shut_account_can_be_opened_again(site: Site, chief: Browser) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from elastic.names import AUDIT
-from tests.support.fake_elasticsearch import FakeElasticsearch, running
+from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.unit.webapp.api.conftest import make_ward
 from tests.unit.webapp.api.documents import NEWEST
 from tests.unit.webapp.site import Site, make_site
@@ -18,14 +17,8 @@ TWO, ALL, ONE = ["P-0001", "P-0002"], ["P-0001", "P-0002", "P-0003"], ["P-0001"]
 
 
 @pytest.fixture
-def index() -> Iterator[FakeElasticsearch]:
-    with running() as fake:
-        yield fake
-
-
-@pytest.fixture
-def site(tmp_path: Path, index: FakeElasticsearch) -> Site:
-    made = make_site(tmp_path, search=make_ward(), elasticsearch_url=index.url)
+def site(tmp_path: Path, fake: FakeElasticsearch) -> Site:
+    made = make_site(tmp_path, search=make_ward(), elasticsearch_url=fake.url)
     made.clock.now = NEWEST
     made.clock.pass_by(minutes=2)
     return made
@@ -45,31 +38,31 @@ def site(tmp_path: Path, index: FakeElasticsearch) -> Site:
     ],
 )
 def test_who_sees_patients_is_noted_with_all_of_them(
-    site: Site, index: FakeElasticsearch, path: str, action: str, patients: list[str]
+    site: Site, fake: FakeElasticsearch, path: str, action: str, patients: list[str]
 ) -> None:
     assert site.signed_in(name="asker").get(path).status_code == 200
 
     assert site.services.audit.flush()
-    (event,) = index.stored(AUDIT).values()
+    (event,) = fake.stored(AUDIT).values()
     assert (event["actor"], event["action"], event["patient_id"]) == ("asker", action, patients)
 
 
 @pytest.mark.parametrize("path", ["/patients/P-0001", "/patients/P-0001/report"])
 def test_who_is_denied_a_patient_s_page_is_noted_with_the_patient(
-    site: Site, index: FakeElasticsearch, path: str
+    site: Site, fake: FakeElasticsearch, path: str
 ) -> None:
     assert site.signed_in("admin", name="asker").get(path).status_code == 403
 
     assert site.services.audit.flush()
-    (event,) = index.stored(AUDIT).values()
+    (event,) = fake.stored(AUDIT).values()
     assert (event["action"], event["outcome"], event["patient_id"]) == ("denied", "denied", ONE)
 
 
-def test_a_session_that_its_user_ends_is_noted(site: Site, index: FakeElasticsearch) -> None:
+def test_a_session_that_its_user_ends_is_noted(site: Site, fake: FakeElasticsearch) -> None:
     user = site.add_user("asker")
     here, there = site.client(user), site.client(user)
     here.post("/account/sessions", {"hash": digest(there.session_id)})
 
     assert site.services.audit.flush()
-    (event,) = index.stored(AUDIT).values()
+    (event,) = fake.stored(AUDIT).values()
     assert (event["action"], event["target"]) == ("session_ended", digest(there.session_id))

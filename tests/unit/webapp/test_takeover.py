@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from elasticsearch import Elasticsearch
 
 from elastic.names import AUDIT
 from tests.support import before
-from tests.support.fake_elasticsearch import running
-from tests.unit.webapp.api.fake_search import MONTHS, FakeSearch
+from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.support.fake_search import MONTHS, FakeSearch
 from tests.unit.webapp.site import Site, make_site
 from webapp.audit.search import INDICES
 from webapp.audit.spool import ship_leftovers
@@ -25,7 +24,7 @@ PATIENT = "sim11-00000"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, fake: FakeElasticsearch) -> Site:
     """Return the site a minute after the last of it was made, with what it left in files and documents."""
     before.unpack("site", tmp_path)
     metrics_file = before.unpack("files", tmp_path) / "local" / "metrics.json"
@@ -34,10 +33,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
         family = MONTHS.sub("", stored.index)
         search.put(INDICES if INDICES.startswith(family) else family, stored.source)
     secrets = {name: EXPECTED[name] for name in ("secret_key", "password_pepper")}
-    with running() as server:
-        site = make_site(tmp_path, search, metrics_file=metrics_file, elasticsearch_url=server.url, **secrets)
-        site.clock.now = before.made_at() + timedelta(minutes=1)
-        yield site
+    site = make_site(tmp_path, search, metrics_file=metrics_file, elasticsearch_url=fake.url, **secrets)
+    site.clock.now = before.made_at() + timedelta(minutes=1)
+    return site
 
 
 def as_user(site: Site, path: str, name: str = "anne") -> str:
@@ -101,11 +99,10 @@ def test_its_password_for_one_use_leads_to_its_change(site: Site) -> None:
     assert browser.get("/").status_code == 200
 
 
-def test_audit_events_that_had_not_been_taken_are_shipped(tmp_path: Path) -> None:
+def test_audit_events_that_had_not_been_taken_are_shipped(tmp_path: Path, fake: FakeElasticsearch) -> None:
     before.unpack("site", tmp_path)
     waiting = [json.loads(line) for path in (tmp_path / "audit").glob("*.jsonl") for line in path.open()]
     assert [event["action"] for event in waiting] == ["view", "logout"]
-    with running() as server:
-        ship_leftovers(tmp_path / "audit", Elasticsearch(server.url))
-        assert list(server.stored(AUDIT).values()) == waiting
+    ship_leftovers(tmp_path / "audit", Elasticsearch(fake.url))
+    assert list(fake.stored(AUDIT).values()) == waiting
     assert not list((tmp_path / "audit").glob("*.jsonl"))

@@ -63,15 +63,11 @@ def test_the_first_and_last_instants_do_not_overflow() -> None:
     assert last.us > microseconds("9999-12-31T23:59:59Z")
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "2026-13", "0000"])
-def test_an_impossible_date_is_not_merely_coarse(text: str) -> None:
-    with pytest.raises(Refused) as refused:
-        parse_instant(text)
-    assert refused.value.reason is Reason.TIME_UNPARSEABLE
-
-
-@pytest.mark.parametrize("text", ["2026-03-01T08:15:00Z\n", "٢٠٢٦-03-01T08:15:00Z", "2026-03-01t08:15:00z"])
-def test_only_the_exact_form_is_a_time(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["2026-02-30", "2026-13", "0000", "2026-03-01T08:15:00Z\n", "٢٠٢٦-03-01T08:15:00Z", "2026-03-01t08:15:00z"],
+)
+def test_an_impossible_date_is_not_merely_coarse_and_only_the_exact_form_is_a_time(text: str) -> None:
     with pytest.raises(Refused) as refused:
         parse_instant(text)
     assert refused.value.reason is Reason.TIME_UNPARSEABLE

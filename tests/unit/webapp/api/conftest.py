@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +10,9 @@ import pytest
 from flask import Flask
 
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from tests.support.fake_elasticsearch import FakeElasticsearch, running
+from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.api.documents import NEWEST, prediction, reading
-from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import Site, make_site
 from webapp.security.roles import Permission, required_permission
 
@@ -60,15 +59,9 @@ def site(tmp_path: Path, search: FakeSearch) -> Site:
 
 
 @pytest.fixture
-def index() -> Iterator[FakeElasticsearch]:
-    with running() as fake:
-        yield fake
-
-
-@pytest.fixture
-def audited(tmp_path: Path, search: FakeSearch, index: FakeElasticsearch) -> Site:
+def audited(tmp_path: Path, search: FakeSearch, fake: FakeElasticsearch) -> Site:
     """Return the same ward where the access audit can be written, as exports need."""
-    return at_newest(make_site(tmp_path, search=search, elasticsearch_url=index.url))
+    return at_newest(make_site(tmp_path, search=search, elasticsearch_url=fake.url))
 
 
 def at_newest(made: Site) -> Site:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.api.documents import prediction, reading
-from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site
 
 

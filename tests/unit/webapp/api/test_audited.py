@@ -66,10 +66,10 @@ def site(audited: Site) -> Site:
 
 
 @pytest.fixture
-def events(site: Site, index: FakeElasticsearch) -> Callable[[], list[dict[str, Any]]]:
+def events(site: Site, fake: FakeElasticsearch) -> Callable[[], list[dict[str, Any]]]:
     def read() -> list[dict[str, Any]]:
         assert site.services.audit.flush()
-        return sorted(index.stored(AUDIT).values(), key=lambda event: event["seq"])
+        return sorted(fake.stored(AUDIT).values(), key=lambda event: event["seq"])
 
     return read
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.site import Site, make_site
 
 FRIEND = "https://dashboard.example"

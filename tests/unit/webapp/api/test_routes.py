@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from elastic.names import LATEST
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.api.conftest import operations
-from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site
 from webapp.security.roles import ROLES, Permission
 from webapp.store import users

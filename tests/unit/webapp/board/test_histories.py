@@ -9,8 +9,8 @@ import pytest
 from alerts.episodes import HISTORY
 from alerts.model import AlertKind
 from elastic.names import LATEST, PREDICTIONS
+from tests.support.fake_search import FakeSearch
 from tests.support.ward import INTERVAL, Document, Patient, history, prediction, reading
-from tests.unit.webapp.api.fake_search import FakeSearch
 from webapp.board.histories import MOST_AT_ONCE, Histories, risk_line
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
-from tests.support.ward import Patient, history, prediction, reading
-from tests.unit.webapp.api.fake_search import FakeSearch
+from elastic.names import ALERT_EVENTS, LATEST, PREDICTIONS
+from tests.support.fake_search import FakeSearch
+from tests.support.ward import Patient, prediction, reading
 from tests.unit.webapp.site import NOON, Browser, Site, make_site
 from webapp.patient_ids import spell
 
@@ -25,13 +25,7 @@ class Ward(NamedTuple):
     search: FakeSearch
 
     def put(self, patient: Patient) -> None:
-        readings, predictions = history(patient, self.site.clock.now)
-        self.search.put(OBSERVATIONS, *readings)
-        self.search.put(PREDICTIONS, *predictions)
-        self.search.documents[LATEST] = [
-            document for document in self.search.documents[LATEST] if document["patient_id"] != patient.id
-        ]
-        self.search.put(LATEST, *predictions[-1:])
+        self.search.put_history(patient, self.site.clock.now)
         self.site.clock.pass_by(seconds=3)
 
 

@@ -9,8 +9,8 @@ import pytest
 from assessment.urgency import CRISIS_KEPT
 from elastic.names import OBSERVATIONS
 from elastic.search import latest, observations
+from tests.support.fake_search import FakeSearch
 from tests.support.ward import INTERVAL, reading
-from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON
 from webapp.board import ward
 from webapp.board.ward import Board, View

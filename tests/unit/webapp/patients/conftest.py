@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from tests.support.fake_elasticsearch import running
-from tests.support.ward import Patient, history
-from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.support.fake_search import FakeSearch
+from tests.support.ward import Patient
 from tests.unit.webapp.site import NOON, Site, make_site
 
 PATIENTS = (
@@ -27,15 +25,11 @@ PATIENTS = (
 def search() -> FakeSearch:
     ward = FakeSearch()
     for patient in PATIENTS:
-        readings, predictions = history(patient, NOON)
-        ward.put(OBSERVATIONS, *readings)
-        ward.put(PREDICTIONS, *predictions)
-        ward.put(LATEST, *predictions[-1:])
+        ward.put_history(patient, NOON)
     return ward
 
 
 @pytest.fixture
-def site(tmp_path: Path, search: FakeSearch) -> Iterator[Site]:
-    """Yield a site whose access audit can be written, as exports and reports need."""
-    with running() as server:
-        yield make_site(tmp_path, search=search, elasticsearch_url=server.url)
+def site(tmp_path: Path, search: FakeSearch, fake: FakeElasticsearch) -> Site:
+    """Return a site whose access audit can be written, as exports and reports need."""
+    return make_site(tmp_path, search=search, elasticsearch_url=fake.url)

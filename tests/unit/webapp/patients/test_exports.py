@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from elastic.names import AUDIT
-from tests.support.fake_elasticsearch import running
-from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import Site, make_site
 
@@ -56,16 +56,12 @@ def test_a_day_that_is_none_asks_for_the_newest_hours(site: Site, day: str) -> N
     [("", "view"), ("/report", "print"), ("/data.csv", "export"), ("/live", None), ("/chart", None)],
 )
 def test_who_saw_a_patient_is_noted_but_polls_are_not(
-    tmp_path: Path, search: FakeSearch, path: str, action: str
+    site: Site, fake: FakeElasticsearch, path: str, action: str
 ) -> None:
-    with running() as server:
-        made = make_site(tmp_path, search=search, elasticsearch_url=server.url)
-        made.signed_in().get(f"/patients/P-0412{path}")
-        made.services.audit.flush()
+    site.signed_in().get(f"/patients/P-0412{path}")
+    site.services.audit.flush()
 
-        noted = [event["action"] for event in server.stored(AUDIT).values()]
-
-    assert noted == ([action] if action else [])
+    assert [event["action"] for event in fake.stored(AUDIT).values()] == ([action] if action else [])
 
 
 @pytest.mark.parametrize("path", ["/patients.csv", "/patients/P-0412/data.csv", "/patients/P-0412/report"])

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON
 from webapp.patients import listing, presenting
 from webapp.patients.listing import Filters, find, find_all, read_filters

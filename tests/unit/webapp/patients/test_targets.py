@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from assessment.targets import FIELDS, USUAL
 from elastic.names import AUDIT
-from tests.support.fake_elasticsearch import running
-from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.unit.webapp.patients.pages import text, visible
-from tests.unit.webapp.site import Browser, Site, make_site
+from tests.unit.webapp.site import Browser, Site
 from webapp.store import patient_targets
 
 PATIENT = "/patients/P-0412"
@@ -71,14 +68,12 @@ def test_who_may_only_read_is_offered_no_change(site: Site) -> None:
     assert "targets" not in text(site, PATIENT, role="viewer").replace('class="targets"', "")
 
 
-def test_each_change_is_noted_in_the_audit(tmp_path: Path, search: FakeSearch) -> None:
-    with running() as server:
-        made = make_site(tmp_path, search=search, elasticsearch_url=server.url)
-        browser = made.signed_in()
-        browser.post(f"{PATIENT}/targets", LOWER)
-        browser.post(f"{PATIENT}/targets", {"usual": "1"})
-        made.services.audit.flush()
+def test_each_change_is_noted_in_the_audit(site: Site, fake: FakeElasticsearch) -> None:
+    browser = site.signed_in()
+    browser.post(f"{PATIENT}/targets", LOWER)
+    browser.post(f"{PATIENT}/targets", {"usual": "1"})
+    site.services.audit.flush()
 
-        noted = [event for event in server.stored(AUDIT).values() if event["action"] == "targets"]
+    noted = [event for event in fake.stored(AUDIT).values() if event["action"] == "targets"]
     assert [event["target"] for event in noted] == ["110\N{EN DASH}119/60\N{EN DASH}69", "usual"]
     assert {patient_id for event in noted for patient_id in event["patient_id"]} == {"P-0412"}

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 import pytest
 
 from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
-from tests.support.fake_elasticsearch import running
+from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.support.fake_search import FakeSearch
 from tests.support.ward import reading
-from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import NOON, Site, make_site
 from webapp.patient_ids import LONGEST_ID
@@ -244,12 +244,12 @@ def test_a_judgement_is_shown_on_the_alert(site: Site, search: FakeSearch) -> No
     assert re.findall(r'aria-pressed="(\w+)"', judged)[:2] == ["false", "true"]
 
 
-def test_the_night_of_chart_legend_and_report_is_that_of_the_setting(tmp_path: Path, search: FakeSearch) -> None:
-    with running() as server:
-        made = make_site(tmp_path, search=search, elasticsearch_url=server.url, day_hours="6-21")
-        browser = made.signed_in()
+def test_the_night_of_chart_legend_and_report_is_that_of_the_setting(
+    tmp_path: Path, search: FakeSearch, fake: FakeElasticsearch
+) -> None:
+    browser = make_site(tmp_path, search=search, elasticsearch_url=fake.url, day_hours="6-21").signed_in()
 
-        (dusk, dawn) = browser.get("/patients/P-0412/chart").get_json()["pressures"]["nights"][0]
-        assert dawn - dusk == 9 * 3600
-        assert "night (21\N{EN DASH}6 h)" in browser.get("/patients/P-0412").get_data(as_text=True)
-        assert "Day 6\N{EN DASH}21 h" in browser.get("/patients/P-0412/report").get_data(as_text=True)
+    (dusk, dawn) = browser.get("/patients/P-0412/chart").get_json()["pressures"]["nights"][0]
+    assert dawn - dusk == 9 * 3600
+    assert "night (21\N{EN DASH}6 h)" in browser.get("/patients/P-0412").get_data(as_text=True)
+    assert "Day 6\N{EN DASH}21 h" in browser.get("/patients/P-0412/report").get_data(as_text=True)

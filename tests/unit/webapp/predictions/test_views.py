@@ -9,8 +9,8 @@ import pytest
 
 from elastic.names import LATEST, PREDICTIONS
 from elastic.search import latest
+from tests.support.fake_search import FakeSearch
 from tests.support.ward import prediction, reading
-from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, Site, make_site
 
 

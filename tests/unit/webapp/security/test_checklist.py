@@ -13,8 +13,8 @@ from elastic import client
 from elastic.client import Search, SearchUnavailable
 from elastic.names import LATEST, OBSERVATIONS
 from elastic.search import observations
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.api.documents import prediction, reading
-from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, PAGE, PASSWORD, SAME_ORIGIN, Site, make_site, settings
 from webapp.factory import create_app
 from webapp.logs import JsonLines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from conf.settings import METRICS_FILE
 from jobs.streaming import progress
-from tests.unit.webapp.api.fake_search import FakeSearch
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.site import NOON, make_site
 
 

@@ -8,8 +8,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from elastic.names import AUDIT, all_months
+from tests.support.fake_search import FakeSearch
 from tests.support.fhir_models import r4b
-from tests.unit.webapp.api.fake_search import FakeSearch
 from tests.unit.webapp.site import Browser, Site
 
 Bundle = r4b("Bundle")

@@ -13,6 +13,8 @@ from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ConflictError, Elasticsearch
 
 from elastic.client import Search, SearchUnavailable
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from tests.support.ward import Patient, history
 
 Json = dict[str, Any]
 MONTHS = re.compile(r"-\d{4}\.\d\d(,.*)?$")  # the documents of all months are together
@@ -63,6 +65,14 @@ class FakeSearch(Search):
 
     def put(self, index: str, *documents: Json) -> None:
         self.documents[index] += documents
+
+    def put_history(self, patient: Patient, now: datetime) -> None:
+        """Store a patient's readings and predictions up to now; the last prediction is the latest one."""
+        readings, predictions = history(patient, now)
+        self.put(OBSERVATIONS, *readings)
+        self.put(PREDICTIONS, *predictions)
+        others = [latest for latest in self.documents[LATEST] if latest["patient_id"] != patient.id]
+        self.documents[LATEST] = others + predictions[-1:]
 
     def ask(self, index: str, body: Mapping[str, Any]) -> Json:
         self._note(index, body)
