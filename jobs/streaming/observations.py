@@ -192,6 +192,8 @@ def _own(document: Document) -> Document | None:
     if is_retraction(document):
         return None
     message = _message(document)
+    if _is_contradicted(message, document.get("merged", ())):  # else another's retraction would leave the flag behind
+        message["flags"] = [flag for flag in message["flags"] if flag != CONFLICTING_VALUES]
     return _without(message, "heart_rate") if "heart_rate_from" in document else message
 
 
@@ -258,7 +260,9 @@ def _show(stored: Document, kept: Sequence[Document], met: Document, *, takes_ov
             reading = own
         others = [message for message in kept if message != reading]
         notes = {name: stored[name] for name in (*_OF_THE_INSTANT, *_NOTES) if name in stored}
-        shown = notes | _with_derived(reading) | _joined(reading, source) | _flags(reading, others)
+        shown = notes | _with_derived(reading) | _joined(reading, source)
+        if _is_contradicted(reading, others):
+            shown["flags"] = sorted({*reading["flags"], CONFLICTING_VALUES})
     met_places = dict.fromkeys([*stored.get("merged_from", ()), _place(stored), _place(met)])
     noted = {_place(shown), *shown.get("duplicates", ())}
     return _with_merged(shown | {"merged_from": [place for place in met_places if place not in noted]}, others)
@@ -279,14 +283,13 @@ def _joined(reading: Document, source: Document) -> Document:
     return {"heart_rate": source["heart_rate"], "heart_rate_from": _name_or_place(source)}
 
 
-def _flags(reading: Document, others: Iterable[Document]) -> Document:
-    """Return the flags of what stands: its own, and whether other messages of its kind contradict it."""
+def _is_contradicted(reading: Document, others: Iterable[Document]) -> bool:
+    """Tell whether other messages of its kind say something else than a reading that corrects nothing."""
     names = ("systolic", "diastolic") if "systolic" in reading else ("heart_rate",)
     alike = (other for other in others if "moved" not in other and ("systolic" in other) == ("systolic" in reading))
-    differ = any(other[name] != reading[name] for other in alike for name in names)
-    if differ and reading["status"] not in CORRECTIONS:
-        return {"flags": sorted({*reading["flags"], CONFLICTING_VALUES})}
-    return {}
+    return reading["status"] not in CORRECTIONS and any(
+        other[name] != reading[name] for other in alike for name in names
+    )
 
 
 def _with_merged(document: Document, others: Iterable[Document]) -> Document:

@@ -124,10 +124,13 @@ class Pipeline(Surroundings):
 
 
 def _without_times(documents: dict[str, Document]) -> dict[str, Document]:
-    return {
-        id_: {name: value for name, value in document.items() if name not in WRITTEN_AT}
-        for id_, document in documents.items()
-    }
+    return {id_: _without_time(document) for id_, document in documents.items()}
+
+
+def _without_time(document: Document) -> Document:
+    """Return a document without the times of writing, its own and those of the messages merged into it."""
+    kept = {name: value for name, value in document.items() if name not in WRITTEN_AT}
+    return kept | ({"merged": [_without_time(message) for message in kept["merged"]]} if "merged" in kept else {})
 
 
 def reading(minute: float, systolic: float | None = 128, name: str | None = None, **overrides: Any) -> bytes:

@@ -144,6 +144,11 @@ def test_document_falls_back_to_an_earlier_reading_when_the_standing_one_is_retr
     assert (stored["flags"], stored["source_offset"], stored["category"]) == ([], 10, "stage_1")
 
 
+def test_conflict_is_over_when_the_other_reading_is_retracted() -> None:
+    stored, _ = settle(document(10), document(11, observation_id="bp-2", systolic=150.0), retraction(12))
+    assert (stored["systolic"], stored["flags"]) == (150.0, [])
+
+
 def test_document_falls_back_to_a_resend_that_was_refused_as_a_duplicate() -> None:
     stored, verdicts = settle(document(10), document(11, observation_id="bp-2"), retraction(12))
     assert (stored["systolic"], stored["observation_id"], stored["status"]) == (128.0, "bp-2", "final")
