@@ -18,7 +18,7 @@ from tests.support.bundles import publish_small, save_small_bundle
 from tests.support.evaluations import make_part
 
 
-def test_the_command_writes_the_report_and_its_figures_and_prints_the_findings(
+def test_the_published_version_is_judged_on_a_file_of_rows_with_report_figures_and_findings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BP_MODEL_DIR", str(tmp_path / "models"))
@@ -34,5 +34,6 @@ def test_the_command_writes_the_report_and_its_figures_and_prints_the_findings(
 
     figures = json.loads((tmp_path / "report.json").read_text())
     assert figures["findings"] == findings(figures)
+    assert {"xgboost", "last_value", "climatology"} <= set(figures["parts"]["test"]["all"]["6h"]["models"])
     assert capsys.readouterr().out.splitlines() == [*figures["findings"], f"Report: {tmp_path / 'report.html'}"]
     assert f"Model {version}." in (tmp_path / "report.html").read_text()

@@ -2,21 +2,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
-from ml.dataset import Dataset
 from ml.evaluation.comparison import MOST_POINTS, bundle_risks, evaluate, evaluate_version
 from ml.prediction import Predictor
-from ml.storage import to_arrow
-from tests.support.bundles import make_bundle, make_calibrators, make_features, publish_small, save_small_bundle
+from tests.support.bundles import make_bundle, make_calibrators, make_features
 from tests.support.evaluations import full_evaluation, least_evaluation, make_part, make_risks
 
 
@@ -76,23 +71,6 @@ def test_risks_of_a_bundle_are_those_served_and_those_before() -> None:
     np.testing.assert_array_equal(found["xgboost"], predictor.risks(features).values)
     np.testing.assert_array_equal(found["xgboost_uncalibrated"], predictor.raw_risks(features))
     np.testing.assert_array_equal(np.maximum.accumulate(found["xgboost_unrepaired"], axis=1), found["xgboost"])
-
-
-def write_rows(path: Path, **parts: Dataset) -> None:
-    batches = [to_arrow(data, np.full(len(data), name)) for name, data in parts.items()]
-    parquet.write_table(pa.Table.from_batches(batches), path)
-
-
-def test_a_published_version_is_judged_on_a_file_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.evaluation.comparison.evaluate", partial(evaluate, replicates=2))
-    settings = settings_in(tmp_path)
-    version = save_small_bundle(settings.model_dir)
-    publish_small(settings.model_dir, version)
-    data, _ = make_part(seed=1, rows=400)
-    write_rows(tmp_path / "rows.parquet", train=data, test=data)
-    card, found = evaluate_version(settings, tmp_path / "rows.parquet", None)
-    assert card["version"] == version
-    assert {"xgboost", "last_value", "climatology"} <= set(found["parts"]["test"]["all"]["6h"]["models"])
 
 
 def test_without_a_published_version_the_remedy_is_told(tmp_path: Path) -> None:

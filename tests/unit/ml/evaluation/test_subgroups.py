@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from conf.times import HOUR_US
 from ml.evaluation.subgroups import crisis_subgroups, in_crisis, subgroup_rows
 from ml.features import FEATURE_NAMES
-from tests.support.outcomes import HOUR_US, draw_outcomes, make_data
+from tests.support.outcomes import draw_outcomes, make_data
 
 MINUTE_US = HOUR_US // 60
 
