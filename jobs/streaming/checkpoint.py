@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,10 @@ def guarded(settings: Settings, queries: tuple[str, ...]) -> Iterator[bool]:
     with only_one(directory / LOCK, in_use):
         if is_new:
             write_whole(directory / FINGERPRINT, json.dumps(fingerprint(settings), indent=1))
+        for query in existing:
+            if not (_has_batch(directory / query, "offsets") or _has_batch(directory / query, "commits")):
+                # Killed before its first micro-batch was planned: Spark refuses a state without one. Nothing was read.
+                shutil.rmtree(directory / query)
         yield is_new
 
 
@@ -69,11 +74,11 @@ def _check(directory: Path, ours: dict[str, object], existing: list[str], querie
     if not path.exists():
         raise CheckpointError(f"The checkpoint {directory} has no {FINGERPRINT}. {_remedy(directory)}")
     for query in existing:
-        if _has_committed(directory / query) and not (directory / query / "metadata").exists():
+        if _has_batch(directory / query, "commits") and not (directory / query / "metadata").exists():
             raise CheckpointError(
                 f"The checkpoint {directory / query} has lost its metadata file. {_remedy(directory)}"
             )
-    if set(existing) != set(queries) and any(_has_committed(directory / query) for query in existing):
+    if set(existing) != set(queries) and any(_has_batch(directory / query, "commits") for query in existing):
         missing = ", ".join(sorted(set(queries) - set(existing)))
         raise CheckpointError(f"The checkpoint {directory} lacks the query {missing}. {_remedy(directory)}")
     theirs = _read(path)
@@ -90,10 +95,9 @@ def _check(directory: Path, ours: dict[str, object], existing: list[str], querie
         )
 
 
-def _has_committed(query: Path) -> bool:
-    """Tell whether a micro-batch was ever finished; a start that was killed before may leave half a checkpoint."""
-    commits = query / "commits"
-    return commits.is_dir() and any(path.name.isdigit() for path in commits.iterdir())
+def _has_batch(query: Path, log: str) -> bool:
+    """Tell whether a micro-batch was ever planned (log offsets) or finished (log commits)."""
+    return (query / log).is_dir() and any(path.name.isdigit() for path in (query / log).iterdir())
 
 
 def _read(path: Path) -> dict[str, object]:

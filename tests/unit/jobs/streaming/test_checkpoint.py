@@ -159,6 +159,30 @@ def test_first_start_that_was_killed_before_its_second_query_began_is_no_obstacl
     assert not run_job(tmp_path)
 
 
+def test_query_that_was_killed_before_its_first_batch_was_planned_begins_anew(tmp_path: Path) -> None:
+    """Spark refuses to go on from the state that such a start has left."""
+    run_job(tmp_path)
+    ingest, score = (tmp_path / "checkpoints" / query for query in QUERIES)
+    shutil.rmtree(score / "commits")
+    for left in (score / "offsets" / ".0.8f1c.tmp", score / "state" / "0" / "0" / "_metadata" / "v2"):
+        left.parent.mkdir(parents=True)
+        left.touch()
+    with guarded(settings(tmp_path), QUERIES) as is_new:
+        assert not is_new
+        assert not score.exists()
+        assert (ingest / "commits" / "0").exists()
+
+
+def test_query_with_a_planned_batch_keeps_it(tmp_path: Path) -> None:
+    run_job(tmp_path)
+    score = tmp_path / "checkpoints" / "score"
+    shutil.rmtree(score / "commits")
+    (score / "offsets").mkdir()
+    (score / "offsets" / "0").write_text("v1")
+    with guarded(settings(tmp_path), QUERIES):
+        assert (score / "offsets" / "0").exists()
+
+
 def test_second_job_is_refused_and_told_who_is_running(tmp_path: Path) -> None:
     run_job(tmp_path)
     with guarded(settings(tmp_path), QUERIES):
