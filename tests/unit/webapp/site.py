@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import TestResponse
 
 from conf.settings import Settings
@@ -135,9 +137,26 @@ class Browser:
         return self.client.open(path, method=method, base_url=HOST, environ_overrides={"REMOTE_ADDR": self.ip}, **more)
 
 
+class CompiledTemplates(BytecodeCache):
+    """What one site compiles serves the next: a site of each test's own would compile its pages again."""
+
+    def __init__(self) -> None:
+        self.code: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.code[bucket.key, bucket.checksum] = bucket.code
+
+
+COMPILED = CompiledTemplates()
+
+
 def make_site(tmp_path: Path, search: Any = None, **changes: Any) -> Site:
     """Return a site without request limits and with quick passwords."""
     clock = Clock()
     app = create_app(settings(tmp_path, **changes), search=search, clock=clock, bcrypt_cost=4)
+    app.jinja_env.bytecode_cache = COMPILED
     app.config.update(READS_PER_MINUTE=NO_LIMIT, EXPORTS_PER_MINUTE=NO_LIMIT)
     return Site(app, clock)

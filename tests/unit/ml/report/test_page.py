@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ml.report import plots
 from ml.report.page import render_card, render_report
 from tests.support.evaluations import full_evaluation, least_evaluation
 from tests.unit.ml.report.test_card import card_of
@@ -45,6 +46,12 @@ def report() -> str:
     return render_report({**card_of(full_evaluation()), "version": "v1"}, full_evaluation())
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the plots out: they take a second or two, and the test reads the words alone."""
+    monkeypatch.setattr(plots, "to_image", lambda *_drawing: "data:image/svg+xml;base64,")
+
+
 def test_the_report_needs_nothing_else(report: str) -> None:
     reader = read(report)
     assert reader.open == []
@@ -70,6 +77,7 @@ def test_the_report_says_that_patients_are_simulated(report: str) -> None:
     assert report.count("Simulated patients.</figcaption>") == 8
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_patients_on_record_are_not_called_simulated() -> None:
     html = render_report({}, {**least_evaluation(), "source": "patients on record"})
     assert "simulated patients" not in html.lower().replace("each simulated patient", "")
@@ -82,6 +90,7 @@ def test_a_report_of_the_least_evaluation_says_what_was_not_judged() -> None:
     assert read(html).open == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_texts_of_the_card_cannot_break_the_page() -> None:
     html = render_report({"version": "<script>alert(1)</script>"}, least_evaluation())
     assert "<script>" not in html
@@ -91,6 +100,7 @@ def test_the_same_evaluation_gives_the_same_report(report: str) -> None:
     assert render_report({**card_of(full_evaluation()), "version": "v1"}, full_evaluation()) == report
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_decision_is_shown_check_by_check() -> None:
     decision = {"promote": False, "checks": [{"name": "events 6h", "passed": False, "detail": "12 windows."}]}
     card: dict[str, Any] = {**card_of(least_evaluation()), "decision": decision}
