@@ -43,6 +43,7 @@ run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run
 run "chromium" prepare_chromium
 if [[ $# == 0 ]]; then # the quick ones first; then what needs services, each process with services of its own
     run "unit tests" .venv/bin/pytest --numprocesses auto tests/unit
-    set -- --numprocesses "$(processes)" --dist loadfile --durations 25 tests/integration tests/browser
+    # The browser tests are one long piece of work: they come first, and the other process has the rest meanwhile.
+    set -- --numprocesses "$(processes)" --dist loadfile --no-loadscope-reorder --durations 25 tests/browser tests/integration
 fi
 run "tests" .venv/bin/pytest "$@"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from elastic.client import with_retries
 from embedded.java import find_java
 from jobs.streaming.archive import FOLDER
 from tests.integration.pipeline import Document, Surroundings, environment
@@ -144,7 +145,8 @@ class Job(Surroundings):
     def count(self, index: str) -> int:
         """Return how many documents there are by now."""
         self.client.indices.refresh(index=index, ignore_unavailable=True)
-        return int(self.client.count(index=index, ignore_unavailable=True)["count"])
+        counted = with_retries(lambda: self.client.count(index=index, ignore_unavailable=True))  # 503: just being made
+        return int(counted["count"])
 
     def _archived(self) -> Iterator[Line]:
         for path in (self.settings.data_dir / FOLDER).glob("day=*/*.csv"):
