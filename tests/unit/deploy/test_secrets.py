@@ -79,15 +79,14 @@ def test_two_starts_at_once_agree_on_each_secret(tmp_path: Path) -> None:
         barrier.wait()
         for name in all_names():
             secrets._make(folder / name)
-        seen.append(values(folder))
+        seen.append({name: (folder / name).read_text() for name in all_names()})
 
     threads = [threading.Thread(target=start, args=(tmp_path,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    named = [{name: found[name] for name in all_names()} for found in seen]
-    assert named[0] == named[1]
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize("content", ["", "short"])
