@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from conf.clinical import HORIZONS_H, RISK_FIELDS, risk_field
 from kibana.saved import Json
 
 Labels = Mapping[str, str]
@@ -63,9 +64,7 @@ FIELDS: Final[Labels] = {
     "ingested_at": "Reçue à",
     "source_partition": "Partition Kafka",
     "source_offset": "Position dans la partition",
-    "critical_risk_1h": "Risque 1 h",
-    "critical_risk_6h": "Risque 6 h",
-    "critical_risk_24h": "Risque 24 h",
+    **{risk_field(hours): f"Risque {hours} h" for hours in HORIZONS_H},
     "alert_level": "Niveau d'alerte",
     "model_version": "Version du modèle",
     "window_readings": "Mesures dans la fenêtre",
@@ -122,7 +121,7 @@ def _names(labels: Labels) -> Json:
 
 FORMATS: Final[Mapping[str, Json]] = {
     **dict.fromkeys(("systolic", "diastolic", "heart_rate", "mean_arterial_pressure", "pulse_pressure"), WHOLE),
-    **dict.fromkeys(("critical_risk_1h", "critical_risk_6h", "critical_risk_24h", "seen_risk_6h"), PERCENT),
+    **dict.fromkeys((*RISK_FIELDS, "seen_risk_6h"), PERCENT),
     **dict.fromkeys(("observed_rate", "mean_risk", "censored_share"), PERCENT),
     **dict.fromkeys((f"ppv.{level}" for level in LEVELS), PERCENT),
     **dict.fromkeys(("auroc", "brier", "brier_skill", "ici", "psi"), THOUSANDTHS),

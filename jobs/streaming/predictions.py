@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, HORIZONS_H, alert_level
+from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, RISK_FIELDS, alert_level
 from conf.times import iso_us
 from elastic.names import instant_id
 from jobs.streaming.windows import Scorable
@@ -89,10 +89,9 @@ def score(
 
 
 def _risk_columns(risks: NDArray[np.float64]) -> dict[str, list[Any]]:
-    by_horizon = {
-        f"critical_risk_{horizon_h}h": risks[:, column].tolist() for column, horizon_h in enumerate(HORIZONS_H)
-    }
-    levels = [alert_level(risk) for risk in by_horizon[f"critical_risk_{ALERT_HORIZON_H}h"]]
+    """Return the columns of risks by field, and the alert level, which goes by the 6 h risk alone."""
+    by_horizon = {field: risks[:, column].tolist() for column, field in enumerate(RISK_FIELDS)}
+    levels = [alert_level(risk) for risk in by_horizon[ALERT_RISK_FIELD]]
     return {**by_horizon, "alert_level": levels}
 
 
@@ -137,8 +136,8 @@ def with_lineage(prediction: Prediction, stored: Mapping[str, Any] | None) -> Pr
         return prediction
     ours = prediction.source_partition, prediction.source_offset
     repeated = ours == (stored["source_partition"], stored["source_offset"])
-    if repeated or stored["critical_risk_6h"] == prediction.critical_risk_6h:
+    if repeated or stored[ALERT_RISK_FIELD] == prediction.critical_risk_6h:
         risk, scored_at = stored.get("replaced_risk_6h"), stored.get("replaced_scored_at")
     else:
-        risk, scored_at = stored["critical_risk_6h"], stored["scored_at"]
+        risk, scored_at = stored[ALERT_RISK_FIELD], stored["scored_at"]
     return msgspec.structs.replace(prediction, replaced_risk_6h=risk, replaced_scored_at=scored_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conf.clinical import CRISIS_TEXT
+from conf.clinical import CRISIS_TEXT, risk_field
 from kibana import kql
 from kibana.columns import average, by_time, count, filters, last_value, maximum, top_values, unique_count
 from kibana.dashboard import Dashboard, Row
@@ -77,8 +77,8 @@ def _patients() -> Row:
         LATEST,
         {"patient": top_values("patient_id", "Patient", MOST_PATIENTS, by="risk_6h")},
         {
-            "risk_6h": maximum("critical_risk_6h", "Risque 6 h"),
-            "risk_24h": maximum("critical_risk_24h", "Risque 24 h"),
+            "risk_6h": maximum(risk_field(6), "Risque 6 h"),
+            "risk_24h": maximum(risk_field(24), "Risque 24 h"),
             "level": last_value("alert_level", "Niveau", "string"),
             "systolic": maximum("systolic", "Systolique"),
             "diastolic": maximum("diastolic", "Diastolique"),
