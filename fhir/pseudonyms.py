@@ -26,7 +26,7 @@ def pseudonymise(parsed: Parsed, key: bytes) -> Parsed:
     return Parsed(
         [_of_reading(reading, key) for reading in parsed.readings],
         [_of_retraction(retraction, key) for retraction in parsed.retractions],
-        [Reject(reject.reason, WITHHELD, reject.entry) for reject in parsed.rejects],
+        [_of_reject(reject, key) for reject in parsed.rejects],
         parsed.ignored,
     )
 
@@ -49,6 +49,17 @@ def _of_reading(reading: Reading, key: bytes) -> Reading:
         observation_id=_of_observation(reading.observation_id, key),
         version_id=_of_few("version", reading.version_id, key),
         device_id=_of_few("device", reading.device_id, key),
+        partner_id=_of_observation(reading.partner_id, key),
+    )
+
+
+def _of_reject(reject: Reject, key: bytes) -> Reject:
+    patient_id = reject.patient_id
+    return replace(
+        reject,
+        detail=WITHHELD,
+        patient_id=None if patient_id is None else patient_pseudonym(patient_id, key),
+        device_id=_of_few("device", reject.device_id, key),
     )
 
 

@@ -38,6 +38,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     Pressures in mmHg, heart rate per minute, time in microseconds since the epoch (UTC). A heart rate that came alone
     has neither pressure and the flag ``heart_rate_only``. `entry` is the position in the message, 0 for the first.
+    Where a reading was joined of two Observations, a systolic and a diastolic one, `partner_id` is the id of the other.
+    `version` is comparable among the versions of one Observation, 0 where there is nothing to compare by.
     """
 
     patient_id: str
@@ -52,26 +54,40 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     device_id: str | None
     flags: tuple[str, ...]
     entry: int
+    version: int = 0
+    partner_id: str | None = None
 
 
 class Retraction(msgspec.Struct, frozen=True, gc=False):
-    """A reading its producer declared entered in error; the same resource is also a `Reject`.
+    """What a message takes back: the Observation of an id, or what stands at a patient's instant.
 
-    It has no time where its own is missing, unreadable or one that no stored reading can have.
+    `for_good`: entered in error, so that nothing under the id stands again. Otherwise (cancelled, deleted, or corrected
+    by something that was refused) only the content before it is taken back: a newer version may stand. The resource is
+    also a `Reject`. It has no time where its own is missing, unreadable or one that no stored reading can have.
     """
 
     patient_id: str | None
     observation_id: str | None
     effective_us: int | None
     entry: int
+    for_good: bool = True
+    version: int = 0
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):
-    """A refused resource; `entry` is its position, None if the message is a single resource or unreadable."""
+    """A refused resource; `entry` is its position, None if the message is a single resource or unreadable.
+
+    Patient, device and time are told where they could be read. `attention` says in words what sounds like a crisis
+    although it cannot be taken, None for all others.
+    """
 
     reason: Reason
     detail: str
     entry: int | None
+    patient_id: str | None = None
+    device_id: str | None = None
+    effective_us: int | None = None
+    attention: str | None = None
 
 
 class Parsed(msgspec.Struct, frozen=True, gc=False):
