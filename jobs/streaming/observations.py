@@ -43,6 +43,13 @@ _NOTES: Final = ("merged_from", "duplicates", "retracted_ids")
 _HERE, _ELSEWHERE = 0, 1  # instants as `fhir.precedence` is told them: the document's, and any other
 
 
+class DocumentKey(NamedTuple):
+    """Where a document is stored."""
+
+    index_name: str
+    id: str
+
+
 class Verdict(Enum):
     """What became of a message that met the document of its instant."""
 

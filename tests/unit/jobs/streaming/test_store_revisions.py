@@ -11,10 +11,11 @@ from conf.settings import Settings
 from elastic.client import SinkUnavailableError
 from elastic.names import OBSERVATIONS
 from fhir.readings import IntakeRules
-from jobs.streaming import store as store_module
+from jobs.streaming import revisions
 from jobs.streaming.observations import Document
+from jobs.streaming.revisions import apply_revisions
 from jobs.streaming.source import Message
-from jobs.streaming.store import IngestBatch, apply_revisions, store_messages
+from jobs.streaming.store import IngestBatch, store_messages
 from tests.support.factories import heart_rate_observation, observation, without
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.messages import message
@@ -167,7 +168,7 @@ def test_common_batch_costs_neither_refresh_nor_search(ingest: Any, fake: FakeEl
 def test_many_ids_are_searched_in_bounded_questions(
     ingest: Any, fake: FakeElasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "SEARCH_IDS", 2)
+    monkeypatch.setattr(revisions, "SEARCH_IDS", 2)
     minutes = range(10, 15)
     for minute in minutes:
         taken = f"2026-03-01T08:{minute}:00+01:00"
