@@ -76,6 +76,7 @@ def read_topic(spark: SparkSession, settings: Settings) -> DataFrame:
             "subscribe": settings.kafka_topic,
             "startingOffsets": "earliest",
             "failOnDataLoss": "true",
+            "kafka.isolation.level": "read_committed",  # what a producer took back was never said
             "maxOffsetsPerTrigger": str(settings.max_offsets_per_trigger),
         },
         **security_options(settings),

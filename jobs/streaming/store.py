@@ -19,11 +19,9 @@ import pyarrow as pa
 from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
-from conf.times import iso_us
 from elastic.bulk import Operation, fetch, write
 from elastic.client import connect
-from elastic.names import OBSERVATIONS, REJECTED, instant_id, monthly_index, rejected_id
-from fhir.parse.effective_time import is_in_calendar
+from elastic.names import OBSERVATIONS, instant_id, monthly_index
 from fhir.readings import IntakeRules, Reject
 from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
@@ -38,8 +36,9 @@ from jobs.streaming.observations import (
     retraction_document,
 )
 from jobs.streaming.progress import REASON_PREFIX, counts_row, milliseconds
+from jobs.streaming.rejects import write_rejects
 from jobs.streaming.revisions import apply_revisions
-from jobs.streaming.source import STORED_PAYLOAD_BYTES, Message, TopicPlace, parse_batches
+from jobs.streaming.source import Message, parse_batches
 
 
 class Arrival(NamedTuple):
@@ -79,7 +78,7 @@ def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: In
     resolutions = _store_instants(client, arrivals)
     duplicates = _duplicates(arrivals, resolutions)
     rejects = [(message, reject) for message in messages for reject in message.parsed.rejects] + duplicates
-    write(client, list(_rejected_operations(rejects, batch)))
+    write_rejects(client, rejects, batch.settings.kafka_topic, batch.ingested_at)
     revised = apply_revisions(client, messages)
     written = time.monotonic()
     _archive(messages, resolutions, revised, batch)
@@ -162,35 +161,6 @@ def _duplicates(
         for arrival, resolution in zip(group, resolutions[instant], strict=True)
         if resolution.verdict is Verdict.DUPLICATE
     ]
-
-
-def _rejected_operations(rejects: Sequence[tuple[Message, Reject]], batch: IngestBatch) -> Iterator[Operation]:
-    """Yield a document per refused entry; the first of a message keeps its payload, so that a Bundle is kept once.
-
-    It is dated by its record time, or where that cannot be true by the time of ingestion.
-    """
-    topic = batch.settings.kafka_topic
-    kept: set[TopicPlace] = set()
-    for message, reject in rejects:
-        place = message.place
-        document = {
-            "@timestamp": iso_us(place.received_us) if is_in_calendar(place.received_us) else batch.ingested_at,
-            "reason": reject.reason,
-            "detail": reject.detail,
-            "payload": None if place in kept else payload_text(message.payload),
-            "source_topic": topic,
-            "source_partition": place.partition,
-            "source_offset": place.offset,
-            "source_entry": reject.entry,
-        }
-        kept.add(place)
-        id_ = rejected_id(topic, place.partition, place.offset, reject.entry)
-        yield Operation("index", REJECTED, id_, msgspec.json.encode(document))
-
-
-def payload_text(payload: bytes | None) -> str | None:
-    """Return a rejected payload as text, cut at 32 KB; bytes that are no UTF-8 appear as escapes."""
-    return None if payload is None else payload[:STORED_PAYLOAD_BYTES].decode("utf-8", errors="backslashreplace")
 
 
 def _archive(

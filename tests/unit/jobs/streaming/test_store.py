@@ -21,8 +21,9 @@ from elastic.bulk import DocumentRefusedError
 from elastic.names import OBSERVATIONS, REJECTED
 from fhir.readings import IntakeRules
 from jobs.streaming.progress import add_up
+from jobs.streaming.rejects import payload_text
 from jobs.streaming.source import MESSAGE_COLUMNS, STORED_PAYLOAD_BYTES, Message
-from jobs.streaming.store import IngestBatch, payload_text, store_messages, store_partition
+from jobs.streaming.store import IngestBatch, store_messages, store_partition
 from jobs.streaming.window_state import pack_messages
 from tests.support.factories import bundle, code, heart_rate_observation, observation, payload, without
 from tests.support.fake_elasticsearch import FakeElasticsearch
