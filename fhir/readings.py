@@ -14,6 +14,7 @@ PLAIN_STATUSES: Final = frozenset({"final"}) | CORRECTIONS  # used without a fla
 RETRACTED_STATUS: Final = "entered-in-error"
 HEART_RATE_ONLY: Final = "heart_rate_only"  # flags of a reading
 CONFLICTING_VALUES: Final = "conflicting_values"
+FIRST_DATED_VERSION: Final = 1 << 44  # versions below are counted, from here on dated: 1970-07-23 in microseconds
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     Pressures in mmHg, heart rate per minute, time in microseconds since the epoch (UTC). A heart rate that came alone
     has neither pressure and the flag ``heart_rate_only``. `entry` is the position in the message, 0 for the first.
     Where a reading was joined of two Observations, a systolic and a diastolic one, `partner_id` is the id of the other.
-    `version` is comparable among the versions of one Observation, 0 where there is nothing to compare by.
+    `version` tells the versions of one Observation apart, 0 where there is nothing to compare by; a counted one and a
+    dated one (see `FIRST_DATED_VERSION`) do not compare.
     """
 
     patient_id: str

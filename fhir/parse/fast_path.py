@@ -12,9 +12,10 @@ from typing import Final
 from fhir.codes import JsonObject, Meaning, meanings
 from fhir.measures import HEART_RATE, MEASURES
 from fhir.parse.effective_time import parse_instant, refuse_far_from
-from fhir.parse.observation import device_id, observation_id, version_id
+from fhir.parse.observation import device_id, observation_id
 from fhir.parse.subject import NO_BUNDLE, read_subject
 from fhir.parse.values import is_number
+from fhir.parse.versions import version_id
 from fhir.ranges import implausible_heart_rate, implausible_pressure, impossible_pressure
 from fhir.readings import PLAIN_STATUSES, IntakeRules, Reading
 from fhir.reasons import Refused

@@ -12,6 +12,7 @@ from fhir.parse.effective_time import is_long_period, read_instant, refuse_far_f
 from fhir.parse.references import first_identifier, last_part, short_text
 from fhir.parse.subject import Scope, read_subject
 from fhir.parse.values import Measured, read_heart_rate_alone, read_values
+from fhir.parse.versions import version_id
 from fhir.readings import PLAIN_STATUSES, RETRACTED_STATUS, IntakeRules, Reading, Retraction
 from fhir.reasons import Reason, Refused
 
@@ -138,12 +139,6 @@ def _refuse_several_readings(observation: JsonObject, content: Content) -> None:
 def observation_id(observation: JsonObject) -> str | None:
     """Return the id, else the first identifier as ``system|value``."""
     return short_text(observation.get("id")) or first_identifier(observation.get("identifier"))
-
-
-def version_id(observation: JsonObject) -> str | None:
-    """Return ``meta.versionId``, if there is one."""
-    meta = observation.get("meta")
-    return short_text(meta.get("versionId")) if isinstance(meta, dict) else None
 
 
 def device_id(observation: JsonObject) -> str | None:
