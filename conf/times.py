@@ -13,6 +13,8 @@ MINUTE_US: Final = 60 * SECOND_US
 HOUR_US: Final = 60 * MINUTE_US
 DAY_US: Final = 24 * HOUR_US
 
+CLOCK_TOLERANCE_US: Final = MINUTE_US  # by which the clocks of devices and servers may differ
+
 
 def from_us(instant_us: int) -> datetime:
     """Return the instant as a datetime in UTC; raise `OverflowError` outside the years 1 to 9999."""
@@ -22,6 +24,16 @@ def from_us(instant_us: int) -> datetime:
 def to_us(instant: datetime) -> int:
     """Return an aware datetime as whole microseconds since 1970."""
     return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def present_until_us(now_us: int) -> int:
+    """Return the last instant that does not lie in the future, in microseconds; every later one does."""
+    return now_us + CLOCK_TOLERANCE_US
+
+
+def present_until(now: datetime) -> datetime:
+    """Return the same as `present_until_us` of datetimes."""
+    return now + timedelta(microseconds=CLOCK_TOLERANCE_US)
 
 
 def iso(instant: datetime, timespec: str = "milliseconds") -> str:

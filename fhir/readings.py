@@ -14,6 +14,7 @@ PLAIN_STATUSES: Final = frozenset({"final"}) | CORRECTIONS  # used without a fla
 RETRACTED_STATUS: Final = "entered-in-error"
 HEART_RATE_ONLY: Final = "heart_rate_only"  # flags of a reading
 CONFLICTING_VALUES: Final = "conflicting_values"
+CLOCK_AHEAD: Final = "clock_ahead"  # it lay in the future when Kafka got it
 FIRST_DATED_VERSION: Final = 1 << 44  # versions below are counted, from here on dated: 1970-07-23 in microseconds
 
 

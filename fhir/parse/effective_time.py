@@ -12,13 +12,13 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from conf.times import DAY_US, MINUTE_US, SECOND_US
+from conf.times import DAY_US, MINUTE_US, SECOND_US, present_until_us
 from fhir.codes import JsonObject
-from fhir.readings import IntakeRules
+from fhir.readings import CLOCK_AHEAD, IntakeRules
 from fhir.reasons import Reason, Refused
 
 LONGEST_PERIOD_US: Final = 15 * MINUTE_US
-FUTURE_TOLERANCE_US: Final = 5 * MINUTE_US
+FURTHEST_AHEAD_US: Final = DAY_US  # of the record time: a local time sent as UTC, or a wrong day, but no wrong month
 FIRST_US: Final = 365 * DAY_US  # 1971-01-01
 END_US: Final = (
     47_482 * DAY_US
@@ -138,17 +138,22 @@ def refuse_impossible(record_time_us: int, effective_us: int) -> None:
     if not is_in_calendar(record_time_us):
         detail = f"the Kafka record time, {record_time_us // 1000} ms, is not in the years 1971 to 2099"
         raise Refused(Reason.RECORD_TIME_OUT_OF_RANGE, detail)
-    if effective_us > record_time_us + FUTURE_TOLERANCE_US:
+    if effective_us > record_time_us + FURTHEST_AHEAD_US or effective_us >= END_US:
         raise Refused(Reason.TIME_IN_FUTURE, _distance(effective_us - record_time_us, "after"))
     if effective_us < FIRST_US:
         raise Refused(Reason.TIME_TOO_OLD, _distance(record_time_us - effective_us, "before"))
 
 
-def refuse_far_from(record_time_us: int, effective_us: int, rules: IntakeRules) -> None:
-    """Refuse a reading of an impossible time, and one that is older than the settings allow."""
+def flags_of_time(record_time_us: int, effective_us: int, rules: IntakeRules) -> tuple[str, ...]:
+    """Return the flag of a reading from a clock that runs ahead; refuse an impossible time, and one that is too old.
+
+    A reading of the future is kept, because another clock of the same patient may be right: everything that asks for
+    the newest reading or scores a window leaves it out until its time has come (`conf.times.present_until`).
+    """
     refuse_impossible(record_time_us, effective_us)
     if rules.max_age_days and effective_us < record_time_us - rules.max_age_days * DAY_US:
         raise Refused(Reason.TIME_TOO_OLD, _distance(record_time_us - effective_us, "before"))
+    return (CLOCK_AHEAD,) if effective_us > present_until_us(record_time_us) else ()
 
 
 def _distance(us: int, side: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from fhir.codes import JsonObject, Meaning, meanings
 from fhir.measures import HEART_RATE, MEASURES
-from fhir.parse.effective_time import parse_instant, refuse_far_from
+from fhir.parse.effective_time import flags_of_time, parse_instant
 from fhir.parse.observation import device_id, observation_id
 from fhir.parse.subject import NO_BUNDLE, read_subject
 from fhir.parse.values import is_number
@@ -49,7 +49,7 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
             return None
         flags += implausible_heart_rate(heart_rate)
     instant = parse_instant(observation["effectiveDateTime"])
-    refuse_far_from(record_time_us, instant.us, rules)
+    time_flags = flags_of_time(record_time_us, instant.us, rules)
     patient_id, subject_flags = read_subject(observation, NO_BUNDLE, rules)
     return Reading(
         patient_id,
@@ -62,7 +62,7 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
         observation_id(observation),
         version_id(observation),
         device_id(observation),
-        subject_flags + flags,
+        subject_flags + time_flags + flags,
         0,
     )
 

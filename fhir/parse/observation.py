@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from fhir.codes import JsonObject, Meaning, meanings
-from fhir.parse.effective_time import is_long_period, read_instant, refuse_far_from, refuse_impossible
+from fhir.parse.effective_time import flags_of_time, is_long_period, read_instant, refuse_impossible
 from fhir.parse.references import first_identifier, last_part, short_text
 from fhir.parse.subject import Scope, read_subject
 from fhir.parse.values import Measured, read_heart_rate_alone, read_values
@@ -89,7 +89,7 @@ def read_observation(
     _refuse_several_readings(observation, content)
     patient_id, subject_flags = read_subject(observation, scope, rules)
     instant, time_flags = read_instant(observation)
-    refuse_far_from(record_time_us, instant.us, rules)
+    time_flags += flags_of_time(record_time_us, instant.us, rules)
     return Draft(
         patient_id,
         instant.us,

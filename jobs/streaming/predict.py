@@ -14,6 +14,7 @@ import pyarrow as pa
 from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
+from conf.times import iso_us, present_until_us
 from elastic.bulk import Operation, fetch, write
 from elastic.client import connect
 from elastic.names import LATEST, PREDICTIONS, fit_id, monthly_index
@@ -32,11 +33,11 @@ _predictors: dict[str, Predictor] = {}  # this worker's, by model version: at mo
 
 @dataclass(frozen=True, slots=True)
 class ScoreBatch:
-    """The micro-batch to score, the same for all of its partitions."""
+    """The micro-batch to score, the same for all of its partitions; `scored_us` is the time now."""
 
     settings: Settings
     bundle: Broadcast[Bundle]
-    scored_at: str
+    scored_us: int
 
 
 def score_partition(rows: Iterator[pa.RecordBatch], batch: ScoreBatch) -> Iterator[pa.RecordBatch]:
@@ -60,10 +61,10 @@ def _predictor(broadcast: Broadcast[Bundle]) -> Predictor:
 def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predictor, batch: ScoreBatch) -> Counter[str]:
     started = time.monotonic()
     patient_ids, statements, patients = unpack_state(state)
-    scorable = build_windows(statements, patients)
+    scorable = build_windows(statements, patients, present_until_us(batch.scored_us))
     ready = scorable.take(long_enough(scorable, batch.settings.min_readings))
     folded = time.monotonic()
-    scored, repaired = score(ready, patient_ids, predictor, batch.scored_at)
+    scored, repaired = score(ready, patient_ids, predictor, iso_us(batch.scored_us))
     predicted = time.monotonic()
     predictions = _with_lineage(client, scored)
     write(client, [*_operations(predictions), *_withdrawals(statements, patients, ready, patient_ids)])

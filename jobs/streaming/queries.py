@@ -86,7 +86,7 @@ def ingest_query(
         if first_of_this_start:  # only this one can be the repetition of an interrupted micro-batch
             remove_batch(settings.data_dir, batch_id)
             first_of_this_start = False
-        batch = IngestBatch(settings, rules, batch_id, _now())
+        batch = IngestBatch(settings, rules, batch_id, iso_us(_now_us()))
         counts = _run_batch(messages, lambda rows: store_partition(rows, batch), gate)
         metrics.count(INGEST, batch_id, counts)
 
@@ -106,7 +106,7 @@ def score_query(
     """Start the query that keeps each patient's window and scores it: predictions and latest."""
 
     def predict(state: DataFrame, batch_id: int) -> None:
-        batch = ScoreBatch(settings, model.current(), _now())
+        batch = ScoreBatch(settings, model.current(), _now_us())
         counts = _run_batch(state, lambda rows: score_partition(rows, batch), gate)
         metrics.count(SCORE, batch_id, counts, batch.bundle.value.version)
 
@@ -159,8 +159,8 @@ def _start(
     return named.trigger(processingTime=f"{settings.trigger_seconds} seconds").start()
 
 
-def _now() -> str:
-    return iso_us(time.time_ns() // 1000)
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 class ProgressListener(StreamingQueryListener):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -51,10 +51,11 @@ class _Packed(NamedTuple):
     partition: int
     kind: StatementKind
     corrected: bool
+    kept_us: int  # by what time the state keeps it
 
 
 def state_order(effective_us: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return one sortable number per statement: effective time in milliseconds, then the low bits of the Kafka offset.
+    """Return one sortable number per statement: its time in milliseconds, then the low bits of the Kafka offset.
 
     It only decides which statements the state keeps, and makes that choice repeatable. The exact order within a window,
     microseconds and whole offsets, is that of `jobs.streaming.windows`.
@@ -82,6 +83,7 @@ def _pack_reading(reading: Reading, place: TopicPlace) -> _Packed:
         place.partition,
         StatementKind.HEART_RATE if reading.systolic is None else StatementKind.PRESSURE,
         reading.status in CORRECTIONS,
+        min(reading.effective_us, place.received_us),
     )
 
 
@@ -103,6 +105,7 @@ def _pack_retraction(retraction: Retraction, patient_id: str, place: TopicPlace)
         place.partition,
         StatementKind.RETRACTION,
         corrected=False,
+        kept_us=min(effective_us, waiting_us),
     )
 
 
@@ -116,16 +119,16 @@ def observation_number(observation_id: str | None) -> int:
 def pack_messages(messages: list[Message]) -> pa.RecordBatch:
     """Return one row per statement: patient, order within the state, packed statement.
 
-    The names of its columns, and of those of the state, are part of the checkpoint.
+    What lies in the future keeps its place by its record time: however far a clock runs ahead, its readings do not push
+    those of another clock out of the state. The names of the columns, and of those of the state, are part of the
+    checkpoint.
     """
     packed = [statement for message in messages for statement in _statements_of(message)]
     statements = np.empty(len(packed), dtype=STATEMENT)
-    columns: list[list[object]] = [list(column) for column in zip(*packed, strict=True)] or [
-        [] for _ in _Packed._fields
-    ]
-    for name, column in zip(_Packed._fields[1:], columns[1:], strict=True):
+    columns: list[list[Any]] = [list(column) for column in zip(*packed, strict=True)] or [[] for _ in _Packed._fields]
+    for name, column in zip(_Packed._fields[1:-1], columns[1:-1], strict=True):
         statements[name] = np.array(column, dtype=STATEMENT[name])
-    order = state_order(statements["effective_us"], statements["offset"])
+    order = state_order(np.array(columns[-1], dtype=np.int64), statements["offset"])
     offsets = np.arange(len(packed) + 1, dtype=np.int32) * STATEMENT.itemsize
     binary = pa.Array.from_buffers(pa.binary(), len(packed), [None, pa.py_buffer(offsets), pa.py_buffer(statements)])
     return pa.RecordBatch.from_arrays(

@@ -50,9 +50,16 @@ class Scorable:
         return Scorable(windows=windows, **kept)
 
 
-def build_windows(statements: Statements, patients: Numbers) -> Scorable:
-    """Return the windows of all patients that have a reading, from the statements of many (see `fold`)."""
+def build_windows(statements: Statements, patients: Numbers, until_us: int | None = None) -> Scorable:
+    """Return the windows of all patients that have a reading, from the statements of many (see `fold`).
+
+    Readings after `until_us`, which lie in the future, are left out once all statements are folded: a correction that
+    moves a reading into the future has taken it away from the present.
+    """
     folded, folded_patients = fold(statements, patients)
+    if until_us is not None:
+        has_come = folded["effective_us"] <= until_us
+        folded, folded_patients = folded[has_come], folded_patients[has_come]
     present = np.unique(folded_patients)
     slots = _right_aligned(folded, folded_patients, present)
     windows = Windows(slots["effective_us"], slots["systolic"], slots["diastolic"], slots["heart_rate"])

@@ -23,7 +23,7 @@ from tests.support.factories import (
 ODD_TEXTS = [
     *"final amended preliminary unknown entered-in-error in-process Patient Device Observation Bundle DELETE".split(),
     *"Patient/p-2 Group/1 #pat urn:uuid:1 https://fhir.example.org/Patient/9 p-9 transaction searchset".split(),
-    *"2026-03-01 2026-03-01T08:15:00 2026-03-01T07:14:60Z 2026-02-30T00:00:00Z 2031-01-01T00:00:00Z".split(),
+    *"2026-03-01 2026-03-01T08:15:00 2026-03-01T07:14:60Z 2026-02-30T00:00:00Z 2026-03-02T01:00:00Z".split(),
     *"2001-01-01T00:00:00+14:00 0001-01-01T00:00:00+14:00 8480-6 8462-4 8867-4 85354-9 96607-7 150021".split(),
     *["mm[Hg]", "mmHg", "kPa", "/min", "Hz", "<", "é", "x" * 300, "a|b", "128", "", LOINC, f"{LOINC}/", MDC],
 ]

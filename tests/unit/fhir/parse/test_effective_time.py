@@ -13,11 +13,11 @@ from fhir.parse.effective_time import (
     END_US,
     FIRST_US,
     Instant,
+    flags_of_time,
     is_in_calendar,
     is_long_period,
     parse_instant,
     read_instant,
-    refuse_far_from,
 )
 from fhir.readings import IntakeRules
 from fhir.reasons import Reason, Refused
@@ -92,14 +92,37 @@ def test_the_end_of_a_period_and_its_offset_count() -> None:
 @pytest.mark.parametrize(
     ("offset_us", "reason"),
     [
-        (5 * 60 * 10**6, None),
-        (5 * 60 * 10**6 + 1, Reason.TIME_IN_FUTURE),
+        (DAY_US, None),
+        (DAY_US + 1, Reason.TIME_IN_FUTURE),
         (-400 * DAY_US, None),
         (-400 * DAY_US - 1, Reason.TIME_TOO_OLD),
     ],
 )
 def test_ages_are_refused_just_beyond_their_bounds(offset_us: int, reason: Reason | None) -> None:
     assert refusal_of_age(NOW_US + offset_us, IntakeRules(max_age_days=400)) is reason
+
+
+@pytest.mark.parametrize(
+    ("ahead_us", "flags"),
+    [
+        pytest.param(-DAY_US, (), id="a day ago"),
+        pytest.param(5_000_000, (), id="five seconds ahead"),
+        pytest.param(60_000_000, (), id="a minute ahead"),
+        pytest.param(60_000_001, ("clock_ahead",), id="just beyond a minute"),
+        pytest.param(DAY_US, ("clock_ahead",), id="a day ahead"),
+    ],
+)
+def test_a_reading_of_a_clock_that_runs_ahead_by_more_than_a_minute_is_flagged(
+    ahead_us: int, flags: tuple[str, ...]
+) -> None:
+    assert flags_of_time(NOW_US, NOW_US + ahead_us, IntakeRules()) == flags
+
+
+def test_no_reading_lies_behind_the_calendar_even_where_its_record_is_the_last_of_it() -> None:
+    end_of_2099_us = microseconds("2099-12-31T23:30:00Z")
+
+    assert refusal_of_age(END_US - 1, IntakeRules(), record_time_us=end_of_2099_us) is None
+    assert refusal_of_age(END_US, IntakeRules(), record_time_us=end_of_2099_us) is Reason.TIME_IN_FUTURE
 
 
 def test_without_a_maximum_age_only_what_is_before_the_calendar_is_too_old() -> None:
@@ -140,7 +163,7 @@ def microseconds_of(text: str) -> int:
 
 def refusal_of_age(effective_us: int, rules: IntakeRules, record_time_us: int = NOW_US) -> Reason | None:
     try:
-        refuse_far_from(record_time_us, effective_us, rules)
+        flags_of_time(record_time_us, effective_us, rules)
     except Refused as refused:
         return refused.reason
     return None

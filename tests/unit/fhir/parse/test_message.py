@@ -115,13 +115,24 @@ def test_a_retraction_needs_neither_content_nor_a_recent_time() -> None:
     assert parsed.retractions[0].effective_us == microseconds("2001-01-01T00:00:00Z")
 
 
+def test_a_retraction_names_the_time_of_a_reading_from_a_clock_that_runs_ahead() -> None:
+    ahead = "2026-03-02T23:00:00Z"
+    reading, retraction = (
+        parse(observation(effectiveDateTime=ahead)).readings[0],
+        parse(observation(status="entered-in-error", effectiveDateTime=ahead)),
+    )
+
+    assert reading.flags == ("clock_ahead",)
+    assert retraction.retractions[0].effective_us == reading.effective_us == microseconds(ahead)
+
+
 @pytest.mark.parametrize(
     "effective",
     [
         "9999-12-31T23:59:59-05:00",
         "9999-12-31T23:59:59Z",
         "2106-02-07T06:28:15Z",
-        "2026-03-02T00:05:01Z",
+        "2026-03-03T00:00:01Z",
         "1970-01-01T00:00:00Z",
         "1900-01-01T00:00:00Z",
         "0001-01-01T00:00:00Z",

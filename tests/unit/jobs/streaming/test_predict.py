@@ -14,6 +14,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
+from conf.times import iso_us
 from elastic.names import LATEST, PREDICTIONS
 from jobs.streaming.predict import ScoreBatch, score_partition
 from jobs.streaming.progress import add_up
@@ -22,6 +23,8 @@ from tests.support.bundles import make_bundle
 from tests.support.fake_elasticsearch import FakeElasticsearch
 
 Run = Callable[..., Counter[str]]
+
+SCORED_US = START_US + 600 * MINUTE_US
 
 
 def patient(readings: int = 12) -> Patient:
@@ -43,10 +46,10 @@ def run(client: Elasticsearch, settings: Settings) -> Run:
     """Score Arrow batches of states as one task; answer the counts without times."""
     assert client
 
-    def score(*states: pa.RecordBatch, scored_at: str = "2026-09-22T00:00:00.000Z", seed: int = 1) -> Counter[str]:
+    def score(*states: pa.RecordBatch, scored_us: int = SCORED_US, seed: int = 1) -> Counter[str]:
         bundle = make_bundle(seed)
         own = SimpleNamespace(value=replace(bundle, version=f"test-{seed}"))
-        batch = ScoreBatch(settings, own, scored_at)  # type: ignore[arg-type]
+        batch = ScoreBatch(settings, own, scored_us)  # type: ignore[arg-type]
         rows = [
             row
             for batch_counts in score_partition(iter(states), batch)
@@ -94,10 +97,10 @@ def test_prediction_that_a_late_reading_changed_names_its_predecessor(run: Run, 
     (first,) = risks(fake.stored(PREDICTIONS))
     for minute in (5, 20, 35, 50, 65):
         changing.reading(minute, systolic=200, diastolic=110)
-    counts = run(state(a=changing), scored_at="2026-09-22T01:00:00.000Z")
+    counts = run(state(a=changing), scored_us=SCORED_US + 60 * MINUTE_US)
     (stored,) = fake.stored(PREDICTIONS).values()
     assert stored["critical_risk_6h"] != first
-    assert (stored["replaced_risk_6h"], stored["replaced_scored_at"]) == (first, "2026-09-22T00:00:00.000Z")
+    assert (stored["replaced_risk_6h"], stored["replaced_scored_at"]) == (first, iso_us(SCORED_US))
     assert counts["rescored_late"] == 1
     assert fake.stored(LATEST)["a"] == stored
 
@@ -144,3 +147,32 @@ def test_patient_with_a_long_name_has_one_latest(run: Run, fake: FakeElasticsear
     ((id_, stored),) = fake.stored(LATEST).items()
     assert len(id_) == 64
     assert stored["window_readings"] == 13
+
+
+def test_reading_of_the_future_hides_no_crisis_and_counts_once_its_time_has_come(
+    run: Run, fake: FakeElasticsearch
+) -> None:
+    # 1. a clock that runs 23 h ahead sends a normal value, then a right one a crisis
+    two_clocks = patient()
+    two_clocks.reading(600 + 23 * 60, systolic=124, diastolic=76)
+    two_clocks.reading(600, systolic=190, diastolic=125)
+    run(state(a=two_clocks))
+    latest = fake.stored(LATEST)["a"]
+    assert (latest["@timestamp"], latest["systolic"], latest["window_readings"]) == (iso_us(SCORED_US), 190, 13)
+    # 2. a day later the right clock sends again: the other reading has its place before
+    two_clocks.reading(600 + 24 * 60, systolic=131)
+    run(state(a=two_clocks), scored_us=SCORED_US + 24 * 60 * MINUTE_US)
+    latest = fake.stored(LATEST)["a"]
+    assert (latest["systolic"], latest["window_readings"]) == (131, 15)
+
+
+def test_reading_of_a_clock_a_few_seconds_ahead_is_scored_at_once(run: Run, fake: FakeElasticsearch) -> None:
+    device = patient()
+    device.reading(600 + 5 / 60, systolic=190, diastolic=125)
+    run(state(a=device))
+    assert fake.stored(LATEST)["a"]["systolic"] == 190
+
+
+def test_patient_whose_every_reading_lies_in_the_future_has_no_prediction(run: Run, fake: FakeElasticsearch) -> None:
+    counts = run(state(a=patient(12)), scored_us=START_US - 2 * MINUTE_US)
+    assert (counts["predictions"], counts["refused"], fake.documents) == (0, 1, {})

@@ -70,7 +70,7 @@ def test_null_value_is_one_rejected_message() -> None:
 
 
 def test_record_time_decides_what_lies_in_the_future() -> None:
-    taken_before_the_reading = RECEIVED_US - 86_400_000_000
+    taken_before_the_reading = RECEIVED_US - 2 * 86_400_000_000
     content = payload(observation())
     ((message,),) = parse(record_batch((0, 0, taken_before_the_reading, len(content), content)))
     assert [reject.reason for reject in message.parsed.rejects] == [Reason.TIME_IN_FUTURE]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.times import HOUR_US, MINUTE_US
 from fhir.parse.effective_time import END_US, FIRST_US
 from fhir.precedence import StatementKind
 from fhir.readings import Parsed, Reading, Retraction
@@ -208,3 +209,19 @@ def test_observation_numbers_tell_ids_apart() -> None:
     names = [f"bp-{number}" for number in range(1000)]
     assert len({observation_number(name) for name in names}) == len(names)
     assert observation_number(None) == NO_OBSERVATION
+
+
+def test_sixty_readings_of_a_clock_that_runs_ahead_leave_room_for_a_right_one() -> None:
+    ahead = reading_at(RECEIVED_US + 23 * HOUR_US, RECEIVED_US)
+    now = reading_at(RECEIVED_US + MINUTE_US, RECEIVED_US + MINUTE_US)
+    wrong, right = (
+        pack_messages([ahead] * STATE_LENGTH).column("state_order"),
+        pack_messages([now]).column("state_order"),
+    )
+    assert min(right.to_pylist()) > max(wrong.to_pylist())
+
+
+def reading_at(effective_us: int, received_us: int) -> Message:
+    """Return one message with a reading, by when it was taken and when Kafka got it."""
+    reading = Reading("p-1", effective_us, 0, 120.0, 80.0, None, "final", None, None, None, (), 0)
+    return Message(TopicPlace(0, 1, received_us), None, Parsed(readings=[reading]))

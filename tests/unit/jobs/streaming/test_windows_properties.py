@@ -64,3 +64,20 @@ def test_every_window_holds_the_newest_folded_readings_right_aligned(patients) -
         filled = scorable.windows.systolic[position, -len(newest) :]
         np.testing.assert_array_equal(filled, newest["systolic"])
         assert scorable.readings[position] == len(newest)
+
+
+@settings(max_examples=200, deadline=None)
+@given(patients, st.integers(-1, 15))
+def test_what_lies_in_the_future_changes_nothing_of_a_window_but_what_it_corrects(patients, now) -> None:  # type: ignore[no-untyped-def]
+    """Until `now` a window is what the folded readings until then make; without a future, it is the whole window."""
+    groups = [build(patient) for patient in patients]
+    statements, until_us = np.concatenate(groups), now * HALF_MINUTE_US
+    patient_numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+
+    scorable = build_windows(statements, patient_numbers, until_us)
+
+    folded = [fold_patient(group) for group in groups]
+    present = [readings[readings["effective_us"] <= until_us] for readings in folded]
+    assert scorable.patients.tolist() == [row for row, readings in enumerate(present) if len(readings)]
+    for windows, readings in zip(scorable.windows.effective_us, filter(len, present), strict=True):
+        assert windows[-len(readings) :].tolist() == readings["effective_us"].tolist()
