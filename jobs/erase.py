@@ -28,7 +28,7 @@ from jobs.maintenance.archive_upkeep import files_of, remove_lines
 from jobs.maintenance.removal import Found, find, one_line_errors, remove
 
 BY_FIELD: Final = (OBSERVATIONS, PREDICTIONS, LATEST, ALERT_EVENTS)
-REJECTED_TEXTS: Final = ("payload", "detail")
+REJECTED_TEXTS: Final = ("patient_id", "payload", "detail")
 REJECTED_PAGE: Final = 200  # each may hold 32 KB
 UNREACHED: Final = """\
 Not reached from here (see Privacy in docs/operations.md):

@@ -136,9 +136,8 @@ def _union(flags: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _duplicate(repeat: Draft | Reading) -> Reject:
-    return Reject(
-        Reason.DUPLICATE, f"repeats {repeat.observation_id or 'another entry'} in the same message", repeat.entry
-    )
+    detail = f"repeats {repeat.observation_id or 'another entry'} in the same message"
+    return Reject(Reason.DUPLICATE, detail, repeat.entry, repeat.patient_id, repeat.device_id, repeat.effective_us)
 
 
 def _entry(item: Draft | Reading) -> int:

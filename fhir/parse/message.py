@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from fhir.parse.attention import attention, describe_refusal
 from fhir.parse.combine import merge_readings, pair_halves
 from fhir.parse.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
 from fhir.parse.fast_path import read_plainly
@@ -53,7 +54,7 @@ def judge_resources(resources: list[Located], record_time_us: int, rules: Intake
         try:
             draft = _read(located, record_time_us, rules)
         except Refused as refused:
-            rejects.append(Reject(refused.reason, refused.detail, located.entry))
+            rejects.append(describe_refusal(refused, located.resource, located.entry, located.scope, rules))
             if refused.reason is Reason.STATUS_ENTERED_IN_ERROR and isinstance(located.resource, dict):
                 retraction = read_retraction(located.resource, located.entry, located.scope, record_time_us, rules)
                 retractions += [retraction] if retraction is not None else []
@@ -90,6 +91,8 @@ def _combine(drafts: list[Draft]) -> tuple[list[Reading], list[Reject]]:
         try:
             readings.append(read_reading(draft))
         except Refused as refused:
-            rejects.append(Reject(refused.reason, refused.detail, draft.entry))
+            who = draft.patient_id, draft.device_id, draft.effective_us
+            words = attention(refused.reason, draft.measured)
+            rejects.append(Reject(refused.reason, refused.detail, draft.entry, *who, words))
     merged, repeats = merge_readings(readings)
     return merged, rejects + repeats

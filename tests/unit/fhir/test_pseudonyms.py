@@ -52,7 +52,7 @@ def without_names(parsed: Parsed) -> Parsed:
             for reading in parsed.readings
         ],
         [replace(retraction, patient_id="", observation_id="") for retraction in parsed.retractions],
-        [replace(reject, detail="") for reject in parsed.rejects],
+        [replace(reject, detail="", patient_id=None, device_id=None) for reject in parsed.rejects],
         parsed.ignored,
     )
 
