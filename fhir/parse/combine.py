@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import cast
 
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from fhir.reasons import Reason
 Key = tuple[str, int]  # patient, instant in microseconds
 
 
-def pair_halves(drafts: Iterable[Draft]) -> tuple[list[Draft], list[Reject]]:
+def pair_halves(drafts: list[Draft]) -> tuple[list[Draft], list[Reject]]:
     """Join a lone systolic and a lone diastolic of equal patient and time, if each is the only one there.
 
     An unpaired half is handed on as it is: its other pressure will be found missing. A literal repeat is a `DUPLICATE`.
@@ -34,7 +33,8 @@ def pair_halves(drafts: Iterable[Draft]) -> tuple[list[Draft], list[Reject]]:
         diastolics = [half for half in unique if half.measured.diastolics]
         only_one_each = len(systolics) == 1 and len(diastolics) == 1
         whole += [_join_halves(systolics[0], diastolics[0])] if only_one_each else unique
-    return sorted(whole, key=_entry), rejects
+    order = {draft.entry: number for number, draft in enumerate(drafts)}  # a history is not told in that of its entries
+    return sorted(whole, key=lambda draft: order[draft.entry]), rejects
 
 
 def _without_repeats(group: list[Draft]) -> tuple[list[Draft], list[Draft]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-from urllib.parse import parse_qs
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from fhir.codes import JsonObject
-from fhir.parse.references import first_identifier, match_id, short_text
+from fhir.parse.entries import REQUESTS, deleted_observation, held_resource, is_deletion
+from fhir.parse.people import people_of
 from fhir.parse.subject import NO_BUNDLE, Scope
+from fhir.readings import Retraction
 from fhir.reasons import Reason, Refused
 
 MAX_PAYLOAD_BYTES: Final = 5 * 1024 * 1024
@@ -18,14 +21,12 @@ MAX_RESOURCES: Final = 20_000  # a full payload of the shortest useful Observati
 DEEPEST_BUNDLE: Final = 8
 
 _decode = msgspec.json.Decoder().decode
-_SKIPPED_BUNDLES = frozenset({"transaction-response", "batch-response", "history"})
-_TEMPORARY_URNS = frozenset({"transaction", "batch"})
 
 
 class Located(msgspec.Struct, frozen=True, gc=False):
     """A resource, or what stands in its place, with its position in the message and the Bundle's knowledge."""
 
-    resource: JsonObject | Refused | None  # None: nothing to read here
+    resource: JsonObject | Retraction | Refused | None  # a retraction is a deletion; None: nothing to read here
     entry: int
     scope: Scope
 
@@ -64,62 +65,77 @@ def _decode_or_refusal(text: bytes) -> object:
 
 
 def locate_resources(documents: list[object]) -> list[Located]:
-    """Flatten Bundles; positions count through lines and nested Bundles. Raise `Refused` if there are too many."""
-    found: list[Located] = []
-    for document in documents:
-        for resource, scope in _flatten(document, NO_BUNDLE, 0):
-            if len(found) == MAX_RESOURCES:
-                raise Refused(Reason.PAYLOAD_TOO_LARGE, f"more than {MAX_RESOURCES} resources")
-            found.append(Located(resource, len(found), scope))
-    return found
+    """Flatten Bundles; positions count through lines and nested Bundles. Raise `Refused` if there are too many.
+
+    The resources come in the order in which they were said: that of their positions, but for a history, which FHIR
+    sorts with the newest version first, from its end to its begin.
+    """
+    places = _places()
+    return list(chain.from_iterable(_flatten(document, NO_BUNDLE, 0, places) for document in documents))
 
 
-def _flatten(document: object, scope: Scope, depth: int) -> Iterator[tuple[JsonObject | Refused | None, Scope]]:
+def _places() -> Iterator[int]:
+    yield from range(MAX_RESOURCES)
+    raise Refused(Reason.PAYLOAD_TOO_LARGE, f"more than {MAX_RESOURCES} resources")
+
+
+def _flatten(document: object, scope: Scope, depth: int, places: Iterator[int]) -> Iterator[Located]:
     if isinstance(document, Refused):
-        yield document, scope
+        yield Located(document, next(places), scope)
     elif not isinstance(document, dict):
-        yield Refused(Reason.NOT_AN_OBJECT, f"a {type(document).__name__}"), scope
+        refused = Refused(Reason.NOT_AN_OBJECT, f"a {type(document).__name__}")
+        yield Located(refused, next(places), scope)
     elif document.get("resourceType") != "Bundle":
-        yield document, scope
+        yield Located(document, next(places), scope)
     elif depth == DEEPEST_BUNDLE:
-        yield Refused(Reason.UNSUPPORTED_RESOURCE_TYPE, f"Bundles nested deeper than {DEEPEST_BUNDLE}"), scope
+        refused = Refused(Reason.UNSUPPORTED_RESOURCE_TYPE, f"Bundles nested deeper than {DEEPEST_BUNDLE}")
+        yield Located(refused, next(places), scope)
     else:
-        yield from _flatten_bundle(document, scope, depth)
+        yield from _flatten_bundle(document, scope, depth, places)
 
 
-def _flatten_bundle(
-    bundle: JsonObject, scope: Scope, depth: int
-) -> Iterator[tuple[JsonObject | Refused | None, Scope]]:
+def _flatten_bundle(bundle: JsonObject, scope: Scope, depth: int, places: Iterator[int]) -> Iterator[Located]:
     entries = bundle.get("entry")
     if entries in (None, []):
-        yield None, scope
+        yield Located(None, next(places), scope)
         return
     if not isinstance(entries, list):
-        yield Refused(Reason.NOT_AN_OBJECT, f"Bundle.entry is a {type(entries).__name__}"), scope
+        refused = Refused(Reason.NOT_AN_OBJECT, f"Bundle.entry is a {type(entries).__name__}")
+        yield Located(refused, next(places), scope)
         return
-    kind = bundle.get("type") if isinstance(bundle.get("type"), str) else ""
-    temporary_urns = kind in _TEMPORARY_URNS
-    people = {**scope.people, **_people(entries, temporary_urns)}
-    for entry in entries:
-        if not isinstance(entry, dict):
-            yield Refused(Reason.NOT_AN_OBJECT, f"Bundle entry is a {type(entry).__name__}"), scope
-            continue
-        inner = Scope(people, temporary_urns, _server(entry.get("fullUrl")))
-        if kind in _SKIPPED_BUNDLES or _is_skipped(entry):
-            yield None, inner
-        else:
-            yield from _flatten(entry["resource"], inner, depth + 1)
+    bundle_type = str(bundle.get("type"))
+    people = {**scope.people, **people_of(entries, bundle_type)}
+    temporary = scope.temporary_urns or bundle_type in REQUESTS
+    found = (_flatten_entry(entry, bundle_type, Scope(people, temporary), depth, places) for entry in entries)
+    yield from chain.from_iterable(reversed([list(item) for item in found]) if bundle_type == "history" else found)
 
 
-def _is_skipped(entry: JsonObject) -> bool:
-    """Tell whether an entry carries no reading: a response, a deletion, or nothing at all."""
-    is_empty = entry.get("resource") is None or entry.get("response") is not None
-    return is_empty or _request(entry).get("method") == "DELETE"
+def _flatten_entry(
+    entry: object, bundle_type: str, scope: Scope, depth: int, places: Iterator[int]
+) -> Iterator[Located]:
+    if not isinstance(entry, dict):
+        refused = Refused(Reason.NOT_AN_OBJECT, f"Bundle entry is a {type(entry).__name__}")
+        yield Located(refused, next(places), scope)
+        return
+    scope = replace(scope, base=_server(entry.get("fullUrl")))
+    resource = entry.get("resource")
+    if is_deletion(entry):
+        place = next(places)
+        yield Located(_deletion(entry, place), place, scope)
+    elif resource is None:  # a response, or nothing at all
+        yield Located(None, next(places), scope)
+    else:
+        held = held_resource(entry, bundle_type) if isinstance(resource, dict) else resource
+        yield from _flatten(held, scope, depth + 1, places)
 
 
-def _request(entry: JsonObject) -> Mapping[str, Any]:
-    request = entry.get("request")
-    return request if isinstance(request, dict) else {}
+def _deletion(entry: JsonObject, place: int) -> Retraction | None:
+    """Return what a deletion takes back: the source no longer vouches for it, but may restore it in a newer version."""
+    deleted = deleted_observation(entry)
+    if deleted is None:
+        return None
+    name, version = deleted
+    return Retraction(None, name, None, place, for_good=False, version=version)
 
 
 def _server(full_url: object) -> str | None:
@@ -127,40 +143,3 @@ def _server(full_url: object) -> str | None:
     if isinstance(full_url, str) and full_url.startswith(("http://", "https://")) and full_url.count("/") > 3:
         return full_url.rsplit("/", 2)[0]
     return None
-
-
-def _people(entries: list[object], temporary: bool) -> dict[str, str | Reason]:
-    """Return what each URN of a Bundle stands for: the id of its Patient, or the reason why there is none."""
-    found: dict[str, str | Reason] = {}
-    for entry in entries:
-        if isinstance(entry, dict):
-            urn, resource = entry.get("fullUrl"), entry.get("resource")
-            if isinstance(urn, str) and urn.startswith("urn:") and isinstance(resource, dict):
-                person = _person(entry, resource, temporary)
-                if person is not None:
-                    found[urn] = person
-    return found
-
-
-def _person(entry: JsonObject, resource: JsonObject, temporary: bool) -> str | Reason | None:
-    """Return what the URN of an entry stands for, None where its Patient has nothing to be known by."""
-    if resource.get("resourceType") != "Patient":
-        return Reason.SUBJECT_NOT_A_PATIENT
-    own = _id_of_update(entry) or _identifier_of_condition(entry) if temporary else short_text(resource.get("id"))
-    return own or first_identifier(resource.get("identifier"))
-
-
-def _id_of_update(entry: JsonObject) -> str | None:
-    """Return the id of ``PUT Patient/123``, which is kept; a POST leaves it to the server."""
-    request = _request(entry)
-    kind, _, name = str(request.get("url")).partition("/")
-    return name if request.get("method") == "PUT" and kind == "Patient" and match_id(name) else None
-
-
-def _identifier_of_condition(entry: JsonObject) -> str | None:
-    """Return ``system|value`` from ``ifNoneExist``, the search by which the server finds this patient again."""
-    condition = _request(entry).get("ifNoneExist")
-    if not isinstance(condition, str):
-        return None
-    tokens = parse_qs(condition.rpartition("?")[2]).get("identifier", [])
-    return next((short_text(token) for token in tokens if not token.startswith("|") and "|" in token[:-1]), None)

@@ -51,6 +51,10 @@ def judge_resources(resources: list[Located], record_time_us: int, rules: Intake
     retractions: list[Retraction] = []
     rejects: list[Reject] = []
     for located in resources:
+        if isinstance(located.resource, Retraction):
+            retractions.append(located.resource)
+            rejects.append(Reject(Reason.DELETED, f"Observation/{located.resource.observation_id}", located.entry))
+            continue
         try:
             draft = _read(located, record_time_us, rules)
         except Refused as refused:
@@ -69,7 +73,7 @@ def judge_resources(resources: list[Located], record_time_us: int, rules: Intake
 def _read(located: Located, record_time_us: int, rules: IntakeRules) -> Draft | None:
     """Return the draft of one resource, None if it is ignored; raise `Refused`."""
     resource = located.resource
-    if resource is None:
+    if resource is None or isinstance(resource, Retraction):
         return None
     if isinstance(resource, Refused):
         raise resource

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from fhir.codes import JsonObject
-from fhir.parse.references import identifier_text, last_part, match_id, short_text, without_version
+from fhir.parse.references import (
+    PATIENT,
+    first_identifier,
+    identifier_text,
+    last_part,
+    looks_like_resource_type,
+    match_id,
+    reference_key,
+    searched_identifier,
+    short_text,
+    without_version,
+)
 from fhir.readings import IntakeRules
 from fhir.reasons import Reason, Refused
-
-PATIENT: Final = "Patient"
-_looks_like_resource_type = re.compile(r"[A-Z][A-Za-z]+").fullmatch
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
     """What a Bundle says about the references inside it.
 
-    `people`: what each ``urn:`` fullUrl stands for, a patient id or the reason it is none.
-    `temporary_urns`: a URN that is not in `people` means nothing outside this Bundle (transactions).
+    `people`: whom a reference means, by its `reference_key`: a patient id or the reason it is none.
+    `temporary_urns`: a URN that is not in `people` means nothing outside this Bundle (transactions and batches).
     `base`: server of the entry's fullUrl, which relative references belong to.
     """
 
@@ -48,7 +55,7 @@ def read_subject(observation: JsonObject, scope: Scope, rules: IntakeRules) -> t
     if reference in (None, ""):
         return _read_identifier(subject), ()
     try:
-        return _resolve(reference, subject, scope, rules)
+        return _resolve(reference, observation, scope, rules)
     except Refused as refused:
         identifier = identifier_text(subject.get("identifier"))
         if refused.reason is Reason.SUBJECT_UNRESOLVED and identifier is not None:
@@ -66,27 +73,69 @@ def _read_identifier(subject: JsonObject) -> str:
     return text
 
 
-def _resolve(reference: object, subject: JsonObject, scope: Scope, rules: IntakeRules) -> tuple[str, tuple[str, ...]]:
+def _resolve(
+    reference: object, observation: JsonObject, scope: Scope, rules: IntakeRules
+) -> tuple[str, tuple[str, ...]]:
     if not isinstance(reference, str):
         raise Refused(Reason.SUBJECT_UNRESOLVED, f"reference is a {type(reference).__name__}")
-    if reference.startswith("urn:"):
+    if reference.startswith("#"):
+        return _contained_person(reference, observation.get("contained")), ()
+    if reference[:4].lower() == "urn:":
         return resolve_urn(reference, scope), ()
-    if "/" not in reference and subject.get("type") is not None and match_id(reference):
-        return reference, ("subject_bare_id",)
-    return _patient_of_url(reference, scope.base, rules), ()
+    is_bare = "/" not in reference and observation["subject"].get("type") is not None and match_id(reference)
+    known = _person_in_bundle(f"{PATIENT}/{reference}" if is_bare else reference, scope)
+    if is_bare:
+        return known or reference, ("subject_bare_id",)
+    return known or _patient_of_url(reference, scope.base, rules), ()
+
+
+def _contained_person(reference: str, contained: object) -> str:
+    """Return the identifier of the Patient that an Observation carries inside; its id means nothing elsewhere."""
+    resources = [item for item in contained if isinstance(item, dict)] if isinstance(contained, list) else []
+    meant = [item for item in resources if item.get("id") in (reference, reference[1:])]
+    if any(item.get("resourceType") != PATIENT for item in meant):
+        raise Refused(Reason.SUBJECT_NOT_A_PATIENT, reference)
+    people = {first_identifier(item.get("identifier")) for item in meant}
+    person = people.pop() if len(people) == 1 else None
+    if person is None:
+        raise Refused(Reason.SUBJECT_UNRESOLVED, reference)
+    return person
 
 
 def resolve_urn(urn: str, scope: Scope) -> str:
     """Return the patient behind a URN: the Bundle's own entry, else the UUID or OID itself where it is permanent."""
-    known = scope.people.get(urn)
+    key = reference_key(urn)
+    known = scope.people.get(key)
     if isinstance(known, Reason):
         raise Refused(known, urn)
     if known is not None:
         return known
-    name = last_part(urn)
-    if scope.temporary_urns or name is None or not urn.startswith(("urn:uuid:", "urn:oid:")):
+    name = last_part(key)
+    if scope.temporary_urns or name is None or not key.startswith(("urn:uuid:", "urn:oid:")):
         raise Refused(Reason.SUBJECT_UNRESOLVED, urn)
     return name
+
+
+def _person_in_bundle(reference: str, scope: Scope) -> str | None:
+    """Return whom a reference means that only its Bundle can tell, None for a real id; raise `Refused`.
+
+    The server replaces the id of a Patient that it is to create, so that this id names no real person at any address.
+    """
+    if scope.temporary_urns and "?" in reference:
+        path, _, _ = reference.partition("?")
+        return searched_identifier(reference) if path.rpartition("/")[2] == PATIENT else None
+    if not scope.people:
+        return None
+    key = reference_key(reference)
+    path, _, name = key.rpartition("/")
+    kind = path.rpartition("/")[2]
+    known = scope.people.get(reference_key(f"{scope.base}/{key}") if scope.base and path == PATIENT else key)
+    if known is None and (kind == PATIENT or not looks_like_resource_type(kind)):
+        is_replaced = scope.people.get(f"{PATIENT}/{name}", name) != name
+        known = Reason.SUBJECT_UNRESOLVED if is_replaced else None
+    if isinstance(known, Reason):
+        raise Refused(known, reference)
+    return None if known == name else known
 
 
 def _patient_of_url(reference: str, bundle_base: str | None, rules: IntakeRules) -> str:
@@ -94,7 +143,7 @@ def _patient_of_url(reference: str, bundle_base: str | None, rules: IntakeRules)
     path, _, name = without_version(reference).rpartition("/")
     base, _, kind = path.rpartition("/")
     absolute = reference.startswith(("http://", "https://"))
-    if _looks_like_resource_type(kind) and kind != PATIENT:
+    if looks_like_resource_type(kind) and kind != PATIENT:
         raise Refused(Reason.SUBJECT_NOT_A_PATIENT, reference)
     if not match_id(name) or not (absolute or path == PATIENT):
         raise Refused(Reason.SUBJECT_UNRESOLVED, reference)

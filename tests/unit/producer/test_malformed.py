@@ -13,6 +13,7 @@ SHOWN = Shown("sim1-00007", EFFECTIVE_US, 60, 142, 88, 71)
 NOT_SENT = {
     Reason.PAYLOAD_TOO_LARGE,  # Kafka's default limit is below the intake's
     Reason.STATUS_ENTERED_IN_ERROR,  # a retraction, not a malformed message
+    Reason.DELETED,  # likewise
     Reason.RECORD_TIME_OUT_OF_RANGE,  # of the Kafka record, not of the message
     Reason.TIME_TOO_OLD,  # depends on a setting of the intake
     Reason.HEART_RATE_UNIT,

@@ -1,0 +1,67 @@
+"""Whom the references inside a Bundle mean, by the Patients that it carries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from fhir.codes import JsonObject
+from fhir.parse.entries import is_request, kept_id, part
+from fhir.parse.references import (
+    PATIENT,
+    first_identifier,
+    match_id,
+    reference_key,
+    searched_identifier,
+    short_text,
+    type_and_id,
+)
+from fhir.reasons import Reason
+
+
+def people_of(entries: list[object], bundle_type: str) -> dict[str, str | Reason]:
+    """Return what the spellings of `reference_key` stand for: the id of a patient, or the reason why there is none.
+
+    A reference that two different people of one Bundle claim is nobody's.
+    """
+    claims: dict[str, set[str | Reason]] = defaultdict(set)
+    for entry in entries:
+        if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
+            asks = is_request(entry, bundle_type)
+            person = _person(entry, asks)
+            if person is not None:
+                for key in _keys(entry, asks):
+                    claims[key].add(person)
+    return {key: found.pop() if len(found) == 1 else Reason.SUBJECT_UNRESOLVED for key, found in claims.items()}
+
+
+def _keys(entry: JsonObject, asks: bool) -> Iterator[str]:
+    """Yield what an entry's resource may be referred to by.
+
+    Where a server holds it, its own address names it without the Bundle's help. Where a request brings it, that
+    address may be made up, so that it means this resource alone, however it is spelled.
+    """
+    full_url, resource = entry.get("fullUrl"), entry["resource"]
+    key = reference_key(full_url) if isinstance(full_url, str) else ""
+    if key.startswith("urn:") or (key and asks):
+        yield key
+    if asks and resource.get("resourceType") == PATIENT:
+        for kind, name in (type_and_id(full_url), type_and_id(part(entry, "request").get("url"))):
+            if kind == PATIENT:
+                yield f"{PATIENT}/{name}"
+        own = resource.get("id")
+        if isinstance(own, str) and match_id(own):
+            yield f"{PATIENT}/{own}"
+
+
+def _person(entry: JsonObject, asks: bool) -> str | Reason | None:
+    """Return whom an entry's resource is, None where its Patient has nothing to be known by but its URN."""
+    resource = entry["resource"]
+    if resource.get("resourceType") != PATIENT:
+        return Reason.SUBJECT_NOT_A_PATIENT
+    identifier = first_identifier(resource.get("identifier"))
+    if not asks:
+        return short_text(resource.get("id")) or identifier
+    request = part(entry, "request")
+    searched = searched_identifier(request.get("ifNoneExist")) or searched_identifier(request.get("url"))
+    return kept_id(entry) or searched or identifier or Reason.SUBJECT_UNRESOLVED
