@@ -79,7 +79,7 @@ def merge_readings(readings: list[Reading]) -> tuple[list[Reading], list[Reject]
             slots[key] = _settle(slots[key], reading) if key in slots else reading
     for key, heart_rate in heart_rates.items():
         pressures[key] = _settle(pressures[key], heart_rate) if key in pressures else heart_rate
-    return sorted(pressures.values(), key=_entry), rejects
+    return sorted(pressures.values(), key=lambda reading: reading.entry), rejects
 
 
 def _is_known_version(reading: Reading, versions: set[tuple[str, str, str]]) -> bool:
@@ -138,7 +138,3 @@ def _union(flags: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
 def _duplicate(repeat: Draft | Reading) -> Reject:
     detail = f"repeats {repeat.observation_id or 'another entry'} in the same message"
     return Reject(Reason.DUPLICATE, detail, repeat.entry, repeat.patient_id, repeat.device_id, repeat.effective_us)
-
-
-def _entry(item: Draft | Reading) -> int:
-    return item.entry

@@ -75,6 +75,7 @@ def locate_resources(documents: list[object]) -> list[Located]:
 
 
 def _places() -> Iterator[int]:
+    """Yield the positions of a message; raise `Refused` where there are too many."""
     yield from range(MAX_RESOURCES)
     raise Refused(Reason.PAYLOAD_TOO_LARGE, f"more than {MAX_RESOURCES} resources")
 
