@@ -1,0 +1,271 @@
+"""The author of the fuzz: writes whole feeds of FHIR messages, most of them nearly right, from one source of chance.
+
+The source is a seeded `random.Random`, so that an example is known by its number, and 200,000 take minutes.
+`oddness` is the chance of each element to be odd: feeds range from the flawless to the absurd.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, NamedTuple, TypeVar
+
+from fhir.codes import Meaning
+from fhir.readings import IntakeRules
+from tests.fuzz import words
+from tests.fuzz.damage import damaged_bytes, damaged_tree
+from tests.support.factories import bundle
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_RECORDS = 6
+DEEPEST = 10  # Bundles in Bundles; the intake reads eight
+
+
+class Record(NamedTuple):
+    """A Kafka record; its offset is its place in the feed."""
+
+    payload: bytes | None
+    received_us: int
+
+
+class Feed(NamedTuple):
+    """What arrives, and one way to cut it into micro-batches: the length of each, and how often it is run."""
+
+    records: tuple[Record, ...]
+    cuts: tuple[tuple[int, int], ...]
+    rules: IntakeRules
+
+
+class Author:
+    """Writes one feed."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.pick = random.choice
+        self.oddness = random.choice((0.0, 0.0, 0.02, 0.1, 0.3))
+
+    def feed(self, corpus: Sequence[bytes] = ()) -> Feed:
+        """Return what arrives, with now and then a damaged example of the corpus in it."""
+        records = tuple(self._record(corpus) for _ in range(self.random.randint(1, MOST_RECORDS)))
+        cuts, left = [], len(records)
+        while left:
+            cuts.append((self.random.randint(1, left), self.pick((1, 1, 2, 3))))
+            left -= cuts[-1][0]
+        max_age_days, key = (0, "source") if self.odd() else (400, "id")
+        return Feed(records, tuple(cuts), IntakeRules(max_age_days, key))  # type: ignore[arg-type]
+
+    def odd(self) -> bool:
+        """Tell whether the next element is to be odd."""
+        return self.random.random() < self.oddness
+
+    def either(self, ordinary: T, odd: Sequence[T]) -> T:
+        """Return the ordinary value, or an odd one."""
+        return self.pick(odd) if self.odd() else ordinary
+
+    def _record(self, corpus: Sequence[bytes]) -> Record:
+        payload: bytes | None
+        form = self.pick(("one",) * 6 + ("Bundle",) * 3 + ("lines", "damaged"))
+        if form == "damaged" and corpus:
+            payload = self.pick(corpus)
+            payload = self.pick((damaged_bytes(self.random, payload, corpus), payload))
+        elif form == "lines":
+            payload = b"\n".join(self._encoded(self._resource(0)) for _ in range(self.random.randint(1, 4)))
+        else:
+            payload = self._encoded(self.bundle(0) if form == "Bundle" else self.observation())
+            payload = self.either(payload, (None, b"", damaged_bytes(self.random, payload, [payload])))
+        return Record(payload, self.either(words.NOW_US, words.RECORD_TIMES_US))
+
+    def _encoded(self, resource: Any) -> bytes:
+        if self.odd():
+            resource = damaged_tree(self.random, resource)
+        return json.dumps(resource, ensure_ascii=self.random.random() < 0.5).encode("utf-8", "surrogatepass")
+
+    def _resource(self, depth: int) -> Any:
+        kinds = ("Observation",) * 7 + ("Bundle", "Patient")
+        kind = self.pick(kinds)
+        if kind == "Bundle" and depth < DEEPEST:
+            return self.bundle(depth + 1)
+        return self.patient() if kind == "Patient" else self.observation()
+
+    def bundle(self, depth: int) -> Json:
+        """Return a Bundle of any type, with the requests and responses of its entries; perhaps with Bundles in it."""
+        kind = self.pick(words.BUNDLES)
+        if self.odd() and self.odd():  # nested to the limit and beyond
+            inner: Any = self.observation()
+            for _ in range(self.random.randint(1, DEEPEST)):
+                inner = bundle(inner, kind=kind)
+            return inner  # type: ignore[no-any-return]
+        entries: list[Any] = [self._entry(kind, depth) for _ in range(self.random.randint(0, 4))]
+        if entries and self.odd():
+            entries.append(self.pick((None, [], {}, "entry", entries[0])))
+        return {"resourceType": "Bundle", "type": kind, "entry": entries or self.either([], (None, {}))}
+
+    def _entry(self, kind: Any, depth: int) -> Json:
+        resource = self._resource(depth)
+        is_history = kind == "history"
+        entry: Json = {"resource": resource}
+        if is_history or self.random.random() < 0.3:
+            entry["fullUrl"] = self.pick((*words.URNS, f"{words.SERVERS[0]}/Patient/{self.pick(words.PEOPLE)}"))
+        if is_history or kind in ("transaction", "batch") or self.odd():
+            entry["request"] = self._request(resource, kind)
+        if is_history or str(kind).endswith(("response", "notification")) or self.odd():
+            status = {"status": self.pick(("200", "201 Created")), "etag": self.pick(words.ETAGS)}
+            entry["response"] = status | {"lastModified": self.pick(words.CHANGES)}
+        if is_history and self.random.random() < 0.2:
+            entry.pop("resource")
+            entry["request"] = {"method": "DELETE", "url": f"Observation/{self.pick(words.NAMES)}"}
+        return entry
+
+    def _request(self, resource: Any, kind: Any) -> Json:
+        type_, id_ = (resource.get("resourceType"), resource.get("id")) if isinstance(resource, dict) else (None, None)
+        method = self.pick(words.METHODS) if self.odd() else "POST" if id_ is None else self.pick(("POST", "PUT"))
+        system, value = self.pick(words.IDENTIFIERS)
+        condition = f"identifier={system}|{value}"
+        url = f"{type_}/{id_}" if method == "PUT" else type_
+        request: Json = {"method": method, "url": self.either(url, (f"{type_}?{condition}", None, 7))}
+        if type_ == "Patient" and method == "POST" and self.random.random() < 0.5:
+            request["ifNoneExist"] = condition
+        return request
+
+    def patient(self) -> Json:
+        """Return a Patient, by id, by identifier or both."""
+        return self._without_none(
+            resourceType="Patient",
+            id=self.pick((*words.PEOPLE, None)),
+            identifier=self._identifiers() if self.random.random() < 0.7 else None,
+        )
+
+    def _identifiers(self) -> list[Json]:
+        return [{"system": system, "value": value} for system, value in [self.pick(words.IDENTIFIERS)]]
+
+    def observation(self) -> Json:
+        """Return a panel, a half, a heart rate or something else, by whatever code."""
+        form = self.pick(("panel",) * 6 + ("systolic", "diastolic", "heart rate") * 2 + ("foreign",))
+        resource = self._without_none(
+            resourceType="Observation",
+            id=self.pick(words.NAMES),
+            identifier=self._identifiers() if self.random.random() < 0.2 else None,
+            meta=self._meta(),
+            status=self.either(self.pick(words.STATUSES), words.ODD_STATUSES),
+            subject=self._subject(),
+            device={"reference": "Device/cuff-7"} if self.random.random() < 0.2 else None,
+            bodySite={"coding": [_coding(self.pick(words.SITES))]} if self.random.random() < 0.1 else None,
+            focus=self.either(None, ([{"reference": "RelatedPerson/9"}], [], [{"reference": "Patient/anna"}])),
+            modifierExtension=self.either(None, (words.MODIFIER, [])),
+            implicitRules=self.either(None, ("https://ehr.example/rules", "")),
+            contained=[self.patient() | {"id": "patient"}] if self.odd() else None,
+        )
+        return resource | self._effective() | self._content(form)
+
+    def _meta(self) -> Json | None:
+        if self.random.random() < 0.5:
+            return None
+        meta: Json = {"versionId": self.pick(words.VERSIONS[: 5 + 10 * self.odd()])}
+        return meta | ({"lastUpdated": self.pick(words.CHANGES[: 2 + 16 * self.odd()])} if self.pick((0, 1)) else {})
+
+    def _subject(self) -> Any:
+        person = self.pick(words.PEOPLE)
+        reference = self.pick((f"Patient/{person}",) * 6 + (f"{self.pick(words.SERVERS)}/Patient/{person}",))
+        if self.odd():
+            return self.pick(
+                (
+                    *({"reference": self.pick(words.URNS)}, {"reference": self.pick(words.ODD_REFERENCES)}) * 3,
+                    *({"reference": person, "type": "Patient"}, {"reference": person}, None, person, [], {}),
+                    {"reference": self.pick(words.ODD_REFERENCES), "identifier": self._identifiers()[0]},
+                    {"identifier": self._identifiers()[0]},
+                )
+            )
+        return {"reference": reference}
+
+    def _effective(self) -> Json:
+        if not self.odd():
+            return {"effectiveDateTime": self._time()}
+        border = self.pick(words.BORDERS)
+        forms: tuple[Json, ...] = (
+            *({"effectiveDateTime": border},) * 6,
+            {"effectiveInstant": border},
+            {"effectivePeriod": {"start": self._time(), "end": self.pick((border, self._time()))}},
+            {"effectivePeriod": {"start": border}},
+            {"effectiveDateTime": border, "effectiveInstant": border},
+            {"effectiveTiming": {"event": [border]}},
+            {},
+        )
+        return self.pick(forms)
+
+    def _time(self) -> str:
+        """Return one of a few instants near each other, spelt in any zone."""
+        at = EPOCH + timedelta(microseconds=words.FIRST_NOON_US + self.pick(words.NEAR_US))
+        zone = self.pick(words.ZONES)
+        if zone == "Z":
+            return f"{at:%Y-%m-%dT%H:%M:%S}Z"
+        sign = -1 if zone[0] == "-" else 1
+        local = at + sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[4:]))
+        return f"{local:%Y-%m-%dT%H:%M:%S}{zone}"
+
+    def _content(self, form: str) -> Json:
+        systolic, diastolic = self.either(self.pick(words.PRESSURES[:4]), words.PRESSURES)
+        if form == "systolic":
+            return {"code": self._code(Meaning.SYSTOLIC)} | self._value(systolic, words.PRESSURE_UNITS)
+        if form == "diastolic":
+            return {"code": self._code(Meaning.DIASTOLIC)} | self._value(diastolic, words.PRESSURE_UNITS)
+        if form == "heart rate":
+            return {"code": self._code(Meaning.HEART_RATE)} | self._rate()
+        if form == "foreign":
+            return {"code": {"coding": [_coding(self.pick(words.FOREIGN_CODES))]}} | self._value(75, ("mm[Hg]",))
+        components = [
+            {"code": self._code(Meaning.SYSTOLIC)} | self._value(systolic, words.PRESSURE_UNITS),
+            {"code": self._code(Meaning.DIASTOLIC)} | self._value(diastolic, words.PRESSURE_UNITS),
+        ]
+        if self.random.random() < 0.3:
+            components.append({"code": self._code(Meaning.HEART_RATE)} | self._rate())
+        if self.odd():
+            components.append({"code": {"coding": [_coding(self.pick(words.FOREIGN_CODES))]}} | self._rate())
+        self.random.shuffle(components)
+        return {"code": self._code(Meaning.PANEL), "component": components[: self.either(4, (0, 1, 2))]}
+
+    def _code(self, meaning: Meaning) -> Json:
+        """Return a concept with one of the codes of a meaning, and perhaps one of another or a foreign one."""
+        codings = [self.pick(words.CODES[meaning]) if self.random.random() < 0.4 else words.CODES[meaning][0]]
+        if self.odd():
+            codings.append(self.pick((self.pick(words.CODES[self.pick(list(Meaning))]), *words.FOREIGN_CODES)))
+            self.random.shuffle(codings)
+        return {"coding": [_coding(coding) for coding in codings]}
+
+    def _rate(self) -> Json:
+        return self._value(self.either(self.pick(words.RATES[:2]), words.RATES), words.RATE_UNITS)
+
+    def _value(self, number: Any, units: Sequence[str]) -> Json:
+        unit = self.either(units[0], units)
+        if unit == "kPa" and isinstance(number, int | float) and 0 < number < 1000:
+            number = round(number / 7.50062, 1)
+        quantity = self._without_none(value=number, unit=unit, code=unit, system=self.either(words.UCUM, [None, 7]))
+        if self.odd():
+            quantity["comparator"] = self.pick(words.COMPARATORS)
+        told: Json = {"valueQuantity": quantity}
+        if not self.odd():
+            return told
+        absent: tuple[Json, ...] = (
+            *(
+                {"dataAbsentReason": words.ABSENT},
+                told | {"dataAbsentReason": words.ABSENT},
+                {},
+                {"valueString": "128"},
+            ),
+            *({"valueSampledData": {"data": "128 82"}}, told | {"modifierExtension": words.MODIFIER}),
+            {"valueQuantity": {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}},
+        )
+        return self.pick(absent)
+
+    @staticmethod
+    def _without_none(**elements: Any) -> Json:
+        return {name: value for name, value in elements.items() if value is not None}
+
+
+def _coding(coding: tuple[str, str]) -> Json:
+    system, code = coding
+    return {"system": system, "code": code}
