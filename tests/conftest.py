@@ -33,6 +33,11 @@ class ByFileAndWard(LoadFileScheduling):  # type: ignore[misc]
         return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let somebody ask for more of the fuzz than the suite has the time for (`tests.fuzz`)."""
+    parser.addoption("--fuzz", type=int, metavar="N", help="ask N examples in tests/fuzz")
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndWard | None:
     """Return what ``--dist loadfile`` gives tests to processes by."""
     return ByFileAndWard(config, log) if config.getoption("dist") == "loadfile" else None

@@ -16,7 +16,7 @@ from fhir.codes import Meaning
 from fhir.readings import IntakeRules
 from tests.fuzz import words
 from tests.fuzz.damage import damaged_bytes, damaged_tree
-from tests.support.factories import bundle
+from tests.support.factories import UCUM
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -98,12 +98,13 @@ class Author:
         if self.odd() and self.odd():  # nested to the limit and beyond
             inner: Any = self.observation()
             for _ in range(self.random.randint(1, DEEPEST)):
-                inner = bundle(inner, kind=kind)
+                inner = {"resourceType": "Bundle", "type": kind, "entry": [{"resource": inner}]}
             return inner  # type: ignore[no-any-return]
         entries: list[Any] = [self._entry(kind, depth) for _ in range(self.random.randint(0, 4))]
         if entries and self.odd():
             entries.append(self.pick((None, [], {}, "entry", entries[0])))
-        return {"resourceType": "Bundle", "type": kind, "entry": entries or self.either([], (None, {}))}
+        empty: tuple[Any, ...] = ([], None, {})
+        return {"resourceType": "Bundle", "type": kind, "entry": entries or self.pick(empty)}
 
     def _entry(self, kind: Any, depth: int) -> Json:
         resource = self._resource(depth)
@@ -112,7 +113,7 @@ class Author:
         if is_history or self.random.random() < 0.3:
             entry["fullUrl"] = self.pick((*words.URNS, f"{words.SERVERS[0]}/Patient/{self.pick(words.PEOPLE)}"))
         if is_history or kind in ("transaction", "batch") or self.odd():
-            entry["request"] = self._request(resource, kind)
+            entry["request"] = self._request(resource)
         if is_history or str(kind).endswith(("response", "notification")) or self.odd():
             status = {"status": self.pick(("200", "201 Created")), "etag": self.pick(words.ETAGS)}
             entry["response"] = status | {"lastModified": self.pick(words.CHANGES)}
@@ -121,7 +122,7 @@ class Author:
             entry["request"] = {"method": "DELETE", "url": f"Observation/{self.pick(words.NAMES)}"}
         return entry
 
-    def _request(self, resource: Any, kind: Any) -> Json:
+    def _request(self, resource: Any) -> Json:
         type_, id_ = (resource.get("resourceType"), resource.get("id")) if isinstance(resource, dict) else (None, None)
         method = self.pick(words.METHODS) if self.odd() else "POST" if id_ is None else self.pick(("POST", "PUT"))
         system, value = self.pick(words.IDENTIFIERS)
@@ -243,7 +244,9 @@ class Author:
         unit = self.either(units[0], units)
         if unit == "kPa" and isinstance(number, int | float) and 0 < number < 1000:
             number = round(number / 7.50062, 1)
-        quantity = self._without_none(value=number, unit=unit, code=unit, system=self.either(words.UCUM, [None, 7]))
+        quantity = self._without_none(
+            value=number, unit=unit, code=unit, system=self.either(UCUM, words.QUANTITY_SYSTEMS)
+        )
         if self.odd():
             quantity["comparator"] = self.pick(words.COMPARATORS)
         told: Json = {"valueQuantity": quantity}

@@ -111,4 +111,4 @@ COMPARATORS: Final = ("<", "<=", ">=", ">", "ad", "~")
 MODIFIER: Final[list[Any]] = [{"url": "https://ehr.example/fhir/StructureDefinition/simulated", "valueBoolean": True}]
 ABSENT: Final[dict[str, Any]] = {"coding": [{"code": "not-performed"}]}
 SITES: Final = ((SNOMED, "368208006"), (SNOMED, "368209003"), (SNOMED, "81040000"), ("", "arm"))
-QUANTITY_SYSTEMS: Final = (UCUM,) * 8 + (f"{UCUM}/", "", None, MDC, 7)
+QUANTITY_SYSTEMS: Final[tuple[Any, ...]] = (f"{UCUM}/", "", None, MDC, 7)

@@ -65,11 +65,11 @@ def _valid_observations() -> st.SearchStrategy[Any]:
     )
 
 
-def _places(tree: Any) -> list[Any]:
+def places_of(tree: Any) -> list[Any]:
     """Return every object and array inside `tree`."""
     children = list(tree.values()) if isinstance(tree, dict) else tree if isinstance(tree, list) else []
     found = [tree] if isinstance(tree, dict | list) else []
-    return found + [place for child in children for place in _places(child)]
+    return found + [place for child in children for place in places_of(child)]
 
 
 @st.composite
@@ -86,7 +86,7 @@ def almost_valid_bundles(draw: st.DrawFn) -> Any:
 
 def _mutate(draw: st.DrawFn, resource: Any) -> Any:
     for _ in range(draw(st.integers(0, 3))):
-        places = _places(resource)
+        places = places_of(resource)
         if places:
             _change(draw, draw(st.sampled_from(places)))
     return resource
