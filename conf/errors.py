@@ -13,3 +13,7 @@ EXIT_INTERRUPTED = 130
 
 class UserError(Exception):
     """Something the user can mend; its text is a complete sentence with the remedy."""
+
+
+class OutsideError(Exception):
+    """Something outside our code answered or behaved as nobody foresaw; never the fault of what was being worked on."""

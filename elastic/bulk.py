@@ -21,7 +21,17 @@ from elastic.client import CONFLICT_STATUS, NOT_FOUND_STATUS, RETRIED_STATUS, is
 
 MAX_OPERATIONS: Final = 2_500  # per request; measured: 1,000 to 5,000 differ by less than the noise
 MAX_REQUEST_BYTES: Final = 4_000_000
-RESPONSE_FIELDS: Final = "items.*.status,items.*.error.reason"
+RESPONSE_FIELDS: Final = "items.*.status,items.*.error.reason,items.*.error.type"
+BAD_REQUEST_STATUS: Final = 400
+OF_AN_INDEX: Final = frozenset(  # kinds of errors that any document of the index would meet; a full disk answers 429
+    {
+        "cluster_block_exception",
+        "index_closed_exception",
+        "index_not_found_exception",
+        "invalid_index_name_exception",
+        "validation_exception",  # no more shards are allowed, so that a new month cannot begin
+    }
+)
 
 
 class DocumentRefusedError(UserError):
@@ -41,6 +51,22 @@ class Operation(NamedTuple):
         return msgspec.json.encode({self.action: {"_index": self.index_name, "_id": self.id}}), self.body or None
 
 
+class Refusal(NamedTuple):
+    """What Elasticsearch will not take as things stand: one document, or, `of_index`, whatever is for its index."""
+
+    index_name: str
+    id: str
+    of_index: bool
+    why: str
+
+    def error(self) -> DocumentRefusedError:
+        """Return what to raise where nothing else can be done."""
+        return DocumentRefusedError(
+            f"Elasticsearch refused document {self.id} of {self.index_name} ({self.why}). "
+            "Mend the index template or the account's rights, then start again; nothing was lost."
+        )
+
+
 def write(
     client: Elasticsearch, operations: Sequence[Operation], pause: Callable[[float], None] = time.sleep
 ) -> list[bool]:
@@ -48,14 +74,30 @@ def write(
 
     Raises `SinkUnavailableError` when Elasticsearch stays away, `DocumentRefusedError` for a document it cannot take.
     """
-    effects: dict[int, bool] = {}
+    effects: list[bool] = []
+    for effect in try_write(client, operations, pause):
+        if isinstance(effect, Refusal):
+            raise effect.error()
+        effects.append(effect)
+    return effects
+
+
+def try_write(
+    client: Elasticsearch, operations: Sequence[Operation], pause: Callable[[float], None] = time.sleep
+) -> list[bool | Refusal]:
+    """Write all operations as `write` does, but answer what concerns one document, or one index, by its `Refusal`.
+
+    What would befall any other as well, such as a missing right, still raises `DocumentRefusedError`.
+    """
+    effects: dict[int, bool | Refusal] = {}
+    lines = [operation.lines() for operation in operations]  # out here: what cannot be told as JSON is no answer
 
     def send_open() -> None:
         places = [place for place in range(len(operations)) if place not in effects]
-        answers = _send(client, [operations[place] for place in places])
+        answers = _send(client, [operations[place] for place in places], [lines[place] for place in places])
         for place, answer in zip(places, answers, strict=True):
             if answer["status"] not in RETRIED_STATUS:
-                effects[place] = _took_effect(operations[place], answer)
+                effects[place] = _effect(operations[place], answer)
         if len(effects) < len(operations):
             raise TransportError("documents are put off")
 
@@ -71,14 +113,16 @@ def write(
     return [effects[place] for place in range(len(operations))]
 
 
-def _send(client: Elasticsearch, operations: Sequence[Operation]) -> Iterator[dict[str, Any]]:
+def _send(
+    client: Elasticsearch, operations: Sequence[Operation], lines: Sequence[tuple[bytes, bytes | None]]
+) -> Iterator[dict[str, Any]]:
     """Yield the answer to each operation in order; raise `DocumentRefusedError` for a request refused for good."""
     answers = streaming_bulk(
         client,
-        cast(Any, operations),
+        cast(Any, lines),
         MAX_OPERATIONS,
         MAX_REQUEST_BYTES,
-        expand_action_callback=cast(Any, Operation.lines),
+        expand_action_callback=cast(Any, tuple),
         raise_on_error=False,
         filter_path=RESPONSE_FIELDS,
     )
@@ -90,24 +134,25 @@ def _send(client: Elasticsearch, operations: Sequence[Operation]) -> Iterator[di
     except ApiError as error:
         if is_passing(error):
             raise
-        raise _refused(operations[answered], error.status_code, str(error)) from error
+        raise _refusal(operations[answered], error.status_code, {"reason": str(error)}).error() from error
 
 
-def _took_effect(operation: Operation, answer: dict[str, Any]) -> bool:
-    """Tell whether the operation did what it says; raise `DocumentRefusedError` where nothing will change that."""
+def _effect(operation: Operation, answer: dict[str, Any]) -> bool | Refusal:
+    """Tell whether the operation did what it says, or why not; raise `DocumentRefusedError` where none would."""
     status = answer["status"]
     if status < 300 or (operation.action == "delete" and status == NOT_FOUND_STATUS):
         return True
     if operation.action == "create" and status == CONFLICT_STATUS:
         return False
-    raise _refused(operation, status, answer.get("error", {}).get("reason", "no reason given"))
+    refusal = _refusal(operation, status, answer.get("error", {}))
+    if refusal.of_index or status == BAD_REQUEST_STATUS:
+        return refusal
+    raise refusal.error()
 
 
-def _refused(operation: Operation, status: int, reason: str) -> DocumentRefusedError:
-    return DocumentRefusedError(
-        f"Elasticsearch refused document {operation.id} of {operation.index_name} (status {status}: {reason}). "
-        "Mend the index template or the account's rights, then start again; nothing was lost."
-    )
+def _refusal(operation: Operation, status: int, error: dict[str, str]) -> Refusal:
+    why = f"status {status}: {error.get('reason', 'no reason given')}"
+    return Refusal(operation.index_name, operation.id, error.get("type") in OF_AN_INDEX, why)
 
 
 def fetch(
@@ -122,9 +167,9 @@ def fetch(
 
 
 def _fetch_chunk(client: Elasticsearch, docs: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
-    """Ask once; a document whose shard is away is a fault, one whose index does not exist is absent."""
+    """Ask once; a document whose shard is away is a fault, one whose index does not exist or is closed is absent."""
     answers = client.mget(docs=docs)["docs"]
     for answer in answers:
-        if "error" in answer and answer["error"]["type"] != "index_not_found_exception":
+        if "error" in answer and answer["error"]["type"] not in OF_AN_INDEX:
             raise TransportError(answer["error"].get("reason", answer["error"]["type"]))
     return {answer["_id"]: answer["_source"] for answer in answers if answer.get("found")}

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from elasticsearch import ApiError, AuthenticationException, Elasticsearch, TransportError
 
-from conf.errors import UserError
+from conf.errors import OutsideError, UserError
 from conf.retry import retry
 from conf.settings import Settings
 
@@ -79,7 +79,8 @@ def with_retries(
 ) -> T:
     """Return what Elasticsearch answers, asked again after a pause while it is away or starts.
 
-    Raises `SinkUnavailableError` with what `tell` says if that lasts; any other refusal as it came.
+    Raises `SinkUnavailableError` with what `tell` says if that lasts; any other refusal as it came; an answer that
+    nobody foresaw as `OutsideError`.
     """
     try:
         return retry(ask, RETRY_WAITS_S, is_passing, pause)
@@ -87,6 +88,10 @@ def with_retries(
         if not is_passing(error):
             raise
         raise SinkUnavailableError(tell(error)) from error
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise OutsideError(f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager

@@ -58,6 +58,10 @@ class Reason(StrEnum):
     DUPLICATE = "DUPLICATE"
     LATE = "LATE"
 
+    INDEX_NOT_WRITABLE = "INDEX_NOT_WRITABLE"  # its month takes no documents
+    DOCUMENT_REFUSED = "DOCUMENT_REFUSED"  # by Elasticsearch, which takes others of the month
+    INTERNAL_ERROR = "INTERNAL_ERROR"  # our own code raised: a defect to mend, the message may be as good as any
+
 
 DETAIL_LENGTH = 200
 
@@ -72,11 +76,15 @@ class Refused(Exception):  # noqa: N818 - a verdict on data, not a program error
 
 
 def printable(value: object) -> str:
-    """Return text of at most 200 characters that any UTF-8 sink can take; never a whole payload."""
+    """Return text of at most 200 characters, none of them a control, that any sink can take; never a whole payload."""
     try:
         text = str(value)
     except ValueError:  # an integer beyond Python's limit of digits
         text = f"a number of {type(value).__name__} too long to print"
     if len(text) > DETAIL_LENGTH:
         text = text[: DETAIL_LENGTH - 1] + "…"
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return (
+        text
+        if text.isprintable()
+        else "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    )

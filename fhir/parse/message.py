@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from fhir.faults import internal_error
 from fhir.parse.attention import attention, describe_refusal
 from fhir.parse.combine import merge_readings, pair_halves
 from fhir.parse.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
@@ -25,12 +26,13 @@ def parse_message(payload: bytes | None, record_time_us: int, rules: IntakeRules
     identifiers are pseudonyms.
     """
     try:
-        parsed = _parse(payload, record_time_us, rules)
-    except Refused as refused:
-        parsed = Parsed(rejects=[Reject(refused.reason, refused.detail, None)])
+        try:
+            parsed = _parse(payload, record_time_us, rules)
+        except Refused as refused:
+            parsed = Parsed(rejects=[Reject(refused.reason, refused.detail, None)])
+        return parsed if rules.pseudonym_key is None else pseudonymise(parsed, rules.pseudonym_key)
     except Exception as error:  # an unforeseen shape must cost this message only, never the stream
-        parsed = Parsed(rejects=[Reject(Reason.MALFORMED_JSON, f"unforeseen {type(error).__name__}", None)])
-    return parsed if rules.pseudonym_key is None else pseudonymise(parsed, rules.pseudonym_key)
+        return Parsed(rejects=[internal_error(error)])
 
 
 def _parse(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:

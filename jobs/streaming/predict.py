@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,19 +16,25 @@ import pyarrow as pa
 from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
-from conf.times import iso_us, present_until_us
-from elastic.bulk import Operation, fetch, write
+from conf.times import iso, iso_us, present_until_us
+from elastic.bulk import Operation, Refusal, fetch, try_write
 from elastic.client import connect
 from elastic.names import LATEST, PREDICTIONS, fit_id, monthly_index
+from fhir.faults import internal_error, tell
 from fhir.precedence import StatementKind
 from jobs.streaming.predictions import Scored, long_enough, score, with_lineage
 from jobs.streaming.progress import counts_row, milliseconds
-from jobs.streaming.window_state import Statements, unpack_state
+from jobs.streaming.rejects import write_rejects
+from jobs.streaming.source import Message
+from jobs.streaming.sparing import spare
+from jobs.streaming.window_state import Statements, pack_messages, unpack_state
 from jobs.streaming.windows import Numbers, Scorable, build_windows
 from ml.prediction import Bundle, Predictor
 
 if TYPE_CHECKING:
     from pyspark import Broadcast
+
+log = logging.getLogger(__name__)
 
 _predictors: dict[str, Predictor] = {}  # this worker's, by model version: at most one
 
@@ -46,8 +54,26 @@ def score_partition(rows: Iterator[pa.RecordBatch], batch: ScoreBatch) -> Iterat
     client = connect(batch.settings)
     predictor = _predictor(batch.bundle)
     for state in rows:
-        counts.update(_score_state(client, state, predictor, batch))
+        for scored in spare(lambda part: _score_state(client, part, predictor, batch), state, _leave_out):
+            counts.update(scored)
     yield counts_row(counts)
+
+
+def _leave_out(_: pa.RecordBatch, error: Exception) -> Counter[str]:
+    """Count a patient whose statements make our code raise: without a new prediction, but in nobody's way."""
+    tell(error)
+    return Counter(patients=1, failed=1)
+
+
+def pack_or_refuse(messages: list[Message], settings: Settings) -> Iterator[pa.RecordBatch]:
+    """Yield the packed statements of one Arrow batch of messages; refuse one that makes our code raise."""
+
+    def refuse(alone: list[Message], error: Exception) -> pa.RecordBatch:
+        rejects = [(message, internal_error(error)) for message in alone]
+        write_rejects(connect(settings), rejects, settings.kafka_topic, iso(datetime.now(UTC)))
+        return pack_messages([])
+
+    return spare(pack_messages, messages, refuse)
 
 
 def _predictor(broadcast: Broadcast[Bundle]) -> Predictor:
@@ -67,13 +93,14 @@ def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predic
     scored, repaired = score(ready, patient_ids, predictor, iso_us(batch.scored_us))
     predicted = time.monotonic()
     predictions = _with_lineage(client, scored)
-    write(client, [*_operations(predictions), *_withdrawals(statements, patients, ready, patient_ids)])
+    unwritten = _write(client, [*_operations(predictions), *_withdrawals(statements, patients, ready, patient_ids)])
     return Counter(
         patients=len(patient_ids),
         predictions=len(scored),
         refused=len(patient_ids) - len(scored),
         rescored_late=sum(scoring.prediction.replaced_risk_6h is not None for scoring in predictions),
         horizon_repairs=repaired,
+        unwritten=unwritten,
         fold_ms=milliseconds(folded - started),
         predict_ms=milliseconds(predicted - folded),
         write_ms=milliseconds(time.monotonic() - predicted),
@@ -92,6 +119,21 @@ def _with_lineage(client: Elasticsearch, scored: Sequence[Scored]) -> list[Score
         else scoring
         for scoring in scored
     ]
+
+
+def _write(client: Elasticsearch, operations: Sequence[Operation]) -> int:
+    """Write predictions and latest; return how many predictions their month does not take, which stops nobody's else.
+
+    Raises `DocumentRefusedError` where latest takes none: then the board would show what is no longer so.
+    """
+    refusals = [effect for effect in try_write(client, operations) if isinstance(effect, Refusal)]
+    unwritten = Counter(refusal.index_name for refusal in refusals)
+    for refusal in refusals:
+        if refusal.index_name == LATEST and refusal.of_index:
+            raise refusal.error()
+    for index_name, number in unwritten.items():
+        log.error("%s does not take %d predictions", index_name, number)
+    return unwritten.total() - unwritten[LATEST]
 
 
 def _operations(scored: Sequence[Scored]) -> list[Operation]:

@@ -28,7 +28,7 @@ COUNTS_ROW: Final = "counts string"
 REASON_PREFIX: Final = "rejected."
 TOTALS: Final = {
     "ingest": ("messages", "readings", "rejected", "ignored"),
-    "score": ("messages", "predictions", "refused", "rescored_late"),
+    "score": ("messages", "predictions", "refused", "rescored_late", "failed", "unwritten"),
 }
 
 

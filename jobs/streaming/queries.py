@@ -42,13 +42,13 @@ from conf.times import iso_us
 from fhir.readings import IntakeRules
 from jobs.pseudonym import pseudonym_key
 from jobs.streaming.archive import remove_batch
-from jobs.streaming.predict import ScoreBatch, score_partition
+from jobs.streaming.predict import ScoreBatch, pack_or_refuse, score_partition
 from jobs.streaming.progress import COUNTS_ROW, Metrics, add_up, progress_line
 from jobs.streaming.serving import ServingModel
 from jobs.streaming.source import parse_batches, read_topic
 from jobs.streaming.stopping import StopGate, explain
 from jobs.streaming.store import IngestBatch, store_partition
-from jobs.streaming.window_state import STATE_LENGTH, pack_messages
+from jobs.streaming.window_state import STATE_LENGTH
 
 INGEST: Final = "ingest"
 SCORE: Final = "score"
@@ -110,16 +110,16 @@ def score_query(
         counts = _run_batch(state, lambda rows: score_partition(rows, batch), gate)
         metrics.count(SCORE, batch_id, counts, batch.bundle.value.version)
 
-    state = keep_newest(packed_statements(read_topic(spark, settings), intake_rules(settings)))
+    state = keep_newest(packed_statements(read_topic(spark, settings), intake_rules(settings), settings))
     writer = state.writeStream.outputMode("update").foreachBatch(predict)
     return _start(writer, spark, settings, SCORE, available_now=available_now)
 
 
-def packed_statements(messages: DataFrame, rules: IntakeRules) -> DataFrame:
+def packed_statements(messages: DataFrame, rules: IntakeRules, settings: Settings) -> DataFrame:
     """Return the messages of `read_topic` as one row per statement: patient, order within the state, 40 bytes."""
 
     def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return (pack_messages(parsed) for parsed in parse_batches(batches, rules))
+        return (packed for parsed in parse_batches(batches, rules) for packed in pack_or_refuse(parsed, settings))
 
     return messages.mapInArrow(pack, "patient_id string, state_order bigint, entry binary")
 

@@ -1,17 +1,24 @@
-"""Dead letters: a document for each refused entry, with its reason, its place in the topic and, once, its payload."""
+"""Dead letters: a document for each refused entry, with its reason, its place in the topic and, once, its payload.
+
+One can always be written: where it cannot be told in full, it is told by its reason, place and payload alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 from elasticsearch import Elasticsearch
 
 from conf.times import iso_us
-from elastic.bulk import Operation, write
+from elastic.bulk import Operation, Refusal, try_write, write
 from elastic.names import REJECTED, rejected_id
+from fhir.faults import tell
 from fhir.parse.effective_time import is_in_calendar
 from fhir.readings import Reject
+from fhir.reasons import printable
+from jobs.streaming.observations import Document
 from jobs.streaming.source import STORED_PAYLOAD_BYTES, Message, TopicPlace
 
 
@@ -19,25 +26,33 @@ def write_rejects(
     client: Elasticsearch, rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at: str
 ) -> None:
     """Write a document per refused entry; repeatable, since its id is its place in the topic."""
-    write(client, list(_operations(rejects, topic, ingested_at)))
+    letters = list(_letters(rejects, topic, ingested_at))
+    whole = [Operation("index", REJECTED, letter.id, letter.body) for letter in letters]
+    refused = [
+        letter for letter, effect in zip(letters, try_write(client, whole), strict=True) if isinstance(effect, Refusal)
+    ]
+    write(client, [Operation("index", REJECTED, letter.id, msgspec.json.encode(letter.bare)) for letter in refused])
 
 
-def _operations(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at: str) -> Iterator[Operation]:
-    """Yield a document per refused entry; the first of a message keeps its payload, so that a Bundle is kept once.
+class _Letter(NamedTuple):
+    """A dead letter: as JSON in full, and as a document without what the message has said of itself but its payload."""
+
+    id: str
+    body: bytes
+    bare: Document
+
+
+def _letters(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at: str) -> Iterator[_Letter]:
+    """Yield a letter per refused entry; the first of a message keeps its payload, so that a Bundle is kept once.
 
     It is dated by its record time, or where that cannot be true by the time of ingestion.
     """
     kept: set[TopicPlace] = set()
     for message, reject in rejects:
         place = message.place
-        document = {
+        bare: Document = {
             "@timestamp": iso_us(place.received_us) if is_in_calendar(place.received_us) else ingested_at,
             "reason": reject.reason,
-            "detail": reject.detail,
-            "patient_id": reject.patient_id,
-            "device_id": reject.device_id,
-            "measured_at": None if reject.effective_us is None else iso_us(reject.effective_us),
-            "attention": reject.attention,
             "payload": None if place in kept else payload_text(message.payload),
             "source_topic": topic,
             "source_partition": place.partition,
@@ -46,7 +61,23 @@ def _operations(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_
         }
         kept.add(place)
         id_ = rejected_id(topic, place.partition, place.offset, reject.entry)
-        yield Operation("index", REJECTED, id_, msgspec.json.encode(document))
+        yield _Letter(id_, _encoded(bare, reject), bare)
+
+
+def _encoded(bare: Document, reject: Reject) -> bytes:
+    """Return a letter as JSON, without what cannot be told: nothing that a message says may keep it from being kept."""
+    try:
+        told = {
+            "detail": printable(reject.detail),
+            "patient_id": reject.patient_id,
+            "device_id": reject.device_id,
+            "measured_at": None if reject.effective_us is None else iso_us(reject.effective_us),
+            "attention": reject.attention,
+        }
+        return msgspec.json.encode(bare | told)
+    except Exception as error:
+        tell(error)
+        return msgspec.json.encode(bare)
 
 
 def payload_text(payload: bytes | None) -> str | None:

@@ -11,17 +11,17 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
 from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
-from elastic.bulk import Operation, fetch, write
+from elastic.bulk import Operation, Refusal, fetch, try_write
 from elastic.client import connect
 from elastic.names import OBSERVATIONS, instant_id, monthly_index
+from fhir.faults import internal_error
 from fhir.readings import IntakeRules, Reject
 from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
@@ -39,6 +39,9 @@ from jobs.streaming.progress import REASON_PREFIX, counts_row, milliseconds
 from jobs.streaming.rejects import write_rejects
 from jobs.streaming.revisions import apply_revisions
 from jobs.streaming.source import Message, parse_batches
+from jobs.streaming.sparing import spare
+
+_REFUSED: Final = {True: Reason.INDEX_NOT_WRITABLE, False: Reason.DOCUMENT_REFUSED}  # whether it concerns a whole index
 
 
 class Arrival(NamedTuple):
@@ -72,17 +75,36 @@ def store_partition(rows: Iterator[pa.RecordBatch], batch: IngestBatch) -> Itera
 
 
 def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Counter[str]:
-    """Store one Arrow batch of messages; return what was counted."""
+    """Store one Arrow batch of messages; return what was counted.
+
+    A message that makes our code raise, wherever that is, is refused as INTERNAL_ERROR and costs no other. What of it
+    was written before stays written.
+    """
+
+    def refuse(alone: Sequence[Message], error: Exception) -> Counter[str]:
+        rejects = [(message, internal_error(error)) for message in alone]
+        write_rejects(client, rejects, batch.settings.kafka_topic, batch.ingested_at)
+        return Counter(
+            {"messages": len(alone), "rejected": len(alone), REASON_PREFIX + Reason.INTERNAL_ERROR: len(alone)}
+        )
+
+    counts: Counter[str] = Counter()
+    for stored in spare(lambda part: _store(client, part, batch), messages, refuse):
+        counts.update(stored)
+    return counts
+
+
+def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Counter[str]:
     started = time.monotonic()
     arrivals = _by_instant(messages, batch)
-    resolutions = _store_instants(client, arrivals)
-    duplicates = _duplicates(arrivals, resolutions)
-    rejects = [(message, reject) for message in messages for reject in message.parsed.rejects] + duplicates
+    resolutions, refusals = _store_instants(client, arrivals)
+    parsed = [(message, reject) for message in messages for reject in message.parsed.rejects]
+    rejects = _one_each([*parsed, *_duplicates(arrivals, resolutions), *_refused(arrivals, refusals)])
     write_rejects(client, rejects, batch.settings.kafka_topic, batch.ingested_at)
     revised = apply_revisions(client, messages)
     written = time.monotonic()
     _archive(messages, resolutions, revised, batch)
-    counts = _count(messages, rejects, len(duplicates))
+    counts = _count(messages, rejects)
     counts["write_ms"] = milliseconds(written - started)
     counts["archive_ms"] = milliseconds(time.monotonic() - written)
     return counts
@@ -108,7 +130,7 @@ def _arrivals(message: Message, batch: IngestBatch) -> Iterator[tuple[DocumentKe
         patient_id, at_us = retraction.patient_id, retraction.effective_us
         if patient_id is not None and at_us is not None:
             document = retraction_document(patient_id, at_us, retraction, message.place, topic, ingested_at)
-            yield _instant(patient_id, at_us), Arrival(document, message, None)
+            yield _instant(patient_id, at_us), Arrival(document, message, retraction.entry if entry_counts else None)
 
 
 def _instant(patient_id: str, effective_us: int) -> DocumentKey:
@@ -123,18 +145,23 @@ def _is_single(message: Message) -> bool:
 
 def _store_instants(
     client: Elasticsearch, arrivals: Mapping[DocumentKey, list[Arrival]]
-) -> dict[DocumentKey, list[Resolution]]:
-    """Create the documents; where one exists, resolve against it and write what stands."""
+) -> tuple[dict[DocumentKey, list[Resolution]], dict[DocumentKey, Refusal]]:
+    """Create the documents; where one exists, resolve against it and write what stands.
+
+    Return what came of each instant, and those that Elasticsearch did not take.
+    """
     resolutions = {instant: _resolve_all(None, group) for instant, group in arrivals.items()}
     fresh = list(resolutions)
-    created = write(client, [_operation("create", instant, resolutions[instant]) for instant in fresh])
-    met = list(compress(fresh, [not done for done in created]))
+    created = try_write(client, [_operation("create", instant, resolutions[instant]) for instant in fresh])
+    met = [instant for instant, effect in zip(fresh, created, strict=True) if effect is False]
     stored = fetch(client, met)
     for instant in met:
         resolutions[instant] = _resolve_all(stored.get(instant.id), arrivals[instant])
     changed = [instant for instant in met if resolutions[instant][-1].document != stored.get(instant.id)]
-    write(client, [_operation("index", instant, resolutions[instant]) for instant in changed])
-    return resolutions
+    renewed = try_write(client, [_operation("index", instant, resolutions[instant]) for instant in changed])
+    effects = zip([*fresh, *changed], [*created, *renewed], strict=True)
+    refusals = {instant: effect for instant, effect in effects if isinstance(effect, Refusal)}
+    return {instant: group for instant, group in resolutions.items() if instant not in refusals}, refusals
 
 
 def _resolve_all(stored: Document | None, group: Sequence[Arrival]) -> list[Resolution]:
@@ -157,10 +184,26 @@ def _duplicates(
 ) -> list[tuple[Message, Reject]]:
     return [
         (arrival.message, Reject(Reason.DUPLICATE, DUPLICATE_DETAIL, arrival.entry))
-        for instant, group in arrivals.items()
-        for arrival, resolution in zip(group, resolutions[instant], strict=True)
+        for instant, group in resolutions.items()
+        for arrival, resolution in zip(arrivals[instant], group, strict=True)
         if resolution.verdict is Verdict.DUPLICATE
     ]
+
+
+def _refused(
+    arrivals: Mapping[DocumentKey, list[Arrival]], refusals: Mapping[DocumentKey, Refusal]
+) -> list[tuple[Message, Reject]]:
+    """Return a reject for each entry whose document Elasticsearch does not take: it is kept, to be brought in again."""
+    return [
+        (arrival.message, Reject(_REFUSED[refusal.of_index], f"{refusal.index_name}: {refusal.why}", arrival.entry))
+        for instant, refusal in refusals.items()
+        for arrival in arrivals[instant]
+    ]
+
+
+def _one_each(rejects: Sequence[tuple[Message, Reject]]) -> list[tuple[Message, Reject]]:
+    """Return one reject per entry, the last: a retraction that could not be carried out is told by that."""
+    return list({(message.place, reject.entry): (message, reject) for message, reject in rejects}.values())
 
 
 def _archive(
@@ -183,10 +226,12 @@ def _archive(
         write_archive(batch.settings.data_dir, batch.batch_id, f"{first.partition}-{first.offset}", documents)
 
 
-def _count(messages: Sequence[Message], rejects: Sequence[tuple[Message, Reject]], duplicates: int) -> Counter[str]:
+def _count(messages: Sequence[Message], rejects: Sequence[tuple[Message, Reject]]) -> Counter[str]:
+    """Count where the entries of the messages have ended; what is no reject and not ignored is stored."""
+    entries = sum(len(message.parsed.readings) + len(message.parsed.rejects) for message in messages)
     counts = Counter(REASON_PREFIX + reject.reason for _, reject in rejects)
     counts["messages"] = len(messages)
     counts["rejected"] = len(rejects)
     counts["ignored"] = sum(message.parsed.ignored for message in messages)
-    counts["readings"] = sum(len(message.parsed.readings) for message in messages) - duplicates
+    counts["readings"] = entries - len(rejects)
     return counts

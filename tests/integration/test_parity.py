@@ -87,7 +87,8 @@ def streamed(pipeline: Pipeline) -> Rows:
             scorable = build_windows(entries, patient_rows)
             rows.update(_rows(scorable.patients, feature_matrix(scorable.windows), ids))
 
-    entries = packed_statements(read_topic(pipeline.spark, pipeline.settings), intake_rules(pipeline.settings))
+    messages = read_topic(pipeline.spark, pipeline.settings)
+    entries = packed_statements(messages, intake_rules(pipeline.settings), pipeline.settings)
     writer = keep_newest(entries).writeStream.outputMode("update").foreachBatch(collect)
     folder = str(pipeline.settings.checkpoint_dir / "parity")
     writer.option("checkpointLocation", folder).trigger(availableNow=True).start().awaitTermination()

@@ -44,6 +44,9 @@ class FakeElasticsearch:
     unanswered: int = 0  # so many next requests end with a closed connection, undone
     answers_lost: int = 0  # so many next requests are done, and then the connection is closed
     item_faults: dict[str, list[int]] = field(default_factory=dict)  # document id -> statuses of its next writes
+    refusing: dict[str, tuple[int, str]] = field(
+        default_factory=dict
+    )  # index -> status and kind of error of its writes
     mget_faults: int = 0  # so many next mgets find the shard of their documents away
     renewed_mappings: dict[str, set[str]] = field(default_factory=dict)  # index pattern -> fields put to what exists
     search_faults: int = 0  # so many next searches find a shard away
@@ -106,6 +109,9 @@ class FakeElasticsearch:
         if self.item_faults.get(key[1]):
             status = self.item_faults[key[1]].pop(0)
             return status, {"type": "fault", "reason": f"a fault of the test, status {status}"}
+        if key[0] in self.refusing:
+            status, kind = self.refusing[key[0]]
+            return status, {"type": kind, "reason": f"index [{key[0]}] takes none"}
         if source is None:
             return (404 if self.documents.pop(key, None) is None else 200), None
         if action == "create" and key in self.documents:

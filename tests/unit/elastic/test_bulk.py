@@ -8,10 +8,11 @@ import socket
 import pytest
 from elasticsearch import Elasticsearch
 
+from conf.errors import OutsideError
 from conf.settings import Settings
 from elastic import bulk
 from elastic import client as elastic_client
-from elastic.bulk import DocumentRefusedError, Operation, fetch, write
+from elastic.bulk import DocumentRefusedError, Operation, Refusal, fetch, try_write, write
 from elastic.client import SinkUnavailableError, connect
 from tests.support.fake_elasticsearch import FakeElasticsearch
 
@@ -209,3 +210,50 @@ def test_elasticsearch_that_is_not_there_is_an_error_for_people(monkeypatch: pyt
             write(away, [index("a")])
         with pytest.raises(SinkUnavailableError, match="Elasticsearch does not answer"):
             fetch(away, [(INDEX, "a")])
+
+
+@pytest.mark.parametrize(
+    ("refusal", "of_index"),
+    [
+        ((400, "document_parsing_exception"), False),
+        ((400, "strict_dynamic_mapping_exception"), False),
+        ((403, "cluster_block_exception"), True),
+        ((400, "index_closed_exception"), True),
+        ((404, "index_not_found_exception"), True),
+    ],
+)
+def test_refusals_of_a_document_and_of_its_index_are_told_apart_and_stop_no_other(
+    fake: FakeElasticsearch, client: Elasticsearch, refusal: tuple[int, str], of_index: bool
+) -> None:
+    fake.refusing = {"other": refusal}
+    first, refused, last = try_write(client, [index("a"), Operation("index", "other", "b", b"{}"), index("c")])
+    assert (first, last) == (True, True)
+    assert isinstance(refused, Refusal)
+    assert (refused.index_name, refused.id, refused.of_index) == ("other", "b", of_index)
+
+
+def test_a_full_disk_is_waited_for(fake: FakeElasticsearch, client: Elasticsearch) -> None:
+    fake.refusing = {INDEX: (429, "cluster_block_exception")}
+    with pytest.raises(SinkUnavailableError, match="free disk space"):
+        try_write(client, [index("a")])
+
+
+def test_a_missing_right_concerns_all_documents(fake: FakeElasticsearch, client: Elasticsearch) -> None:
+    fake.refusing = {INDEX: (403, "security_exception")}
+    with pytest.raises(DocumentRefusedError, match="rights"):
+        try_write(client, [index("a")])
+
+
+def test_an_answer_that_nobody_foresaw_is_no_document_s_fault(fake: FakeElasticsearch, client: Elasticsearch) -> None:
+    fake.refusing = {INDEX: (429, "cluster_block_exception")}
+
+    def pause(_: float) -> None:
+        raise KeyError("planted")
+
+    with pytest.raises(OutsideError, match="KeyError"):
+        try_write(client, [index("a")], pause)
+
+
+def test_an_id_that_is_no_text_is_its_document_s_fault(client: Elasticsearch) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        try_write(client, [index("\ud800")])

@@ -10,7 +10,11 @@ def test_a_long_detail_is_cut() -> None:
 
 
 def test_a_detail_is_always_utf8() -> None:
-    assert printable("\ud800 lone surrogate").encode() == b"? lone surrogate"
+    assert printable("\ud800 lone surrogate").encode() == "� lone surrogate".encode()
+
+
+def test_a_detail_holds_no_control_characters() -> None:
+    assert printable("a\0b\x1b[31m\n\u202e") == "a�b�[31m" + 2 * "�"
 
 
 def test_an_integer_too_long_to_print_is_described() -> None:

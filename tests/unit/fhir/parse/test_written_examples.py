@@ -24,7 +24,7 @@ EXAMPLES = [
     for folder in ("accepted", "rejected")
     for name, expected in EXPECTATIONS[folder].items()
 ]
-NEVER_FROM_ONE_MESSAGE = {Reason.LATE}
+NEVER_FROM_ONE_MESSAGE = {Reason.LATE, Reason.INDEX_NOT_WRITABLE, Reason.DOCUMENT_REFUSED, Reason.INTERNAL_ERROR}
 
 
 @pytest.mark.parametrize(("folder", "name", "expected"), EXAMPLES)

@@ -117,7 +117,8 @@ def test_metrics_file_exists_from_the_start(metrics: Metrics, path: Path) -> Non
     assert told["started_at"] == "2026-03-01T12:00:00+00:00"
     assert (told["spark_ui"], told["model_version"]) == ("http://127.0.0.1:4040", None)
     assert told["queries"]["ingest"]["totals"] == {"messages": 0, "readings": 0, "rejected": 0, "ignored": 0}
-    assert told["queries"]["score"]["totals"] == {"messages": 0, "predictions": 0, "refused": 0, "rescored_late": 0}
+    names = ("messages", "predictions", "refused", "rescored_late", "failed", "unwritten")
+    assert told["queries"]["score"]["totals"] == dict.fromkeys(names, 0)
 
 
 def test_counts_of_a_micro_batch_meet_its_progress_by_batch_id(metrics: Metrics, path: Path) -> None:

@@ -228,10 +228,10 @@ def test_create_whose_answer_was_lost_is_neither_doubled_nor_refused(ingest: Ing
     assert not fake.stored(REJECTED)
 
 
-def test_document_that_elasticsearch_cannot_take_stops_the_batch_by_name(
+def test_document_that_the_account_may_not_write_stops_the_batch_by_name(
     ingest: Ingest, fake: FakeElasticsearch
 ) -> None:
-    fake.item_faults = {ID: [400]}
+    fake.item_faults = {ID: [403]}
     with pytest.raises(DocumentRefusedError, match=r"p-1\|1772349300000000"):
         ingest(message(observation(), 10))
 
