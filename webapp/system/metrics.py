@@ -39,6 +39,10 @@ class Metrics:
     queries: list[Query]
     rejected_by_reason: dict[str, int]  # since the start
 
+    def totals(self, name: str) -> int:
+        """Return the sum of one total of the queries, since the start."""
+        return sum(query.totals.get(name, 0) for query in self.queries)
+
 
 def read(path: Path) -> Metrics | None:
     """Return the metrics, None where no stream has run here or the file is not readable."""

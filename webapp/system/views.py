@@ -10,6 +10,7 @@ from flask import Blueprint, render_template
 from conf.settings import METRICS_FILE
 from elastic.client import Search, SearchUnavailable
 from elastic.search import latest, monitoring, observations, statistics
+from fhir.reasons import Reason
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.system import metrics
@@ -25,14 +26,24 @@ def index() -> str:
     """Show stream, store, rejects, model and drift; also while Elasticsearch is away, because then it is needed."""
     site = services()
     now = site.clock()
+    store = _store(site.search)
     told = metrics.read(site.settings.metrics_file or site.settings.local_dir / METRICS_FILE)
     values = {
         "metrics": told,
         "is_silent": told is not None and metrics.is_silent(told, now),
-        "store": _store(site.search),
+        "store": store,
+        "defects": _number(store, Reason.INTERNAL_ERROR),
+        "not_stored": _number(store, Reason.INDEX_NOT_WRITABLE, Reason.DOCUMENT_REFUSED),
+        "not_predicted": told.totals("failed") if told else 0,
+        "not_kept": told.totals("unwritten") if told else 0,
         "hours": int(REJECTS_OVER.total_seconds() // 3600),
     }
     return render_template("system.html", **values)
+
+
+def _number(store: dict[str, Any] | None, *reasons: Reason) -> int:
+    """Count what was rejected for reasons that somebody has to do something about, 0 while nobody knows."""
+    return sum(group["count"] for group in store["rejected"] if group["reason"] in reasons) if store else 0
 
 
 def _store(search: Search) -> dict[str, Any] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from conf.settings import METRICS_FILE
 from jobs.streaming import progress
 from tests.support.fake_search import FakeSearch
@@ -39,3 +41,29 @@ def test_without_elasticsearch_the_page_still_tells_of_the_stream(tmp_path: Path
     html = page(tmp_path, away=True)
     assert "Elasticsearch does not answer" in html
     assert "The stream is at work" in html
+
+
+def test_a_fault_of_our_own_and_a_month_that_takes_no_documents_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = {"INTERNAL_ERROR": 1, "INDEX_NOT_WRITABLE": 2, "DOCUMENT_REFUSED": 3, "DUPLICATE": 70}
+    groups = [{"reason": reason, "count": count, "newest": NOON.isoformat()} for reason, count in numbers.items()]
+    monkeypatch.setattr("webapp.system.views.statistics.rejects_by_reason", lambda *_: groups)
+    html = page(tmp_path)
+    assert "the program itself failed at 1 message, kept" in html
+    assert "did not take 5 readings" in html
+
+
+def test_predictions_that_failed_or_were_not_kept_are_shown(tmp_path: Path) -> None:
+    metrics = progress.Metrics(tmp_path / METRICS_FILE, NOON, None)
+    metrics.count("score", 0, {"failed": 2, "unwritten": 1})
+    times = {"finished_at": NOON.isoformat(), "duration_ms": 9, "durations_ms": {}, "rows_per_second": 1.0}
+    metrics.record({"query": "score", "batch_id": 0, "rows": 9, "lag": 0, **times})
+    html = page(tmp_path)
+    assert "failed 2 times at a prediction" in html
+    assert "1 prediction was shown but not kept" in html
+
+
+def test_nothing_is_told_of_faults_where_there_are_none(tmp_path: Path) -> None:
+    progress.Metrics(tmp_path / METRICS_FILE, NOON, None)
+    assert "itself failed" not in page(tmp_path)
