@@ -63,8 +63,14 @@ def known_at(document: Document) -> datetime:
     return min(datetime.fromisoformat(document["@timestamp"]), datetime.fromisoformat(noted))
 
 
-def find(history: Sequence[Document], newest_reading: Document | None = None) -> Findings:
-    """Return the findings of predictions (oldest first), and of a reading after them that is not scored yet."""
+def find(
+    history: Sequence[Document], newest_reading: Document | None = None, crises: Iterable[Document] = ()
+) -> Findings:
+    """Return the findings of predictions (oldest first), of a reading after them that is not scored yet, and of crises.
+
+    `crises` are readings that may have been the newest of no prediction: of several readings that arrive at once, from
+    a backlog for instance, only the last one is.
+    """
     predicted = [
         Finding(
             known_at(prediction),
@@ -79,7 +85,9 @@ def find(history: Sequence[Document], newest_reading: Document | None = None) ->
     measured = [Finding(known_at(reading), CRITICAL_RANK if in_crisis(reading) else 0) for reading in readings]
     both = zip_longest(predicted, measured, fillvalue=NOTHING)
     worst = [replace(opinion, at=fact.at, rank=max(fact.rank, opinion.rank)) for opinion, fact in both]
-    return Findings(predicted, measured, worst)
+    known = {reading["@timestamp"] for reading in readings}
+    others = [Finding(known_at(crisis), CRITICAL_RANK) for crisis in crises if crisis["@timestamp"] not in known]
+    return Findings(predicted, sorted([*measured, *others], key=lambda finding: finding.at), worst)
 
 
 def fold(findings: Findings, events: Sequence[Document], now: datetime, expected_interval: timedelta) -> list[Episode]:

@@ -52,11 +52,15 @@ def episodes_of_patients(
 ) -> Iterator[tuple[str, Episode]]:
     """Yield the episodes of the last three days of several patients; `newest` holds their newest predictions."""
     ids, since = sorted(newest), history_since(now)
+    if not ids:
+        return
     histories = predictions.histories(search, ids, since)
-    readings = observations.newest(search, ids, since)
+    readings = observations.newest(search, ids, now, since)
+    crises = observations.crisis_readings(search, since, now, ids)
     events = events_of_patients(search, ids, since)
     for id_ in ids:
-        findings = find(with_newest(histories.get(id_, []), newest[id_], since), readings.get(id_))
+        history = with_newest(histories.get(id_, []), newest[id_], since)
+        findings = find(history, readings.get(id_), crises.get(id_, ()))
         for episode in lifecycle.settle(fold(findings, events[id_], now, expected_interval), now):
             yield id_, episode
 

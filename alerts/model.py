@@ -104,6 +104,12 @@ class Episode:
         return self.state in UNANSWERED
 
     @property
+    def is_unseen(self) -> bool:
+        """Tell whether it passes before anybody has seen it: latched, or a measured crisis after one other reading."""
+        passes = self.kind is AlertKind.MEASURED and self.state is State.RAISED and self.quiet > 0
+        return passes or self.state is State.LATCHED
+
+    @property
     def level(self) -> str:
         """Return the alert level, the highest one after the condition has gone; ``STALE`` for lost data."""
         return "STALE" if self.kind is AlertKind.TECHNICAL else ALERT_LEVELS[self.rank or self.peak]

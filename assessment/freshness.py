@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from conf.times import present_until
+
 STALE_INTERVALS: Final = 2  # a reading is stale when a second one is overdue
-CLOCK_TOLERANCE: Final = timedelta(minutes=2)  # clocks of devices and servers differ
 
 
 class Freshness(StrEnum):
@@ -25,6 +26,6 @@ def stale_after(expected_interval: timedelta) -> timedelta:
 
 def freshness(measured_at: datetime, now: datetime, expected_interval: timedelta) -> Freshness:
     """Judge the age of a patient's newest reading."""
-    if measured_at - now > CLOCK_TOLERANCE:
+    if measured_at > present_until(now):
         return Freshness.FUTURE
     return Freshness.STALE if now - measured_at > stale_after(expected_interval) else Freshness.FRESH

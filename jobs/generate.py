@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, get_args
 
@@ -65,7 +66,7 @@ def generate(spark: SparkSession, settings: Settings, chosen: argparse.Namespace
     )
     shifted = replace(design, patients=chosen.external, shifted=True) if chosen.external else None
     output = chosen.output or settings.data_dir / DEFAULT_OUTPUT
-    write_rows(Collection(chosen.source, design, shifted).rows(spark, settings), output)
+    write_rows(Collection(chosen.source, design, shifted).rows(spark, settings, datetime.now(UTC)), output)
     counts = count_parts(output)
     if not counts:
         raise UserError(f"The {chosen.source} holds no reading with {chosen.min_readings - 1} before it. Collect more.")

@@ -25,7 +25,7 @@ from pyspark.sql import functions as F
 from conf import cli
 from conf.clinical import RISK_FIELDS
 from conf.settings import Settings, load_settings
-from conf.times import DAY_US, iso_us, to_us
+from conf.times import DAY_US, iso_us, present_until_us, to_us
 from elastic.bulk import Operation, write
 from elastic.client import connect
 from elastic.connector import read_index
@@ -120,10 +120,15 @@ def _since(since_us: int) -> dict[str, Any]:
     return {"range": {"@timestamp": {"gte": iso_us(since_us)}}}
 
 
+def _known(since_us: int, now_us: int) -> dict[str, Any]:
+    """Return the query for readings from then on that are not in the future, of which nothing is an outcome yet."""
+    return {"range": {"@timestamp": {"gte": iso_us(since_us), "lte": iso_us(present_until_us(now_us))}}}
+
+
 def _quality(
     spark: SparkSession, settings: Settings, predictions: DataFrame, since_us: int, now_us: int
 ) -> Iterator[tuple[str, bytes]]:
-    pressures = {"bool": {"filter": [_since(since_us), {"exists": {"field": "systolic"}}]}}
+    pressures = {"bool": {"filter": [_known(since_us, now_us), {"exists": {"field": "systolic"}}]}}
     judged = by_patient(predictions, read_readings(spark, settings, pressures)).mapInArrow(add_targets, WITH_TARGETS)
 
     def documents(rows: pa.Table) -> pa.Table:
@@ -143,7 +148,7 @@ def _drift(
     patients = drift_patients(predictions)
     if not references or not patients:
         return
-    query = {"bool": {"filter": [_since(since_us - LOOKBACK_US), {"terms": {"patient_id": patients}}]}}
+    query = {"bool": {"filter": [_known(since_us - LOOKBACK_US, now_us), {"terms": {"patient_id": patients}}]}}
     chosen = predictions.where(F.col("patient_id").isin(patients)).select("patient_id", "newest_us", "model_version")
     rows = by_patient(chosen, read_readings(spark, settings, query))
     counted = rows.mapInArrow(partial(count_windows, references=references), COUNTED)

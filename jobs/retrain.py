@@ -53,7 +53,7 @@ def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace,
     log.info("Collecting rows: %s", chosen.data or collection.source)
     data = chosen.data or settings.data_dir / COLLECTED
     if chosen.data is None:
-        write_rows(collection.rows(spark, settings), data)
+        write_rows(collection.rows(spark, settings, now), data)
     parts = read_parts(data, MOST_ROWS)
     require_both_outcomes(parts)
     rows = spark.read.parquet(str(data))

@@ -45,12 +45,13 @@ def unique_count(field: str, label: str) -> Json:
 
 
 def last_value(field: str, label: str, data_type: DataType = "number", sort_field: str = TIME_FIELD) -> Json:
-    """Return the value of the newest document that has one."""
+    """Return the value of the newest document that has one; by the time of readings, of those not in the future."""
+    where = kql.both(kql.present(field), kql.has_come()) if sort_field == TIME_FIELD else kql.present(field)
     return {
         **_column("last_value", label, data_type),
         "scale": "ratio" if data_type == "number" else "ordinal",
         "sourceField": field,
-        "filter": kql.query(kql.present(field)),
+        "filter": kql.query(where),
         "params": {"sortField": sort_field},
     }
 

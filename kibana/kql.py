@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conf.times import CLOCK_TOLERANCE_US, SECOND_US
 from kibana.saved import Json
 
 
@@ -38,6 +39,11 @@ def present(field: str) -> str:
 def absent(field: str) -> str:
     """Ask for documents that lack this field."""
     return f"not {field} : *"
+
+
+def has_come() -> str:
+    """Ask for documents that do not lie in the future, whatever the range shown: a range such as today ends there."""
+    return f'@timestamp <= "now+{CLOCK_TOLERANCE_US // SECOND_US}s"'
 
 
 def both(*parts: str) -> str:

@@ -20,6 +20,7 @@ from flask_babel import Babel, format_datetime, gettext, ngettext
 
 from conf.files import write_whole
 from conf.settings import Settings
+from conf.times import present_until
 from webapp.security.current import principal_or_none
 from webapp.services import EXTENSION, services
 
@@ -86,9 +87,10 @@ def age(value: datetime | str | None) -> str:
     moment = _to_datetime(value)
     if moment is None:
         return NO_VALUE
-    elapsed_s = int((services().clock() - moment).total_seconds())
-    if elapsed_s < 0:
+    now = services().clock()
+    if moment > present_until(now):
         return gettext("in the future")
+    elapsed_s = max(0, int((now - moment).total_seconds()))
     if elapsed_s < 60:
         return gettext("%(number)s s ago", number=elapsed_s)
     if elapsed_s < 3600:

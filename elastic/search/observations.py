@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from conf.clinical import crisis_query
 from elastic.client import After, Document, Page, Query, Search
 from elastic.names import OBSERVATIONS, months_between
-from elastic.search.queries import all_of, between, buckets, groups, in_time, term, term_if, terms
+from elastic.search.queries import all_of, between, buckets, future, groups, in_time, present, term, term_if, terms
 from fhir.readings import RETRACTED_STATUS
 
 INTERVALS: Final = {"1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "1h": timedelta(hours=1)}
@@ -17,6 +18,9 @@ MEASURES: Final = ("systolic", "diastolic", "mean_arterial_pressure", "heart_rat
 NOTES_OF_INTAKE: Final = ["merged", "merged_ids", "merged_from", "heart_rate_from", "duplicates", "retracted_ids"]
 MOST_WAITING: Final = 200
 MOST_CRISES: Final = 1_000
+MOST_CRISIS_READINGS: Final = 10_000
+CRISIS_FIELDS: Final = ["@timestamp", "patient_id", "systolic", "diastolic", "ingested_at"]
+MOST_AHEAD: Final = 50
 
 
 def standing(*filters: Query | None) -> Query:
@@ -84,36 +88,62 @@ def buckets_of_patient(
     ]
 
 
-def newest(search: Search, patient_ids: Iterable[str], since: datetime | None = None) -> dict[str, Document]:
-    """Return the newest standing reading with pressures of each of these patients, by patient."""
+def newest(
+    search: Search, patient_ids: Iterable[str], now: datetime, since: datetime | None = None
+) -> dict[str, Document]:
+    """Return the newest standing reading with pressures of each of these patients, by patient; none of the future."""
     ids = sorted(set(patient_ids))
     if not ids:
         return {}
-    query = standing(terms("patient_id", ids), between("@timestamp", since), {"exists": {"field": "systolic"}})
+    pressures = {"exists": {"field": "systolic"}}
+    query = standing(terms("patient_id", ids), between("@timestamp", since), present(now), pressures)
     per_patient = {"collapse": {"field": "patient_id"}, "sort": [{"@timestamp": "desc"}]}
     body = _body(query, len(ids), newest_first=True) | per_patient
     return {document["patient_id"]: document for document in search.page(OBSERVATIONS, body).documents}
 
 
-def crises(search: Search, since: datetime) -> set[str]:
-    """Return the patients with a reading in crisis since then, scored or not: up to `MOST_CRISES`."""
+def ahead(search: Search, patient_id: str, now: datetime) -> list[Document]:
+    """Return a patient's standing readings of the future, the next ones first: up to `MOST_AHEAD`."""
+    query = standing(term("patient_id", patient_id), future(now))
+    return search.page(OBSERVATIONS, _body(query, MOST_AHEAD, newest_first=False)).documents
+
+
+def crises(search: Search, since: datetime, now: datetime) -> set[str]:
+    """Return the patients with a reading in crisis from then until now, scored or not: up to `MOST_CRISES`."""
     patients = groups("patient_id", MOST_CRISES)
-    found = search.aggregate(
-        OBSERVATIONS, {"patients": patients}, standing(crisis_query(), between("@timestamp", since))
-    )
+    query = standing(crisis_query(), between("@timestamp", since), present(now))
+    found = search.aggregate(OBSERVATIONS, {"patients": patients}, query)
     return {bucket["key"] for bucket in buckets(found, "patients")}
 
 
-def waiting(search: Search, since: datetime, most: int = MOST_WAITING) -> dict[str, int]:
-    """Count the readings since then of the patients with the fewest; who has a prediction is for `latest` to say."""
+def crisis_readings(
+    search: Search, since: datetime, now: datetime, patient_ids: Iterable[str] | None = None
+) -> dict[str, list[Document]]:
+    """Return the readings in crisis from then until now by patient, of all of them or of some.
+
+    They are the `MOST_CRISIS_READINGS` stored last, so that an old crisis of a backlog is among them; patients come in
+    that order too.
+    """
+    whose = None if patient_ids is None else terms("patient_id", patient_ids)
+    query = standing(crisis_query(), between("@timestamp", since), present(now), whose)
+    order = [{"ingested_at": "desc"}, {"patient_id": "asc"}, {"@timestamp": "desc"}]
+    body = {"size": MOST_CRISIS_READINGS, "query": query, "sort": order, "_source": CRISIS_FIELDS}
+    found: dict[str, list[Document]] = defaultdict(list)
+    for document in search.page(OBSERVATIONS, body | {"track_total_hits": False}).documents:
+        found[document["patient_id"]].append(document)
+    return found
+
+
+def waiting(search: Search, since: datetime, now: datetime, most: int = MOST_WAITING) -> dict[str, int]:
+    """Count the readings from then until now of the patients with the fewest; `latest` says who has a prediction."""
     patients = groups("patient_id", most, order={"_count": "asc"})
-    found = search.aggregate(OBSERVATIONS, {"patients": patients}, standing(between("@timestamp", since)))
+    found = search.aggregate(OBSERVATIONS, {"patients": patients}, standing(between("@timestamp", since), present(now)))
     return {bucket["key"]: bucket["doc_count"] for bucket in buckets(found, "patients")}
 
 
 def count_since(search: Search, since: datetime, now: datetime) -> int:
-    """Count the readings since then."""
-    return search.count(months_between(OBSERVATIONS, since, now), all_of(between("@timestamp", since)))
+    """Count the readings from then until now."""
+    return search.count(months_between(OBSERVATIONS, since, now), all_of(between("@timestamp", since), present(now)))
 
 
 def newest_time(search: Search) -> str | None:

@@ -9,7 +9,8 @@ from typing import Final
 
 from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, crisis_query
 from elastic.client import After, Document, Page, Search
-from elastic.names import PREDICTIONS, months_between
+from elastic.names import OBSERVATIONS, PREDICTIONS, months_between
+from elastic.search.observations import standing
 from elastic.search.queries import all_of, any_of, between, buckets, groups, in_time, later, term, term_if, terms
 
 HISTORY_FIELDS: Final = [
@@ -83,11 +84,12 @@ def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> di
 
 
 def alerting_patients(search: Search, start: datetime, end: datetime, limit: int, after: After | None = None) -> Page:
-    """Return one page of patients whom a prediction in [start, end) gives an alert, by its level or a measured crisis.
+    """Return one page of patients whom a prediction's level, or a reading in crisis, in [start, end) gives an alert.
 
     They come in order of their ids; a document has the `patient_id` only.
     """
-    query = all_of(any_of(terms("alert_level", ALERT_LEVELS[1:]), crisis_query()), between("@timestamp", start, end))
+    alerts = any_of(terms("alert_level", ALERT_LEVELS[1:]), crisis_query())
+    query = standing(alerts, between("@timestamp", start, end))
     body = {
         "size": limit,
         "query": query,
@@ -97,7 +99,7 @@ def alerting_patients(search: Search, start: datetime, end: datetime, limit: int
         "track_total_hits": False,
         **later(after),
     }
-    return search.page(months_between(PREDICTIONS, start, end), body)
+    return search.page(",".join(months_between(name, start, end) for name in (PREDICTIONS, OBSERVATIONS)), body)
 
 
 def were_critical(search: Search, since: datetime) -> list[str]:

@@ -7,8 +7,10 @@ operators build scored queries where these are filters. What is here takes None 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
+from conf.times import present_until
 from elastic.client import After, Document, Query
 
 
@@ -44,6 +46,16 @@ def between(field: str, start: Any = None, end: Any = None) -> Query | None:
     known = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in ends.items()}
     bounds = {name: value for name, value in known.items() if value is not None}
     return {"range": {field: bounds}} if bounds else None
+
+
+def present(now: datetime) -> Query:
+    """Return a filter on what does not lie in the future: all that asks for the newest reading passes it."""
+    return {"range": {"@timestamp": {"lte": present_until(now).isoformat()}}}
+
+
+def future(now: datetime) -> Query:
+    """Return a filter on what lies in the future, from a clock that runs ahead."""
+    return {"range": {"@timestamp": {"gt": present_until(now).isoformat()}}}
 
 
 def in_time(query: Query, limit: int, after: After | None = None, *, newest_first: bool) -> Query:

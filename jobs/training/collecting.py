@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,6 +17,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import UserError
 from conf.settings import Settings
+from conf.times import to_us
 from jobs.training.history import history_rows, observations_from_archive, observations_from_elasticsearch
 from jobs.training.simulated import Design, chunks, simulate_rows
 from ml.dataset import FITTED, TEST, Dataset
@@ -50,12 +52,13 @@ class Collection:
             return {"source": f"patients on record ({self.source})"}
         return self.design.describe() | ({"external": self.shifted.describe()} if self.shifted else {})
 
-    def rows(self, spark: SparkSession, settings: Settings) -> DataFrame:
-        """Return the rows in the columns of `ml.storage.ROW_SCHEMA`."""
+    def rows(self, spark: SparkSession, settings: Settings, now: datetime) -> DataFrame:
+        """Return the rows, of what was measured until now, in the columns of `ml.storage.ROW_SCHEMA`."""
         if self.source == "elasticsearch":
-            return history_rows(observations_from_elasticsearch(spark, settings), self.design.min_readings)
+            observations = observations_from_elasticsearch(spark, settings, to_us(now))
+            return history_rows(observations, self.design.min_readings)
         if self.source == "archive":
-            return history_rows(observations_from_archive(spark, settings), self.design.min_readings)
+            return history_rows(observations_from_archive(spark, settings, to_us(now)), self.design.min_readings)
         rows = simulated_rows(spark, self.design)
         return rows.union(simulated_rows(spark, self.shifted)) if self.shifted else rows
 

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import UserError
 from conf.settings import Settings
+from conf.times import present_until_us
 from elastic.connector import read_index
 from elastic.names import OBSERVATIONS
 from fhir.readings import CORRECTIONS, RETRACTED_STATUS
@@ -43,12 +44,12 @@ ARCHIVE_NUMBERS: Final = {
 }
 
 
-def observations_from_elasticsearch(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Read every stored reading that stands, in the columns that `jobs.training.replay` takes."""
-    return _standing(read_index(spark, settings, OBSERVATIONS, FIELDS))
+def observations_from_elasticsearch(spark: SparkSession, settings: Settings, now_us: int) -> DataFrame:
+    """Read every stored reading that stands and is not in the future, in the columns `jobs.training.replay` takes."""
+    return _standing(read_index(spark, settings, OBSERVATIONS, FIELDS), now_us)
 
 
-def observations_from_archive(spark: SparkSession, settings: Settings) -> DataFrame:
+def observations_from_archive(spark: SparkSession, settings: Settings, now_us: int) -> DataFrame:
     """Read the same from the CSV archive in `BP_DATA_DIR`: the last line of a patient and instant stands."""
     folder = settings.data_dir / FOLDER
     if not any(folder.glob(f"{DAY_PREFIX}*/*.csv")):
@@ -59,13 +60,16 @@ def observations_from_archive(spark: SparkSession, settings: Settings) -> DataFr
     name = F.regexp_extract_all(F.col("_metadata.file_name"), F.lit(r"\d+"), F.lit(0))
     written = F.transform(name, lambda number: number.cast("bigint"))
     last = lines.groupBy("patient_id", "@timestamp").agg(F.max_by(F.struct(*FIELDS), written).alias("line"))
-    return _standing(last.select("line.*"))
+    return _standing(last.select("line.*"), now_us)
 
 
-def _standing(documents: DataFrame) -> DataFrame:
-    return documents.where(F.col("status") != RETRACTED_STATUS).select(
+def _standing(documents: DataFrame, now_us: int) -> DataFrame:
+    """Keep what has not been retracted and has come: of the future a record knows nothing, least of all its end."""
+    effective_us = F.unix_micros(F.to_timestamp("@timestamp"))
+    stands = (F.col("status") != RETRACTED_STATUS) & (effective_us <= present_until_us(now_us))
+    return documents.where(stands).select(
         "patient_id",
-        F.unix_micros(F.to_timestamp("@timestamp")).alias("effective_us"),
+        effective_us.alias("effective_us"),
         *(F.col(name).cast("float") for name in ("systolic", "diastolic", "heart_rate")),
         F.col("source_partition").cast("int"),
         F.col("source_offset").cast("bigint"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
 from conf.errors import EXIT_FAILURE, EXIT_OK, UserError
+from conf.times import to_us
 from deploy.account_files import SUPERUSER, read_password, read_roles
 from deploy.secrets import all_names
 from elastic import client as elastic_client
@@ -114,7 +115,8 @@ def test_no_password_is_in_the_log_of_the_job(ward: Ward) -> None:
 
 def test_batch_jobs_read_with_their_own_account_and_write_their_figures(ward: Ward, spark: SparkSession) -> None:
     settings = ward.secured.settings(RETRAIN)
-    rows = history_rows(observations_from_elasticsearch(spark, settings), settings.min_readings)
+    observations = observations_from_elasticsearch(spark, settings, to_us(datetime.now(UTC)))
+    rows = history_rows(observations, settings.min_readings)
     assert rows.count() > PATIENTS
     written = monitor(spark, settings, days=3, now=ward.newest + timedelta(days=1))
     client = connect(settings)

@@ -9,7 +9,7 @@ after their reading, and corrections stay at their instant. Instants are whole s
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from conf.times import HOUR_US
+from conf.times import HOUR_US, to_us
 from elastic.names import ALL_INDICES
 from fhir.precedence import StatementKind
 from fhir.reasons import Reason
@@ -178,7 +178,8 @@ def test_stream_and_stored_observations_give_equal_feature_rows_whatever_went_wr
 
     from_stream = streamed(stream)
 
-    observations = observations_from_elasticsearch(stream.spark, settings).orderBy("patient_id", "effective_us").cache()
+    observations = observations_from_elasticsearch(stream.spark, settings, to_us(datetime.now(UTC)))
+    observations = observations.orderBy("patient_id", "effective_us").cache()
     ids, entries, patients = unpack(observations.toArrow())
     scorable = build_windows(entries, patients)
     assert len(ids) == SIMULATED_PATIENTS

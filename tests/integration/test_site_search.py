@@ -139,9 +139,9 @@ def test_buckets_hold_every_reading(store: Store) -> None:
 
 
 def test_crises_are_found_in_the_readings_before_any_prediction(store: Store) -> None:
-    assert "P-0901" in observations.crises(store.search, store.now - timedelta(minutes=30))
-    assert observations.newest(store.search, ["P-0901", "P-0302"])["P-0901"]["systolic"] == 184
-    assert dict(list(observations.waiting(store.search, store.now - timedelta(days=2)).items())[:2]) == {
+    assert "P-0901" in observations.crises(store.search, store.now - timedelta(minutes=30), store.now)
+    assert observations.newest(store.search, ["P-0901", "P-0302"], store.now)["P-0901"]["systolic"] == 184
+    assert dict(list(observations.waiting(store.search, store.now - timedelta(days=2), store.now).items())[:2]) == {
         "P-0901": 2,
         "P-0900": 4,
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,7 +18,13 @@ from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
 from tests.support.ward import Patient, history
 
 Json = dict[str, Any]
-MONTHS = re.compile(r"-\d{4}\.\d\d(,.*)?$")  # the documents of all months are together
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "gte": operator.ge,
+    "gt": operator.gt,
+    "lte": operator.le,
+    "lt": operator.lt,
+}
+MONTHS = re.compile(r"-\d{4}\.\d\d")  # the documents of all months are together
 
 
 class FakeClient:
@@ -76,11 +83,9 @@ class FakeSearch(Search):
 
     def ask(self, index: str, body: Mapping[str, Any]) -> Json:
         self._note(index, body)
-        found = [
-            each
-            for each in self.documents[MONTHS.sub("", index)]
-            if matches(each, body.get("query", {"match_all": {}}))
-        ]
+        query = body.get("query", {"match_all": {}})
+        families = sorted(set(MONTHS.sub("", index).split(",")))
+        found = [each for family in families for each in self.documents[family] if matches(each, query)]
         hits = _page(found, body)
         return {"hits": {"total": {"value": len(found)}, "hits": hits}}
 
@@ -157,4 +162,4 @@ def _within(value: Any, bounds: Mapping[str, Any]) -> bool:
         return False
     compared = {name: _instant(bound) if isinstance(bound, str) else bound for name, bound in bounds.items()}
     number = _instant(value) if isinstance(value, str) else value
-    return number >= compared.get("gte", number) and ("lt" not in compared or number < compared["lt"])
+    return all(COMPARISONS[name](number, bound) for name, bound in compared.items())

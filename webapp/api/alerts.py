@@ -163,9 +163,9 @@ def _find(alert_id: str) -> Found:
         patient_id = read_id(model.read_alert_id(alert_id)[0])
     except (ValueError, OverflowError) as error:
         raise ApiError(404) from error
-    if patient_id and (latest.patient(site.search, patient_id) or observations.newest(site.search, [patient_id])):
-        interval = site.settings.expected_interval
-        for episode in journal.episodes_of_patient(site.search, patient_id, site.clock(), interval):
+    search, now, interval = site.search, site.clock(), site.settings.expected_interval
+    if patient_id and (latest.patient(search, patient_id) or observations.newest(search, [patient_id], now)):
+        for episode in journal.episodes_of_patient(search, patient_id, now, interval):
             if _address(patient_id, episode) == alert_id:
                 return patient_id, episode
     raise ApiError(404)

@@ -30,6 +30,8 @@ LINE_WIDTH: Final = 64
 LINE_HEIGHT: Final = 16
 RISK_LIMIT_Y: Final = round(LINE_HEIGHT * (1 - ALERT_THRESHOLDS[-1]), 1)  # where CRITICAL begins
 
+NO_CRISES: Final[Mapping[str, Sequence[Document]]] = {}
+
 Key = tuple[Any, ...]
 
 
@@ -58,14 +60,22 @@ class Histories:
         self._folded: OrderedDict[str, tuple[Key, list[Episode]]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, search: Search, rows: Mapping[str, tuple[Document | None, Document | None]], now: datetime) -> None:
+    def read(
+        self,
+        search: Search,
+        rows: Mapping[str, tuple[Document | None, Document | None]],
+        now: datetime,
+        crises: Mapping[str, Sequence[Document]] = NO_CRISES,
+    ) -> None:
         """Read the histories that are missing, old or not whole; `rows`: newest prediction and unscored reading by id.
+
+        `crises` are the readings in crisis by patient, scored or not.
 
         At most `MOST_AT_ONCE` of them, the first ones first, so that no screen waits long after a start of the site;
         the next call reads the next ones. Those that are not whole come last: they hold the newest prediction already.
         """
         since = history_since(now)
-        keys = {id_: _key(since, *row) for id_, row in rows.items()}
+        keys = {id_: _key(since, *row, crises.get(id_, ())) for id_, row in rows.items()}
         with self._lock:
             for id_ in rows.keys() & self._read.keys():
                 self._read.move_to_end(id_)
@@ -76,7 +86,8 @@ class Histories:
         scored = {id_ for id_ in changed if rows[id_][0] is not None}
         found = predictions.histories(search, scored, since) if scored else {}
         for id_ in changed:
-            self._keep(self._read, id_, (keys[id_], self._history(found.get(id_, []), *rows[id_], since)))
+            history = self._history(found.get(id_, []), *rows[id_], crises.get(id_, ()), since)
+            self._keep(self._read, id_, (keys[id_], history))
 
     def history(self, patient_id: str) -> History:
         """Return the history of a patient, empty as long as it is not read."""
@@ -97,7 +108,12 @@ class Histories:
         return settle(known[1], now)
 
     def _history(
-        self, found: Sequence[Document], newest: Document | None, unscored: Document | None, since: datetime
+        self,
+        found: Sequence[Document],
+        newest: Document | None,
+        unscored: Document | None,
+        crises: Sequence[Document],
+        since: datetime,
     ) -> History:
         whole = with_newest(found, newest, since)
         readings = [*whole, unscored] if unscored else whole
@@ -108,7 +124,7 @@ class Histories:
         ]
         last = max((at for at, _ in pressures), default=None)
         slope = None if last is None else trend(pressures, last, self._interval)
-        return History(find(whole, unscored), slope, risk_line(whole), not lacks(found, newest, since))
+        return History(find(whole, unscored, crises), slope, risk_line(whole), not lacks(found, newest, since))
 
     def _keep(self, store: OrderedDict[str, Any], patient_id: str, value: Any) -> None:
         """Keep a value, and let go of the patients who were asked for the longest time ago."""
@@ -119,10 +135,11 @@ class Histories:
                 store.popitem(last=False)
 
 
-def _key(since: datetime, prediction: Document | None, unscored: Document | None) -> Key:
+def _key(since: datetime, prediction: Document | None, unscored: Document | None, crises: Sequence[Document]) -> Key:
     """Return what a history is made of: as long as it is the same, nothing has to be read."""
     scored = prediction and tuple(prediction.get(name) for name in ("@timestamp", "scored_at", "source_offset"))
-    return since, scored, unscored and (unscored["@timestamp"], unscored.get("ingested_at"))
+    measured = tuple(crisis["@timestamp"] for crisis in crises)
+    return since, scored, unscored and (unscored["@timestamp"], unscored.get("ingested_at")), measured
 
 
 def risk_line(history: Sequence[Document]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.model import AlertKind, Episode, State, alert_id
+from alerts.model import AlertKind, Episode, alert_id
 from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
 from assessment.trend import direction
@@ -54,7 +54,7 @@ class Row:
     @property
     def alert(self) -> Episode | None:
         """Return the alert to show, of several open ones: the one that put the row into its section."""
-        unseen = (alert for alert in self.episodes if self.urgency is Urgency.UNSEEN and alert.state is State.LATCHED)
+        unseen = (alert for alert in self.episodes if self.urgency is Urgency.UNSEEN and alert.is_unseen)
         return next(unseen, self.episodes[0] if self.episodes else None)
 
     @property
@@ -141,8 +141,8 @@ def open_episodes(episodes: Iterable[Episode]) -> tuple[Episode, ...]:
 
 def place_unseen(row: Row) -> Urgency:
     """Return where a row belongs once its alerts are known."""
-    latched = any(episode.state is State.LATCHED for episode in row.episodes)
-    return Urgency.UNSEEN if latched and row.urgency in BELOW_UNSEEN else row.urgency
+    unseen = any(episode.is_unseen for episode in row.episodes)
+    return Urgency.UNSEEN if unseen and row.urgency in BELOW_UNSEEN else row.urgency
 
 
 def arrange(rows: Iterable[Row], totals: Mapping[Urgency, int], newest_at: str | None) -> Ward:

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from alerts.episodes import HISTORY, history_since
 from alerts.journal import events_of_patients
-from assessment.freshness import CLOCK_TOLERANCE, Freshness, stale_after
+from assessment.freshness import Freshness, stale_after
 from assessment.urgency import CRISIS_KEPT, Urgency
+from conf.times import present_until
 from elastic.client import Search
 from elastic.search import latest, observations, predictions
 from webapp.board.histories import Histories
@@ -24,6 +26,7 @@ GRACE: Final = timedelta(seconds=1)
 SLOW_LIFETIME: Final = timedelta(seconds=15)  # of what changes slowly or is only a safeguard
 WAITING_SPANS: Final = tuple(timedelta(hours=hours) for hours in (24, 6, 1, 0.25))  # the first that is not too much
 MOST_READINGS: Final = 2_000_000
+MOST_IN_CRISIS: Final = 200  # patients with a crisis that was stored last, beyond the sections
 SIZES: Final[Mapping[Urgency, int]] = {  # rows that a section shows; beyond, it tells how many there are
     Urgency.CRITICAL: 200,
     Urgency.HIGH: 200,
@@ -52,6 +55,7 @@ class Others:
 
     were_critical: frozenset[str]
     waiting: Mapping[str, int]  # readings by patient
+    crises: Mapping[str, Sequence[Document]]  # readings in crisis of all patients, those on screen too
 
 
 class Board:
@@ -79,7 +83,7 @@ class Board:
 
     def _load(self, view: View, now: datetime) -> Ward:
         """Load the sections, add whom they miss, and count each patient in the section where the row is shown."""
-        bounds = Bounds(now - stale_after(self._interval), now + CLOCK_TOLERANCE, now - CRISIS_KEPT)
+        bounds = Bounds(now - stale_after(self._interval), present_until(now), now - CRISIS_KEPT)
         pages = find_sections(self._search, bounds, view.sizes())
         shown = {document["patient_id"]: document for page in pages.values() for document in page.documents}
         newest_at = latest.newest_time(self._search)
@@ -96,13 +100,13 @@ class Board:
 
         Scoring may have stopped: crises without prediction are then looked for longer ago than usual.
         """
-        others = self._others.get("", now, lambda: self._find_others(now))
+        others = self._find_or_keep_others(now)
         unscored_since = max(min(now, scored_until) - stale_after(self._interval), now - CRISIS_KEPT)
-        crises = observations.crises(self._search, unscored_since)
+        crises = observations.crises(self._search, unscored_since, now)
         missing = {*crises, *others.were_critical, *others.waiting} - set(shown)
         scored: dict[str, Any] = {**shown, **latest.of_patients(self._search, missing)}
         watched = crises | (others.waiting.keys() - scored.keys())
-        newest = observations.newest(self._search, watched, now - CRISIS_KEPT)
+        newest = observations.newest(self._search, watched, now, now - CRISIS_KEPT)
         rows = []
         for id_ in {**scored, **newest}:
             prediction, reading = scored.get(id_), newest.get(id_)
@@ -112,13 +116,17 @@ class Board:
             rows.append(make_row(id_, prediction, reading, now, self._interval, readings))
         return rows
 
+    def _find_or_keep_others(self, now: datetime) -> Others:
+        """Return the same for a while to every screen."""
+        return self._others.get("", now, lambda: self._find_others(now))
+
     def _find_others(self, now: datetime) -> Others:
-        counts = observations.waiting(self._search, self._waiting_since(now))
+        counts = observations.waiting(self._search, self._waiting_since(now), now)
         scored = latest.of_patients(self._search, counts)
-        return Others(
-            frozenset(predictions.were_critical(self._search, now - HISTORY)),
-            {id_: count for id_, count in counts.items() if id_ not in scored},
-        )
+        crises = observations.crisis_readings(self._search, history_since(now), now)
+        were_critical = {*predictions.were_critical(self._search, now - HISTORY), *islice(crises, MOST_IN_CRISIS)}
+        waiting = {id_: count for id_, count in counts.items() if id_ not in scored}
+        return Others(frozenset(were_critical), waiting, crises)
 
     def _waiting_since(self, now: datetime) -> datetime:
         """Return since when readings are counted: a day, less where that would be too many readings to go over."""
@@ -130,7 +138,7 @@ class Board:
         """Return the rows with their trends, risk lines and open alerts, in the section where these put them."""
         by_id = {row.patient_id: row for row in rows}
         newest = {id_: (row.prediction, row.unscored) for id_, row in by_id.items()}
-        self._histories.read(self._search, newest, now)
+        self._histories.read(self._search, newest, now, self._find_or_keep_others(now).crises)
         events = events_of_patients(self._search, by_id, history_since(now))
         return [self._with_alerts(row, events[id_], now) for id_, row in by_id.items()]
 

@@ -13,6 +13,7 @@ from assessment.daytime import local_day, read_day_hours
 from assessment.report import Report, summarise
 from assessment.trend import LOOKBACK, trend
 from conf.settings import Settings
+from conf.times import present_until
 from elastic.client import Document, Search
 from elastic.search import alert_events, latest, observations, predictions
 from webapp.audit import search as audit_events
@@ -38,12 +39,14 @@ JUST_AFTER: Final = timedelta(milliseconds=1)  # so that the newest reading lies
 class PatientNow:
     """A patient at this moment: newest reading and prediction (None: none yet), mmHg per 30 min, who looked, alerts.
 
+    `ahead` are the readings of the future, from a clock that runs ahead; the newest reading is none of them.
     `usefulness` says of alerts, by id, whether they were useful, as somebody said last.
     """
 
     patient_id: str
     reading: Document | None
     prediction: Document | None
+    ahead: list[Document]
     slope: float | None
     viewers: list[Document]
     episodes: list[Episode]
@@ -61,13 +64,19 @@ class LastDay:
 
 def load_now(search: Search, settings: Settings, patient_id: str, now: datetime) -> PatientNow | None:
     """Return the patient at this moment; None for one of whom nothing is stored."""
-    reading = observations.newest(search, [patient_id]).get(patient_id)
+    reading = observations.newest(search, [patient_id], now).get(patient_id)
     prediction = latest.patient(search, patient_id)
-    if reading is None and prediction is None:
+    ahead = observations.ahead(search, patient_id, now)
+    if reading is None and prediction is None and not ahead:
         return None
     interval = settings.expected_interval
     recent = observations.of_patient(
-        search, patient_id, start=now - LOOKBACK - 2 * interval, limit=MOST_POINTS, newest_first=True
+        search,
+        patient_id,
+        start=now - LOOKBACK - 2 * interval,
+        end=present_until(now),
+        limit=MOST_POINTS,
+        newest_first=True,
     )
     pressures = [(point.at, point.systolic.mean) for point in points_of_readings(recent.documents)]
     events = alert_events.of_patients(search, [patient_id], history_since(now))
@@ -75,6 +84,7 @@ def load_now(search: Search, settings: Settings, patient_id: str, now: datetime)
         patient_id=patient_id,
         reading=reading,
         prediction=prediction,
+        ahead=ahead,
         slope=trend(pressures, now, interval),
         viewers=audit_events.viewers(search, patient_id, now - VIEWED_SINCE),
         episodes=journal.episodes_of_patient(search, patient_id, now, interval),

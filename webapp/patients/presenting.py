@@ -77,6 +77,7 @@ STATE_NAMES: Final[Mapping[State, str]] = {
 }
 LONGEST_GAP_H: Final = ALERT_HORIZON_H  # a window with a hole as long as the horizon of the alert tells little
 MOST_RESCORED: Final = 20
+MOST_AHEAD: Final = 5
 MOST_LISTED: Final = 144  # readings that fit onto the page of a report
 
 
@@ -105,10 +106,11 @@ def _is_old(document: Document, now: datetime, interval: timedelta) -> bool:
 
 def patient_view(patient: PatientNow, now: datetime, interval: timedelta) -> dict[str, Any]:
     """Return the parts of a patient's page that change from reading to reading; sections are those of the board."""
-    row = make_row(patient.patient_id, patient.prediction, patient.reading, now, interval)
+    reading = patient.reading or (None if patient.prediction else patient.ahead[0])  # told as the fault that it is
+    row = make_row(patient.patient_id, patient.prediction, reading, now, interval)
     return {
         "patient_id": patient.patient_id,
-        "measured": _measured(row, patient.slope),
+        "measured": _measured(row, patient),
         "predicted": patient.prediction and _predicted(patient.prediction, now, interval),
         "quality": patient.prediction and _quality(patient.prediction),
         "episodes": [_episode(patient, episode) for episode in reversed(patient.episodes)],
@@ -121,8 +123,12 @@ def patient_view(patient: PatientNow, now: datetime, interval: timedelta) -> dic
     }
 
 
-def _measured(row: Row, slope: float | None) -> dict[str, Any]:
-    """Return the newest reading; that of the prediction where the reading itself is not found."""
+def _measured(row: Row, patient: PatientNow) -> dict[str, Any]:
+    """Return the newest reading, that of the prediction where the reading itself is not found, and those of the future.
+
+    Of the latter the next ones are listed, and all are counted.
+    """
+    slope = patient.slope
     return {
         **row.reading,
         "mean": row.reading.get("mean_arterial_pressure"),
@@ -130,6 +136,8 @@ def _measured(row: Row, slope: float | None) -> dict[str, Any]:
         "state": row.freshness,
         "slope": None if slope is None else round(slope),
         "direction": direction(slope),
+        "ahead": [{**reading, "crisis": in_crisis(reading)} for reading in patient.ahead[:MOST_AHEAD]],
+        "ahead_count": len(patient.ahead),
     }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts import episodes
 from alerts.lifecycle import settle
-from alerts.model import AlertKind, Episode
+from alerts.model import AlertKind, Episode, State
 from tests.support.ward import INTERVAL, prediction, reading
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -20,8 +21,10 @@ def documents(*risks: float, systolic: float = 150, newest_min: float = 2) -> li
     return [prediction(reading("p-1", at, systolic, 90), risk) for at, risk in zip(times, risks, strict=True)]
 
 
-def fold(history_of: list[dict[str, Any]], unscored: dict[str, Any] | None = None) -> dict[AlertKind, Episode]:
-    found = episodes.find(history_of, unscored)
+def fold(
+    history_of: list[dict[str, Any]], unscored: dict[str, Any] | None = None, crises: Sequence[dict[str, Any]] = ()
+) -> dict[AlertKind, Episode]:
+    found = episodes.find(history_of, unscored, crises)
     return {episode.kind: episode for episode in settle(episodes.fold(found, [], NOW, INTERVAL), NOW)}
 
 
@@ -45,6 +48,22 @@ def test_a_crisis_that_is_not_scored_yet_is_an_alert() -> None:
 def test_a_reading_that_a_prediction_knows_counts_once() -> None:
     known = documents(0.1, 0.1)
     assert episodes.find(known, known[-1]) == episodes.find(known)
+
+
+def test_an_old_crisis_that_came_with_a_newer_normal_value_is_an_alert() -> None:
+    at = NOW - timedelta(minutes=97)
+    found = fold(documents(0.05), crises=[reading("p-1", at, 214, 132)])
+    assert (found[AlertKind.MEASURED].started_at, found[AlertKind.MEASURED].is_unanswered) == (at, True)
+
+
+def test_an_old_crisis_is_still_unanswered_after_many_normal_readings() -> None:
+    found = fold(documents(*[0.05] * 20), crises=[reading("p-1", NOW - timedelta(minutes=97), 214, 132)])
+    assert found[AlertKind.MEASURED].state is State.LATCHED
+
+
+def test_a_crisis_that_a_prediction_knows_counts_once() -> None:
+    known = documents(0.1, 0.1, systolic=180)
+    assert episodes.find(known, crises=known) == episodes.find(known)
 
 
 def test_silence_after_a_high_prediction_is_a_technical_alert() -> None:

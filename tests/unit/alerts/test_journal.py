@@ -14,7 +14,7 @@ from alerts import journal
 from alerts.episodes import history_since
 from alerts.journal import Acknowledgement, NoOpenAlert, Person, acknowledge, episodes_of_patient, episodes_of_patients
 from alerts.model import AlertKind, AnswerReason, Episode, State, alert_id
-from elastic.names import ALERT_EVENTS, LATEST, PREDICTIONS
+from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
 from elastic.search import alert_events
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import INTERVAL, Patient, prediction, reading
@@ -176,4 +176,5 @@ def test_only_the_months_of_the_span_are_asked() -> None:
     search = FakeSearch()
     journal.ended(search, datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), NOW, INTERVAL)
     (asked,) = [question["index"] for question in search.asked]
-    assert asked == ",".join(f"{PREDICTIONS}-{month}" for month in ("2025.12", "2026.01", "2026.02"))
+    months = ("2025.12", "2026.01", "2026.02")
+    assert asked == ",".join(f"{name}-{month}" for name in (PREDICTIONS, OBSERVATIONS) for month in months)

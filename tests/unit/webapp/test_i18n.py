@@ -46,7 +46,9 @@ def test_times_are_shown_in_the_sites_zone(site: Site, code: str, instant: str, 
         (3600, "1 h ago"),
         (172_799, "47 h ago"),
         (172_800, "2 days ago"),
-        (-5, "in the future"),
+        (-5, "0 s ago"),
+        (-60, "0 s ago"),
+        (-61, "in the future"),
     ],
 )
 def test_an_age_is_cut_to_its_largest_unit(site: Site, seconds: float, text: str) -> None:

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from assessment.urgency import CRISIS_KEPT
-from elastic.names import OBSERVATIONS
+from alerts.model import AlertKind
+from assessment.urgency import CRISIS_KEPT, Urgency
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
 from elastic.search import latest, observations
 from tests.support.fake_search import FakeSearch
-from tests.support.ward import INTERVAL, reading
+from tests.support.ward import INTERVAL, Patient, prediction, reading
 from tests.unit.webapp.site import NOON
 from webapp.board import ward
 from webapp.board.ward import Board, View
@@ -50,7 +51,7 @@ def test_crises_without_prediction_are_looked_for_since_scoring_stopped(
 ) -> None:
     asked: list[datetime] = []
 
-    def crises(_search: FakeSearch, start: datetime) -> set[str]:
+    def crises(_search: FakeSearch, start: datetime, _now: datetime) -> set[str]:
         asked.append(start)
         return set()
 
@@ -60,3 +61,57 @@ def test_crises_without_prediction_are_looked_for_since_scoring_stopped(
     Board(FakeSearch(), INTERVAL).ward(View(), NOON)
 
     assert asked == [since]
+
+
+def stored(search: FakeSearch, at: datetime, systolic: float, diastolic: float, received: datetime = NOON) -> None:
+    """Store a reading of p-1 that no prediction knows yet."""
+    document = reading("p-1", at, systolic, diastolic)
+    search.put(OBSERVATIONS, document | {"ingested_at": received.isoformat()})
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=23), timedelta(minutes=4, seconds=30)], ids=["23 h", "4.5 min"])
+def test_a_crisis_of_now_is_shown_whatever_a_clock_that_runs_ahead_has_sent_before(
+    ahead: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = FakeSearch()
+    search.put_history(Patient("p-1", 128, 0.05, silent=INTERVAL), NOON)
+    monkeypatch.setattr(observations, "crises", lambda *_: {"p-1"})  # the fake aggregates nothing
+    stored(search, NOON + ahead, 124, 76)
+    stored(search, NOON, 190, 125)
+
+    (row,) = Board(search, INTERVAL).ward(View(), NOON)[Urgency.CRITICAL].rows
+
+    assert (row.reading["systolic"], row.is_crisis, [alert.kind for alert in row.episodes]) == (
+        190,
+        True,
+        [AlertKind.MEASURED],
+    )
+
+
+def test_a_reading_of_the_future_counts_once_its_time_has_come() -> None:
+    search = FakeSearch()
+    stored(search, NOON + timedelta(hours=2), 190, 125)
+
+    found = [observations.newest(search, ["p-1"], NOON + timedelta(hours=hours)) for hours in (0, 1, 2)]
+
+    assert [set(newest) for newest in found] == [set(), set(), {"p-1"}]
+
+
+def test_an_old_crisis_of_a_backlog_is_told_beside_the_newer_normal_value_that_came_with_it() -> None:
+    search = FakeSearch()
+    search.put_history(Patient("p-1", 128, 0.05, silent=timedelta(hours=2)), NOON)
+    board = Board(search, INTERVAL)
+    assert not board.ward(View(), NOON - timedelta(minutes=1))[Urgency.UNSEEN].rows
+
+    stored(search, NOON - timedelta(minutes=97), 214, 132)
+    normal = reading("p-1", NOON, 126, 78)
+    newest = prediction(normal, 0.05)
+    search.put(OBSERVATIONS, normal)
+    search.put(PREDICTIONS, newest)
+    search.documents[LATEST] = [newest]
+
+    (row,) = board.ward(View(), NOON)[Urgency.UNSEEN].rows
+
+    assert row.reading["systolic"] == 126
+    assert row.alert is not None
+    assert (row.alert.kind, row.alert.started_at) == (AlertKind.MEASURED, NOON - timedelta(minutes=97))

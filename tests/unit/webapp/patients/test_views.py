@@ -103,6 +103,36 @@ def test_a_measured_crisis_is_red_whatever_the_prediction_says(site: Site, searc
     assert "192/101" in page
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "1 reading counts only once its time has come: the device's clock runs ahead (clock_ahead)."),
+        ("fr", "horloge de l\N{RIGHT SINGLE QUOTATION MARK}appareil avance (clock_ahead)."),
+    ],
+)
+def test_a_reading_of_the_future_is_told_apart_and_hides_no_crisis(
+    site: Site, search: FakeSearch, language: str, told: str
+) -> None:
+    ahead = reading("P-0233", NOON + timedelta(hours=23), 124, 76) | {"device_id": "cuff-7", "flags": ["clock_ahead"]}
+    search.put(OBSERVATIONS, ahead, reading("P-0233", NOON, 190, 125))
+
+    page = visible(text(site, "/patients/P-0233", language=language)).replace("&#39;", "'")
+
+    assert told in page
+    assert "124/76 mmHg cuff-7" in page
+    assert page.index("190/125") < page.index("124/76")
+
+
+def test_a_patient_with_nothing_but_readings_of_the_future_has_a_page_that_says_so(
+    site: Site, search: FakeSearch
+) -> None:
+    search.put(OBSERVATIONS, reading("P-7", NOON + timedelta(hours=1), 124, 76))
+
+    page = visible(text(site, "/patients/P-7", language="en"))
+
+    assert "Technical fault: the reading's time lies in the future." in page.replace("&#39;", "'")
+
+
 def test_measured_and_predicted_age_separately(site: Site, search: FakeSearch) -> None:
     search.put(OBSERVATIONS, reading("P-0302", NOON - timedelta(minutes=1), 140, 90))
 
