@@ -78,9 +78,8 @@ def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -
 
 def read_predictions(spark: SparkSession, settings: Settings, since_us: int) -> DataFrame:
     """Read the predictions of windows whose newest reading is at `since_us` or later."""
-    documents = read_index(
-        spark, settings, PREDICTIONS, ("@timestamp", "patient_id", *PREDICTION_FIELDS), _since(since_us)
-    )
+    since = {"range": {"@timestamp": {"gte": iso_us(since_us)}}}
+    documents = read_index(spark, settings, PREDICTIONS, ("@timestamp", "patient_id", *PREDICTION_FIELDS), since)
     return documents.select(
         "patient_id",
         _instant("newest_us"),
@@ -114,10 +113,6 @@ def _lists(rows: DataFrame, time_us: str, name: str) -> DataFrame:
 
 def _instant(name: str) -> Any:
     return F.unix_micros(F.to_timestamp("@timestamp")).alias(name)
-
-
-def _since(since_us: int) -> dict[str, Any]:
-    return {"range": {"@timestamp": {"gte": iso_us(since_us)}}}
 
 
 def _known(since_us: int, now_us: int) -> dict[str, Any]:
