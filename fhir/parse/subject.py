@@ -78,11 +78,13 @@ def _resolve(
 ) -> tuple[str, tuple[str, ...]]:
     if not isinstance(reference, str):
         raise Refused(Reason.SUBJECT_UNRESOLVED, f"reference is a {type(reference).__name__}")
+    subject = observation["subject"]
     if reference.startswith("#"):
-        return _contained_person(reference, observation.get("contained")), ()
+        contained = _contained_person(reference, observation.get("contained"))
+        return identifier_text(subject.get("identifier")) or contained, ()
     if reference[:4].lower() == "urn:":
         return resolve_urn(reference, scope), ()
-    is_bare = "/" not in reference and observation["subject"].get("type") is not None and match_id(reference)
+    is_bare = "/" not in reference and subject.get("type") is not None and match_id(reference)
     known = _person_in_bundle(f"{PATIENT}/{reference}" if is_bare else reference, scope)
     if is_bare:
         return known or reference, ("subject_bare_id",)
@@ -145,7 +147,7 @@ def _patient_of_url(reference: str, bundle_base: str | None, rules: IntakeRules)
     absolute = reference.startswith(("http://", "https://"))
     if looks_like_resource_type(kind) and kind != PATIENT:
         raise Refused(Reason.SUBJECT_NOT_A_PATIENT, reference)
-    if not match_id(name) or not (absolute or path == PATIENT):
+    if not match_id(name) or not (absolute or path == PATIENT) or "?" in path:
         raise Refused(Reason.SUBJECT_UNRESOLVED, reference)
     source = (base if kind == PATIENT else path) if absolute else bundle_base
     key = f"{source}|{name}" if source and rules.patient_key == "source" else name

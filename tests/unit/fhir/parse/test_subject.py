@@ -99,6 +99,47 @@ def test_a_reference_that_names_nobody_is_unresolved(reference: Any) -> None:
     assert refusal({"reference": reference}) is Reason.SUBJECT_UNRESOLVED
 
 
+def contained(*resources: Any, **beside: Any) -> Any:
+    return {"subject": {"reference": "#pat", **beside}, "contained": list(resources)}
+
+
+PAT = {"resourceType": "Patient", "id": "pat", "identifier": [{"system": "s", "value": "v"}]}
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        contained(PAT),
+        contained(None, {"resourceType": "Device", "id": "cuff"}, {**PAT, "id": "#pat"}),
+        contained(PAT, PAT),
+        contained({**PAT, "identifier": [{}, {"system": "s", "value": "v"}]}),
+        contained({"resourceType": "Patient", "id": "pat"}, identifier={"system": "s", "value": "v"}),
+        contained({**PAT, "identifier": [{"system": "t", "value": "w"}]}, identifier={"system": "s", "value": "v"}),
+    ],
+)
+def test_a_contained_patient_is_known_by_its_identifier(about: Any) -> None:
+    assert read_subject(about, NO_BUNDLE, BY_ID)[0] == "s|v"
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        (contained(), Reason.SUBJECT_UNRESOLVED),
+        (contained({**PAT, "id": "other"}), Reason.SUBJECT_UNRESOLVED),
+        (contained({"resourceType": "Patient", "id": "pat"}), Reason.SUBJECT_UNRESOLVED),
+        (contained(PAT, {**PAT, "identifier": [{"system": "s", "value": "w"}]}), Reason.SUBJECT_UNRESOLVED),
+        (contained({**PAT, "resourceType": "Group"}), Reason.SUBJECT_NOT_A_PATIENT),
+        (contained(PAT, {**PAT, "resourceType": "Group"}), Reason.SUBJECT_NOT_A_PATIENT),
+        ({"subject": {"reference": "#pat"}, "contained": {"pat": PAT}}, Reason.SUBJECT_UNRESOLVED),
+        ({"subject": {"reference": "#"}, "contained": [{**PAT, "id": None}]}, Reason.SUBJECT_UNRESOLVED),
+    ],
+)
+def test_a_contained_resource_that_names_no_one_patient_is_refused(about: Any, reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        read_subject(about, NO_BUNDLE, BY_ID)
+    assert refused.value.reason is reason
+
+
 def test_a_patient_id_always_fits_a_document_id() -> None:
     long_url = {"reference": "https://" + "a" * 300 + "/Patient/1"}
 
