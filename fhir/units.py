@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -32,25 +33,41 @@ KILOPASCAL: Final = Unit(Dimension.PRESSURE, "kPa", "kPa", MMHG_PER_KPA)
 PER_MINUTE: Final = Unit(Dimension.RATE, "beats/minute", "/min")
 
 UNITS: Final[dict[str, Unit]] = {
-    **dict.fromkeys(("mm[Hg]", "mm[hg]", "mmHg", "mm Hg"), MMHG),
+    **dict.fromkeys(("mm[Hg]", "mm[hg]", "mm[HG]", "mmHg", "mmhg", "mm Hg"), MMHG),
     "kPa": KILOPASCAL,
     **dict.fromkeys(("/min", "{beats}/min", "beats/min", "beats/minute", "count/min", "bpm", "1/min"), PER_MINUTE),
 }
+_RATES: Final = frozenset(
+    {*(name for name, unit in UNITS.items() if unit is PER_MINUTE), "min-1", ".min-1", "1.min-1", "beats per minute"}
+)
+_annotation: Final = re.compile(r"\{[^{}]*\}")
 
 
 def find_unit(quantity: JsonObject) -> Unit | None:
     """Return the known unit of a Quantity, or None.
 
-    `code` decides; `unit` only without code, or beside one not from UCUM. A code without a system is taken for UCUM,
-    the only system the profile allows.
+    `code` decides; `unit` only without code, beside one not from UCUM, or beside an annotation alone, ``{beats}``,
+    which says nothing. A code without a system is taken for UCUM, the only system the profile allows.
     """
     code, text = quantity.get("code"), quantity.get("unit")
     if isinstance(code, str) and code in UNITS:
         return UNITS[code]
+    known = _spelt(code) if isinstance(code, str) else None
     system = quantity.get("system")
-    if code and (not system or (isinstance(system, str) and system.rstrip("/") == UCUM)):
-        return None
-    return UNITS.get(text) if isinstance(text, str) else None
+    is_ucum = not system or (isinstance(system, str) and system.rstrip("/") == UCUM)
+    is_mute = isinstance(code, str) and not _annotation.sub("", code)
+    if known is not None or (code and is_ucum and not is_mute):
+        return known
+    return _spelt(text) if isinstance(text, str) else None
+
+
+def _spelt(text: str) -> Unit | None:
+    """Return the unit of a spelling: annotations, the text in braces, mean nothing (UCUM section 6), whatever they say.
+
+    Rates are found in any letter case, since no other unit is told from them by it.
+    """
+    plain = _annotation.sub("", text).strip()
+    return UNITS.get(plain) or (PER_MINUTE if plain.lower() in _RATES else None)
 
 
 def in_base_unit(quantity: JsonObject, unit: Unit) -> float:

@@ -91,6 +91,15 @@ MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
         "cancelled": Malformed(_with(status="cancelled"), Reason.STATUS_CANCELLED),
         "registered": Malformed(_with(status="registered"), Reason.STATUS_NO_RESULT),
         "unheard_of_status": Malformed(_with(status="appended"), Reason.STATUS_UNRECOGNISED),
+        "simulated": Malformed(
+            _with(modifierExtension=[{"url": "http://example.org/simulated", "valueBoolean": True}]),
+            Reason.MODIFIER_EXTENSION,
+        ),
+        "other_rules": Malformed(_with(implicitRules="http://example.org/rules"), Reason.IMPLICIT_RULES),
+        "coding_without_list": Malformed(
+            _with(code={"coding": concept(Meaning.PANEL)["coding"][0]}), Reason.CODING_MALFORMED
+        ),
+        "pulmonary_artery": Malformed(_with(code=concept(Meaning.OTHER_VESSEL)), Reason.NOT_SYSTEMIC_PRESSURE),
         "average": Malformed(_with(code=concept(Meaning.AVERAGE)), Reason.NOT_A_SINGLE_READING),
         "hour_long": Malformed(
             _at(
@@ -108,6 +117,7 @@ MALFORMED: Final[Mapping[str, Malformed]] = MappingProxyType(
         "conditional_subject": Malformed(
             _with(subject={"reference": "Patient?identifier=x"}), Reason.SUBJECT_UNRESOLVED
         ),
+        "donor": Malformed(_with(focus=[{"reference": "RelatedPerson/donor-1"}]), Reason.FOCUS_NOT_THE_SUBJECT),
         "two_times": Malformed(_with(effectiveInstant="2026-01-01T00:00:00Z"), Reason.TIME_AMBIGUOUS),
         "no_time": Malformed(_with(effectiveDateTime=None), Reason.TIME_MISSING),
         "a_day": Malformed(_at(lambda shown: {"effectiveDateTime": _local(shown)[:10]}), Reason.TIME_TOO_COARSE),

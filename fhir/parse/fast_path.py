@@ -21,7 +21,14 @@ from fhir.readings import PLAIN_STATUSES, IntakeRules, Reading
 from fhir.reasons import Refused
 from fhir.units import Unit, find_unit
 
-_NOT_PLAIN: Final = frozenset({"effectivePeriod", "effectiveTiming", "effectiveInstant", "valueSampledData"})
+_NOT_PLAIN: Final = frozenset(
+    {
+        *("effectivePeriod", "effectiveTiming", "effectiveInstant", "valueSampledData"),
+        *("modifierExtension", "implicitRules", "focus"),
+    }
+)
+_NOT_PLAIN_PARTS: Final = frozenset({"dataAbsentReason", "valueSampledData", "modifierExtension"})
+_NOT_PLAIN_QUANTITIES: Final = frozenset({"comparator", "extension", "_value"})
 _UNIT_OF: Final = {meaning: measure.unit for meaning, measure in MEASURES.items()}
 
 
@@ -29,7 +36,7 @@ def read_plainly(observation: JsonObject, record_time_us: int, rules: IntakeRule
     """Return the reading of a single Observation that is right in every respect, or None: let the full rules look."""
     try:
         return _read(observation, record_time_us, rules)
-    except (Refused, AttributeError, KeyError, OverflowError, TypeError):
+    except (Refused, AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
 
 
@@ -37,6 +44,8 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
     if observation["status"] not in PLAIN_STATUSES or not _NOT_PLAIN.isdisjoint(observation):
         return None
     if set(meanings(observation["code"])) != {Meaning.PANEL}:
+        return None
+    if "bodySite" in observation and meanings(observation["bodySite"]):
         return None
     values = _plain_values(observation["component"])
     systolic, diastolic = values[Meaning.SYSTOLIC], values[Meaning.DIASTOLIC]
@@ -50,6 +59,8 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
         flags += implausible_heart_rate(heart_rate)
     instant = parse_instant(observation["effectiveDateTime"])
     time_flags = flags_of_time(record_time_us, instant.us, rules)
+    if "modifierExtension" in observation["subject"]:
+        return None
     patient_id, subject_flags = read_subject(observation, NO_BUNDLE, rules)
     return Reading(
         patient_id,
@@ -71,9 +82,9 @@ def _plain_values(components: list[JsonObject]) -> dict[Meaning, float]:
     """Return each meaning's value in its base unit; any doubt raises one of the errors that `read_plainly` awaits."""
     values: dict[Meaning, float] = {}
     for component in components:
-        found = meanings(component["code"])
+        found = set(meanings(component["code"]))
         if found:
-            meaning = found[0]
+            (meaning,) = found
             if meaning in values:
                 raise KeyError(meaning)
             values[meaning] = _plain_value(component, _UNIT_OF[meaning])
@@ -83,7 +94,7 @@ def _plain_values(components: list[JsonObject]) -> dict[Meaning, float]:
 def _plain_value(component: JsonObject, unit: Unit) -> float:
     quantity = component["valueQuantity"]
     value = quantity["value"]
-    doubtful = "dataAbsentReason" in component or "valueSampledData" in component or "comparator" in quantity
-    if doubtful or find_unit(quantity) is not unit or not is_number(value):
+    is_plain = _NOT_PLAIN_PARTS.isdisjoint(component) and _NOT_PLAIN_QUANTITIES.isdisjoint(quantity)
+    if not is_plain or find_unit(quantity) is not unit or not is_number(value):
         raise KeyError(unit)
     return float(value)

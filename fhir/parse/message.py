@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from fhir.faults import internal_error
 from fhir.parse.attention import attention, describe_refusal
 from fhir.parse.combine import merge_readings, pair_halves
+from fhir.parse.content import classify
 from fhir.parse.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
 from fhir.parse.fast_path import read_plainly
-from fhir.parse.observation import Draft, classify, read_observation, read_reading, read_retraction
+from fhir.parse.observation import Draft, read_observation, read_reading, read_retraction
 from fhir.parse.subject import NO_BUNDLE
 from fhir.pseudonyms import pseudonymise
 from fhir.readings import IntakeRules, Parsed, Reading, Reject, Retraction

@@ -1,17 +1,17 @@
-"""One Observation: is it ours, whom is it about, and when. Values are judged later, once halves are paired."""
+"""One Observation: whom is it about, and when. Values are judged later, once halves are paired."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from fhir.codes import JsonObject, Meaning, meanings
+from fhir.codes import JsonObject
+from fhir.parse.content import Content
 from fhir.parse.effective_time import flags_of_time, is_long_period, read_instant, refuse_impossible
 from fhir.parse.references import first_identifier, last_part, short_text
 from fhir.parse.subject import Scope, read_subject
-from fhir.parse.values import Measured, read_heart_rate_alone, read_values
+from fhir.parse.values import Measured, read_heart_rate_alone, read_values, refuse_modified
 from fhir.parse.versions import version_id
 from fhir.readings import PLAIN_STATUSES, RETRACTED_STATUS, IntakeRules, Reading, Retraction
 from fhir.reasons import Reason, Refused
@@ -22,15 +22,6 @@ _REFUSED_STATUSES: Final = {
     "cancelled": Reason.STATUS_CANCELLED,
     RETRACTED_STATUS: Reason.STATUS_ENTERED_IN_ERROR,
 }
-
-
-class Content(msgspec.Struct, frozen=True, gc=False):
-    """What the codes of an Observation make of it."""
-
-    measured: Measured
-    is_pressure: bool  # else a heart rate alone
-    is_average: bool
-    is_half: bool  # coded systolic or diastolic itself: the other half is another Observation
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -50,44 +41,17 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     is_half: bool
 
 
-def classify(observation: JsonObject) -> Content | None:
-    """Sort the components by meaning; None if this is neither a blood pressure nor a heart rate."""
-    own = meanings(observation.get("code"))
-    systolics, diastolics, heart_rates, averages = _sort_components(observation.get("component"))
-    is_panel = Meaning.PANEL in own
-    is_half = not (is_panel or systolics or diastolics) and (Meaning.SYSTOLIC in own or Meaning.DIASTOLIC in own)
-    if is_half:
-        (systolics if Meaning.SYSTOLIC in own else diastolics).append(observation)
-    is_average = bool(averages) or Meaning.AVERAGE in own
-    is_pressure = bool(is_panel or is_average or systolics or diastolics)
-    if not is_pressure:
-        if Meaning.HEART_RATE not in own:
-            return None
-        heart_rates = [observation]
-    return Content(Measured(systolics, diastolics, heart_rates), is_pressure, is_average, is_half)
-
-
-def _sort_components(components: object) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
-    sorted_by: dict[Meaning, list[JsonObject]] = defaultdict(list)
-    for component in components if isinstance(components, list) else ():
-        if isinstance(component, dict):
-            for meaning in meanings(component.get("code"))[:1]:
-                sorted_by[meaning].append(component)
-    return (
-        sorted_by[Meaning.SYSTOLIC],
-        sorted_by[Meaning.DIASTOLIC],
-        sorted_by[Meaning.HEART_RATE],
-        sorted_by[Meaning.AVERAGE],
-    )
-
-
 def read_observation(
     observation: JsonObject, content: Content, entry: int, scope: Scope, record_time_us: int, rules: IntakeRules
 ) -> Draft:
     """Apply the rules on status, kind, subject and time in their order; raise `Refused` by the first one broken."""
     status, status_flags = read_status(observation, rules)
-    _refuse_several_readings(observation, content)
+    _refuse_changed_meaning(observation, content.measured)
+    if content.objection is not None:
+        raise Refused(*content.objection)
+    _refuse_several_readings(observation, content.measured)
     patient_id, subject_flags = read_subject(observation, scope, rules)
+    _refuse_other_focus(observation, patient_id, scope, rules)
     instant, time_flags = read_instant(observation)
     time_flags += flags_of_time(record_time_us, instant.us, rules)
     return Draft(
@@ -122,10 +86,15 @@ def read_status(observation: JsonObject, rules: IntakeRules) -> tuple[str, tuple
     raise Refused(_REFUSED_STATUSES.get(status, Reason.STATUS_UNRECOGNISED), status)
 
 
-def _refuse_several_readings(observation: JsonObject, content: Content) -> None:
-    measured = content.measured
-    if content.is_average:
-        raise Refused(Reason.NOT_A_SINGLE_READING, "an average of several readings")
+def _refuse_changed_meaning(observation: JsonObject, measured: Measured) -> None:
+    """Refuse what says that it means something else than it seems to: FHIR demands it of whoever does not know how."""
+    for carrier in (observation, observation.get("subject"), *measured.systolics, *measured.diastolics):
+        refuse_modified(carrier)
+    if observation.get("implicitRules"):
+        raise Refused(Reason.IMPLICIT_RULES, observation["implicitRules"])
+
+
+def _refuse_several_readings(observation: JsonObject, measured: Measured) -> None:
     for carrier in (observation, *measured.systolics, *measured.diastolics):
         if carrier.get("valueSampledData") is not None:
             raise Refused(Reason.NOT_A_SINGLE_READING, "valueSampledData")
@@ -134,6 +103,20 @@ def _refuse_several_readings(observation: JsonObject, content: Content) -> None:
     period = observation.get("effectivePeriod")
     if period is not None and is_long_period(period):
         raise Refused(Reason.NOT_A_SINGLE_READING, f"a period from {period['start']} to {period['end']}")
+
+
+def _refuse_other_focus(observation: JsonObject, patient_id: str, scope: Scope, rules: IntakeRules) -> None:
+    """Refuse what was measured on somebody or something else, as on a fetus or a donor, though it is in this record."""
+    focus = observation.get("focus")
+    for reference in focus if isinstance(focus, list) else [focus]:
+        if reference is None:
+            continue
+        try:
+            measured_on = read_subject({**observation, "subject": reference}, scope, rules)[0]
+        except Refused as refused:
+            raise Refused(Reason.FOCUS_NOT_THE_SUBJECT, refused.detail) from None
+        if measured_on != patient_id:
+            raise Refused(Reason.FOCUS_NOT_THE_SUBJECT, measured_on)
 
 
 def observation_id(observation: JsonObject) -> str | None:

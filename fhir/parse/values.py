@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,8 @@ from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC, Measure
 from fhir.ranges import implausible_heart_rate, implausible_pressure, impossible_pressure
 from fhir.reasons import Reason, Refused
 from fhir.units import MMHG, find_unit, in_base_unit
+
+DATA_ABSENT_REASON: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 
 class Measured(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +66,7 @@ def read_heart_rate_alone(observation: JsonObject) -> Values:
 
 def _heart_rate_beside(components: list[JsonObject]) -> tuple[float | None, tuple[str, ...]]:
     """Return the heart rate of a pressure, which it is not worth losing for: a faulty rate is dropped and flagged."""
-    given = [component for component in components if component.get("dataAbsentReason") is None]
+    given = [component for component in components if _absent_reason(component) is None]
     if not given:
         return None, ()
     try:
@@ -132,15 +134,36 @@ def _refuse_mismatch(measure: Measure, components: list[JsonObject]) -> None:
             raise Refused(Reason.UNIT_MISMATCH, f"{dimension} in {_unit_text(quantity)}")
 
 
+def refuse_modified(carrier: object) -> None:
+    """Refuse an element with a modifier extension, which may change or deny what it says; we know none."""
+    extensions = carrier.get("modifierExtension") if isinstance(carrier, dict) else None
+    if extensions:
+        first = extensions[0] if isinstance(extensions, list) else extensions
+        url = first.get("url") if isinstance(first, dict) else None
+        raise Refused(Reason.MODIFIER_EXTENSION, url or "no url")
+
+
+def _absent_reason(measured: JsonObject) -> object:
+    """Return the code of the data-absent reason, of the part or of its Quantity; None if there is none."""
+    reason = measured.get("dataAbsentReason")
+    if reason is not None:
+        codings = reason.get("coding") if isinstance(reason, dict) else None
+        first = codings[0] if isinstance(codings, list) and codings else None
+        return (first.get("code") if isinstance(first, dict) else None) or "no code"
+    quantity = measured.get("valueQuantity")
+    for element in (quantity, quantity.get("_value")) if isinstance(quantity, dict) else ():
+        extensions = element.get("extension") if isinstance(element, dict) else None
+        for extension in extensions if isinstance(extensions, list) else ():
+            if isinstance(extension, dict) and extension.get("url") == DATA_ABSENT_REASON:
+                return extension.get("valueCode") or "no code"
+    return None
+
+
 def _refuse_absent(measured: JsonObject) -> None:
     """Refuse what has a data-absent reason, even beside a value; the detail is its code."""
-    reason = measured.get("dataAbsentReason")
-    if reason is None:
-        return
-    codings = reason.get("coding") if isinstance(reason, dict) else None
-    first = codings[0] if isinstance(codings, list) and codings else None
-    code = first.get("code") if isinstance(first, dict) else None
-    raise Refused(Reason.COMPONENT_ABSENT, code or "no code")
+    reason = _absent_reason(measured)
+    if reason is not None:
+        raise Refused(Reason.COMPONENT_ABSENT, reason)
 
 
 def _refuse_no_quantity(measured: JsonObject) -> None:
@@ -178,5 +201,5 @@ def _unit_text(quantity: JsonObject) -> object:
     return quantity.get("code") or quantity.get("unit")
 
 
-_NUMBER_RULES = (_refuse_absent, _refuse_no_quantity, _refuse_comparator, _refuse_not_numeric)
+_NUMBER_RULES = (refuse_modified, _refuse_absent, _refuse_no_quantity, _refuse_comparator, _refuse_not_numeric)
 _PRESSURE_RULES = (*_NUMBER_RULES, _refuse_unit)

@@ -14,10 +14,15 @@ from fhir.units import KILOPASCAL, MMHG, PER_MINUTE, UCUM, Unit, find_unit, in_b
 
 @pytest.mark.parametrize(
     ("spelling", "unit"),
-    [(text, MMHG) for text in ("mm[Hg]", "mm[hg]", "mmHg", "mm Hg")]
+    [(text, MMHG) for text in ("mm[Hg]", "mm[hg]", "mm[HG]", "mmHg", "mmhg", "mm Hg", "mm[Hg]{cuff}")]
     + [("kPa", KILOPASCAL)]
     + [
-        (text, PER_MINUTE) for text in ("/min", "{beats}/min", "beats/min", "beats/minute", "count/min", "bpm", "1/min")
+        (text, PER_MINUTE)
+        for text in (
+            *("/min", "{beats}/min", "beats/min", "beats/minute", "count/min", "bpm", "1/min", "min-1", "1.min-1"),
+            *("{Beats}/min", "{heart beats}/min", "{}/min", "/min{beats}", "{x}/min{y}", "{beats}.min-1", "/min{H.B.}"),
+            *("BPM", "Beats/min", "Beats/Minute", "beats per minute"),
+        )
     ],
 )
 def test_every_spelling_is_known_as_code_and_as_text(spelling: str, unit: Unit) -> None:
@@ -37,6 +42,15 @@ def test_every_spelling_is_known_as_code_and_as_text(spelling: str, unit: Unit) 
         ({"code": None, "unit": "mmHg"}, MMHG),
         ({"code": ["kPa"], "unit": ["mmHg"]}, None),
         ({"unit": "MMHG"}, None),
+        ({"code": "{beats}", "unit": "bpm", "system": UCUM}, PER_MINUTE),
+        ({"code": "{beats}", "unit": "beats", "system": UCUM}, None),
+        ({"code": "{Beats}/min", "unit": "anything", "system": UCUM}, PER_MINUTE),
+        ({"code": "/s", "unit": "bpm", "system": UCUM}, None),
+        ({"code": "{beats/min", "system": UCUM}, None),
+        ({"code": "/h{beats}", "unit": "/min", "system": UCUM}, None),
+        ({"code": "min", "system": UCUM}, None),
+        ({"code": "264864", "unit": "{Beats}/min", "system": "urn:iso:std:iso:11073:10101"}, PER_MINUTE),
+        ({"code": "mm[Hg]", "unit": "kPa", "system": UCUM}, MMHG),
         ({}, None),
     ],
 )

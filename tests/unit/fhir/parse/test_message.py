@@ -25,6 +25,7 @@ from tests.support.factories import (
 from tests.unit.fhir.parse.reading_tables import microseconds
 
 RECORD_TIME_US = microseconds("2026-03-02T00:00:00Z")
+ABSENT = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}
 
 
 def parse(resource: Any) -> Parsed:
@@ -175,10 +176,24 @@ def test_the_detail_of_a_comparator_tells_the_value_for_an_alert() -> None:
     assert detail == ">= 250 mm[Hg]"
 
 
-def test_an_average_beside_a_single_pressure_is_not_a_single_reading() -> None:
-    components = [*observation()["component"], pressure("96608-5", 125)]
+@pytest.mark.parametrize(
+    "extended",
+    [
+        {"extension": [{"url": "https://example.org/precision"}, ABSENT]},
+        {"_value": {"extension": [ABSENT]}},
+        {"value": 128, "extension": [ABSENT]},
+    ],
+)
+def test_a_data_absent_reason_inside_the_quantity_is_the_reason(extended: dict[str, Any]) -> None:
+    written = {name: value for name, value in quantity(0).items() if name != "value"} | extended
+    pressures = [component("8480-6", written), pressure("8462-4", 82)]
+    with_rate = [*observation()["component"], component("8867-4", {**written, "code": "/min"})]
 
-    assert reason(observation(component=components)) is Reason.NOT_A_SINGLE_READING
+    (reject,) = parse(observation(component=pressures)).rejects
+    (reading,) = parse(observation(component=with_rate)).readings
+
+    assert (reject.reason, reject.detail) == (Reason.COMPONENT_ABSENT, "masked")
+    assert (reading.heart_rate, reading.flags) == (None, ())
 
 
 def test_a_panel_also_coded_as_average_is_not_a_single_reading() -> None:

@@ -1,0 +1,91 @@
+"""What an Observation is, by its codes: a blood pressure, a half of one, a heart rate, or none of our business."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fhir.codes import CONCEPTS, ELSEWHERE, JsonObject, Meaning, all_meanings, is_unreadable
+from fhir.measures import MEASURES
+from fhir.parse.values import Measured
+from fhir.reasons import Reason
+
+_HALVES: Final = frozenset({Meaning.SYSTOLIC, Meaning.DIASTOLIC})
+_PRESSURES: Final = _HALVES | {Meaning.PANEL, Meaning.AVERAGE}
+_NO_READING: Final = ELSEWHERE | {Meaning.AVERAGE, Meaning.MALFORMED}
+_MALFORMED: Final = Reason.CODING_MALFORMED, "a coding that is no list, or a code that is no text"
+
+Objection = tuple[Reason, str]  # the reason and detail of a reject
+Coded = list[tuple[list[Meaning], JsonObject]]  # what the codes of each part say, and the part
+
+
+class Content(msgspec.Struct, frozen=True, gc=False):
+    """What the codes of an Observation make of it."""
+
+    measured: Measured
+    is_pressure: bool  # else a heart rate alone
+    is_half: bool  # coded systolic or diastolic itself: the other half is another Observation
+    objection: Objection | None  # why it gives no reading, whatever its values
+
+
+def classify(observation: JsonObject) -> Content | None:
+    """Sort the parts of an Observation by meaning; None if this is neither a blood pressure nor a heart rate."""
+    own = all_meanings(observation.get("code"))
+    components = observation.get("component")
+    coded: Coded = [
+        (all_meanings(component.get("code")), component)
+        for component in (components if isinstance(components, list) else ())
+        if isinstance(component, dict)
+    ]
+    inside = {meaning for said, _ in coded for meaning in said}
+    is_half = not inside & _HALVES and _is_half(observation, own)
+    if is_half:
+        coded.append(([said for said in own if said in _HALVES], observation))
+    measured = Measured(
+        _single(coded, Meaning.SYSTOLIC), _single(coded, Meaning.DIASTOLIC), _single(coded, Meaning.HEART_RATE)
+    )
+    if not _PRESSURES.isdisjoint(own) or not _PRESSURES.isdisjoint(inside - {Meaning.PANEL}):
+        complete = is_half or bool(measured.systolics and measured.diastolics)
+        whole = {*own, *all_meanings(observation.get("bodySite"))}
+        return Content(measured, True, is_half, _objection(whole, inside, complete))
+    if Meaning.MALFORMED in inside.union(own) or (not own and is_unreadable(observation.get("code"))):
+        return Content(measured, True, False, _MALFORMED)
+    return Content(Measured([], [], [observation]), False, False, None) if Meaning.HEART_RATE in own else None
+
+
+def _is_half(observation: JsonObject, own: list[Meaning]) -> bool:
+    """Tell whether an Observation is itself a pressure: what has a value is no panel, even if it is coded as one."""
+    has_value = any(
+        value is not None and name.startswith(("value", "dataAbsentReason")) for name, value in observation.items()
+    )
+    return not _HALVES.isdisjoint(own) and (has_value or Meaning.PANEL not in own)
+
+
+def _single(coded: Coded, meaning: Meaning) -> list[JsonObject]:
+    """Return the parts that measure `meaning`, but for those that another of their codings, in any place, rules out.
+
+    A part coded as two measures counts once, as the first.
+    """
+    return [
+        part
+        for said, part in coded
+        if _NO_READING.isdisjoint(said) and next((told for told in said if told in MEASURES), None) is meaning
+    ]
+
+
+def _objection(whole: set[Meaning], inside: set[Meaning], complete: bool) -> Objection | None:
+    """Return what rules a reading out, by what is said of the Observation as a whole and of the parts inside.
+
+    Beside a complete reading, an average or a venous pressure is one more component, and left out; a part of another
+    vessel tells where all of it was measured.
+    """
+    said = whole if complete else whole | inside
+    if Meaning.MALFORMED in whole | inside:
+        return _MALFORMED
+    for meaning in (Meaning.OTHER_VESSEL, Meaning.OTHER_PRESSURE, Meaning.OTHER_SITE):
+        if meaning in said or (meaning is Meaning.OTHER_VESSEL and meaning in inside):
+            return Reason.NOT_SYSTEMIC_PRESSURE, CONCEPTS[meaning].label
+    if Meaning.AVERAGE in said:
+        return Reason.NOT_A_SINGLE_READING, "an average or extreme of several readings"
+    return None
