@@ -15,8 +15,9 @@ from typing import Final, NamedTuple, cast
 from conf.clinical import is_crisis
 from fhir.codes import JsonObject
 from fhir.measures import DIASTOLIC, SYSTOLIC, Measure, Range
+from fhir.parse.content import classify
 from fhir.parse.effective_time import is_in_calendar, read_instant
-from fhir.parse.observation import classify, device_id
+from fhir.parse.observation import device_id
 from fhir.parse.subject import Scope, read_subject
 from fhir.parse.values import Measured, is_number
 from fhir.readings import IntakeRules, Reject
@@ -100,7 +101,7 @@ def describe_refusal(refused: Refused, resource: object, entry: int, scope: Scop
         content = classify(resource)
     except Refused:
         content = None
-    words = None if content is None or content.is_average else attention(refused.reason, content.measured)
+    words = None if content is None or content.objection is not None else attention(refused.reason, content.measured)
     return Reject(refused.reason, refused.detail, entry, patient_id, device_id(resource), _measured_us(resource), words)
 
 

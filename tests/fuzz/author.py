@@ -269,6 +269,6 @@ class Author:
         return {name: value for name, value in elements.items() if value is not None}
 
 
-def _coding(coding: tuple[str, str]) -> Json:
+def _coding(coding: tuple[str, object]) -> Json:
     system, code = coding
     return {"system": system, "code": code}

@@ -56,7 +56,7 @@ RECORD_TIMES_US: Final = (
     instant("2100-01-01T00:00:00+00:00"),
 )
 
-CODES: Final[dict[Meaning, list[tuple[str, str]]]] = {
+CODES: Final[dict[Meaning, list[tuple[str, object]]]] = {
     meaning: [coding for coding, known in MEANINGS.items() if known is meaning] for meaning in Meaning
 }
 FOREIGN_CODES: Final = (

@@ -20,6 +20,9 @@ NOT_SENT = {
     Reason.HEART_RATE_OUT_OF_RANGE,
     Reason.DUPLICATE,
     Reason.LATE,
+    Reason.INDEX_NOT_WRITABLE,  # depends on Elasticsearch, as the next
+    Reason.DOCUMENT_REFUSED,
+    Reason.INTERNAL_ERROR,  # a defect of ours
 }
 
 
