@@ -23,7 +23,7 @@ from tests.unit.deploy.compose import BASE, Model, environment_of, example_envir
 
 TIMEOUT_S: Final = 280
 IMAGE_VARIABLE: Final = re.compile(r"^(?:ENV|   ) +(\w+)=(\S+)", re.MULTILINE)
-OF_THE_MACHINE: Final = ("PATH",)  # those of the image do not fit here
+OF_THE_MACHINE: Final = ("PATH", "JDK_JAVA_OPTIONS")  # those of the image do not fit here
 SCRATCH: Final = ("/scratch", "/spark")
 
 

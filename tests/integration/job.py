@@ -156,7 +156,8 @@ class Job(Surroundings):
     def _environment(self) -> dict[str, str]:
         """Leave out the tests' own Spark; temporary files go to the job's folder, for a killed one leaves them."""
         java = {"JAVA_HOME": str(find_java().parents[1]), "SPARK_LOCAL_DIRS": str(self.settings.local_dir / "spark")}
-        return {"PATH": os.environ["PATH"], "SPARK_DRIVER_MEMORY": "1g", **java, **environment(self.settings)}
+        ours = {name: os.environ[name] for name in ("PATH", "JDK_JAVA_OPTIONS")}
+        return {**ours, "SPARK_DRIVER_MEMORY": "1g", **java, **environment(self.settings)}
 
 
 def in_folder(job: Job, folder: Path, **changes: Any) -> Job:
