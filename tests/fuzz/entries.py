@@ -68,7 +68,9 @@ def _walk(document: Any, context: Context, depth: int) -> Iterator[Entry]:
         return
     inner = _within(document, entries, context)
     for entry in entries:
-        yield from _walk(entry.get("resource") if isinstance(entry, dict) else None, inner, depth + 1)
+        is_deletion = isinstance(entry, dict) and _request(entry).get("method") == "DELETE"
+        resource = entry.get("resource") if isinstance(entry, dict) and not is_deletion else None
+        yield from _walk(resource, inner, depth + 1)
     if not entries:
         yield Entry(None, frozenset())
 
@@ -81,7 +83,7 @@ def _within(bundle: Json, entries: list[Any], outer: Context) -> Context:
         patient = entry.get("resource") if isinstance(entry, dict) else None
         if not isinstance(patient, dict) or patient.get("resourceType") != "Patient":
             continue
-        request = entry["request"] if isinstance(entry.get("request"), dict) else {}
+        request = _request(entry)
         id_, full_url, method = patient.get("id"), entry.get("fullUrl"), request.get("method")
         is_new = in_transaction and method == "POST"
         names = {*_identifiers(patient.get("identifier")), *_searched(request)}
@@ -91,9 +93,19 @@ def _within(bundle: Json, entries: list[Any], outer: Context) -> Context:
             names.add(str(id_))
         for reference in (f"Patient/{id_}", full_url):
             if isinstance(reference, str):
-                people[reference.lower()] = people.get(reference.lower(), frozenset()) | names
+                for known in (reference.lower(), _without_server(reference)):
+                    people[known] = people.get(known, frozenset()) | names
                 temporary |= {reference} if is_new else set()
     return Context(people, frozenset(temporary), outer.urns_are_temporary or in_transaction)
+
+
+def _request(entry: Json) -> Json:
+    return entry["request"] if isinstance(entry.get("request"), dict) else {}
+
+
+def _without_server(reference: str) -> str:
+    """Return type and id of a reference, however its server is spelt."""
+    return "/".join(reference.lower().rstrip("/").rsplit("/", 2)[-2:])
 
 
 def _identifiers(identifiers: Any) -> set[str]:
@@ -108,6 +120,11 @@ def _searched(request: Json) -> set[str]:
     return {unquote_plus(part.removeprefix("identifier=")) for part in parts}
 
 
+def _spelt(name: str) -> set[str]:
+    """Return the spellings of a UUID."""
+    return {name, name.lower()}
+
+
 def _subjects(observation: Json, context: Context) -> frozenset[str]:
     subject = observation.get("subject")
     if not isinstance(subject, dict):
@@ -117,11 +134,14 @@ def _subjects(observation: Json, context: Context) -> frozenset[str]:
     if not isinstance(reference, str):
         return frozenset(names)
     plain = reference.partition("/_history/")[0]
-    names |= context.people.get(plain.lower(), frozenset())
+    for known in (plain.lower(), _without_server(plain)):
+        names |= context.people.get(known, frozenset())
+    if "?" in plain:
+        return frozenset(names | _searched({"url": plain}))
     if plain.startswith("#"):
         contained = observation.get("contained")
         named = [item for item in contained if isinstance(item, dict)] if isinstance(contained, list) else []
         return frozenset(names | {name for item in named for name in _identifiers(item.get("identifier"))})
     if plain.startswith("urn:"):
-        return frozenset(names if context.urns_are_temporary else names | {plain.rpartition(":")[2]})
+        return frozenset(names if context.urns_are_temporary else names | _spelt(plain.rpartition(":")[2]))
     return frozenset(names if plain in context.temporary else names | {plain.rpartition("/")[2]})
