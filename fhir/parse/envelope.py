@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from fhir.codes import JsonObject
 from fhir.parse.entries import REQUESTS, deleted_observation, held_resource, is_deletion
@@ -70,64 +67,66 @@ def locate_resources(documents: list[object]) -> list[Located]:
     The resources come in the order in which they were said: that of their positions, but for a history, which FHIR
     sorts with the newest version first, from its end to its begin.
     """
-    places = _places()
-    return list(chain.from_iterable(_flatten(document, NO_BUNDLE, 0, places) for document in documents))
+    found: list[Located] = []
+    for document in documents:
+        _flatten(document, NO_BUNDLE, 0, found)
+    return found
 
 
-def _places() -> Iterator[int]:
-    """Yield the positions of a message; raise `Refused` where there are too many."""
-    yield from range(MAX_RESOURCES)
-    raise Refused(Reason.PAYLOAD_TOO_LARGE, f"more than {MAX_RESOURCES} resources")
+def _place(resource: JsonObject | Retraction | Refused | None, scope: Scope, found: list[Located]) -> None:
+    """Give a resource the next position."""
+    if len(found) == MAX_RESOURCES:
+        raise Refused(Reason.PAYLOAD_TOO_LARGE, f"more than {MAX_RESOURCES} resources")
+    found.append(Located(resource, len(found), scope))
 
 
-def _flatten(document: object, scope: Scope, depth: int, places: Iterator[int]) -> Iterator[Located]:
+def _flatten(document: object, scope: Scope, depth: int, found: list[Located]) -> None:
     if isinstance(document, Refused):
-        yield Located(document, next(places), scope)
+        _place(document, scope, found)
     elif not isinstance(document, dict):
-        refused = Refused(Reason.NOT_AN_OBJECT, f"a {type(document).__name__}")
-        yield Located(refused, next(places), scope)
+        _place(Refused(Reason.NOT_AN_OBJECT, f"a {type(document).__name__}"), scope, found)
     elif document.get("resourceType") != "Bundle":
-        yield Located(document, next(places), scope)
+        _place(document, scope, found)
     elif depth == DEEPEST_BUNDLE:
         refused = Refused(Reason.UNSUPPORTED_RESOURCE_TYPE, f"Bundles nested deeper than {DEEPEST_BUNDLE}")
-        yield Located(refused, next(places), scope)
+        _place(refused, scope, found)
     else:
-        yield from _flatten_bundle(document, scope, depth, places)
+        _flatten_bundle(document, scope, depth, found)
 
 
-def _flatten_bundle(bundle: JsonObject, scope: Scope, depth: int, places: Iterator[int]) -> Iterator[Located]:
+def _flatten_bundle(bundle: JsonObject, scope: Scope, depth: int, found: list[Located]) -> None:
     entries = bundle.get("entry")
     if entries in (None, []):
-        yield Located(None, next(places), scope)
+        _place(None, scope, found)
         return
     if not isinstance(entries, list):
-        refused = Refused(Reason.NOT_AN_OBJECT, f"Bundle.entry is a {type(entries).__name__}")
-        yield Located(refused, next(places), scope)
+        _place(Refused(Reason.NOT_AN_OBJECT, f"Bundle.entry is a {type(entries).__name__}"), scope, found)
         return
     bundle_type = str(bundle.get("type"))
     people = {**scope.people, **people_of(entries, bundle_type)}
-    temporary = scope.temporary_urns or bundle_type in REQUESTS
-    found = (_flatten_entry(entry, bundle_type, Scope(people, temporary), depth, places) for entry in entries)
-    yield from chain.from_iterable(reversed([list(item) for item in found]) if bundle_type == "history" else found)
+    inner = Scope(people, scope.temporary_urns or bundle_type in REQUESTS)
+    begins: list[int] = []
+    for entry in entries:
+        begins.append(len(found))
+        _flatten_entry(entry, bundle_type, inner, depth, found)
+    if bundle_type == "history":
+        spans = list(zip(begins, [*begins[1:], len(found)], strict=True))
+        found[begins[0] :] = [located for begin, end in reversed(spans) for located in found[begin:end]]
 
 
-def _flatten_entry(
-    entry: object, bundle_type: str, scope: Scope, depth: int, places: Iterator[int]
-) -> Iterator[Located]:
+def _flatten_entry(entry: object, bundle_type: str, scope: Scope, depth: int, found: list[Located]) -> None:
     if not isinstance(entry, dict):
-        refused = Refused(Reason.NOT_AN_OBJECT, f"Bundle entry is a {type(entry).__name__}")
-        yield Located(refused, next(places), scope)
+        _place(Refused(Reason.NOT_AN_OBJECT, f"Bundle entry is a {type(entry).__name__}"), scope, found)
         return
-    scope = replace(scope, base=_server(entry.get("fullUrl")))
+    scope = Scope(scope.people, scope.temporary_urns, _server(entry.get("fullUrl")))
     resource = entry.get("resource")
     if is_deletion(entry):
-        place = next(places)
-        yield Located(_deletion(entry, place), place, scope)
+        _place(_deletion(entry, len(found)), scope, found)
     elif resource is None:  # a response, or nothing at all
-        yield Located(None, next(places), scope)
+        _place(None, scope, found)
     else:
         held = held_resource(entry, bundle_type) if isinstance(resource, dict) else resource
-        yield from _flatten(held, scope, depth + 1, places)
+        _flatten(held, scope, depth + 1, found)
 
 
 def _deletion(entry: JsonObject, place: int) -> Retraction | None:

@@ -78,6 +78,8 @@ def _resolve(
 ) -> tuple[str, tuple[str, ...]]:
     if not isinstance(reference, str):
         raise Refused(Reason.SUBJECT_UNRESOLVED, f"reference is a {type(reference).__name__}")
+    if not scope.people and reference.startswith("Patient/"):  # nearly all: spare them the questions below
+        return _patient_of_url(reference, scope.base, rules), ()
     subject = observation["subject"]
     if reference.startswith("#"):
         contained = _contained_person(reference, observation.get("contained"))
