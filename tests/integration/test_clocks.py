@@ -1,0 +1,88 @@
+"""Clocks that run ahead and messages that come late, from Kafka to the board: no crisis is hidden by either."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerts import journal
+from alerts.model import AlertKind
+from assessment.urgency import Urgency
+from elastic.client import Search
+from elastic.names import ALL_INDICES
+from tests.integration.pipeline import Pipeline
+from tests.support.factories import observation, payload
+from tests.support.ward import INTERVAL
+from webapp.board.rows import Row
+from webapp.board.ward import Board, View
+from webapp.patients.loading import load_chart, load_now
+
+pytestmark = pytest.mark.integration
+
+OLD = timedelta(minutes=97)
+BACKLOG = ((OLD, (214, 132)), (INTERVAL, (128, 79)), (timedelta(0), (126, 78)))
+
+
+def reading(ago: timedelta, systolic: float, diastolic: float) -> bytes:
+    """Return an Observation of p-1, stamped so long ago, or ahead if that is negative."""
+    at = datetime.now(UTC) - ago
+    name = f"bp-{at.timestamp():.0f}"
+    return payload(observation(systolic=systolic, diastolic=diastolic, id=name, effectiveDateTime=at.isoformat()))
+
+
+def arrive(pipeline: Pipeline, *messages: bytes) -> Search:
+    """Send messages at once and let the stream work them off."""
+    pipeline.send(*messages)
+    pipeline.drain()
+    pipeline.client.indices.refresh(index=ALL_INDICES)
+    return Search(pipeline.client)
+
+
+def quiet_past(pipeline: Pipeline) -> None:
+    arrive(pipeline, *(reading(timedelta(hours=2) + INTERVAL * back, 124, 78) for back in range(3, -1, -1)))
+
+
+def on_board(search: Search, urgency: Urgency) -> list[Row]:
+    return list(Board(search, INTERVAL).ward(View(), datetime.now(UTC))[urgency].rows)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=23), timedelta(minutes=4, seconds=30)], ids=["23 h", "4.5 min"])
+def test_a_clock_that_runs_ahead_hides_no_crisis_of_a_right_one(pipeline: Pipeline, ahead: timedelta) -> None:
+    quiet_past(pipeline)
+    arrive(pipeline, reading(-ahead, 124, 76))
+    assert [document["systolic"] for document in pipeline.latest().values()] == [124]
+    search = arrive(pipeline, reading(timedelta(0), 190, 125))
+
+    (latest,) = pipeline.latest().values()
+    assert (latest["systolic"], latest["window_readings"]) == (190, 5)
+    assert max(document["@timestamp"] for document in pipeline.predictions().values()) == latest["@timestamp"]
+    (row,) = on_board(search, Urgency.CRITICAL)
+    assert (row.reading["systolic"], row.is_crisis) == (190, True)
+    alerts = journal.episodes_of_patient(search, "p-1", datetime.now(UTC), INTERVAL)
+    assert AlertKind.MEASURED in {alert.kind for alert in alerts if alert.is_unanswered}
+    patient = load_now(search, pipeline.settings, "p-1", datetime.now(UTC))
+    assert patient is not None
+    assert [(document["systolic"], document["flags"]) for document in patient.ahead] == [(124, ["clock_ahead"])]
+
+
+def test_a_clock_a_few_seconds_ahead_is_believed_at_once(pipeline: Pipeline) -> None:
+    quiet_past(pipeline)
+    arrive(pipeline, reading(timedelta(seconds=-30), 190, 125))
+    (latest,) = pipeline.latest().values()
+    assert latest["systolic"] == 190
+
+
+def test_an_old_crisis_of_a_backlog_is_marked_though_a_newer_normal_value_came_with_it(pipeline: Pipeline) -> None:
+    quiet_past(pipeline)
+    search = arrive(pipeline, *(reading(ago, *values) for ago, values in BACKLOG))
+
+    (latest,) = pipeline.latest().values()
+    assert latest["systolic"] == 126
+    (alert,) = journal.episodes_of_patient(search, "p-1", datetime.now(UTC), INTERVAL)
+    assert (alert.kind, alert.is_unanswered) == (AlertKind.MEASURED, True)
+    assert datetime.now(UTC) - alert.started_at >= OLD
+    (row,) = on_board(search, Urgency.UNSEEN)
+    assert row.alert == alert
+    chart = load_chart(search, pipeline.settings, "p-1", "6h", datetime.now(UTC))
+    assert [point.systolic.highest for point in chart.points if point.crisis] == [214]
