@@ -186,20 +186,19 @@ def meanings(concept: object) -> list[Meaning]:
     A coding that stands alone instead of in a list, as converters from XML write it, is `MALFORMED` if it has one.
     """
     codings = concept.get("coding") if isinstance(concept, dict) else None
-    if isinstance(codings, dict):
-        return [Meaning.MALFORMED] if _meaning(codings) is not None else []
-    if not isinstance(codings, list):
-        return []
-    return [meaning for coding in codings if (meaning := _meaning(coding)) is not None]
+    if isinstance(codings, list):
+        try:  # the common case without a call for each coding
+            return [found for item in codings if (found := MEANINGS.get((item["system"], item["code"]))) is not None]
+        except (KeyError, TypeError):  # some coding has another shape
+            return [found for item in codings if (found := _meaning(item)) is not None]
+    return [Meaning.MALFORMED] if isinstance(codings, dict) and _meaning(codings) is not None else []
 
 
 def _meaning(coding: object) -> Meaning | None:
     """Return the meaning of a coding, None where there is none or where it has not the shape of a coding."""
-    if not isinstance(coding, dict):
-        return None
     try:
-        return MEANINGS.get((coding.get("system"), coding.get("code")))  # type: ignore[arg-type]
-    except TypeError:  # lists and objects have no hash
+        return MEANINGS.get((coding["system"], coding["code"]))  # type: ignore[index]
+    except (KeyError, TypeError):  # no object, without one of both, or with what has no hash
         return None
 
 

@@ -13,11 +13,11 @@ from fhir.reasons import Reason
 
 _HALVES: Final = frozenset({Meaning.SYSTOLIC, Meaning.DIASTOLIC})
 _PRESSURES: Final = _HALVES | {Meaning.PANEL, Meaning.AVERAGE}
+_PRESSURES_INSIDE: Final = _HALVES | {Meaning.AVERAGE}  # in a component; a panel has none in it
 _NO_READING: Final = ELSEWHERE | {Meaning.AVERAGE, Meaning.MALFORMED}
 _MALFORMED: Final = Reason.CODING_MALFORMED, "a coding that is no list, or a code that is no text"
 
 Objection = tuple[Reason, str]  # the reason and detail of a reject
-Coded = list[tuple[list[Meaning], JsonObject]]  # what the codes of each part say, and the part
 
 
 class Content(msgspec.Struct, frozen=True, gc=False):
@@ -33,25 +33,39 @@ def classify(observation: JsonObject) -> Content | None:
     """Sort the parts of an Observation by meaning; None if this is neither a blood pressure nor a heart rate."""
     own = all_meanings(observation.get("code"))
     components = observation.get("component")
-    coded: Coded = [
-        (all_meanings(component.get("code")), component)
-        for component in (components if isinstance(components, list) else ())
-        if isinstance(component, dict)
-    ]
-    inside = {meaning for said, _ in coded for meaning in said}
-    is_half = not inside & _HALVES and _is_half(observation, own)
+    inside: set[Meaning] = set()
+    parts: dict[Meaning, list[JsonObject]] = {meaning: [] for meaning in MEASURES}
+    for component in components if isinstance(components, list) else ():
+        if isinstance(component, dict) and (said := all_meanings(component.get("code"))):
+            inside.update(said)
+            measure = _measure_of(said)
+            if measure is not None:
+                parts[measure].append(component)
+    is_half = inside.isdisjoint(_HALVES) and _is_half(observation, own)
     if is_half:
-        coded.append(([said for said in own if said in _HALVES], observation))
-    measured = Measured(
-        _single(coded, Meaning.SYSTOLIC), _single(coded, Meaning.DIASTOLIC), _single(coded, Meaning.HEART_RATE)
-    )
-    if not _PRESSURES.isdisjoint(own) or not _PRESSURES.isdisjoint(inside - {Meaning.PANEL}):
-        complete = is_half or bool(measured.systolics and measured.diastolics)
-        whole = {*own, *all_meanings(observation.get("bodySite"))}
+        parts[next(said for said in own if said in _HALVES)].append(observation)
+    systolics, diastolics = parts[Meaning.SYSTOLIC], parts[Meaning.DIASTOLIC]
+    measured = Measured(systolics, diastolics, parts[Meaning.HEART_RATE])
+    if not (_PRESSURES.isdisjoint(own) and _PRESSURES_INSIDE.isdisjoint(inside)):
+        whole = [*own, *all_meanings(observation.get("bodySite"))]
+        complete = is_half or bool(systolics and diastolics)
         return Content(measured, True, is_half, _objection(whole, inside, complete))
-    if Meaning.MALFORMED in inside.union(own) or (not own and is_unreadable(observation.get("code"))):
+    if Meaning.MALFORMED in own or Meaning.MALFORMED in inside or (not own and is_unreadable(observation.get("code"))):
         return Content(measured, True, False, _MALFORMED)
     return Content(Measured([], [], [observation]), False, False, None) if Meaning.HEART_RATE in own else None
+
+
+def _measure_of(said: list[Meaning]) -> Meaning | None:
+    """Return what a component measures, None if another of its codings, in whatever place, rules a reading out.
+
+    One coded as two measures counts once, as the first.
+    """
+    if not _NO_READING.isdisjoint(said):
+        return None
+    for meaning in said:
+        if meaning in MEASURES:
+            return meaning
+    return None
 
 
 def _is_half(observation: JsonObject, own: list[Meaning]) -> bool:
@@ -62,29 +76,21 @@ def _is_half(observation: JsonObject, own: list[Meaning]) -> bool:
     return not _HALVES.isdisjoint(own) and (has_value or Meaning.PANEL not in own)
 
 
-def _single(coded: Coded, meaning: Meaning) -> list[JsonObject]:
-    """Return the parts that measure `meaning`, but for those that another of their codings, in any place, rules out.
-
-    A part coded as two measures counts once, as the first.
-    """
-    return [
-        part
-        for said, part in coded
-        if _NO_READING.isdisjoint(said) and next((told for told in said if told in MEASURES), None) is meaning
-    ]
-
-
-def _objection(whole: set[Meaning], inside: set[Meaning], complete: bool) -> Objection | None:
+def _objection(whole: list[Meaning], inside: set[Meaning], complete: bool) -> Objection | None:
     """Return what rules a reading out, by what is said of the Observation as a whole and of the parts inside.
 
     Beside a complete reading, an average or a venous pressure is one more component, and left out; a part of another
     vessel tells where all of it was measured.
     """
-    said = whole if complete else whole | inside
-    if Meaning.MALFORMED in whole | inside:
+    if _NO_READING.isdisjoint(whole) and _NO_READING.isdisjoint(inside):
+        return None
+    said = {*whole} if complete else {*whole, *inside}
+    if Meaning.MALFORMED in inside or Meaning.MALFORMED in whole:
         return _MALFORMED
+    if Meaning.OTHER_VESSEL in inside:
+        said.add(Meaning.OTHER_VESSEL)
     for meaning in (Meaning.OTHER_VESSEL, Meaning.OTHER_PRESSURE, Meaning.OTHER_SITE):
-        if meaning in said or (meaning is Meaning.OTHER_VESSEL and meaning in inside):
+        if meaning in said:
             return Reason.NOT_SYSTEMIC_PRESSURE, CONCEPTS[meaning].label
     if Meaning.AVERAGE in said:
         return Reason.NOT_A_SINGLE_READING, "an average or extreme of several readings"

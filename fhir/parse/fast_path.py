@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fhir.codes import JsonObject, Meaning, meanings
+from fhir.codes import MEANINGS, JsonObject, Meaning
 from fhir.measures import HEART_RATE, MEASURES
 from fhir.parse.effective_time import flags_of_time, parse_instant
 from fhir.parse.observation import device_id, observation_id
@@ -36,16 +36,16 @@ def read_plainly(observation: JsonObject, record_time_us: int, rules: IntakeRule
     """Return the reading of a single Observation that is right in every respect, or None: let the full rules look."""
     try:
         return _read(observation, record_time_us, rules)
-    except (Refused, AttributeError, KeyError, OverflowError, TypeError, ValueError):
+    except (Refused, AttributeError, KeyError, OverflowError, TypeError):
         return None
 
 
 def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> Reading | None:
     if observation["status"] not in PLAIN_STATUSES or not _NOT_PLAIN.isdisjoint(observation):
         return None
-    if set(meanings(observation["code"])) != {Meaning.PANEL}:
+    if _only_meaning(observation["code"]) is not Meaning.PANEL:
         return None
-    if "bodySite" in observation and meanings(observation["bodySite"]):
+    if "bodySite" in observation and _only_meaning(observation["bodySite"]) is not None:
         return None
     values = _plain_values(observation["component"])
     systolic, diastolic = values[Meaning.SYSTOLIC], values[Meaning.DIASTOLIC]
@@ -78,13 +78,24 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
     )
 
 
+def _only_meaning(concept: JsonObject) -> Meaning | None:
+    """Return the meaning of a concept whose known codings all say the same; of any other shape raise an error."""
+    only = None
+    for coding in concept["coding"]:
+        meaning = MEANINGS.get((coding["system"], coding["code"]))
+        if meaning is not only and meaning is not None:
+            if only is not None:
+                raise KeyError(meaning)
+            only = meaning
+    return only
+
+
 def _plain_values(components: list[JsonObject]) -> dict[Meaning, float]:
     """Return each meaning's value in its base unit; any doubt raises one of the errors that `read_plainly` awaits."""
     values: dict[Meaning, float] = {}
     for component in components:
-        found = set(meanings(component["code"]))
-        if found:
-            (meaning,) = found
+        meaning = _only_meaning(component["code"])
+        if meaning is not None:
             if meaning in values:
                 raise KeyError(meaning)
             values[meaning] = _plain_value(component, _UNIT_OF[meaning])

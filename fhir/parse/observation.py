@@ -108,6 +108,8 @@ def _refuse_several_readings(observation: JsonObject, measured: Measured) -> Non
 def _refuse_other_focus(observation: JsonObject, patient_id: str, scope: Scope, rules: IntakeRules) -> None:
     """Refuse what was measured on somebody or something else, as on a fetus or a donor, though it is in this record."""
     focus = observation.get("focus")
+    if not focus:
+        return
     for reference in focus if isinstance(focus, list) else [focus]:
         if reference is None:
             continue

@@ -13,6 +13,7 @@ from fhir.ranges import implausible_heart_rate, implausible_pressure, impossible
 from fhir.reasons import Reason, Refused
 from fhir.units import MMHG, find_unit, in_base_unit
 
+_EXTENDED: Final = frozenset({"extension", "_value"})
 DATA_ABSENT_REASON: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 
@@ -93,7 +94,7 @@ def _pressure(component: JsonObject) -> tuple[float, tuple[str, ...]]:
 
 
 def _heart_rate(measured: JsonObject) -> float:
-    for rule in _NUMBER_RULES:
+    for rule in (refuse_modified, *_NUMBER_RULES):
         rule(measured)
     quantity = measured["valueQuantity"]
     if find_unit(quantity) is not HEART_RATE.unit:
@@ -151,7 +152,9 @@ def _absent_reason(measured: JsonObject) -> object:
         first = codings[0] if isinstance(codings, list) and codings else None
         return (first.get("code") if isinstance(first, dict) else None) or "no code"
     quantity = measured.get("valueQuantity")
-    for element in (quantity, quantity.get("_value")) if isinstance(quantity, dict) else ():
+    if not isinstance(quantity, dict) or _EXTENDED.isdisjoint(quantity):
+        return None
+    for element in (quantity, quantity.get("_value")):
         extensions = element.get("extension") if isinstance(element, dict) else None
         for extension in extensions if isinstance(extensions, list) else ():
             if isinstance(extension, dict) and extension.get("url") == DATA_ABSENT_REASON:
@@ -201,5 +204,5 @@ def _unit_text(quantity: JsonObject) -> object:
     return quantity.get("code") or quantity.get("unit")
 
 
-_NUMBER_RULES = (refuse_modified, _refuse_absent, _refuse_no_quantity, _refuse_comparator, _refuse_not_numeric)
+_NUMBER_RULES = (_refuse_absent, _refuse_no_quantity, _refuse_comparator, _refuse_not_numeric)
 _PRESSURE_RULES = (*_NUMBER_RULES, _refuse_unit)
