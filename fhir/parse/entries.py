@@ -47,8 +47,9 @@ def held_resource(entry: JsonObject, bundle_type: str) -> JsonObject:
     if is_request(entry, bundle_type):
         name = kept_id(entry)
         return resource if resource.get("id") == name else {**resource, "id": name}
-    meta = _meta_of_response(entry)
-    return {**resource, "meta": {**meta, **part(resource, "meta")}} if meta else resource
+    if not part(entry, "response"):
+        return resource
+    return {**resource, "meta": {**_meta_of_response(entry), **part(resource, "meta")}}
 
 
 def is_deletion(entry: JsonObject) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 from fhir.codes import JsonObject
 from fhir.parse.entries import is_request, kept_id, part
@@ -28,30 +27,28 @@ def people_of(entries: list[object], bundle_type: str) -> dict[str, str | Reason
     for entry in entries:
         if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
             asks = is_request(entry, bundle_type)
-            person = _person(entry, asks)
+            keys = _keys(entry, asks)
+            person = _person(entry, asks) if keys else None
             if person is not None:
-                for key in _keys(entry, asks):
+                for key in keys:
                     claims[key].add(person)
     return {key: found.pop() if len(found) == 1 else Reason.SUBJECT_UNRESOLVED for key, found in claims.items()}
 
 
-def _keys(entry: JsonObject, asks: bool) -> Iterator[str]:
-    """Yield what an entry's resource may be referred to by.
+def _keys(entry: JsonObject, asks: bool) -> list[str]:
+    """Return what an entry's resource may be referred to by.
 
     Where a server holds it, its own address names it without the Bundle's help. Where a request brings it, that
     address may be made up, so that it means this resource alone, however it is spelled.
     """
     full_url, resource = entry.get("fullUrl"), entry["resource"]
-    key = reference_key(full_url) if isinstance(full_url, str) else ""
-    if key.startswith("urn:") or (key and asks):
-        yield key
+    keys = [reference_key(full_url)] if isinstance(full_url, str) and (asks or full_url[:4].lower() == "urn:") else []
     if asks and resource.get("resourceType") == PATIENT:
-        for kind, name in (type_and_id(full_url), type_and_id(part(entry, "request").get("url"))):
-            if kind == PATIENT:
-                yield f"{PATIENT}/{name}"
+        addresses = map(type_and_id, (full_url, part(entry, "request").get("url")))
+        names = [name for kind, name in addresses if kind == PATIENT]
         own = resource.get("id")
-        if isinstance(own, str) and match_id(own):
-            yield f"{PATIENT}/{own}"
+        keys += [f"{PATIENT}/{name}" for name in (*names, own) if isinstance(name, str) and match_id(name)]
+    return keys
 
 
 def _person(entry: JsonObject, asks: bool) -> str | Reason | None:
