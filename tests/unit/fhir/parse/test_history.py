@@ -176,3 +176,10 @@ def test_messages_are_never_changed_by_what_is_read_from_them() -> None:
     locate_resources([told])
 
     assert payload(told) == before
+
+
+def test_a_patch_is_read_where_the_whole_observation_came_of_it() -> None:
+    operations = {"resourceType": "Parameters", "parameter": []}
+
+    assert parse(bundle_of("batch", entry(operations, "PATCH", "Observation/bp-1"))) == Parsed(ignored=1)
+    assert systolics(parse(bundle_of("history", entry(observation(), "PATCH", "Observation/bp-1")))) == [(128, 0)]
