@@ -10,7 +10,9 @@ from fhir.parse.references import type_and_id
 from fhir.parse.versions import version_number
 
 REQUESTS: Final = frozenset({"transaction", "batch"})
-_PASTS: Final = frozenset({"history", "subscription-notification", "transaction-response", "batch-response"})
+_TOLD: Final = frozenset(  # by a server, which gives every resource its lasting id
+    {"searchset", "history", "subscription-notification", "transaction-response", "batch-response"}
+)
 
 
 def part(entry: JsonObject, name: str) -> JsonObject:
@@ -23,7 +25,7 @@ def is_request(entry: JsonObject, bundle_type: str) -> bool:
     """Tell whether an entry asks a server to do something, rather than telling what one did or holds."""
     if bundle_type in REQUESTS:
         return True
-    return bundle_type not in _PASTS and bool(part(entry, "request")) and not part(entry, "response")
+    return bundle_type not in _TOLD and bool(part(entry, "request")) and not part(entry, "response")
 
 
 def kept_id(entry: JsonObject) -> str | None:

@@ -85,8 +85,9 @@ def test_where_a_server_tells_what_it_holds_an_id_is_real(kind: str) -> None:
     assert whom(told) == ["0"]
 
 
-def test_in_a_history_a_resource_that_was_created_has_its_real_id() -> None:
-    assert whom(transaction("Patient/0", post(TEMPORARY), kind="history")) == ["0"]
+@pytest.mark.parametrize("kind", ["history", "searchset", "batch-response", "subscription-notification"])
+def test_where_a_server_tells_of_the_past_a_resource_that_was_created_has_its_real_id(kind: str) -> None:
+    assert whom(transaction("Patient/0", post(TEMPORARY), kind=kind)) == ["0"]
 
 
 def test_two_people_of_two_messages_or_lines_never_become_one_chart() -> None:
