@@ -1,1 +1,1 @@
-"""What an alert is: its model, life cycle and episodes, and the journal of what people answered."""
+"""What an alert is: its model, life cycle and episodes, attention, and the journal of what people answered."""

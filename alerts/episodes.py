@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
@@ -100,21 +100,14 @@ def fold(findings: Findings, events: Sequence[Document], now: datetime, expected
         AlertKind.MEASURED: findings.measured,
         AlertKind.TECHNICAL: lifecycle.silences(findings.worst, stale_after(expected_interval), now),
     }
-    return [episode for kind in found for episode in lifecycle.fold(kind, found[kind], _answers_of(events, kind))]
+    answers = {kind: [answer_of(event) for event in events if is_answer(event, kind)] for kind in found}
+    return [episode for kind in found for episode in lifecycle.fold(kind, found[kind], answers[kind])]
 
 
-def _answers_of(events: Iterable[Document], kind: AlertKind) -> list[Answer]:
-    return [
-        Answer(
-            datetime.fromisoformat(event["@timestamp"]),
-            datetime.fromisoformat(event["until"]),
-            event["by"],
-            event["reason"],
-            event.get("note", ""),
-        )
-        for event in events
-        if is_answer(event, kind)
-    ]
+def answer_of(event: Document) -> Answer:
+    """Return the answer that an acknowledgement in the journal gave."""
+    at, until = (datetime.fromisoformat(event[name]) for name in ("@timestamp", "until"))
+    return Answer(at, until, event["by"], event["reason"], event.get("note", ""))
 
 
 def is_answer(event: Document, kind: AlertKind) -> bool:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts import lifecycle
+from alerts import attention, lifecycle
 from alerts.episodes import ACKNOWLEDGED, FEEDBACK, find, fold, history_since, is_answer, last_found, with_newest
-from alerts.model import AlertKind, AnswerReason, Episode, State, alert_id, read_alert_id
+from alerts.model import AlertKind, AnswerReason, Episode, Refusal, State, alert_id, read_alert_id
 from conf.clinical import ALERT_RISK_FIELD
 from elastic.client import After, Document, Search
-from elastic.search import alert_events, latest, observations, predictions
+from elastic.search import alert_events, latest, observations, predictions, rejected
 from elastic.search.alert_events import Appended
 
 MOST_COLLISIONS: Final = 10
@@ -58,19 +58,45 @@ def episodes_of_patients(
     readings = observations.newest(search, ids, now, since)
     crises = observations.crisis_readings(search, since, now, ids)
     events = events_of_patients(search, ids, since)
+    refused = by_patient(rejected.attention(search, since, ids))
     for id_ in ids:
         history = with_newest(histories.get(id_, []), newest[id_], since)
         findings = find(history, readings.get(id_), crises.get(id_, ()))
-        for episode in lifecycle.settle(fold(findings, events[id_], now, expected_interval), now):
+        episodes = fold(findings, events[id_], now, expected_interval)
+        for episode in lifecycle.settle([*episodes, *attention.fold(refused[id_], events[id_])], now):
             yield id_, episode
+
+
+def attention_of_all(search: Search, now: datetime) -> tuple[list[tuple[str, Episode]], list[Refusal]]:
+    """Return the open alerts of refused readings, by patient, and the refusals that name no known patient.
+
+    Two searches, however many patients there are; of the oldest ones beyond `rejected.MOST` nothing is known.
+    """
+    since = history_since(now)
+    found = rejected.attention(search, since)
+    named = by_patient(document for document in found if document.get("patient_id"))
+    events = events_of_patients(search, named, since)
+    alerts = [
+        (id_, episode)
+        for id_, documents in named.items()
+        for episode in lifecycle.settle(attention.fold(documents, events[id_]), now)
+        if episode.is_open
+    ]
+    nameless = [attention.read_refusal(document) for document in found if not document.get("patient_id")]
+    return alerts, nameless
+
+
+def by_patient(documents: Iterable[Document]) -> Mapping[str, list[Document]]:
+    """Return documents by patient in their order, [] for who has none."""
+    grouped: dict[str, list[Document]] = defaultdict(list)
+    for document in documents:
+        grouped[document["patient_id"]].append(document)
+    return grouped
 
 
 def events_of_patients(search: Search, patient_ids: Iterable[str], since: datetime) -> Mapping[str, list[Document]]:
     """Return the events of these patients since then by patient, oldest first, [] for who has none."""
-    events: dict[str, list[Document]] = defaultdict(list)
-    for event in alert_events.of_patients(search, patient_ids, since):
-        events[event["patient_id"]].append(event)
-    return events
+    return by_patient(alert_events.of_patients(search, patient_ids, since))
 
 
 def ended(
@@ -138,6 +164,8 @@ def _acknowledge(
         "seen_diastolic": seen.get("diastolic"),
         "model_version": seen.get("model_version"),
     }
+    if episode.kind is AlertKind.ATTENTION:
+        event["seen_until"] = episode.met_at.isoformat()
     return _append(search, event)
 
 

@@ -23,6 +23,7 @@ class AlertKind(StrEnum):
     PREDICTED = "predicted"
     MEASURED = "measured"
     TECHNICAL = "technical"  # data lost after a high or critical level
+    ATTENTION = "attention"  # refused, but sounds like a crisis; see `alerts.attention`
 
 
 class State(StrEnum):
@@ -75,6 +76,20 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reading that could not be taken but sounds like a crisis: when it came, and what could be read of it.
+
+    `words` are those of `fhir.parse.attention`; `measured_at` is what the device says, whose clock may be wrong.
+    """
+
+    arrived_at: datetime
+    measured_at: datetime | None
+    device_id: str | None
+    reason: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
     """An alert as it stands at one moment."""
 
@@ -92,6 +107,7 @@ class Episode:
     escalations: int = 0
     reminders: int = 0
     answer: Answer | None = None  # the last one
+    refusals: tuple[Refusal, ...] = ()  # what asks for attention, newest first
 
     @property
     def is_open(self) -> bool:

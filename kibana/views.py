@@ -96,7 +96,17 @@ REJECTED: Final = DataView(
     "bp-rejected",
     indices.REJECTED,
     "Messages refusés",
-    (TIME_FIELD, "reason", "source_topic", "source_partition", "source_offset"),
+    (
+        TIME_FIELD,
+        PATIENT_FIELD,
+        "device_id",
+        "measured_at",
+        "attention",
+        "reason",
+        "source_topic",
+        "source_partition",
+        "source_offset",
+    ),
 )
 ALERT_EVENTS: Final = DataView(
     "bp-alert-events",

@@ -36,8 +36,13 @@ CATEGORY_COLOURS: Final[Labels] = {
     "stage_2": "#DA6B45",
     "severe": RED,
 }
-ALERT_KINDS: Final[Labels] = {"measured": "Crise mesurée", "predicted": "Risque prédit", "technical": "Données perdues"}
-KIND_COLOURS: Final[Labels] = {"measured": RED, "predicted": ORANGE, "technical": GREY}
+ALERT_KINDS: Final[Labels] = {
+    "measured": "Crise mesurée",
+    "predicted": "Risque prédit",
+    "technical": "Données perdues",
+    "attention": "Mesure refusée",
+}
+KIND_COLOURS: Final[Labels] = {"measured": RED, "predicted": ORANGE, "technical": GREY, "attention": VIOLET}
 ALERT_EVENTS: Final[Labels] = {"acknowledged": "Acquittement", "feedback": "Avis"}
 ANSWERS: Final[Labels] = {
     "seen": "Vu, prise en charge en cours",
@@ -75,6 +80,8 @@ FIELDS: Final[Labels] = {
     "replaced_scored_at": "Prédiction remplacée, calculée à",
     "reasons.code": "Raison du risque",
     "reason": "Motif",
+    "attention": "Évoque une crise",
+    "measured_at": "Mesurée à (horloge de l'appareil)",
     "source_topic": "Sujet Kafka",
     "event": "Événement",
     "kind": "Nature",

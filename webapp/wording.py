@@ -7,13 +7,17 @@ calibration are no number for the bedside.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, get_decimal_symbol
 
 from alerts.model import AnswerReason
+from fhir.measures import DIASTOLIC, SYSTOLIC
+from fhir.parse.attention import IN_DOUBT
+from fhir.reasons import Reason
 from ml.explanation import RECENT_H, ReasonCode
 from ml.features import WINDOW_LENGTH
 from webapp.i18n import N_
@@ -32,6 +36,45 @@ REASON_NAMES: Final[Mapping[AnswerReason, str]] = {
     AnswerReason.TREATED: N_("Treatment adapted"),
     AnswerReason.FALSE_ALARM: N_("False alarm"),
     AnswerReason.OTHER: N_("Other"),
+}
+
+
+UNUSABLE: Final = N_("cannot be taken")
+REFUSAL_NAMES: Final[Mapping[Reason, str]] = {  # of the reasons that attention may have
+    **dict.fromkeys(
+        (Reason.STATUS_MISSING, Reason.STATUS_NO_RESULT, Reason.STATUS_UNRECOGNISED), N_("not released by the sender")
+    ),
+    **dict.fromkeys((Reason.SUBJECT_MISSING, Reason.SUBJECT_UNRESOLVED), N_("patient not identified")),
+    **dict.fromkeys(
+        (
+            Reason.TIME_AMBIGUOUS,
+            Reason.TIME_MISSING,
+            Reason.TIME_TOO_COARSE,
+            Reason.TIME_NO_ZONE,
+            Reason.TIME_UNPARSEABLE,
+            Reason.RECORD_TIME_OUT_OF_RANGE,
+        ),
+        N_("time of the measurement unclear"),
+    ),
+    Reason.TIME_IN_FUTURE: N_("the device's clock is ahead"),
+    Reason.COMPONENT_DUPLICATED: N_("several values that differ"),
+    **dict.fromkeys((Reason.UNIT_MISMATCH, Reason.UNIT_MISSING, Reason.UNIT_UNSUPPORTED), N_("unit missing or wrong")),
+    Reason.SYSTOLIC_MISSING: N_("systolic pressure missing"),
+    Reason.DIASTOLIC_MISSING: N_("diastolic pressure missing"),
+    Reason.COMPONENT_ABSENT: N_("one of the two pressures was not measured"),
+    **dict.fromkeys((Reason.VALUE_NOT_A_QUANTITY, Reason.VALUE_NOT_NUMERIC), N_("value badly transmitted")),
+    Reason.VALUE_HAS_COMPARATOR: N_("beyond the range of the cuff, no exact value"),
+    **dict.fromkeys(
+        (Reason.SYSTOLIC_OUT_OF_RANGE, Reason.DIASTOLIC_OUT_OF_RANGE), N_("outside the limits of what is possible")
+    ),
+    Reason.SYSTOLIC_NOT_ABOVE_DIASTOLIC: N_("systolic pressure not above the diastolic"),
+    Reason.PULSE_PRESSURE_OUT_OF_RANGE: N_("implausible distance of systolic and diastolic pressure"),
+}
+WORDS_OF_ATTENTION: Final[Mapping[str, str]] = {  # that `fhir.parse.attention` writes
+    SYSTOLIC.field: N_("systolic"),
+    DIASTOLIC.field: N_("diastolic"),
+    "or": N_("or"),
+    IN_DOUBT: N_("(unit in doubt)"),
 }
 
 
@@ -71,6 +114,18 @@ class ReasonInWords:
     text: str
     strength: str
     share: float
+
+
+def refusal_name(reason: str) -> str:
+    """Return why a reading was refused, in English words; a reason without words of its own just cannot be taken."""
+    return REFUSAL_NAMES.get(Reason(reason), UNUSABLE) if reason in list(Reason) else UNUSABLE
+
+
+def attention_in_words(words: str, translate: Translate, language: str) -> str:
+    """Return stored words such as ``systolic > 250 mmHg`` in a language, with its decimal sign."""
+    for word, name in WORDS_OF_ATTENTION.items():
+        words = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", translate(name), words)
+    return re.sub(r"(?<=\d)\.(?=\d)", get_decimal_symbol(language), words)
 
 
 def reasons_in_words(

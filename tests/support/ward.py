@@ -66,6 +66,24 @@ def reading(
     return {name: value for name, value in document.items() if value is not None}
 
 
+def refusal(patient_id: str | None, at: datetime, words: str, reason: str = "VALUE_HAS_COMPARATOR") -> Document:
+    """Return the stored document of a refused reading that sounds like a crisis; `at` is its record time."""
+    return {
+        "@timestamp": at.isoformat(),
+        "reason": reason,
+        "detail": "as the message says",
+        "patient_id": patient_id,
+        "device_id": "cuff-7",
+        "measured_at": (at - timedelta(seconds=20)).isoformat(),
+        "attention": words,
+        "payload": None,
+        "source_topic": "blood-pressure-data",
+        "source_partition": 0,
+        "source_offset": round(at.timestamp()),
+        "source_entry": None,
+    }
+
+
 def prediction(of: Document, risk_6h: float, readings: int = 30, version: str = VERSION) -> Document:
     """Return the stored prediction of the window that ends with a reading."""
     level = alert_level(risk_6h)

@@ -16,14 +16,14 @@ from alerts.episodes import history_since
 from alerts.model import AlertKind, Episode, State
 from conf.clinical import ALERT_LEVELS
 from elastic.client import After
-from elastic.search import alert_events, latest, observations
-from webapp.api.documents import AlertDetail, AlertList, Board
-from webapp.api.inputs import Acknowledgement, AlertPath, AlertsQuery, AlertStatus, BoardQuery, Feedback
+from elastic.search import alert_events, latest, observations, rejected
+from webapp.api.documents import AlertDetail, AlertList, AttentionList, Board
+from webapp.api.inputs import Acknowledgement, AlertPath, AlertsQuery, AlertStatus, BoardQuery, Feedback, PatientPath
 from webapp.api.problems import ApiError, fault
 from webapp.api.routes import Answer, operation, paged, position
 from webapp.audit.events import record
 from webapp.board.rows import Row
-from webapp.board.views import screens
+from webapp.board.views import note_seen, screens
 from webapp.board.ward import View
 from webapp.http import tag
 from webapp.patient_ids import read_id, spell
@@ -42,12 +42,18 @@ def get_board(query: BoardQuery) -> Answer:
     known = tag(ward.fingerprint.encode(), str(query.level).encode(), str(ward.newest_at).encode())
     if request.if_none_match.contains(known):
         return Answer(b"", status=304, etag=known)
-    record("list", patient_ids=[row.patient_id for row in ward.rows])
+    note_seen(ward)
     sections = [
         {"level": section.urgency, "total": section.total, "patients": list(map(_row, section.rows))}
         for section in ward.sections
     ]
-    board = {"newest_scored_at": ward.newest_at, "unanswered": ward.unanswered, "sections": sections}
+    attention = [_describe(row.patient_id, row.alert) for row in ward.attention]
+    board = {
+        "newest_scored_at": ward.newest_at,
+        "unanswered": ward.unanswered,
+        "attention": attention,
+        "sections": sections,
+    }
     return Answer(Board.model_validate(board), etag=known)
 
 
@@ -62,6 +68,16 @@ def list_alerts(query: AlertsQuery) -> Answer:
     ]
     record("list", patient_ids={patient_id for patient_id, _ in kept})
     return paged(AlertList, [_describe(patient_id, episode) for patient_id, episode in kept], query, after)
+
+
+@operation("GET /api/v1/patients/<patient_id>/attention", Permission.API_READ_ALERTS, AttentionList, tag="alerts")
+def list_attention_of_patient(path: PatientPath) -> AttentionList:
+    """List a patient's refused readings that sound like a crisis, answered or not, with who answered."""
+    site = services()
+    found = journal.episodes_of_patient(site.search, path.patient_id, site.clock(), site.settings.expected_interval)
+    record("view", patient_ids=[path.patient_id])
+    alerts = [_describe(path.patient_id, episode) for episode in found if episode.kind is AlertKind.ATTENTION]
+    return AttentionList.model_validate({"items": alerts[::-1]})
 
 
 @operation("GET /api/v1/alerts/<alert_id>", Permission.API_READ_ALERTS, AlertDetail, tag="alerts")
@@ -145,7 +161,8 @@ def _on_board() -> list[Found]:
         return not episode.is_unanswered, -(episode.rank or episode.peak), episode.started_at
 
     ward = screens().board.ward(View(), services().clock())
-    return sorted(((row.patient_id, episode) for row in ward.rows for episode in row.episodes), key=urgency)
+    found = [(row.patient_id, row.alert) for row in ward.attention]
+    return sorted([*found, *((row.patient_id, alert) for row in ward.rows for alert in row.episodes)], key=urgency)
 
 
 def _resolved(query: AlertsQuery) -> tuple[list[Found], After | None]:
@@ -164,11 +181,21 @@ def _find(alert_id: str) -> Found:
     except (ValueError, OverflowError) as error:
         raise ApiError(404) from error
     search, now, interval = site.search, site.clock(), site.settings.expected_interval
-    if patient_id and (latest.patient(search, patient_id) or observations.newest(search, [patient_id], now)):
+    if patient_id and _is_known(patient_id, now):
         for episode in journal.episodes_of_patient(search, patient_id, now, interval):
             if _address(patient_id, episode) == alert_id:
                 return patient_id, episode
     raise ApiError(404)
+
+
+def _is_known(patient_id: str, now: datetime) -> bool:
+    """Tell whether anything of a patient is stored, or refused that needs attention."""
+    search = services().search
+    return bool(
+        latest.patient(search, patient_id)
+        or observations.newest(search, [patient_id], now)
+        or rejected.attention(search, history_since(now), [patient_id])
+    )
 
 
 def _detail(patient_id: str, episode: Episode) -> AlertDetail:

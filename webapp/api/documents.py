@@ -168,12 +168,25 @@ class PredictionPage(Page):
     items: list[Prediction]
 
 
+class RefusedReading(Output):
+    """A reading that could not be taken but sounds like a crisis."""
+
+    words: str = Field(description="What the device says, in English.", examples=["systolic > 250 mmHg"])
+    reason: str = Field(description="Why it could not be taken: a code of the intake.", examples=["TIME_NO_ZONE"])
+    arrived_at: When = Field(description="When the message came.")
+    measured_at: When | None = Field(None, description="When it was measured, by the device's clock; may be wrong.")
+    device_id: str | None = Field(None, description="The device that measured.")
+
+
 class Alert(Output):
     """One episode of one patient: raised, taken care of, over."""
 
     alert_id: str = Field(description="Id made of kind, beginning and patient.")
     patient_id: PatientId
-    kind: AlertKind = Field(description="What it is about; technical: data lost after a high or critical level.")
+    kind: AlertKind = Field(
+        description="What it is about; technical: data lost after a high or critical level; attention: a reading that "
+        "could not be taken but sounds like a crisis."
+    )
     state: State = Field(description="Where in its life it is.")
     status: AlertStatus = Field(description="The same in the words of the filter.")
     level: AlertLevel = Field(description="Its level now, the highest one once its condition is gone.")
@@ -189,6 +202,7 @@ class Alert(Output):
     reason: AnswerReason | None = Field(None, validation_alias=AliasPath("answer", "reason"), description="Why.")
     note: str | None = Field(None, validation_alias=AliasPath("answer", "note"), description="With which note.")
     until: When | None = Field(None, validation_alias=AliasPath("answer", "until"), description="Silent until then.")
+    refusals: list[RefusedReading] = Field([], description="Of the kind attention: what was refused, newest first.")
 
 
 class AlertEvent(Output):
@@ -221,6 +235,12 @@ class AlertList(Output):
     next_cursor: str | None = Field(None, description="Where the next page begins; null on the last one.")
 
 
+class AttentionList(Output):
+    """Refused readings of one patient that sound like a crisis."""
+
+    items: list[Alert] = Field(description="Alerts of the kind attention in the last three days, newest first.")
+
+
 class BoardRow(Output):
     """One patient on the board: measured and predicted side by side."""
 
@@ -247,6 +267,7 @@ class Board(Output):
 
     newest_scored_at: When | None = Field(None, description="When the newest prediction was made.")
     unanswered: int = Field(description="Patients shown with an alert that nobody has acknowledged.")
+    attention: list[Alert] = Field(description="Refused readings that sound like a crisis, not acknowledged yet.")
     sections: list[BoardSection] = Field(description="All sections.")
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from alerts.lifecycle import QUIET_FINDINGS as FINDINGS_TO_END
-from alerts.model import AnswerReason
+from alerts.model import AlertKind, AnswerReason
 from assessment.urgency import Urgency
 from conf.times import iso
 from webapp.api.fhir.dates import MOST_DATES
@@ -96,7 +96,7 @@ class AlertPath(Path):
     """Names an alert."""
 
     alert_id: str = Field(
-        pattern=r"^(predicted|measured|technical)-[0-9]{1,14}-~?[A-Za-z0-9._-]+$",
+        pattern=rf"^({'|'.join(AlertKind)})-[0-9]{{1,14}}-~?[A-Za-z0-9._-]+$",
         description="Id of the alert.",
         examples=["predicted-1772352000000-P-0412"],
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.model import AlertKind, Episode, alert_id
+from alerts.model import AlertKind, Episode, Refusal, alert_id
 from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
 from assessment.trend import direction
@@ -17,7 +17,7 @@ from conf.clinical import ALERT_RISK_FIELD
 
 Document = Mapping[str, Any]
 
-KIND_ORDER: Final = (AlertKind.MEASURED, AlertKind.PREDICTED, AlertKind.TECHNICAL)
+KIND_ORDER: Final = (AlertKind.MEASURED, AlertKind.PREDICTED, AlertKind.TECHNICAL)  # attention has rows of its own
 BELOW_UNSEEN: Final = frozenset({Urgency.STALE, Urgency.MEDIUM, Urgency.LOW, Urgency.WAITING})
 
 
@@ -79,6 +79,24 @@ class Row:
 
 
 @dataclass(frozen=True)
+class AttentionRow:
+    """A patient of whom a reading was refused that sounds like a crisis, as long as nobody has answered."""
+
+    patient_id: str
+    alert: Episode
+
+    @property
+    def alert_id(self) -> str:
+        """Return the id of the alert."""
+        return alert_id(self.patient_id, self.alert.kind, self.alert.started_at)
+
+    @property
+    def newest(self) -> Refusal:
+        """Return the refusal to show."""
+        return self.alert.refusals[0]
+
+
+@dataclass(frozen=True)
 class Section:
     """The rows shown of one urgency, and how many patients it has in all."""
 
@@ -94,6 +112,8 @@ class Ward:
     sections: tuple[Section, ...]
     newest_at: str | None
     fingerprint: str
+    attention: tuple[AttentionRow, ...] = ()
+    nameless: tuple[Refusal, ...] = ()  # what sounds like a crisis of a patient who is not known
 
     def __getitem__(self, section: str) -> Section:
         """Return the section of an urgency."""
@@ -107,12 +127,13 @@ class Ward:
     @property
     def unanswered(self) -> int:
         """Return how many patients shown have an alert that nobody has acknowledged."""
-        return sum(any(episode.is_unanswered for episode in row.episodes) for row in self.rows)
+        waiting = {row.patient_id for row in self.rows if any(episode.is_unanswered for episode in row.episodes)}
+        return len(waiting | {row.patient_id for row in self.attention})
 
     @property
     def is_empty(self) -> bool:
         """Tell whether there is no patient at all."""
-        return not any(section.total or section.rows for section in self.sections)
+        return not (self.attention or any(section.total or section.rows for section in self.sections))
 
 
 def make_row(
@@ -145,7 +166,13 @@ def place_unseen(row: Row) -> Urgency:
     return Urgency.UNSEEN if unseen and row.urgency in BELOW_UNSEEN else row.urgency
 
 
-def arrange(rows: Iterable[Row], totals: Mapping[Urgency, int], newest_at: str | None) -> Ward:
+def arrange(
+    rows: Iterable[Row],
+    totals: Mapping[Urgency, int],
+    newest_at: str | None,
+    attention: tuple[AttentionRow, ...] = (),
+    nameless: tuple[Refusal, ...] = (),
+) -> Ward:
     """Put rows into their sections: measured crises first, then by risk, then the alert that has waited longest."""
     of: dict[Urgency, list[Row]] = {place: [] for place in Urgency}
     for row in rows:
@@ -154,8 +181,8 @@ def arrange(rows: Iterable[Row], totals: Mapping[Urgency, int], newest_at: str |
         Section(place, tuple(sorted(found, key=_first)), max(totals.get(place, 0), len(found)))
         for place, found in of.items()
     )
-    digest = hashlib.blake2b(repr(sections).encode(), digest_size=16).hexdigest()
-    return Ward(sections, newest_at, digest)
+    digest = hashlib.blake2b(repr((sections, attention, nameless)).encode(), digest_size=16).hexdigest()
+    return Ward(sections, newest_at, digest, attention, nameless)
 
 
 def _first(row: Row) -> tuple[bool, float, float, str]:

@@ -22,7 +22,7 @@ from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.shared import Shared
-from webapp.wording import REASON_NAMES
+from webapp.wording import REASON_NAMES, attention_in_words, refusal_name
 
 blueprint = Blueprint("board", __name__)
 
@@ -117,13 +117,16 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
         "view": view,
         "now": now,
         "zone": services().settings.time_zone,
-        "tiles": [row for row in ward.rows if row.urgency is not Urgency.LOW][:TILES],
+        "attention_tiles": ward.attention[:TILES],
+        "tiles": [row for row in ward.rows if row.urgency is not Urgency.LOW][: max(0, TILES - len(ward.attention))],
         "minutes": lambda at: int((now - at).total_seconds() // 60),
         "short": short_id,
         "may_acknowledge": principal().allows(Permission.ACKNOWLEDGE),
         "may_open": principal().allows(Permission.PATIENT),
         "risk_limit_y": RISK_LIMIT_Y,
         "stale_s": int(stale_after(interval).total_seconds()),
+        "heard": lambda refusal: attention_in_words(refusal.words, i18n.gettext, i18n.language()),
+        "why_refused": lambda refusal: i18n.gettext(refusal_name(refusal.reason)),
         "reason_names": REASON_NAMES,
         "pauses": PAUSES_MIN,
         "min_readings": services().settings.min_readings,
@@ -148,7 +151,8 @@ def asked_view() -> View:
 
 def note_seen(ward: Ward) -> None:
     """Note in the audit whom this screen shows."""
-    services().audit.record("list", patient_ids=[row.patient_id for row in ward.rows])
+    shown = [row.patient_id for row in ward.attention] + [row.patient_id for row in ward.rows]
+    services().audit.record("list", patient_ids=list(dict.fromkeys(shown)))
 
 
 @blueprint.get("/acknowledge")

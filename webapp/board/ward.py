@@ -10,14 +10,15 @@ from itertools import islice
 from typing import Any, Final
 
 from alerts.episodes import HISTORY, history_since
-from alerts.journal import events_of_patients
+from alerts.journal import attention_of_all, events_of_patients
+from alerts.model import Refusal
 from assessment.freshness import Freshness, stale_after
 from assessment.urgency import CRISIS_KEPT, Urgency
 from conf.times import present_until
 from elastic.client import Search
 from elastic.search import latest, observations, predictions
 from webapp.board.histories import Histories
-from webapp.board.rows import Document, Row, Ward, arrange, make_row, open_episodes, place_unseen
+from webapp.board.rows import AttentionRow, Document, Row, Ward, arrange, make_row, open_episodes, place_unseen
 from webapp.board.sections import Bounds, find_sections
 from webapp.shared import Shared
 
@@ -27,6 +28,8 @@ SLOW_LIFETIME: Final = timedelta(seconds=15)  # of what changes slowly or is onl
 WAITING_SPANS: Final = tuple(timedelta(hours=hours) for hours in (24, 6, 1, 0.25))  # the first that is not too much
 MOST_READINGS: Final = 2_000_000
 MOST_IN_CRISIS: Final = 200  # patients with a crisis that was stored last, beyond the sections
+NAMELESS_SHOWN: Final = timedelta(hours=1)  # nobody can answer for them: they go by themselves
+MOST_NAMELESS: Final = 5
 SIZES: Final[Mapping[Urgency, int]] = {  # rows that a section shows; beyond, it tells how many there are
     Urgency.CRITICAL: 200,
     Urgency.HIGH: 200,
@@ -93,7 +96,14 @@ class Board:
         totals = Counter({place: page.total for place, page in pages.items()})
         totals.subtract(place for place, page in pages.items() for _ in page.documents)
         totals.update(row.urgency for row in rows)
-        return arrange(rows, totals, newest_at)
+        return arrange(rows, totals, newest_at, *self._attention(now))
+
+    def _attention(self, now: datetime) -> tuple[tuple[AttentionRow, ...], tuple[Refusal, ...]]:
+        """Return who was refused a reading that sounds like a crisis, waiting longest first, and what names nobody."""
+        alerts, nameless = attention_of_all(self._search, now)
+        rows = sorted((AttentionRow(*alert) for alert in alerts), key=lambda row: (row.alert.raised_at, row.patient_id))
+        recent = [refusal for refusal in nameless if now - refusal.arrived_at < NAMELESS_SHOWN]
+        return tuple(rows), tuple(recent[:MOST_NAMELESS])
 
     def _all_rows(self, shown: Mapping[str, Document], scored_until: datetime, now: datetime) -> list[Row]:
         """Make the rows of those shown and of patients whom the sections miss, with readings that are not scored yet.

@@ -15,7 +15,7 @@ from assessment.trend import LOOKBACK, trend
 from conf.settings import Settings
 from conf.times import present_until
 from elastic.client import Document, Search
-from elastic.search import alert_events, latest, observations, predictions
+from elastic.search import alert_events, latest, observations, predictions, rejected
 from webapp.audit import search as audit_events
 from webapp.patients import timeline
 from webapp.patients.chart import (
@@ -52,6 +52,11 @@ class PatientNow:
     episodes: list[Episode]
     usefulness: dict[str, bool]
 
+    @property
+    def is_unread(self) -> bool:
+        """Tell whether nothing of this patient could be taken yet."""
+        return self.reading is None and self.prediction is None and not self.ahead
+
 
 @dataclass(frozen=True, slots=True)
 class LastDay:
@@ -63,11 +68,13 @@ class LastDay:
 
 
 def load_now(search: Search, settings: Settings, patient_id: str, now: datetime) -> PatientNow | None:
-    """Return the patient at this moment; None for one of whom nothing is stored."""
+    """Return the patient at this moment; None for one of whom nothing is stored, nor refused that needs attention."""
     reading = observations.newest(search, [patient_id], now).get(patient_id)
     prediction = latest.patient(search, patient_id)
     ahead = observations.ahead(search, patient_id, now)
-    if reading is None and prediction is None and not ahead:
+    since = history_since(now)
+    is_stored = reading or prediction or ahead
+    if not is_stored and not rejected.attention(search, since, [patient_id]):
         return None
     interval = settings.expected_interval
     recent = observations.of_patient(
@@ -79,7 +86,7 @@ def load_now(search: Search, settings: Settings, patient_id: str, now: datetime)
         newest_first=True,
     )
     pressures = [(point.at, point.systolic.mean) for point in points_of_readings(recent.documents)]
-    events = alert_events.of_patients(search, [patient_id], history_since(now))
+    events = alert_events.of_patients(search, [patient_id], since)
     return PatientNow(
         patient_id=patient_id,
         reading=reading,

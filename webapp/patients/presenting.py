@@ -27,7 +27,14 @@ from webapp.patients.loading import JUST_AFTER, LastDay, PatientNow
 from webapp.patients.report_chart import draw
 from webapp.patients.timeline import Timeline, changes
 from webapp.store.patient_targets import PatientTargets
-from webapp.wording import LEVEL_NAMES, REASON_NAMES, reasons_in_words, summary
+from webapp.wording import (
+    LEVEL_NAMES,
+    REASON_NAMES,
+    attention_in_words,
+    reasons_in_words,
+    refusal_name,
+    summary,
+)
 
 SEEN_NAMES: Final[Mapping[str, str]] = {
     "": N_("any time"),
@@ -66,6 +73,7 @@ KIND_NAMES: Final[Mapping[AlertKind, str]] = {
     AlertKind.PREDICTED: N_("Predicted risk"),
     AlertKind.MEASURED: N_("Measured crisis"),
     AlertKind.TECHNICAL: N_("Data lost after a high level"),
+    AlertKind.ATTENTION: N_("Refused reading that sounds like a crisis"),
 }
 STATE_NAMES: Final[Mapping[State, str]] = {
     State.RAISED: N_("not acknowledged"),
@@ -113,13 +121,22 @@ def patient_view(patient: PatientNow, now: datetime, interval: timedelta) -> dic
         "measured": _measured(row, patient),
         "predicted": patient.prediction and _predicted(patient.prediction, now, interval),
         "quality": patient.prediction and _quality(patient.prediction),
-        "episodes": [_episode(patient, episode) for episode in reversed(patient.episodes)],
         "viewers": patient.viewers,
         "section": row.urgency,
+        **alerts_view(patient),
+    }
+
+
+def alerts_view(patient: PatientNow) -> dict[str, Any]:
+    """Return the alerts of a patient's page, the newest first, and the words for them."""
+    return {
+        "episodes": [_episode(patient, episode) for episode in reversed(patient.episodes)],
         "kind_names": KIND_NAMES,
         "state_names": STATE_NAMES,
         "reason_names": REASON_NAMES,
         "pauses": PAUSES_MIN,
+        "heard": lambda refusal: attention_in_words(refusal.words, gettext, language()),
+        "why_refused": lambda refusal: gettext(refusal_name(refusal.reason)),
     }
 
 

@@ -98,9 +98,11 @@ def page(patient_id: str) -> str:
     site, span = services(), _span()
     now = site.clock()
     patient = require_patient(patient_id, now)
+    audit.record("view", patient_ids=[patient_id])
+    if patient.is_unread:
+        return render_template("patients/refused.html", patient_id=patient_id, **presenting.alerts_view(patient))
     readings = load_chart(site.search, site.settings, patient_id, span, now)
     last_day = load_last_day(site.search, site.settings, patient_id, now)
-    audit.record("view", patient_ids=[patient_id])
     return render_template(
         "patients/page.html",
         span=span,
@@ -123,7 +125,10 @@ def live(patient_id: str) -> Response:
     """Send the parts of the page that change from reading to reading, by the same templates as at first."""
     site = services()
     now = site.clock()
-    view = presenting.patient_view(require_patient(patient_id, now), now, site.settings.expected_interval)
+    patient = require_patient(patient_id, now)
+    if patient.is_unread:
+        abort(404)  # the page of such a patient does not ask
+    view = presenting.patient_view(patient, now, site.settings.expected_interval)
     return make_conditional(current_app.make_response(render_template("patients/live.html", **view)))
 
 

@@ -7,17 +7,21 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template
 
+from alerts.attention import read_refusal
 from conf.settings import METRICS_FILE
 from elastic.client import Search, SearchUnavailable
-from elastic.search import latest, monitoring, observations, statistics
+from elastic.search import latest, monitoring, observations, rejected, statistics
 from fhir.reasons import Reason
+from webapp.i18n import gettext, language
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.system import metrics
+from webapp.wording import attention_in_words
 
 blueprint = Blueprint("system", __name__)
 
 REJECTS_OVER: Final = timedelta(hours=24)
+MOST_NAMELESS: Final = 20
 
 
 @blueprint.get("/admin/system")
@@ -37,6 +41,7 @@ def index() -> str:
         "not_predicted": told.totals("failed") if told else 0,
         "not_kept": told.totals("unwritten") if told else 0,
         "hours": int(REJECTS_OVER.total_seconds() // 3600),
+        "heard": lambda refusal: attention_in_words(refusal.words, gettext, language()),
     }
     return render_template("system.html", **values)
 
@@ -56,6 +61,9 @@ def _store(search: Search) -> dict[str, Any] | None:
             "newest_prediction": latest.newest_time(search),
             "patients": sum(latest.count_levels(search).values()),
             "rejected": statistics.rejects_by_reason(search, now - REJECTS_OVER, now),
+            "nameless": [
+                read_refusal(document) for document in rejected.nameless(search, now - REJECTS_OVER, MOST_NAMELESS)
+            ],
             "versions": versions,
             "drift": monitoring.drift(search, versions[0]) if versions else [],
         }

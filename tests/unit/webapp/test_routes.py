@@ -80,6 +80,7 @@ ROUTES = {
     "GET /api/v1/board": READING_PROGRAMS,
     "GET /api/v1/patients": READING_PROGRAMS,
     "GET /api/v1/patients/<patient_id>": READING_PROGRAMS,
+    "GET /api/v1/patients/<patient_id>/attention": READING_PROGRAMS,
     "GET /api/v1/patients/<patient_id>/observations": READING_PROGRAMS,
     "GET /api/v1/patients/<patient_id>/predictions": READING_PROGRAMS,
     "GET /api/v1/patients/<patient_id>/report.json": "clinician",

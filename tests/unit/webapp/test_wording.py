@@ -4,8 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir.parse.attention import MAY_BE_TRUE
 from ml.explanation import LEAST_CONTRIBUTION, ReasonCode
-from webapp.wording import TEXTS, reason_text, reasons_in_words, strength, summary
+from webapp.wording import (
+    REFUSAL_NAMES,
+    TEXTS,
+    UNUSABLE,
+    attention_in_words,
+    reason_text,
+    reasons_in_words,
+    refusal_name,
+    strength,
+    summary,
+)
 
 
 def same(text: str) -> str:
@@ -59,3 +70,25 @@ def test_a_greater_contribution_never_has_a_weaker_word(one: float, other: float
     words = ["weighs a little", "weighs clearly", "weighs heavily"]
 
     assert words.index(strength(min(one, other))) <= words.index(strength(max(one, other)))
+
+
+def test_every_reason_that_attention_may_have_has_words() -> None:
+    assert set(REFUSAL_NAMES) == MAY_BE_TRUE
+
+
+def test_a_reason_of_a_later_version_has_plain_words() -> None:
+    assert refusal_name("SOMETHING_NEW") == UNUSABLE
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("systolic > 250 mmHg, diastolic 81 mmHg", "SYS > 250 mmHg, DIA 81 mmHg"),
+        ("309.8/159.8 mmHg", "309,8/159,8 mmHg"),
+        ("systolic 212 or 120 (unit in doubt)", "SYS 212 OU 120 (?)"),
+    ],
+)
+def test_what_a_device_says_is_told_word_by_word(stored: str, shown: str) -> None:
+    french = {"systolic": "SYS", "diastolic": "DIA", "or": "OU", "(unit in doubt)": "(?)"}
+
+    assert attention_in_words(stored, french.__getitem__, "fr") == shown

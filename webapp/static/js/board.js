@@ -26,6 +26,11 @@ function rows(root = list) {
   return [...root.querySelectorAll("[data-patient]")];
 }
 
+// What a row is known by: a patient may have a second one, for a reading that was refused.
+function keyOf(row) {
+  return row.dataset.row ?? row.dataset.patient;
+}
+
 function isStale(row) {
   return row.classList.contains("is-stale");
 }
@@ -51,7 +56,7 @@ function takeContent(content) {
 
 function show(fresh) {
   const focused = document.activeElement?.closest?.("[data-patient]");
-  const back = focused && [focused.dataset.patient, document.activeElement === focused ? null : document.activeElement.className];
+  const back = focused && [keyOf(focused), document.activeElement === focused ? null : document.activeElement.className];
   list.replaceChildren(...fresh.childNodes);
   waiting = null;
   if (pending) pending.hidden = true;
@@ -59,17 +64,17 @@ function show(fresh) {
   if (back) restoreFocus(...back);
 }
 
-function restoreFocus(patient, className) {
-  const row = rows().find((one) => one.dataset.patient === patient);
+function restoreFocus(key, className) {
+  const row = rows().find((one) => keyOf(one) === key);
   const within = className && row?.getElementsByClassName(className)[0];
   (within || row)?.focus({ preventScroll: true });
 }
 
 // While the list is held each row keeps its place; its values are renewed unless the focus is in it.
 function replaceInPlace(fresh) {
-  const byPatient = new Map(rows(fresh).map((row) => [row.dataset.patient, row]));
+  const byKey = new Map(rows(fresh).map((row) => [keyOf(row), row]));
   for (const row of rows()) {
-    const next = byPatient.get(row.dataset.patient);
+    const next = byKey.get(keyOf(row));
     if (!next) row.classList.add("is-leaving");
     else if (!row.contains(document.activeElement)) row.replaceWith(next.cloneNode(true));
   }
@@ -78,7 +83,7 @@ function replaceInPlace(fresh) {
 }
 
 function countMoved(fresh) {
-  const place = (root) => new Map(rows(root).map((row, index) => [row.dataset.patient, `${row.dataset.urgency} ${index}`]));
+  const place = (root) => new Map(rows(root).map((row, index) => [keyOf(row), `${row.dataset.urgency} ${index}`]));
   const before = place(list);
   const after = place(fresh);
   const sameSection = (one, other) => one?.split(" ")[0] === other?.split(" ")[0];

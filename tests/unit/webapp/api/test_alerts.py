@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from tests.support.fake_search import FakeSearch
+from tests.support.ward import refusal
 from tests.unit.webapp.api.documents import prediction, reading
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site
 
@@ -260,3 +261,36 @@ def test_a_span_of_resolved_alerts_ends_now_at_the_latest(site: Site, search: Fa
 )
 def test_a_span_that_cannot_be_meant_is_refused(site: Site, query: str) -> None:
     assert site.signed_in().get(f"/api/v1/alerts?{query}", page=False).status_code == 422
+
+
+def test_a_refused_reading_that_sounds_like_a_crisis_is_an_alert_with_its_words(site: Site, search: FakeSearch) -> None:
+    search.put(REJECTED, refusal("P-0003", site.clock.now, "systolic > 250 mmHg"))
+    browser = site.signed_in()
+
+    (alert,) = (alert for alert in alerts(browser) if alert["kind"] == "attention")
+
+    assert (alert["patient_id"], alert["status"], alert["level"]) == ("P-0003", "open", "CRITICAL")
+    (refused,) = alert["refusals"]
+    assert (refused["words"], refused["reason"]) == ("systolic > 250 mmHg", "VALUE_HAS_COMPARATOR")
+    assert refused["device_id"] == "cuff-7"
+    assert browser.get("/api/v1/board", page=False).get_json()["attention"] == [alert]
+
+
+def test_it_is_answered_like_any_alert_and_stays_listed_for_its_patient(site: Site, search: FakeSearch) -> None:
+    search.put(REJECTED, refusal("P-new", site.clock.now, "310/160 mmHg"))
+    browser = site.signed_in()
+    (alert,) = (alert for alert in alerts(browser) if alert["kind"] == "attention")
+
+    assert answer(browser, alert["alert_id"], reason="treated", note="by hand 206/118").status_code == 200
+
+    assert [each["kind"] for each in alerts(browser) if each["kind"] == "attention"] == []
+    (item,) = browser.get("/api/v1/patients/P-new/attention", page=False).get_json()["items"]
+    assert (item["status"], item["reason"], item["note"]) == ("resolved", "treated", "by hand 206/118")
+    assert item["acknowledged_by"] == "some-clinician"
+    assert answer(browser, alert["alert_id"], reason="seen").status_code == 409
+
+
+def test_nobody_s_attention_is_listed_for_another_patient(site: Site, search: FakeSearch) -> None:
+    search.put(REJECTED, refusal(None, site.clock.now, "310/160 mmHg"), refusal("P-0002", site.clock.now, "a"))
+
+    assert site.signed_in().get("/api/v1/patients/P-0003/attention", page=False).get_json()["items"] == []

@@ -30,6 +30,7 @@ BY_BOTH: dict[str, tuple[str, list[str]]] = {  # operation, query: action and pa
     f"GET {PATIENT}": ("view", ONE),
     f"GET {PATIENT}/observations": ("view", ONE),
     f"GET {PATIENT}/predictions": ("view", ONE),
+    f"GET {PATIENT}/attention": ("view", ONE),
     f"GET {FHIR}/Patient/<patient_id>": ("view", ONE),
     f"GET {FHIR}/Observation": ("view", ONE),
     f"GET {FHIR}/RiskAssessment": ("view", ONE),

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.fake_search import FakeSearch
-from tests.support.ward import reading
+from tests.support.ward import reading, refusal
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import NOON, Site, make_site
 from webapp.patient_ids import LONGEST_ID
@@ -283,3 +283,32 @@ def test_the_night_of_chart_legend_and_report_is_that_of_the_setting(
     assert dawn - dusk == 9 * 3600
     assert "night (21\N{EN DASH}6 h)" in browser.get("/patients/P-0412").get_data(as_text=True)
     assert "Day 6\N{EN DASH}21 h" in browser.get("/patients/P-0412/report").get_data(as_text=True)
+
+
+def test_a_refused_reading_that_sounds_like_a_crisis_is_told_on_the_page_until_it_is_answered(
+    site: Site, search: FakeSearch
+) -> None:
+    search.put(REJECTED, refusal("P-0233", NOON - timedelta(minutes=2), "310/160 mmHg", "SYSTOLIC_OUT_OF_RANGE"))
+    browser = site.signed_in(name="bea")
+    page = visible(browser.get("/patients/P-0233").get_data(as_text=True))
+    assert "Refused reading that sounds like a crisis" in page
+    assert "310/160 mmHg" in page
+    assert "not usable for the prediction: outside the limits of what is possible" in page
+    assert "150/93 mmHg" in page  # the newest reading that was taken, untouched
+
+    browser.post("/acknowledge", {"patient_id": "P-0233", "reason": "seen", "note": "", "pause": "30"})
+
+    answered = visible(browser.get("/patients/P-0233").get_data(as_text=True))
+    open_ones, earlier = answered.split("1 earlier alert in three days")
+    assert "310/160 mmHg" not in open_ones
+    assert "310/160 mmHg" in earlier
+    assert "bea" in earlier
+
+
+def test_a_refusal_of_another_patient_is_on_no_other_page(site: Site, search: FakeSearch) -> None:
+    search.put(REJECTED, refusal("P-0412", NOON, "310/160 mmHg"), refusal(None, NOON, "312/160 mmHg"))
+
+    page = text(site, "/patients/P-0233")
+
+    assert "310/160" not in page
+    assert "312/160" not in page

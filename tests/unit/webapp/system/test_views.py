@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from conf.settings import METRICS_FILE
+from elastic.names import REJECTED
 from jobs.streaming import progress
 from tests.support.fake_search import FakeSearch
+from tests.support.ward import refusal
 from tests.unit.webapp.site import NOON, make_site
 
 
@@ -67,3 +70,18 @@ def test_predictions_that_failed_or_were_not_kept_are_shown(tmp_path: Path) -> N
 def test_nothing_is_told_of_faults_where_there_are_none(tmp_path: Path) -> None:
     progress.Metrics(tmp_path / METRICS_FILE, NOON, None)
     assert "itself failed" not in page(tmp_path)
+
+
+def test_what_sounds_like_a_crisis_of_an_unknown_patient_is_told_for_a_day_with_its_device(tmp_path: Path) -> None:
+    search = FakeSearch()
+    search.put(REJECTED, refusal(None, NOON - timedelta(hours=23), "212/134 mmHg", "SUBJECT_MISSING"))
+    search.put(REJECTED, refusal(None, NOON - timedelta(hours=25), "214/134 mmHg", "SUBJECT_MISSING"))
+    search.put(REJECTED, refusal("p-1", NOON, "216/134 mmHg"))
+
+    html = make_site(tmp_path, search).signed_in("admin").get("/admin/system").get_data(as_text=True)
+
+    assert "212/134 mmHg" in html
+    assert "cuff-7" in html
+    assert "214/134" not in html
+    assert "216/134" not in html  # of a known patient: not for who runs the site
+    assert "p-1" not in html

@@ -1,0 +1,62 @@
+"""Attention: refused readings that sound like a crisis, as alerts that stay open until somebody answers. Pure.
+
+Unlike a finding, a refusal says nothing that a later reading could take back. And an answer covers what the person had
+before the eyes and nothing else: the refusals up to `seen_until`. One that was sent before the answer but came in after
+it, because the stream had stopped for instance, opens an alert of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from alerts.episodes import answer_of, is_answer
+from alerts.model import CRITICAL_RANK, AlertKind, Answer, Episode, Refusal, State
+
+Document = Mapping[str, Any]
+
+
+def read_refusal(document: Document) -> Refusal:
+    """Return a document of the rejected index that has `attention`."""
+    measured_at = document.get("measured_at")
+    return Refusal(
+        datetime.fromisoformat(document["@timestamp"]),
+        datetime.fromisoformat(measured_at) if measured_at else None,
+        document.get("device_id"),
+        document["reason"],
+        document["attention"],
+    )
+
+
+def fold(documents: Iterable[Document], events: Iterable[Document]) -> list[Episode]:
+    """Return the alerts of one patient, oldest first: one for each answer, and an open one for what came after it."""
+    left = sorted(map(read_refusal, documents), key=lambda refusal: refusal.arrived_at)
+    answers = [
+        (datetime.fromisoformat(event["seen_until"]), answer_of(event))
+        for event in events
+        if is_answer(event, AlertKind.ATTENTION)
+    ]
+    episodes = []
+    for seen_until, answer in sorted(answers, key=lambda known: (known[0], known[1].at)):
+        seen = [refusal for refusal in left if refusal.arrived_at <= seen_until]
+        episodes += [_episode(seen, answer)] if seen else []
+        left = left[len(seen) :]
+    return [*episodes, _episode(left, None)] if left else episodes
+
+
+def _episode(refusals: Sequence[Refusal], answer: Answer | None) -> Episode:
+    first, last = refusals[0].arrived_at, refusals[-1].arrived_at
+    return Episode(
+        AlertKind.ATTENTION,
+        first,
+        rank=0 if answer else CRITICAL_RANK,
+        peak=CRITICAL_RANK,
+        mark=CRITICAL_RANK,
+        raised_at=first,
+        met_at=last,
+        changed_at=answer.at if answer else first,
+        state=State.RESOLVED if answer else State.RAISED,
+        answer=answer,
+        refusals=tuple(reversed(refusals)),
+    )

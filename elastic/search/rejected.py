@@ -1,0 +1,39 @@
+"""Refused messages that sound like a crisis: fields `attention`, `patient_id`, `device_id`, `measured_at`, `reason`.
+
+`@timestamp` is the record time. What earlier releases refused has no `attention` and is found by none of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from elastic.client import Document, Query, Search
+from elastic.names import REJECTED
+from elastic.search.queries import all_of, between, terms
+
+MOST: Final = 1_000  # of all patients; an hour's worth of seventeen cuffs that fail each minute
+FIELDS: Final = ["@timestamp", "patient_id", "device_id", "measured_at", "reason", "attention"]
+NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}]
+
+_SOUNDS: Final[Query] = {"exists": {"field": "attention"}}
+_NAMED: Final[Query] = {"exists": {"field": "patient_id"}}
+
+
+def attention(search: Search, since: datetime, patient_ids: Iterable[str] | None = None) -> list[Document]:
+    """Return what sounds like a crisis since then, newest first: of these patients, or of all and of nobody known."""
+    if patient_ids is None:
+        return _read(search, all_of(_SOUNDS, between("@timestamp", since)), MOST)
+    ids = sorted(set(patient_ids))
+    return _read(search, all_of(_SOUNDS, terms("patient_id", ids), between("@timestamp", since)), MOST) if ids else []
+
+
+def nameless(search: Search, since: datetime, most: int) -> list[Document]:
+    """Return what sounds like a crisis since then and names no known patient, newest first."""
+    return _read(search, all_of(_SOUNDS, between("@timestamp", since), without=[_NAMED]), most)
+
+
+def _read(search: Search, query: Query, most: int) -> list[Document]:
+    body = {"size": most, "query": query, "sort": NEWEST_FIRST, "track_total_hits": False, "_source": FIELDS}
+    return search.page(REJECTED, body).documents
