@@ -9,8 +9,10 @@ import pytest
 from alerts import journal
 from alerts.model import AlertKind
 from assessment.urgency import Urgency
+from conf.times import to_us
 from elastic.client import Search
 from elastic.names import ALL_INDICES
+from jobs.training.history import observations_from_archive, observations_from_elasticsearch
 from tests.integration.pipeline import Pipeline
 from tests.support.factories import observation, payload
 from tests.support.ward import INTERVAL
@@ -64,6 +66,9 @@ def test_a_clock_that_runs_ahead_hides_no_crisis_of_a_right_one(pipeline: Pipeli
     patient = load_now(search, pipeline.settings, "p-1", datetime.now(UTC))
     assert patient is not None
     assert [(document["systolic"], document["flags"]) for document in patient.ahead] == [(124, ["clock_ahead"])]
+    for read in (observations_from_elasticsearch, observations_from_archive):
+        learnt = read(pipeline.spark, pipeline.settings, to_us(datetime.now(UTC))).collect()
+        assert sorted(row.systolic for row in learnt) == [124, 124, 124, 124, 190]
 
 
 def test_a_clock_a_few_seconds_ahead_is_believed_at_once(pipeline: Pipeline) -> None:

@@ -66,7 +66,7 @@ class Reading(BoardReading):
     status: str = Field(description="FHIR status of the Observation; entered-in-error does not count.")
     observation_id: str | None = Field(None, description="Id that the sender gave the Observation.")
     device_id: str | None = Field(None, description="The device that measured.")
-    flags: list[str] = Field([], description="What the intake noticed about the reading.")
+    flags: list[str] = Field([], description="What the intake noticed, such as clock_ahead: it lay in the future.")
     ingested_at: When | None = Field(None, description="When the reading was stored.")
 
 

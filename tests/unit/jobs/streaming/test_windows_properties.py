@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fhir.precedence import StatementKind
 from jobs.streaming.window_state import NO_OBSERVATION, STATEMENT, Statements
 from jobs.streaming.windows import build_windows, fold, fold_patient
-from ml.features import WINDOW_LENGTH
+from ml.features import WINDOW_LENGTH, feature_matrix
 
 HALF_MINUTE_US = 30_000_000
 
@@ -64,6 +64,23 @@ def test_every_window_holds_the_newest_folded_readings_right_aligned(patients) -
         filled = scorable.windows.systolic[position, -len(newest) :]
         np.testing.assert_array_equal(filled, newest["systolic"])
         assert scorable.readings[position] == len(newest)
+
+
+@settings(max_examples=200, deadline=None)
+@given(patients, st.integers(-1, 15))
+def test_readings_of_the_future_are_as_if_they_had_not_been_sent(patients, now) -> None:  # type: ignore[no-untyped-def]
+    """Of what neither corrects nor retracts; a heart rate may still join a reading of the two minutes before now."""
+    groups = [build(patient) for patient in patients]
+    statements, until_us = np.concatenate(groups), now * HALF_MINUTE_US
+    patient_numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    plain = (statements["kind"] == StatementKind.PRESSURE) & (statements["corrected"] == 0)
+    sent, of = statements[plain], patient_numbers[plain]
+    present = sent["effective_us"] <= until_us
+
+    scorable, without = build_windows(sent, of, until_us), build_windows(sent[present], of[present])
+
+    assert scorable.patients.tolist() == without.patients.tolist()
+    np.testing.assert_array_equal(feature_matrix(scorable.windows), feature_matrix(without.windows))
 
 
 @settings(max_examples=200, deadline=None)
