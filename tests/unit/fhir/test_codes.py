@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from fhir.codes import CONCEPTS, LOINC, MDC, OIDS, SNOMED, Meaning, all_meanings, is_unreadable, meanings
 from tests.support.factories import code, coding
 
+DOCUMENT = Path(__file__).parents[3] / "docs" / "fhir.md"
 ROWS = [
     (system, item, meaning)
     for meaning, concept in CONCEPTS.items()
@@ -42,6 +44,19 @@ def checks_as_snomed(concept_id: str) -> bool:
             digit = PERMUTED[digit]
         check = VERHOEFF[check][digit]
     return check == 0
+
+
+def table() -> str:
+    """Return the table of codes as docs/fhir.md has it."""
+    rows = ["| Read as | System | Codes |", "|---|---|---|"]
+    for meaning, concept in CONCEPTS.items():
+        for system, codes in (("LOINC", concept.loinc), ("IEEE 11073", concept.mdc), ("SNOMED CT", concept.snomed)):
+            rows += [f"| {meaning} | {system} | {', '.join(codes)} |"] if codes else []
+    return "\n".join(rows) + "\n"
+
+
+def test_the_document_shows_the_table_as_it_is() -> None:
+    assert table() in DOCUMENT.read_text(encoding="utf-8"), f"docs/fhir.md should say:\n{table()}"
 
 
 def test_no_code_means_two_things() -> None:
