@@ -9,9 +9,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from fhir.parse.values import DATA_ABSENT_REASON
 from tests.support.factories import (
     LOINC,
     MDC,
+    SNOMED,
     bundle,
     code,
     half_observation,
@@ -34,12 +36,16 @@ ODD_SHAPES: list[Any] = [
     {"start": "2026-03-01T07:00:00Z", "end": "2026-03-01T09:00:00Z"}, {"reference": "Patient/p-3"},
     {"identifier": {"system": "s", "value": "v"}}, quantity(128), quantity(16, "kPa"), quantity(71, "/min"),
     code("8480-6"), code("8462-4", "8867-4"), code("85354-9", "150020"), code("150020", system=MDC), code("8478-0"),
+    code("8480-6", "8440-0"), code("8385-7", "8462-4"), code("96608-5", "8480-6"), code("60985-9"), code("76284-9"),
+    {"coding": {"system": LOINC, "code": "8480-6"}}, {"coding": [{"system": MDC, "code": 150045}]},
+    code("81040000", system=SNOMED), [{"url": "https://example.org/modifier"}], [{"reference": "Patient/p-1"}],
+    {"extension": [{"url": DATA_ABSENT_REASON, "valueCode": "masked"}]},
 ]  # fmt: skip
 NAMES = [
     *"status subject effectiveDateTime effectivePeriod effectiveInstant effectiveTiming component code coding".split(),
     *"value unit system comparator valueQuantity valueSampledData valueString dataAbsentReason reference".split(),
     *"identifier type resourceType entry resource fullUrl request method url ifNoneExist response".split(),
-    *"id meta versionId device _status note".split(),
+    *"id meta versionId device _status note modifierExtension implicitRules focus bodySite extension _value".split(),
 ]
 
 odd_values = st.one_of(
