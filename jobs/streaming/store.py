@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ import pyarrow as pa
 from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
+from conf.times import to_us
 from elastic.bulk import Operation, Refusal, fetch, try_write
 from elastic.client import connect
 from elastic.names import OBSERVATIONS, instant_id, monthly_index
@@ -183,7 +185,7 @@ def _duplicates(
     arrivals: Mapping[DocumentKey, list[Arrival]], resolutions: Mapping[DocumentKey, list[Resolution]]
 ) -> list[tuple[Message, Reject]]:
     return [
-        (arrival.message, Reject(Reason.DUPLICATE, DUPLICATE_DETAIL, arrival.entry))
+        (arrival.message, _reject(arrival, Reason.DUPLICATE, DUPLICATE_DETAIL))
         for instant, group in resolutions.items()
         for arrival, resolution in zip(arrivals[instant], group, strict=True)
         if resolution.verdict is Verdict.DUPLICATE
@@ -195,10 +197,17 @@ def _refused(
 ) -> list[tuple[Message, Reject]]:
     """Return a reject for each entry whose document Elasticsearch does not take: it is kept, to be brought in again."""
     return [
-        (arrival.message, Reject(_REFUSED[refusal.of_index], f"{refusal.index_name}: {refusal.why}", arrival.entry))
+        (arrival.message, _reject(arrival, _REFUSED[refusal.of_index], f"{refusal.index_name}: {refusal.why}"))
         for instant, refusal in refusals.items()
         for arrival in arrivals[instant]
     ]
+
+
+def _reject(arrival: Arrival, reason: Reason, detail: str) -> Reject:
+    """Return the reject of what was read and yet is not stored, which names patient, device and time."""
+    document = arrival.document
+    effective_us = to_us(datetime.fromisoformat(document["@timestamp"]))
+    return Reject(reason, detail, arrival.entry, document["patient_id"], document.get("device_id"), effective_us)
 
 
 def _one_each(rejects: Sequence[tuple[Message, Reject]]) -> list[tuple[Message, Reject]]:
