@@ -2,21 +2,23 @@
 
 The lists are those of these publications, as read in November 2026:
 
-- HL7: the value sets observation-vitalsign-bppanel, -systolicbp, -diastolicbp and -heartrate of FHIR 6.0.0-ballot5
-  (July 2026, LOINC 2.82); the Vital Signs guide hl7.fhir.us.vitals 1.0.0 and US Core 7.0.0 for averages; the guide on
-  personal health devices (uv/phd) for 15002x.
-- LOINC 2.82, class BP.TIMED.MOLEC: extremes and means of 1, 8, 10, 12 and 24 hours. Of the diastolic block 8463-2 to
-  8477-2, which is built as the systolic one, 8468-1, 8472-3 and 8474-9 could be looked up one by one.
-- NHS: GP Connect 1.6, "Representing blood pressure readings"; UK Core value sets UKCore-BloodPressure-Systolic and
-  -Diastolic (1.0.0, September 2023) and UKCore-ObservationVitalSignsType (1.1.0, February 2024); headers of GP2GP.
-- SNOMED on FHIR, value set heartrate (January 2026).
-- gematik ISiK 5 and the ICU module of the Medizininformatik-Initiative, value sets vs-mii-icu-code-monitoring-* and
-  vs-mii-icu-bodysite-observation-* (December 2025) for the vessels and chambers; DICOM PS3.16, CID 4, for veins.
-- IEEE 11073-10101, terms of the profiles above and of the monitors that name them: 150033, 150034 (arterial line),
-  150037, 150038 (ABP), 149514, 149522, 149530, 149546, 147842 (pulse and heart rate), 150087 (central venous).
+- HL7: value sets observation-vitalsign-bppanel, -systolicbp, -diastolicbp and -heartrate of FHIR R6 (6.0.0-ballot3 to
+  ballot5, April 2025 to July 2026, LOINC 2.80 to 2.82; later builds drop 8479-8, by palpation); the validator's list
+  of vital signs for 55284-4; the guide on personal health devices (uv/phd) for 150020 to 150022; Vital Signs (us/vitals
+  1.0.0) and US Core 7.0.0 for averages.
+- LOINC, class BP.TIMED.MOLEC: extremes and means of 1, 8, 10, 12 and 24 hours. The systolic block was read whole; of the
+  diastolic one, 8463-2 to 8477-2, which is built alike, 8468-1, 8472-3 and 8474-9.
+- NHS: GP Connect, "Representing blood pressure readings", with its excluded codes; NEWS2 guidance; UK Core value sets
+  UKCore-BloodPressure-Systolic, -Diastolic (1.0.0, September 2023), UKCore-ObservationVitalSignsType (1.1.0, 2024).
+- gematik ISiK with the ICU module of the Medizininformatik-Initiative: profiles of pulsatile pressures and value sets
+  vs-mii-icu-code-monitoring-*, vs-mii-icu-bodysite-observation-* (6.0.0-rc, December 2025); DICOM PS3.16 Annex L for
+  further vessels; SNOMED on FHIR, value set heartrate (January 2026).
+- IEEE 11073-10101: the terms that these profiles and monitors name; 150033 and 150034 are an arterial line, 150037 and
+  150038 ABP, 149514, 149522, 149530, 149546 pulse rates, 147842 the heart rate of an ECG, 150087 central venous.
 
 Left out on purpose: 386534000, 364090009, 251076008 and 386533006 (arterial, systemic, invasive pressure) as panels,
-since monitors write a single mean under them, and the components of a panel tell it anyway; 249043002 (of a fetus).
+since monitors write a single mean under them, and the components of a panel tell it anyway; 1036531000000108 and kin
+(central pressure, a calculated one); 787541000000108 (the higher one of two arms); 249043002 (of a fetus).
 """
 
 from __future__ import annotations
