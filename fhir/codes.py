@@ -6,8 +6,8 @@ The lists are those of these publications, as read in November 2026:
   ballot5, April 2025 to July 2026, LOINC 2.80 to 2.82; later builds drop 8479-8, by palpation); the validator's list
   of vital signs for 55284-4; the guide on personal health devices (uv/phd) for 150020 to 150022; Vital Signs (us/vitals
   1.0.0) and US Core 7.0.0 for averages.
-- LOINC, class BP.TIMED.MOLEC: extremes and means of 1, 8, 10, 12 and 24 hours. The systolic block was read whole; of the
-  diastolic one, 8463-2 to 8477-2, which is built alike, 8468-1, 8472-3 and 8474-9.
+- LOINC, class BP.TIMED.MOLEC: extremes and means of 1, 8, 10, 12 and 24 hours. The systolic block was read whole; of
+  the diastolic one, 8463-2 to 8477-2, which is built alike, 8468-1, 8472-3 and 8474-9.
 - NHS: GP Connect, "Representing blood pressure readings", with its excluded codes; NEWS2 guidance; UK Core value sets
   UKCore-BloodPressure-Systolic, -Diastolic (1.0.0, September 2023), UKCore-ObservationVitalSignsType (1.1.0, 2024).
 - gematik ISiK with the ICU module of the Medizininformatik-Initiative: profiles of pulsatile pressures and value sets
