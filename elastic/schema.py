@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any, Final
 
 from elasticsearch import ApiError, AuthorizationException, Elasticsearch, TransportError
 
 from conf.errors import UserError
+from elastic.bulk import OF_AN_INDEX
 from elastic.client import is_passing, no_answer
 from elastic.names import NAME_PREFIX
 
 TEMPLATE_DIR: Final = Path(__file__).resolve().parent / "templates"
 COMPONENT_PREFIX: Final = "component-"
 TEMPLATE_PREFIX: Final = "template-"
+
+log = logging.getLogger(__name__)
 
 
 class TemplateError(UserError):
@@ -36,12 +40,7 @@ def put_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None
             client.cluster.put_component_template(name=name, template=body["template"], meta=body["_meta"])
         for name, body in _read_all(directory, TEMPLATE_PREFIX):
             client.indices.put_index_template(name=name, **{key.lstrip("_"): part for key, part in body.items()})
-            client.indices.put_mapping(
-                index=body["index_patterns"],
-                properties=_fields(body, components),
-                allow_no_indices=True,
-                ignore_unavailable=True,
-            )
+            _renew_mapping(client, body["index_patterns"], _fields(body, components))
     except AuthorizationException as error:
         raise TemplatesForbiddenError(
             "This account may not create index templates. Let set-up do it: python -m deploy.setup."
@@ -52,6 +51,21 @@ def put_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None
                 f"Elasticsearch refused the index templates ({error}). Check its version and the account's rights."
             ) from error
         raise TemplateError(no_answer(error)) from error
+
+
+def _renew_mapping(client: Elasticsearch, index: Any, fields: dict[str, Any]) -> None:
+    """Give what exists its new fields; an index that is blocked gets none, and keeps no other from them."""
+    try:
+        client.indices.put_mapping(index=index, properties=fields, allow_no_indices=True, ignore_unavailable=True)
+    except ApiError as error:
+        if error.message not in OF_AN_INDEX:
+            raise
+        names = list(client.indices.get_mapping(index=index, allow_no_indices=True))
+        if names == [index]:
+            log.warning("%s is blocked: it takes no documents, nor fields that are new", index)
+        else:
+            for name in names:
+                _renew_mapping(client, name, fields)
 
 
 def create_standing_indices(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None:

@@ -19,7 +19,8 @@ from conf.settings import METRICS_FILE, Settings, load_settings
 from elastic.client import connect
 from elastic.schema import ensure_templates
 from jobs.streaming.archive import set_aside
-from jobs.streaming.checkpoint import guarded
+from jobs.streaming.checkpoint import FINGERPRINT, guarded
+from jobs.streaming.earlier_topic import refuse_recreated
 from jobs.streaming.progress import Metrics
 from jobs.streaming.queries import INGEST, QUERIES, SCORE, ProgressListener, ingest_query, score_query
 from jobs.streaming.serving import ServingModel
@@ -48,6 +49,8 @@ def _work(options: argparse.Namespace) -> None:
 def submit(settings: Settings, *, available_now: bool) -> None:
     """Run the job in a Spark session of its own until a signal or, with `available_now`, until the topic is drained."""
     gate = StopGate()
+    if not (settings.checkpoint_dir / FINGERPRINT).exists():
+        refuse_recreated(connect(settings), settings)
     with guarded(settings, QUERIES) as is_new_checkpoint:
         ensure_templates(connect(settings))
         spark = build_session(settings)

@@ -60,7 +60,7 @@ def test_bad_entry_of_a_bundle_never_discards_its_neighbours(pipeline: Pipeline)
     assert totals == {"messages": 1, "readings": 1, "rejected": 1, "ignored": 1}
 
 
-@pytest.mark.parametrize("record_time_ms", [1_795_946_400, 1_795_946_400_000_000])
+@pytest.mark.parametrize("record_time_ms", [-1, 0, 1_795_946_400, 1_795_946_400_000_000])
 def test_record_time_out_of_range_costs_only_its_own_messages(pipeline: Pipeline, record_time_ms: int) -> None:
     take_any_record_time(pipeline.settings)
     pipeline.send(reading(3), partition=0)  # a segment of records of 1970 alone would be beyond the broker's retention

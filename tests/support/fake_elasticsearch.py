@@ -81,15 +81,23 @@ class FakeElasticsearch:
         if method == "PUT" and target in ("_component_template", "_index_template"):
             (self.components if target == "_component_template" else self.templates)[verb] = json.loads(body)
             return 200, {"acknowledged": True}
-        if method == "PUT" and verb == "_mapping":
-            self.renewed_mappings[unquote(target)] = set(json.loads(body)["properties"])
-            return 200, {"acknowledged": True}
-        if method == "GET" and verb == "_mapping":
+        if verb == "_mapping":
+            return self._mapping(method, unquote(target).split(","), body)
+        return _failure(400, "illegal_argument_exception", f"the fake does not know {method} {path}")
+
+    def _mapping(self, method: str, patterns: list[str], body: bytes) -> tuple[int, Json]:
+        """Return the fields of what stands, or give new ones to all of it, which a single blocked index prevents."""
+        if method == "GET":
             return 200, {
                 name: {"mappings": {"properties": {field: {} for field in sorted(fields)}}}
                 for name, fields in self.standing.items()
+                if any(fnmatch(name, pattern) for pattern in patterns)
             }
-        return _failure(400, "illegal_argument_exception", f"the fake does not know {method} {path}")
+        for name, (status, kind) in self.refusing.items():
+            if any(fnmatch(name, pattern) for pattern in patterns):
+                return _failure(status, kind, f"index [{name}] takes none")
+        self.renewed_mappings[",".join(patterns)] = set(json.loads(body)["properties"])
+        return 200, {"acknowledged": True}
 
     def _bulk(self, body: bytes) -> Json:
         lines = iter(body.decode().split("\n")[:-1])  # a text may hold other ends of lines

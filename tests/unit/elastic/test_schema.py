@@ -159,3 +159,16 @@ def test_no_templates_are_put_from_an_empty_folder(fake: FakeElasticsearch, clie
     before = len(fake.templates)
     put_templates(client, Path("no-such-folder"))
     assert len(fake.templates) == before
+
+
+def test_a_month_that_is_blocked_keeps_no_other_from_its_new_fields(
+    fake: FakeElasticsearch, client: Elasticsearch, caplog: pytest.LogCaptureFixture
+) -> None:
+    months = [f"{OBSERVATIONS}-2026.0{number}" for number in (1, 2, 3)]
+    fake.standing = {month: set() for month in months}
+    fake.refusing = {months[1]: (403, "cluster_block_exception")}
+    fake.renewed_mappings.clear()
+    put_templates(client)
+    assert {months[0], months[2]} <= set(fake.renewed_mappings)
+    assert months[1] not in fake.renewed_mappings
+    assert f"{months[1]} is blocked" in caplog.text
