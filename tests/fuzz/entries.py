@@ -134,6 +134,8 @@ def _subjects(observation: Json, context: Context) -> frozenset[str]:
     if not isinstance(reference, str):
         return frozenset(names)
     plain = reference.partition("/_history/")[0]
+    if "type" in subject and plain[:1] != "#" and not {"/", ":"} & set(plain):
+        plain = f"Patient/{plain}"  # a bare id
     for known in (plain.lower(), _without_server(plain)):
         names |= context.people.get(known, frozenset())
     if "?" in plain:
