@@ -1,4 +1,4 @@
-"""Attention: refused readings that sound like a crisis, as alerts that stay open until somebody answers. Pure.
+"""Attention: unusable readings that sound like a crisis, as alerts that stay open until somebody answers. Pure.
 
 Unlike a finding, a refusal says nothing that a later reading could take back. And an answer covers what the person had
 before the eyes and nothing else: the refusals up to `seen_until`. One that was sent before the answer but came in after
@@ -13,6 +13,7 @@ from typing import Any
 
 from alerts.episodes import answer_of, is_answer
 from alerts.model import CRITICAL_RANK, AlertKind, Answer, Episode, Refusal, State
+from fhir.reasons import Reason
 
 Document = Mapping[str, Any]
 
@@ -27,6 +28,21 @@ def read_refusal(document: Document) -> Refusal:
         document["reason"],
         document["attention"],
     )
+
+
+def of_future(reading: Document) -> dict[str, Any]:
+    """Return a stored crisis of the future as such a document: what a clock that runs ahead measures is measured now.
+
+    Once its time has come it is a measured crisis and no longer this.
+    """
+    return {
+        "@timestamp": reading["ingested_at"],
+        "patient_id": reading["patient_id"],
+        "device_id": reading.get("device_id"),
+        "measured_at": reading["@timestamp"],
+        "reason": Reason.TIME_IN_FUTURE,
+        "attention": f"{reading['systolic']:g}/{reading['diastolic']:g} mmHg",
+    }
 
 
 def fold(documents: Iterable[Document], events: Iterable[Document]) -> list[Episode]:

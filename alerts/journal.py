@@ -58,7 +58,7 @@ def episodes_of_patients(
     readings = observations.newest(search, ids, now, since)
     crises = observations.crisis_readings(search, since, now, ids)
     events = events_of_patients(search, ids, since)
-    refused = by_patient(rejected.attention(search, since, ids))
+    refused = by_patient(_unusable(search, since, now, ids))
     for id_ in ids:
         history = with_newest(histories.get(id_, []), newest[id_], since)
         findings = find(history, readings.get(id_), crises.get(id_, ()))
@@ -70,10 +70,10 @@ def episodes_of_patients(
 def attention_of_all(search: Search, now: datetime) -> tuple[list[tuple[str, Episode]], list[Refusal]]:
     """Return the open alerts of refused readings, by patient, and the refusals that name no known patient.
 
-    Two searches, however many patients there are; of the oldest ones beyond `rejected.MOST` nothing is known.
+    Three searches, however many patients there are; of the oldest ones beyond `rejected.MOST` nothing is known.
     """
     since = history_since(now)
-    found = rejected.attention(search, since)
+    found = _unusable(search, since, now)
     named = by_patient(document for document in found if document.get("patient_id"))
     events = events_of_patients(search, named, since)
     alerts = [
@@ -84,6 +84,14 @@ def attention_of_all(search: Search, now: datetime) -> tuple[list[tuple[str, Epi
     ]
     nameless = [attention.read_refusal(document) for document in found if not document.get("patient_id")]
     return alerts, nameless
+
+
+def _unusable(
+    search: Search, since: datetime, now: datetime, patient_ids: Iterable[str] | None = None
+) -> list[Document]:
+    """Return what sounds like a crisis but is none of now: refused since then, or stored with a time in the future."""
+    ahead = observations.crises_ahead(search, now, patient_ids)
+    return [*rejected.attention(search, since, patient_ids), *map(attention.of_future, ahead)]
 
 
 def by_patient(documents: Iterable[Document]) -> Mapping[str, list[Document]]:

@@ -134,6 +134,15 @@ def crisis_readings(
     return found
 
 
+def crises_ahead(search: Search, now: datetime, patient_ids: Iterable[str] | None = None) -> list[Document]:
+    """Return the readings in crisis that lie in the future, those stored last first, of all patients or of some."""
+    whose = None if patient_ids is None else terms("patient_id", patient_ids)
+    query, fields = standing(crisis_query(), future(now), whose), [*CRISIS_FIELDS, "device_id"]
+    order = [{"ingested_at": "desc"}, {"patient_id": "asc"}]
+    body = {"size": MOST_CRISES, "query": query, "sort": order, "_source": fields, "track_total_hits": False}
+    return search.page(OBSERVATIONS, body).documents
+
+
 def waiting(search: Search, since: datetime, now: datetime, most: int = MOST_WAITING) -> dict[str, int]:
     """Count the readings from then until now of the patients with the fewest; `latest` says who has a prediction."""
     patients = groups("patient_id", most, order={"_count": "asc"})

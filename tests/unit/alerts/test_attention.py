@@ -91,13 +91,13 @@ def test_it_is_overdue_like_a_measured_crisis() -> None:
     assert alert[1].escalated
 
 
-def test_all_of_the_ward_are_found_by_two_searches_and_the_nameless_apart() -> None:
+def test_all_of_the_ward_are_found_by_three_searches_and_the_nameless_apart() -> None:
     search = store(*(refusal(f"p-{number}", ago(number), "a") for number in range(40)), refusal(None, ago(3), "b"))
     search.put(REJECTED, {"@timestamp": NOW.isoformat(), "reason": "MALFORMED_JSON"})  # of an earlier release
 
     alerts, nameless = attention_of_all(search, NOW)
 
-    assert len(search.asked) == 2
+    assert len(search.asked) == 3
     assert {patient for patient, _ in alerts} == {f"p-{number}" for number in range(40)}
     assert [each.words for each in nameless] == ["b"]
 

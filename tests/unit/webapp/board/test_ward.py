@@ -88,6 +88,18 @@ def test_a_crisis_of_now_is_shown_whatever_a_clock_that_runs_ahead_has_sent_befo
     )
 
 
+def test_a_crisis_by_a_clock_that_runs_ahead_asks_for_attention_until_its_time_has_come() -> None:
+    search = FakeSearch()
+    search.put_history(Patient("p-1", 128, 0.05, silent=INTERVAL), NOON)
+    stored(search, NOON + timedelta(hours=1), 212, 134)
+
+    (row,) = Board(search, INTERVAL).ward(View(), NOON).attention
+
+    assert (row.patient_id, row.newest.words, row.newest.reason) == ("p-1", "212/134 mmHg", "TIME_IN_FUTURE")
+    assert row.newest.measured_at == NOON + timedelta(hours=1)
+    assert not Board(search, INTERVAL).ward(View(), NOON + timedelta(hours=1)).attention
+
+
 def test_a_reading_of_the_future_counts_once_its_time_has_come() -> None:
     search = FakeSearch()
     stored(search, NOON + timedelta(hours=2), 190, 125)
