@@ -13,6 +13,8 @@ from kafka import KafkaProducer
 
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
 from embedded.services import Addresses
+from jobs.maintenance.removal import find
+from jobs.resend import PLACE, by_place, resend
 from jobs.streaming.checkpoint import CheckpointError
 from jobs.streaming.earlier_topic import newest_offsets, refuse_recreated
 from tests.integration.pipeline import Pipeline, build_settings, reading
@@ -102,8 +104,12 @@ def test_a_month_that_takes_no_documents_stops_neither_a_crisis_nor_the_stream(p
     assert all(BLOCKED_MONTH in document["detail"] and document["payload"] for document in refused)
     assert pipeline.metrics()["queries"]["score"]["totals"]["unwritten"] == 1
 
-    pipeline.send(late(3), *(late(minute, "p-2") for minute in range(3)), partition=0)
+    pipeline.client.indices.refresh(index=REJECTED)
+    pages = find(pipeline.client, REJECTED, {"term": {"reason": "INDEX_NOT_WRITABLE"}}, PLACE)
+    to_send = by_place(found for page in pages for found in page)
+    assert "0 are no longer in Kafka" in resend(pipeline.client, pipeline.settings, to_send)
     pipeline.drain()
+    assert {document["reason"] for document in pipeline.rejected().values()} <= {"DUPLICATE"}
     names = {document["observation_id"] for document in pipeline.observations().values()}
     assert {"late-p-1-3", "late-p-2-0", "late-p-2-1", "late-p-2-2"} <= names
 

@@ -19,6 +19,7 @@ MODULES = (
     "jobs.erase",
     "jobs.prune",
     "jobs.pseudonym",
+    "jobs.resend",
     "jobs.training.outcomes",
     "jobs.training.replay",
     "ml.features",
