@@ -71,6 +71,15 @@ def test_a_clock_that_runs_ahead_hides_no_crisis_of_a_right_one(pipeline: Pipeli
         assert sorted(row.systolic for row in learnt) == [124, 124, 124, 124, 190]
 
 
+def test_a_crisis_by_a_clock_an_hour_ahead_asks_for_attention_at_once(pipeline: Pipeline) -> None:
+    quiet_past(pipeline)
+    search = arrive(pipeline, reading(timedelta(hours=-1), 212, 134))
+    (latest,) = pipeline.latest().values()
+    assert latest["systolic"] == 124
+    (row,) = Board(search, INTERVAL).ward(View(), datetime.now(UTC)).attention
+    assert (row.patient_id, row.newest.words) == ("p-1", "212/134 mmHg")
+
+
 def test_a_clock_a_few_seconds_ahead_is_believed_at_once(pipeline: Pipeline) -> None:
     quiet_past(pipeline)
     arrive(pipeline, reading(timedelta(seconds=-30), 190, 125))
