@@ -40,7 +40,7 @@ ALERT_KINDS: Final[Labels] = {
     "measured": "Crise mesurée",
     "predicted": "Risque prédit",
     "technical": "Données perdues",
-    "attention": "Mesure refusée",
+    "attention": "Mesure inexploitable",
 }
 KIND_COLOURS: Final[Labels] = {"measured": RED, "predicted": ORANGE, "technical": GREY, "attention": VIOLET}
 ALERT_EVENTS: Final[Labels] = {"acknowledged": "Acquittement", "feedback": "Avis"}

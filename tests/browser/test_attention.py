@@ -35,7 +35,7 @@ def test_what_the_cuff_cannot_tell_stands_on_the_board_until_somebody_acknowledg
     assert visitor.violations() == []
     visitor.open(f"/patients/{CALM.id}")
     expect(page.locator(".alerts")).to_contain_text("310/160 mmHg")
-    expect(page.locator(".alerts")).to_contain_text("Mesure refusée évoquant une crise")
+    expect(page.locator(".alerts")).to_contain_text("Mesure inexploitable évoquant une crise")
 
     visitor.open("/")
     line.get_by_role("button", name=f"Acquitter {CALM.id}").click()

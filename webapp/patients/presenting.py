@@ -73,7 +73,7 @@ KIND_NAMES: Final[Mapping[AlertKind, str]] = {
     AlertKind.PREDICTED: N_("Predicted risk"),
     AlertKind.MEASURED: N_("Measured crisis"),
     AlertKind.TECHNICAL: N_("Data lost after a high level"),
-    AlertKind.ATTENTION: N_("Refused reading that sounds like a crisis"),
+    AlertKind.ATTENTION: N_("Unusable reading that sounds like a crisis"),
 }
 STATE_NAMES: Final[Mapping[State, str]] = {
     State.RAISED: N_("not acknowledged"),

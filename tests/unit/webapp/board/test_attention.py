@@ -1,4 +1,4 @@
-"""Refused readings that sound like a crisis, on board and wall: until somebody acknowledges, and never on others."""
+"""Unusable readings that sound like a crisis, on board and wall: until somebody acknowledges, and never on others."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_in_french_it_is_told_in_french(site: Site, search: FakeSearch) -> None:
     shown = section(text(site.signed_in(language="fr")))
 
     assert "systolique 212,5 ou 120 (unité incertaine)" in shown
-    assert "Mesures refusées évoquant une crise" in shown
+    assert "Mesures inexploitables évoquant une crise" in shown
     assert "plusieurs valeurs discordantes" in shown
 
 
