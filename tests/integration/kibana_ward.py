@@ -42,6 +42,7 @@ BATCH = 320  # messages of a micro-batch: about a slice, and each patient is sco
 EVEN_AT = 160.0  # mmHg
 IN_CRISIS = "fragile-0"  # at the end
 CRISIS = 186  # mmHg
+AHEAD = timedelta(hours=3)  # of a clock: such a crisis asks for attention
 SEED = 7
 DAYS = 3
 SECOND_US = 1_000_000
@@ -96,13 +97,14 @@ def refresh(pipeline: Pipeline) -> None:
 
 
 def send_histories(pipeline: Pipeline, until: datetime) -> None:
-    """Send slice by slice what the producer sends and what the fragile patients measure."""
+    """Send slice by slice what the producer sends and what the fragile patients measure, and a crisis of the future."""
     chance = random.Random(SEED)  # noqa: S311 - a simulation
     for number in reversed(range(SLICES)):
         end = until - number * SLICE
         pipeline.send_all(fragile(end, chance))
         produce(pipeline, end)
-    pipeline.send_all([message(IN_CRISIS, until, CRISIS)])
+    ahead = message(IN_CRISIS, datetime.now(UTC) + AHEAD, CRISIS)
+    pipeline.send_all([message(IN_CRISIS, until, CRISIS), ahead])
 
 
 def produce(pipeline: Pipeline, until: datetime) -> None:
