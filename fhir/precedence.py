@@ -1,10 +1,13 @@
 """Which of several messages about a patient stands: the one rule of intake, stored documents and windows.
 
-1. A retraction (`entered-in-error`) takes out every statement under its Observation id; one without an id takes out
-   what arrived before it for the same instant.
-2. A corrected or amended reading replaces the other statements under its Observation id.
-3. One instant is one reading: a correction stands, otherwise the later arrival. A resend of the same pressures that
-   lacks the heart rate does not take it away.
+1. A retraction (`entered-in-error`) takes out every statement under its Observation's name for good, whenever it
+   arrives; one without a name takes out what of the same kind arrived before it for the same instant.
+2. Of the statements that share a name the newest version stands, so that arrival plays no part. Where versions do not
+   compare (not told, told in different ways, or equal), a correction or a withdrawal (what was said no longer stands,
+   and nothing takes its place) replaces what is neither, resends too; of several of them the later arrival stands. A
+   withdrawal itself never stands.
+3. One instant is one reading: a correction stands, otherwise the later arrival; but of readings at different sites of
+   the body the higher systolic one. A resend of the same pressures that lacks the heart rate does not take it away.
 4. A heart rate of its own joins the nearest reading within two minutes (the earlier of two equally near) if that one
    has no heart rate. Of several that claim one reading, the nearest joins, then the later arrival.
 
@@ -19,6 +22,7 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 from conf.times import MINUTE_US
+from fhir.readings import FIRST_DATED_VERSION
 
 HEART_RATE_REACH_US: Final = 2 * MINUTE_US
 
@@ -29,13 +33,16 @@ class StatementKind(IntEnum):
     PRESSURE = 0
     HEART_RATE = 1
     RETRACTION = 2
+    WITHDRAWAL = 3
 
 
 class Statement(NamedTuple):
     """What one message says of one patient at one instant (microseconds since the epoch).
 
     `order` is that of arrival: Kafka's offset, or the position in a message. `name` stands for the Observation's id,
-    None if it has none; the caller finds the statement again by its `number`. Pressures in mmHg, rate per minute.
+    None if it has none, `partner` for the id of the other half where two Observations make a pair; `version` is as in
+    `fhir.readings`, `site` stands for the place of measurement. The caller finds the statement again by its `number`.
+    Pressures in mmHg, rate per minute; a retraction has a rate if it takes back a heart rate of its own.
     """
 
     kind: StatementKind
@@ -47,6 +54,19 @@ class Statement(NamedTuple):
     diastolic: float | None
     heart_rate: float | None
     number: int
+    version: int = 0
+    partner: Hashable | None = None
+    site: Hashable | None = None
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """What a retraction or another version may call it."""
+        return tuple(name for name in (self.name, self.partner) if name is not None)
+
+    @property
+    def revises(self) -> bool:
+        """Whether it takes the place of what its Observation said before, even where versions do not compare."""
+        return self.corrected or self.kind is StatementKind.WITHDRAWAL
 
     @property
     def pressures(self) -> tuple[float | None, float | None]:
@@ -66,31 +86,55 @@ class Standing(NamedTuple):
         return (*self.reading.pressures, self.heart_rate_from.heart_rate)
 
 
-def in_force(statements: Iterable[Statement]) -> list[Statement]:
-    """Return what no retraction takes out and no correction replaces (rules 1 and 2), in the order given."""
+def unretracted(statements: Iterable[Statement]) -> list[Statement]:
+    """Return what no retraction takes out (rule 1), in the order given."""
     statements = list(statements)
     retractions = [statement for statement in statements if statement.kind is StatementKind.RETRACTION]
-    retracted = {retraction.name for retraction in retractions if retraction.name is not None}
-    retracted_until: dict[int, int] = {}
+    retracted = {name for retraction in retractions for name in retraction.names}
+    until: dict[tuple[int, StatementKind], int] = {}  # the last arrival of a retraction without a name
     for retraction in retractions:
-        if retraction.name is None:
-            at_us = retraction.effective_us
-            retracted_until[at_us] = max(retraction.order, retracted_until.get(at_us, retraction.order))
-    kept = [
+        if not retraction.names:
+            kind = StatementKind.PRESSURE if retraction.heart_rate is None else StatementKind.HEART_RATE
+            until[retraction.effective_us, kind] = max(retraction.order, until.get((retraction.effective_us, kind), 0))
+    return [
         statement
         for statement in statements
         if statement.kind is not StatementKind.RETRACTION
-        and (statement.name is None or statement.name not in retracted)
-        and statement.order >= retracted_until.get(statement.effective_us, statement.order)
+        and retracted.isdisjoint(statement.names)
+        and statement.order >= until.get((statement.effective_us, statement.kind), statement.order)
     ]
-    corrected: dict[Hashable, int] = {}  # the newest correction of each Observation
-    for statement in kept:
-        if statement.corrected and statement.name is not None:
-            corrected[statement.name] = max(statement.order, corrected.get(statement.name, statement.order))
+
+
+def in_force(statements: Iterable[Statement]) -> list[Statement]:
+    """Return the readings that nothing takes out and nothing replaces (rules 1 and 2), in the order given."""
+    known = _newest_versions(unretracted(statements))
+    revised: dict[Hashable, int] = {}  # the last arrival of what revises each Observation
+    for statement in known:
+        if statement.revises:
+            for name in statement.names:
+                revised[name] = max(statement.order, revised.get(name, statement.order))
     return [
         statement
-        for statement in kept
-        if statement.name not in corrected or (statement.corrected and statement.order >= corrected[statement.name])
+        for statement in known
+        if statement.kind is not StatementKind.WITHDRAWAL
+        and all(
+            name not in revised or (statement.revises and statement.order >= revised[name]) for name in statement.names
+        )
+    ]
+
+
+def _newest_versions(statements: Sequence[Statement]) -> list[Statement]:
+    """Leave out every statement of which a newer version is known; counted and dated versions do not compare."""
+    newest: dict[tuple[Hashable, bool], int] = {}
+    for statement in statements:
+        for name in statement.names:
+            key = (name, statement.version >= FIRST_DATED_VERSION)
+            newest[key] = max(statement.version, newest.get(key, 0))
+    return [
+        statement
+        for statement in statements
+        if not statement.version
+        or all(newest[name, statement.version >= FIRST_DATED_VERSION] <= statement.version for name in statement.names)
     ]
 
 
@@ -102,12 +146,23 @@ def stands_at(statements: Iterable[Statement]) -> Standing | None:
     if not pressures:
         return Standing(heart_rates[-1], heart_rates[-1]) if heart_rates else None
     pressures.sort(key=lambda statement: statement.corrected)
-    reading = pressures[-1]
+    reading = _of_sites(pressures)
     if reading.heart_rate is not None:
         return Standing(reading, reading)
     same = [other for other in pressures if other.pressures == reading.pressures and other.heart_rate is not None]
     joining = same if same and not reading.corrected else heart_rates
     return Standing(reading, joining[-1] if joining else reading)
+
+
+def _of_sites(pressures: Sequence[Statement]) -> Statement:
+    """Return the last of the pressures, or if it names its site the one of all sites that is higher.
+
+    Where both arms were measured, guidelines take the arm with the higher pressure (NICE NG136, ESC 2024).
+    """
+    last_of = {pressure.site: pressure for pressure in pressures if pressure.site is not None}
+    if pressures[-1].site is None:
+        return pressures[-1]
+    return max(last_of.values(), key=lambda pressure: (pressure.systolic, pressure.diastolic, pressure.order))
 
 
 def readings_of(statements: Iterable[Statement]) -> list[Standing]:

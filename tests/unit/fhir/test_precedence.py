@@ -8,6 +8,7 @@ import pytest
 
 from conf.times import MINUTE_US
 from fhir.precedence import Standing, Statement, StatementKind, in_force, readings_of, stands_at
+from fhir.readings import FIRST_DATED_VERSION
 
 NOON_US = 1_790_000_000_000_000
 
@@ -26,8 +27,12 @@ def heart_rate(order: int, rate: float, minutes: float = 0, **changes: Any) -> S
     return usual._replace(**changes)
 
 
-def retraction(order: int, name: str | None) -> Statement:
-    return Statement(StatementKind.RETRACTION, NOON_US, order, name, False, None, None, None, number=order)
+def retraction(order: int, name: str | None, rate: float | None = None) -> Statement:
+    return Statement(StatementKind.RETRACTION, NOON_US, order, name, False, None, None, rate, number=order)
+
+
+def withdrawal(order: int, name: str, version: int = 0) -> Statement:
+    return Statement(StatementKind.WITHDRAWAL, NOON_US, order, name, False, None, None, None, order, version)
 
 
 def orders(statements: list[Statement]) -> list[int]:
@@ -47,6 +52,72 @@ def test_retraction_takes_out_its_observation_whenever_it_arrives(order: int) ->
 def test_retraction_without_an_id_takes_out_what_arrived_before_it_at_its_instant() -> None:
     later = reading(4, effective_us=NOON_US + MINUTE_US)
     assert orders(in_force([reading(1), retraction(2, None), reading(3), later])) == [3, 4]
+
+
+def test_retraction_without_an_id_takes_out_its_own_kind_alone() -> None:
+    both = [reading(1), heart_rate(2, 71)]
+    assert orders(in_force([*both, retraction(3, None)])) == [2]
+    assert orders(in_force([*both, retraction(3, None, rate=71)])) == [1]
+
+
+@pytest.mark.parametrize("name", ["systolic", "diastolic"])
+def test_retraction_of_either_half_takes_out_the_pair(name: str) -> None:
+    pair = reading(1, name="systolic", partner="diastolic")
+    assert orders(in_force([pair, reading(2), retraction(3, name)])) == [2]
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_newer_version_stands_whenever_it_arrives_and_at_whatever_instant(first: int) -> None:
+    old = reading(first, name="bp", version=3)
+    new = reading(3 - first, name="bp", version=4, effective_us=NOON_US + MINUTE_US)
+    assert in_force([old, new]) == [new]
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_older_correction_does_not_replace_a_newer_plain_version(first: int) -> None:
+    old, new = reading(first, name="bp", version=3, corrected=True), reading(3 - first, name="bp", version=4)
+    assert in_force([old, new]) == [new]
+
+
+def test_versions_of_other_names_and_those_told_in_another_way_do_not_compare() -> None:
+    dated = reading(2, name="bp", version=FIRST_DATED_VERSION + 5)
+    assert orders(in_force([reading(1, name="bp", version=7), dated, reading(3, version=9)])) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("version", [0, 2, FIRST_DATED_VERSION])
+def test_correction_replaces_what_its_version_does_not_compare_with(version: int) -> None:
+    assert orders(in_force([reading(2, name="bp", version=2), reading(1, name="bp", corrected=True, version=version)]))[
+        -1:
+    ] == [1]
+
+
+def test_withdrawal_takes_out_what_is_older_or_plain_and_leaves_a_newer_version() -> None:
+    assert in_force([reading(1, name="bp"), withdrawal(0, "bp")]) == []
+    assert in_force([reading(2, name="bp", version=2), withdrawal(1, "bp", version=3)]) == []
+    assert orders(in_force([reading(1, name="bp", version=4), withdrawal(2, "bp", version=3)])) == [1]
+    assert orders(in_force([reading(1), withdrawal(2, "bp")])) == [1]
+
+
+def test_of_correction_and_withdrawal_that_do_not_compare_the_later_arrival_stands() -> None:
+    correction = reading(1, name="bp", corrected=True)
+    assert in_force([correction, withdrawal(2, "bp")]) == []
+    assert in_force([correction, withdrawal(0, "bp")]) == [correction]
+
+
+def test_withdrawal_of_one_half_takes_out_the_pair() -> None:
+    assert in_force([reading(1, name="systolic", partner="diastolic"), withdrawal(2, "diastolic")]) == []
+
+
+def test_of_two_sites_the_higher_systolic_stands_whichever_arrived_later() -> None:
+    left, right = reading(1, 186, site="left"), reading(2, 132, site="right")
+    assert standing(left, right) == standing(left._replace(order=3), right) == (186, 146, None)
+
+
+def test_of_one_site_the_later_arrival_stands_and_so_does_one_without_a_site() -> None:
+    assert standing(reading(1, 186, site="left"), reading(2, 132, site="left")) == (132, 92, None)
+    assert standing(reading(1, 186, site="left"), reading(2, 132)) == (132, 92, None)
+    left_again = reading(3, 120, site="left")
+    assert standing(reading(1, 186, site="left"), reading(2, 132, site="right"), left_again) == (132, 92, None)
 
 
 def test_correction_replaces_what_bears_its_id_at_any_instant_and_of_two_the_later_stays() -> None:
