@@ -15,6 +15,8 @@ RETRACTED_STATUS: Final = "entered-in-error"
 HEART_RATE_ONLY: Final = "heart_rate_only"  # flags of a reading
 CONFLICTING_VALUES: Final = "conflicting_values"
 CLOCK_AHEAD: Final = "clock_ahead"  # it lay in the future when Kafka got it
+TWO_SITES: Final = "two_sites"  # another reading of the instant, at another site of the body, was lower
+FIRST_VERSION: Final = 2  # the greatest that an Observation's first version can have, where versions are counted
 FIRST_DATED_VERSION: Final = 1 << 44  # versions below are counted, from here on dated: 1970-07-23 in microseconds
 
 
@@ -41,6 +43,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     Pressures in mmHg, heart rate per minute, time in microseconds since the epoch (UTC). A heart rate that came alone
     has neither pressure and the flag ``heart_rate_only``. `entry` is the position in the message, 0 for the first.
     Where a reading was joined of two Observations, a systolic and a diastolic one, `partner_id` is the id of the other.
+    `body_site` is the code of the place of measurement, as ``system|code``.
     `version` tells the versions of one Observation apart, 0 where there is nothing to compare by; a counted one and a
     dated one (see `FIRST_DATED_VERSION`) do not compare.
     """
@@ -59,6 +62,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     entry: int
     version: int = 0
     partner_id: str | None = None
+    body_site: str | None = None
 
 
 class Retraction(msgspec.Struct, frozen=True, gc=False):
@@ -66,7 +70,9 @@ class Retraction(msgspec.Struct, frozen=True, gc=False):
 
     `for_good`: entered in error, so that nothing under the id stands again. Otherwise (cancelled, deleted, or corrected
     by something that was refused) only the content before it is taken back: a newer version may stand. The resource is
-    also a `Reject`. It has no time where its own is missing, unreadable or one that no stored reading can have.
+    also a `Reject`, or ignored. It has no time where its own is missing, unreadable or one that no stored reading can
+    have, and names no patient where it is not about pressure or heart rate itself. Without an id it speaks of a heart
+    rate alone if it `is_heart_rate`, else of pressures.
     """
 
     patient_id: str | None
@@ -75,6 +81,7 @@ class Retraction(msgspec.Struct, frozen=True, gc=False):
     entry: int
     for_good: bool = True
     version: int = 0
+    is_heart_rate: bool = False
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):

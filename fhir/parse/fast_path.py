@@ -12,10 +12,10 @@ from typing import Final
 from fhir.codes import MEANINGS, JsonObject, Meaning
 from fhir.measures import HEART_RATE, MEASURES
 from fhir.parse.effective_time import flags_of_time, parse_instant
-from fhir.parse.observation import device_id, observation_id
+from fhir.parse.observation import body_site, device_id, observation_id
 from fhir.parse.subject import NO_BUNDLE, read_subject
 from fhir.parse.values import is_number
-from fhir.parse.versions import version_id
+from fhir.parse.versions import version_id, version_number
 from fhir.ranges import implausible_heart_rate, implausible_pressure, impossible_pressure
 from fhir.readings import PLAIN_STATUSES, IntakeRules, Reading
 from fhir.reasons import Refused
@@ -75,6 +75,9 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
         device_id(observation),
         subject_flags + time_flags + flags,
         0,
+        version_number(observation),
+        None,
+        body_site(observation),
     )
 
 

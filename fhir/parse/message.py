@@ -10,7 +10,8 @@ from fhir.parse.combine import merge_readings, pair_halves
 from fhir.parse.content import classify
 from fhir.parse.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
 from fhir.parse.fast_path import read_plainly
-from fhir.parse.observation import Draft, read_observation, read_reading, read_retraction
+from fhir.parse.observation import Draft, read_observation, read_reading
+from fhir.parse.retractions import read_retraction, retractions_of_draft
 from fhir.parse.subject import NO_BUNDLE
 from fhir.pseudonyms import pseudonymise
 from fhir.readings import IntakeRules, Parsed, Reading, Reject, Retraction
@@ -58,19 +59,19 @@ def judge_resources(resources: list[Located], record_time_us: int, rules: Intake
             retractions.append(located.resource)
             rejects.append(Reject(Reason.DELETED, f"Observation/{located.resource.observation_id}", located.entry))
             continue
+        draft = None
         try:
             draft = _read(located, record_time_us, rules)
         except Refused as refused:
             rejects.append(describe_refusal(refused, located.resource, located.entry, located.scope, rules))
-            if refused.reason is Reason.STATUS_ENTERED_IN_ERROR and isinstance(located.resource, dict):
-                retraction = read_retraction(located.resource, located.entry, located.scope, record_time_us, rules)
-                retractions += [retraction] if retraction is not None else []
+        if draft is not None:
+            drafts.append(draft)
         else:
-            if draft is not None:
-                drafts.append(draft)
+            retractions += _taken_back(located, record_time_us, rules)
     ignored = len(resources) - len(drafts) - len(rejects)
-    readings, more_rejects = _combine(drafts)
-    return Parsed(readings, retractions, sorted(rejects + more_rejects, key=lambda reject: reject.entry or 0), ignored)
+    combined = _combine(drafts)
+    by_entry = sorted(rejects + combined.rejects, key=lambda reject: reject.entry or 0)
+    return Parsed(combined.readings, retractions + combined.retractions, by_entry, ignored)
 
 
 def _read(located: Located, record_time_us: int, rules: IntakeRules) -> Draft | None:
@@ -91,9 +92,19 @@ def _read(located: Located, record_time_us: int, rules: IntakeRules) -> Draft | 
     return read_observation(resource, content, located.entry, located.scope, record_time_us, rules)
 
 
-def _combine(drafts: list[Draft]) -> tuple[list[Reading], list[Reject]]:
+def _taken_back(located: Located, record_time_us: int, rules: IntakeRules) -> list[Retraction]:
+    """Return what a resource that gives no reading takes back."""
+    resource = located.resource
+    if not isinstance(resource, dict) or resource.get("resourceType") != "Observation":
+        return []
+    retraction = read_retraction(resource, located.entry, located.scope, record_time_us, rules)
+    return [] if retraction is None else [retraction]
+
+
+def _combine(drafts: list[Draft]) -> Parsed:
     paired, rejects = pair_halves(drafts)
     readings: list[Reading] = []
+    retractions: list[Retraction] = []
     for draft in paired:
         try:
             readings.append(read_reading(draft))
@@ -101,5 +112,6 @@ def _combine(drafts: list[Draft]) -> tuple[list[Reading], list[Reject]]:
             who = draft.patient_id, draft.device_id, draft.effective_us
             words = attention(refused.reason, draft.measured)
             rejects.append(Reject(refused.reason, refused.detail, draft.entry, *who, words))
+            retractions += retractions_of_draft(draft)
     merged, repeats = merge_readings(readings)
-    return merged, rejects + repeats
+    return Parsed(merged, retractions, rejects + repeats)

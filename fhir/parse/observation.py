@@ -7,13 +7,14 @@ from typing import Final
 import msgspec
 
 from fhir.codes import JsonObject
+from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC, Measure
 from fhir.parse.content import Content
-from fhir.parse.effective_time import flags_of_time, is_long_period, read_instant, refuse_impossible
+from fhir.parse.effective_time import flags_of_time, is_long_period, read_instant
 from fhir.parse.references import first_identifier, last_part, short_text
 from fhir.parse.subject import Scope, read_subject
 from fhir.parse.values import Measured, read_heart_rate_alone, read_values, refuse_modified
-from fhir.parse.versions import version_id
-from fhir.readings import PLAIN_STATUSES, RETRACTED_STATUS, IntakeRules, Reading, Retraction
+from fhir.parse.versions import version_id, version_number
+from fhir.readings import PLAIN_STATUSES, RETRACTED_STATUS, IntakeRules, Reading
 from fhir.reasons import Reason, Refused
 
 _REFUSED_STATUSES: Final = {
@@ -39,6 +40,9 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     measured: Measured
     is_pressure: bool
     is_half: bool
+    version: int
+    partner_id: str | None
+    body_site: str | None
 
 
 def read_observation(
@@ -59,7 +63,7 @@ def read_observation(
         instant.us,
         instant.utc_offset_minutes,
         status,
-        observation_id(observation),
+        observation_id(observation, content),
         version_id(observation),
         device_id(observation),
         status_flags + subject_flags + time_flags,
@@ -67,6 +71,9 @@ def read_observation(
         content.measured,
         content.is_pressure,
         content.is_half,
+        version_number(observation),
+        None,
+        body_site(observation),
     )
 
 
@@ -121,9 +128,37 @@ def _refuse_other_focus(observation: JsonObject, patient_id: str, scope: Scope, 
             raise Refused(Reason.FOCUS_NOT_THE_SUBJECT, measured_on)
 
 
-def observation_id(observation: JsonObject) -> str | None:
-    """Return the id, else the first identifier as ``system|value``."""
-    return short_text(observation.get("id")) or first_identifier(observation.get("identifier"))
+def observation_id(observation: JsonObject, content: Content | None = None) -> str | None:
+    """Return the id, else the first identifier as ``system|value``, together with what the Observation is.
+
+    Gateways give all Observations of one measurement the same identifier: the LOINC code of a heart rate or a half goes
+    with it, as in ``system|value#8867-4``. That of a panel stands alone.
+    """
+    own = short_text(observation.get("id"))
+    if own is not None:
+        return own
+    identifier = first_identifier(observation.get("identifier"))
+    measure = None if content is None else _own_measure(content)
+    return identifier if identifier is None or measure is None else short_text(f"{identifier}#{measure.code}")
+
+
+def _own_measure(content: Content) -> Measure | None:
+    """Return what an Observation measures by its own value, None for a panel."""
+    if not content.is_pressure:
+        return HEART_RATE
+    if not content.is_half:
+        return None
+    return SYSTOLIC if content.measured.systolics else DIASTOLIC
+
+
+def body_site(observation: JsonObject) -> str | None:
+    """Return the first code of the bodySite as ``system|code``, if there is one."""
+    site = observation.get("bodySite")
+    codings = site.get("coding") if isinstance(site, dict) else None
+    for coding in codings if isinstance(codings, list) else ():
+        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
+            return short_text(f"{coding.get('system')}|{coding['code']}")
+    return None
 
 
 def device_id(observation: JsonObject) -> str | None:
@@ -149,28 +184,7 @@ def read_reading(draft: Draft) -> Reading:
         draft.device_id,
         draft.flags + values.flags,
         draft.entry,
+        draft.version,
+        draft.partner_id,
+        draft.body_site,
     )
-
-
-def read_retraction(
-    observation: JsonObject, entry: int, scope: Scope, record_time_us: int, rules: IntakeRules
-) -> Retraction | None:
-    """Return what an entered-in-error Observation takes back, None if it names neither a patient nor an id."""
-    try:
-        patient_id = read_subject(observation, scope, rules)[0]
-    except Refused:
-        patient_id = None
-    name = observation_id(observation)
-    if patient_id is None and name is None:
-        return None
-    return Retraction(patient_id, name, _effective_us(observation, record_time_us), entry)
-
-
-def _effective_us(observation: JsonObject, record_time_us: int) -> int | None:
-    """Return the time of what is retracted, of any age, None if there is none or no stored reading can have it."""
-    try:
-        effective_us = read_instant(observation)[0].us
-        refuse_impossible(record_time_us, effective_us)
-    except Refused:
-        return None
-    return effective_us

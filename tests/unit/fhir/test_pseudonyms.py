@@ -48,7 +48,7 @@ def without_names(parsed: Parsed) -> Parsed:
     """Return what the parser says beside identifiers and details."""
     return Parsed(
         [
-            replace(reading, patient_id="", observation_id="", version_id="", device_id="")
+            replace(reading, patient_id="", observation_id="", version_id="", device_id="", partner_id="")
             for reading in parsed.readings
         ],
         [replace(retraction, patient_id="", observation_id="") for retraction in parsed.retractions],

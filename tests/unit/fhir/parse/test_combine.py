@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules, Parsed, Reading
 from fhir.reasons import Reason
-from tests.support.factories import bundle, half_observation, heart_rate_observation, observation, payload
+from tests.support.factories import SNOMED, bundle, code, half_observation, heart_rate_observation, observation, payload
 from tests.unit.fhir.parse.reading_tables import microseconds
 
 RECORD_TIME_US = microseconds("2026-03-02T00:00:00Z")
@@ -117,8 +119,8 @@ def test_a_retraction_is_never_taken_for_a_duplicate() -> None:
 
 
 def test_two_halves_become_one_pressure_in_any_order() -> None:
-    for halves in ([("8480-6", 128), ("8462-4", 82)], [("8462-4", 82), ("8480-6", 128)]):
-        reading = only_reading(*(half_observation(code, value) for code, value in halves))
+    for pair in ([("8480-6", 128), ("8462-4", 82)], [("8462-4", 82), ("8480-6", 128)]):
+        reading = only_reading(*(half_observation(loinc, value) for loinc, value in pair))
 
         assert (reading.systolic, reading.diastolic, reading.entry) == (128, 82, 0)
 
@@ -156,3 +158,100 @@ def test_of_two_corrections_the_later_wins() -> None:
     second = observation(systolic=133, status="corrected", meta={"versionId": "3"})
 
     assert only_reading(first, second).systolic == 133
+
+
+def halves(systolic: dict[str, Any] | None = None, diastolic: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return a systolic and a diastolic half, varied."""
+    return [half_observation("8480-6", 128, **(systolic or {})), half_observation("8462-4", 82, **(diastolic or {}))]
+
+
+def at(seconds: int) -> dict[str, Any]:
+    """Return the time of the usual Observation and some seconds as an element."""
+    return {"effectiveDateTime": f"2026-03-01T08:{15 + seconds // 60}:{seconds % 60:02}+01:00"}
+
+
+@pytest.mark.parametrize(("correction", "names"), [(0, ("s", "d")), (1, ("d", "s"))])
+def test_pair_is_known_by_the_ids_of_both_halves_the_corrected_one_first(
+    correction: int, names: tuple[str, str]
+) -> None:
+    pair = halves({"id": "s"}, {"id": "d"})
+    pair[correction]["status"] = "corrected"
+
+    reading = only_reading(*pair)
+
+    assert (reading.observation_id, reading.partner_id) == names
+
+
+def test_version_of_a_pair_is_that_of_the_half_with_the_older_one() -> None:
+    assert only_reading(*halves({"meta": {"versionId": "5"}}, {"meta": {"versionId": "3"}})).version == 4
+
+
+@pytest.mark.parametrize("seconds", [1, 59, 60])
+def test_halves_that_were_stamped_within_a_minute_pair_at_the_later_time(seconds: int) -> None:
+    for pair in (halves({}, at(seconds)), halves(at(seconds), {})):
+        reading = only_reading(*pair)
+
+        assert reading.effective_us == microseconds(at(seconds)["effectiveDateTime"])
+        assert (reading.systolic, reading.diastolic) == (128, 82)
+
+
+def test_halves_more_than_a_minute_apart_do_not_pair() -> None:
+    assert reasons(parse(*halves({}, at(61)))) == [(Reason.DIASTOLIC_MISSING, 0), (Reason.SYSTOLIC_MISSING, 1)]
+
+
+def test_halves_near_each_other_do_not_pair_where_another_one_competes() -> None:
+    competing = half_observation("8462-4", 90, id="other", **at(50))
+
+    assert parse(*halves({}, at(20)), competing).readings == []
+
+
+def test_halves_of_equal_time_pair_however_near_the_next_measurement_is() -> None:
+    second = [half_observation(loinc, value, id=loinc, **at(30)) for loinc, value in (("8480-6", 140), ("8462-4", 90))]
+
+    readings = parse(*halves(), *second).readings
+
+    assert [(reading.systolic, reading.diastolic) for reading in readings] == [(128, 82), (140, 90)]
+
+
+LEFT: dict[str, Any] = {"bodySite": code("368208006", system=SNOMED)}
+RIGHT: dict[str, Any] = {"bodySite": code("368209003", system=SNOMED)}
+
+
+@pytest.mark.parametrize("first", [LEFT, RIGHT])
+def test_of_two_arms_the_higher_systolic_stands_and_is_flagged(first: dict[str, Any]) -> None:
+    second = RIGHT if first is LEFT else LEFT
+
+    reading = only_reading(observation(systolic=186, **first), observation(id="bp-2", systolic=132, **second))
+
+    assert (reading.systolic, reading.flags) == (186, ("two_sites",))
+
+
+def test_halves_of_two_arms_pair_arm_by_arm() -> None:
+    right = [half_observation(loinc, value, id=loinc, **RIGHT) for loinc, value in (("8480-6", 150), ("8462-4", 95))]
+
+    reading = only_reading(*halves(LEFT, LEFT), *right)
+
+    assert (reading.systolic, reading.diastolic, reading.flags) == (150, 95, ("two_sites",))
+
+
+def test_of_one_arm_or_without_a_site_the_later_stands_as_a_conflict() -> None:
+    nowhere: dict[str, Any] = {}
+    for first, second in ((LEFT, LEFT), (LEFT, nowhere), (nowhere, LEFT)):
+        reading = only_reading(observation(systolic=186, **first), observation(id="bp-2", systolic=132, **second))
+
+        assert (reading.systolic, reading.flags) == (132, ("conflicting_values",))
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_the_versions_in_one_message_the_newest_stands_wherever_the_others_are(newest_first: bool) -> None:
+    versions = [
+        observation(meta={"versionId": "1"}),
+        observation(meta={"versionId": "2"}, subject={"reference": "Patient/p-2"}),
+        observation(meta={"versionId": "3"}, effectiveDateTime=A_MINUTE_LATER),
+    ]
+
+    parsed = parse(*(reversed(versions) if newest_first else versions))
+
+    assert [(reading.patient_id, reading.version_id) for reading in parsed.readings] == [("p-1", "3")]
+    assert [reject.reason for reject in parsed.rejects] == [Reason.DUPLICATE] * 2
+    assert parsed.retractions == []

@@ -53,6 +53,7 @@ def test_a_reading_carries_all_that_the_observation_says() -> None:
                 device_id="cuff-7",
                 flags=(),
                 entry=0,
+                version=2,
             )
         ]
     )
@@ -106,7 +107,7 @@ def test_a_component_of_any_other_shape_is_a_missing_one(shape: Any) -> None:
 def test_a_retraction_names_what_it_takes_back() -> None:
     parsed = parse(observation(status="entered-in-error"))
 
-    assert parsed.retractions == [Retraction("p-1", "bp-1", microseconds("2026-03-01T07:15:00Z"), 0)]
+    assert parsed.retractions == [Retraction("p-1", "bp-1", microseconds("2026-03-01T07:15:00Z"), 0, version=2)]
     assert [reject.reason for reject in parsed.rejects] == [Reason.STATUS_ENTERED_IN_ERROR]
 
 
@@ -143,7 +144,7 @@ def test_a_retraction_names_the_time_of_a_reading_from_a_clock_that_runs_ahead()
 def test_a_retraction_at_a_time_that_no_stored_reading_can_have_keeps_only_its_names(effective: str) -> None:
     parsed = parse(observation(status="entered-in-error", effectiveDateTime=effective))
 
-    assert parsed.retractions == [Retraction("p-1", "bp-1", None, 0)]
+    assert parsed.retractions == [Retraction("p-1", "bp-1", None, 0, version=2)]
     assert [reject.reason for reject in parsed.rejects] == [Reason.STATUS_ENTERED_IN_ERROR]
 
 
@@ -152,7 +153,7 @@ def test_a_retraction_whose_record_time_is_out_of_range_keeps_only_its_names() -
 
     parsed = parse_message(payload(resource), record_time_us=-1000, rules=IntakeRules())
 
-    assert parsed.retractions == [Retraction("p-1", "bp-1", None, 0)]
+    assert parsed.retractions == [Retraction("p-1", "bp-1", None, 0, version=2)]
 
 
 def test_the_detail_of_a_record_time_out_of_range_tells_what_it_was() -> None:
