@@ -1,71 +1,127 @@
-"""Revisions: what a message says of stored observations at another instant than its own.
+"""Revisions: what a message says of stored observations at another instant, or of another patient, than its own.
 
-A retraction may name only the Observation's id, a correction may move a reading. Such messages are rare, and cost a
-refresh and a search.
+A retraction may name only the Observation's id; a correction or a newer version may move a reading, to another patient
+too. The tasks of a micro-batch hand them to the driver, which carries them out once all partitions are written, so that
+the order of partitions plays no part. Only messages that may revise something cost a refresh and a search.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 from elasticsearch import Elasticsearch
 
-from elastic.bulk import Operation, write
+from elastic.bulk import Operation, fetch, write
 from elastic.client import with_retries
-from elastic.names import OBSERVATIONS, instant_id
-from fhir.readings import CORRECTIONS, Reading, Retraction
-from jobs.streaming.observations import Document, DocumentKey, revise
+from elastic.names import LATEST, OBSERVATIONS, fit_id
+from fhir.readings import CORRECTIONS, FIRST_VERSION
+from jobs.streaming.observations import DocumentKey, note_of_reading, note_of_retraction, notes_in, revise
 from jobs.streaming.source import Message
+from jobs.streaming.standing import Document, is_retraction, message_of, names_of, noted_places, place_of, said_in
 
 SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
 MAX_HITS: Final = 10_000
 
 
-def apply_revisions(client: Elasticsearch, messages: Sequence[Message]) -> dict[DocumentKey, Document]:
-    """Carry out the retractions and the moving corrections among the messages, the earliest first; repeatable.
+class Revision(msgspec.Struct, frozen=True, array_like=True):
+    """What an Observation says of its former content; `patient_id` is whom its message names."""
 
-    Return the documents it has rewritten, by index and id.
+    patient_id: str | None
+    note: Document
+
+
+def revisions_of(message: Message) -> Iterator[Revision]:
+    """Yield what may concern another instant or patient: retractions, corrections, versions that are not the first."""
+    for reading in message.parsed.readings:
+        if reading.status in CORRECTIONS or reading.version > FIRST_VERSION:
+            yield Revision(reading.patient_id, note_of_reading(reading, message.place))
+    for retraction in message.parsed.retractions:
+        if retraction.observation_id is not None:
+            yield Revision(retraction.patient_id, note_of_retraction(retraction, message.place))
+
+
+def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: str) -> list[Document]:
+    """Carry out the revisions of a micro-batch that has been written; repeatable.
+
+    What the documents found say of each other's Observations counts too, so that a version that arrives after a newer
+    one at another instant is taken back. Return the documents that the revisions have a part in, as they now stand.
     """
-    revisions = [(message.place, revision) for message in messages for revision in _revisions_of(message)]
-    stored = _find(client, [revision.observation_id for _, revision in revisions if revision.observation_id])
-    revised = dict(stored)
-    for place, revision in revisions:
-        for key, document in revised.items():
-            if _concerns(revision, document, key.id):
-                revised[key] = revise(document, revision, place)
+    stored = _find(client, {name for revision in revisions for name in names_of(revision.note)})
+    if not stored:
+        return []
+    told = [Revision(found["patient_id"], note) for found in stored.values() for note in notes_in(found)]
+    by_name: dict[str, list[Revision]] = defaultdict(list)
+    for revision in sorted([*revisions, *told], key=_arrival):
+        for name in names_of(revision.note):
+            by_name[name].append(revision)
+    revised = {key: _revised(document, by_name, now) for key, document in stored.items()}
     changed = {key: document for key, document in revised.items() if document != stored[key]}
     write(client, [Operation("index", *key, msgspec.json.encode(document)) for key, document in changed.items()])
-    return changed
+    withdrawn = [document for document in revised.values() if "withdrawn_at" in document]
+    if any("withdrawn_at" in document for document in changed.values()):
+        refresh(client)  # the score query must find them
+    drop_latest(client, withdrawn)
+    places = {place_of(revision.note) for revision in revisions}
+    return [document for document in revised.values() if _has_met(document, places)]
 
 
-def _revisions_of(message: Message) -> Iterator[Reading | Retraction]:
-    """Yield what may speak of another instant than its own: retractions, and corrections with an id."""
-    yield from (reading for reading in message.parsed.readings if reading.status in CORRECTIONS)
-    yield from message.parsed.retractions
+def _arrival(revision: Revision) -> tuple[int, int]:
+    return revision.note["source_offset"], revision.note["source_partition"]
 
 
-def _concerns(revision: Reading | Retraction, document: Document, id_: str) -> bool:
-    """Tell whether a revision may reach a document: of its patient, and a correction only at another instant."""
-    if isinstance(revision, Retraction):
-        return revision.patient_id in (None, document["patient_id"])
-    here = id_ == instant_id(revision.patient_id, revision.effective_us)
-    return revision.patient_id == document["patient_id"] and not here
+def _revised(document: Document, by_name: dict[str, list[Revision]], now: str) -> Document:
+    """Let a document meet what is said elsewhere of its Observations; note when another's message took it back."""
+    names = {name for message in (message_of(document), *said_in(document)) for name in names_of(message)}
+    for revision in [revision for name in sorted(names) for revision in by_name[name]]:
+        after = revise(document, revision.note)
+        if after != document and revision.patient_id != document["patient_id"]:
+            after = after | {"withdrawn_at": now}
+        document = after
+    return document
 
 
-def _find(client: Elasticsearch, observation_ids: Sequence[str]) -> dict[DocumentKey, Document]:
-    """Find the stored observations in which these ids have spoken, after a refresh that makes the newest visible."""
-    if not observation_ids:
-        return {}
+def _has_met(document: Document, places: set[str]) -> bool:
+    """Tell whether messages of these places have a part in a document other than that it shows what one says."""
+    noted = noted_places(document)
+    if not is_retraction(document):
+        noted.discard(place_of(document))
+    return not noted.isdisjoint(places)
+
+
+def drop_latest(client: Elasticsearch, withdrawn: Sequence[Document]) -> None:
+    """Delete the latest predictions whose newest reading is among these documents and no longer stands as it was."""
+    latest = fetch(client, {(LATEST, fit_id(document["patient_id"])) for document in withdrawn})
+    gone = []
+    for document in withdrawn:
+        id_ = fit_id(document["patient_id"])
+        predicted = latest.get(id_)
+        if predicted is not None and predicted["@timestamp"] == document["@timestamp"]:
+            values = (document.get("systolic"), document.get("diastolic"))
+            if is_retraction(document) or values != (predicted["systolic"], predicted["diastolic"]):
+                gone.append(Operation("delete", LATEST, id_))
+    write(client, gone)
+
+
+def refresh(client: Elasticsearch) -> None:
+    """Make what has been written visible to a search."""
     with_retries(lambda: client.indices.refresh(index=OBSERVATIONS, ignore_unavailable=True, allow_no_indices=True))
-    unique = sorted(set(observation_ids))
+
+
+def _find(client: Elasticsearch, names: set[str]) -> dict[DocumentKey, Document]:
+    """Find the stored observations in which these ids have spoken, after a refresh that makes the newest visible."""
+    if not names:
+        return {}
+    refresh(client)
+    unique = sorted(names)
     chunks = (unique[start : start + SEARCH_IDS] for start in range(0, len(unique), SEARCH_IDS))
     return {key: document for chunk in chunks for key, document in _search(client, chunk)}
 
 
-def _search(client: Elasticsearch, observation_ids: list[str]) -> Iterator[tuple[DocumentKey, Document]]:
-    spoken = [{"terms": {field: observation_ids}} for field in ("observation_id", "merged_ids")]
+def _search(client: Elasticsearch, names: list[str]) -> Iterator[tuple[DocumentKey, Document]]:
+    spoken = [{"terms": {field: names}} for field in ("observation_id", "partner_id", "merged_ids")]
     query: dict[str, Any] = {"bool": {"should": spoken}}
     response = with_retries(
         lambda: client.search(
