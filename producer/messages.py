@@ -74,12 +74,13 @@ class Counts:
 
     def report(self) -> dict[str, Any]:
         """Return what was sent, by kind, and the documents that must be found once the intake has read it all."""
+        cancelled = self._kinds["malformed: cancelled"]  # holds the place of the reading that it withdraws
         return {
             "sent": {"messages": self.messages, "by_kind": dict(sorted(self._kinds.items()))},
             "expected": {
-                "observations": self._observations,
+                "observations": self._observations + cancelled,
                 "corrected": self._kinds["corrected"],
-                "retracted": self._kinds["retracted"] + self._kinds["retracted by id"],
+                "retracted": self._kinds["retracted"] + self._kinds["retracted by id"] + cancelled,
                 "rejected": self._refused.total(),
                 "rejected_by_reason": dict(sorted(self._refused.items())),
                 "ignored": self._ignored,

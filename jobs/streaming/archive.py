@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from conf.files import beside
-from jobs.streaming.observations import Document
+from jobs.streaming.standing import Document
 
 FOLDER: Final = "observations"
 DAY_PREFIX: Final = "day="

@@ -2,7 +2,8 @@
 
     Kafka topic            source.py         read_topic: a row per record; parse_batches: fhir/parse/ in the workers
      ├─ ingest             store.py          every entry of a message to the one place where it ends
-     │   ├ readings        observations.py   the document of an instant, by fhir/precedence.py
+     │   ├ readings        observations.py   the document of an instant, by fhir/precedence.py (standing.py)
+     │   ├ revisions       revisions.py      what concerns other instants and patients, once all partitions are written
      │   ├ rejects         rejects.py        what is refused, with its reason; duplicates too
      │   └ sinks           elastic/bulk.py, archive.py
      └─ score              window_state.py   40 bytes a statement; Spark keeps each patient's newest 60
@@ -39,6 +40,7 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from conf.settings import Settings
 from conf.times import iso_us
+from elastic.client import connect
 from fhir.readings import IntakeRules
 from jobs.pseudonym import pseudonym_key
 from jobs.streaming.archive import remove_batch
@@ -47,14 +49,12 @@ from jobs.streaming.progress import COUNTS_ROW, Metrics, add_up, progress_line
 from jobs.streaming.serving import ServingModel
 from jobs.streaming.source import parse_batches, read_topic
 from jobs.streaming.stopping import StopGate, explain
-from jobs.streaming.store import IngestBatch, store_partition
+from jobs.streaming.store import IngestBatch, store_partition, store_revisions
 from jobs.streaming.window_state import STATE_LENGTH
 
 INGEST: Final = "ingest"
 SCORE: Final = "score"
 QUERIES: Final = (INGEST, SCORE)
-
-PartitionWork = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +87,14 @@ def ingest_query(
             remove_batch(settings.data_dir, batch_id)
             first_of_this_start = False
         batch = IngestBatch(settings, rules, batch_id, iso_us(_now_us()))
-        counts = _run_batch(messages, lambda rows: store_partition(rows, batch), gate)
-        metrics.count(INGEST, batch_id, counts)
+
+        def whole() -> Counter[str]:
+            rows = messages.mapInArrow(lambda rows: store_partition(rows, batch), COUNTS_ROW).collect()
+            counts = add_up(row.counts for row in rows)
+            counts.update(store_revisions(connect(settings), [row.revisions for row in rows], batch))
+            return counts
+
+        metrics.count(INGEST, batch_id, _run_batch(whole, gate))
 
     messages = read_topic(spark, settings)
     return _start(messages.writeStream.foreachBatch(store), spark, settings, INGEST, available_now=available_now)
@@ -107,8 +113,12 @@ def score_query(
 
     def predict(state: DataFrame, batch_id: int) -> None:
         batch = ScoreBatch(settings, model.current(), _now_us())
-        counts = _run_batch(state, lambda rows: score_partition(rows, batch), gate)
-        metrics.count(SCORE, batch_id, counts, batch.bundle.value.version)
+
+        def whole() -> Counter[str]:
+            rows = state.mapInArrow(lambda rows: score_partition(rows, batch), COUNTS_ROW).collect()
+            return add_up(row.counts for row in rows)
+
+        metrics.count(SCORE, batch_id, _run_batch(whole, gate), batch.bundle.value.version)
 
     state = keep_newest(packed_statements(read_topic(spark, settings), intake_rules(settings), settings))
     writer = state.writeStream.outputMode("update").foreachBatch(predict)
@@ -134,15 +144,15 @@ def keep_newest(statements: DataFrame) -> DataFrame:
     return statements.groupBy("patient_id").agg(newest.alias("entries"))
 
 
-def _run_batch(frame: DataFrame, work: PartitionWork, gate: StopGate) -> Counter[str]:
-    """Do the work of a micro-batch on all partitions and return the sum of the counts.
+def _run_batch(whole: Callable[[], Counter[str]], gate: StopGate) -> Counter[str]:
+    """Do the whole work of a micro-batch and return its counts.
 
     Spark matches what a failing foreachBatch raises against a regular expression that overflows the stack on a long
     text and so kills the query without an end. The failure is therefore told in one line, its trace is logged.
     """
     with gate.batch():
         try:
-            return add_up(row.counts for row in frame.mapInArrow(work, COUNTS_ROW).collect())
+            return whole()
         except Exception as error:
             log.debug("micro-batch failed", exc_info=True)
             raise MicroBatchFailedError(explain(str(error))) from None

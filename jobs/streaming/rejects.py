@@ -18,8 +18,8 @@ from fhir.faults import tell
 from fhir.parse.effective_time import is_in_calendar
 from fhir.readings import Reject
 from fhir.reasons import printable
-from jobs.streaming.observations import Document
 from jobs.streaming.source import STORED_PAYLOAD_BYTES, Message, TopicPlace
+from jobs.streaming.standing import Document
 
 
 def write_rejects(

@@ -7,6 +7,7 @@ the order of partitions plays no part. Only messages that may revise something c
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -14,13 +15,16 @@ from typing import Any, Final
 import msgspec
 from elasticsearch import Elasticsearch
 
-from elastic.bulk import Operation, fetch, write
+from elastic.bulk import Operation, Refusal, fetch, try_write, write
 from elastic.client import with_retries
 from elastic.names import LATEST, OBSERVATIONS, fit_id
+from fhir.faults import tell
 from fhir.readings import CORRECTIONS, FIRST_VERSION
 from jobs.streaming.observations import DocumentKey, note_of_reading, note_of_retraction, notes_in, revise
 from jobs.streaming.source import Message
 from jobs.streaming.standing import Document, is_retraction, message_of, names_of, noted_places, place_of, said_in
+
+log = logging.getLogger(__name__)
 
 SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
 MAX_HITS: Final = 10_000
@@ -59,7 +63,10 @@ def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: s
             by_name[name].append(revision)
     revised = {key: _revised(document, by_name, now) for key, document in stored.items()}
     changed = {key: document for key, document in revised.items() if document != stored[key]}
-    write(client, [Operation("index", *key, msgspec.json.encode(document)) for key, document in changed.items()])
+    operations = [Operation("index", *key, msgspec.json.encode(document)) for key, document in changed.items()]
+    for effect in try_write(client, operations):
+        if isinstance(effect, Refusal):
+            log.error("what an Observation took back still stands: %s takes no documents", effect.index_name)
     withdrawn = [document for document in revised.values() if "withdrawn_at" in document]
     if any("withdrawn_at" in document for document in changed.values()):
         refresh(client)  # the score query must find them
@@ -76,7 +83,11 @@ def _revised(document: Document, by_name: dict[str, list[Revision]], now: str) -
     """Let a document meet what is said elsewhere of its Observations; note when another's message took it back."""
     names = {name for message in (message_of(document), *said_in(document)) for name in names_of(message)}
     for revision in [revision for name in sorted(names) for revision in by_name[name]]:
-        after = revise(document, revision.note)
+        try:
+            after = revise(document, revision.note)
+        except Exception as error:  # costs this revision only
+            tell(error)
+            continue
         if after != document and revision.patient_id != document["patient_id"]:
             after = after | {"withdrawn_at": now}
         document = after

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -29,7 +29,6 @@ from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
 from jobs.streaming.observations import (
     DUPLICATE_DETAIL,
-    Document,
     DocumentKey,
     Resolution,
     Verdict,
@@ -39,11 +38,20 @@ from jobs.streaming.observations import (
 )
 from jobs.streaming.progress import REASON_PREFIX, counts_row, milliseconds
 from jobs.streaming.rejects import write_rejects
-from jobs.streaming.revisions import apply_revisions
+from jobs.streaming.revisions import Revision, apply_revisions, revisions_of
 from jobs.streaming.source import Message, parse_batches
 from jobs.streaming.sparing import spare
+from jobs.streaming.standing import Document
 
+REVISED_PART: Final = "revised"  # of a micro-batch in the archive; sorts behind the partitions
 _REFUSED: Final = {True: Reason.INDEX_NOT_WRITABLE, False: Reason.DOCUMENT_REFUSED}  # whether it concerns a whole index
+
+
+class Stored(NamedTuple):
+    """What was counted of messages that are stored, and what of them is left to be revised."""
+
+    counts: Counter[str]
+    revisions: list[Revision]
 
 
 class Arrival(NamedTuple):
@@ -65,51 +73,69 @@ class IngestBatch:
 
 
 def store_partition(rows: Iterator[pa.RecordBatch], batch: IngestBatch) -> Iterator[pa.RecordBatch]:
-    """Store the messages of Arrow batches; yield one row with the counts of what was done."""
+    """Store the messages of Arrow batches; yield one row: the counts of what was done, and revisions to carry out."""
     counts: Counter[str] = Counter()
+    revisions: list[Revision] = []
     client = connect(batch.settings)
     started = time.monotonic()
     for messages in parse_batches(rows, batch.rules):
         counts["parse_ms"] += milliseconds(time.monotonic() - started)
-        counts.update(store_messages(client, messages, batch))
+        stored = store_messages(client, messages, batch)
+        counts.update(stored.counts)
+        revisions += stored.revisions
         started = time.monotonic()
-    yield counts_row(counts)
+    yield counts_row(counts, msgspec.json.encode(revisions).decode())
 
 
-def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Counter[str]:
-    """Store one Arrow batch of messages; return what was counted.
+def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Stored:
+    """Store one Arrow batch of messages; return what was counted and what is left to be revised.
 
     A message that makes our code raise, wherever that is, is refused as INTERNAL_ERROR and costs no other. What of it
     was written before stays written.
     """
 
-    def refuse(alone: Sequence[Message], error: Exception) -> Counter[str]:
+    def refuse(alone: Sequence[Message], error: Exception) -> Stored:
         rejects = [(message, internal_error(error)) for message in alone]
         write_rejects(client, rejects, batch.settings.kafka_topic, batch.ingested_at)
-        return Counter(
-            {"messages": len(alone), "rejected": len(alone), REASON_PREFIX + Reason.INTERNAL_ERROR: len(alone)}
-        )
+        refused = {"messages": len(alone), "rejected": len(alone), REASON_PREFIX + Reason.INTERNAL_ERROR: len(alone)}
+        return Stored(Counter(refused), [])
 
-    counts: Counter[str] = Counter()
+    whole = Stored(Counter(), [])
     for stored in spare(lambda part: _store(client, part, batch), messages, refuse):
-        counts.update(stored)
-    return counts
+        whole.counts.update(stored.counts)
+        whole.revisions.extend(stored.revisions)
+    return whole
 
 
-def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Counter[str]:
+def store_revisions(client: Elasticsearch, of_tasks: Iterable[str], batch: IngestBatch) -> Counter[str]:
+    """Carry out, once all partitions are written, what their tasks left to be revised; return what was counted.
+
+    The archive gets the documents as they then stand, in files that come after those of the partitions.
+    """
+    revisions = [revision for text in of_tasks for revision in msgspec.json.decode(text, type=list[Revision])]
+    if not revisions:
+        return Counter()
+    started = time.monotonic()
+    revised = apply_revisions(client, revisions, batch.ingested_at)
+    if revised:
+        write_archive(batch.settings.data_dir, batch.batch_id, REVISED_PART, revised)
+    return Counter(revisions=len(revisions), revised=len(revised), revise_ms=milliseconds(time.monotonic() - started))
+
+
+def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Stored:
     started = time.monotonic()
     arrivals = _by_instant(messages, batch)
     resolutions, refusals = _store_instants(client, arrivals)
     parsed = [(message, reject) for message in messages for reject in message.parsed.rejects]
     rejects = _one_each([*parsed, *_duplicates(arrivals, resolutions), *_refused(arrivals, refusals)])
     write_rejects(client, rejects, batch.settings.kafka_topic, batch.ingested_at)
-    revised = apply_revisions(client, messages)
+    revisions = [revision for message in messages for revision in revisions_of(message)]
     written = time.monotonic()
-    _archive(messages, resolutions, revised, batch)
+    _archive(messages, resolutions, batch)
     counts = _count(messages, rejects)
     counts["write_ms"] = milliseconds(written - started)
     counts["archive_ms"] = milliseconds(time.monotonic() - written)
-    return counts
+    return Stored(counts, revisions)
 
 
 def _by_instant(messages: Sequence[Message], batch: IngestBatch) -> dict[DocumentKey, list[Arrival]]:
@@ -218,16 +244,12 @@ def _one_each(rejects: Sequence[tuple[Message, Reject]]) -> list[tuple[Message, 
 def _archive(
     messages: Sequence[Message],
     resolutions: Mapping[DocumentKey, list[Resolution]],
-    revised: Mapping[DocumentKey, Document],
     batch: IngestBatch,
 ) -> None:
-    """Archive every document that these messages are part of, whether written now or by an earlier attempt.
-
-    As it stands after the revisions: so it is met, too, when the micro-batch is repeated.
-    """
+    """Archive every document that these messages are part of, whether written now or by an earlier attempt."""
     documents = [
-        revised.get(instant, group[-1].document)
-        for instant, group in resolutions.items()
+        group[-1].document
+        for group in resolutions.values()
         if any(resolution.verdict is not Verdict.DUPLICATE for resolution in group)
     ]
     if documents:

@@ -19,11 +19,12 @@ from elastic.schema import put_templates
 from fhir.parse.message import parse_message
 from fhir.readings import RETRACTED_STATUS, IntakeRules
 from jobs.streaming.source import Message, TopicPlace
-from jobs.streaming.store import IngestBatch, store_messages
+from jobs.streaming.store import IngestBatch
 from jobs.streaming.window_state import STATE_LENGTH, pack_messages, unpack_state
 from jobs.streaming.windows import Scorable, build_windows, fold
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.in_process import client_of
+from tests.support.ingesting import store_batch
 
 TOPIC = "topic"
 INGESTED_AT = "2026-03-02T00:00:00.000Z"
@@ -58,7 +59,7 @@ class Surveillance:
 
     def store(self, messages: Sequence[Message], rules: IntakeRules = IntakeRules()) -> None:  # noqa: B008 - frozen
         """Run a micro-batch of the ingest query."""
-        store_messages(self.client, messages, IngestBatch(self.settings, rules, self.batches, INGESTED_AT))
+        store_batch(self.client, messages, IngestBatch(self.settings, rules, self.batches, INGESTED_AT))
         self.batches += 1
 
     def keep(self, messages: Sequence[Message]) -> None:

@@ -19,9 +19,10 @@ from fhir.pseudonyms import WITHHELD, patient_pseudonym
 from fhir.readings import IntakeRules
 from jobs.pseudonym import main, pseudonym_key
 from jobs.streaming.source import parse_batches
-from jobs.streaming.store import IngestBatch, store_messages
+from jobs.streaming.store import IngestBatch
 from tests.support.factories import bundle, heart_rate_observation, observation, payload
 from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.support.ingesting import store_batch
 from tests.unit.jobs.streaming.test_source import record_batch, row
 
 KEY = "a key of at least thirty-two bytes"
@@ -43,7 +44,7 @@ def store(client: Elasticsearch, settings: Settings) -> Store:
     def take(*contents: bytes, first: int = 0) -> None:
         rows = record_batch(*(row(content, first + place) for place, content in enumerate(contents)))
         for messages in parse_batches(iter([rows]), rules):
-            store_messages(client, messages, IngestBatch(settings, rules, first, "2026-03-01T12:00:01.000Z"))
+            store_batch(client, messages, IngestBatch(settings, rules, first, "2026-03-01T12:00:01.000Z"))
 
     return take
 

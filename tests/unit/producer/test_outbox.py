@@ -14,15 +14,15 @@ from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules, Parsed
 from fhir.reasons import Reason
 from jobs.streaming.observations import (
-    Document,
     Verdict,
-    is_retraction,
+    note_of_retraction,
     observation_document,
     resolve,
     retraction_document,
     revise,
 )
 from jobs.streaming.source import TopicPlace
+from jobs.streaming.standing import Document, is_retraction
 from producer.faults import FAULTS, USUAL_FAULTS
 from producer.feed import open_outbox
 from producer.forms import FORMS, USUAL_FORMS
@@ -74,7 +74,7 @@ class Store:
                 self._resolve((patient, us), retraction_document(patient, us, retraction, source, "t", ""))
                 continue
             for key, document in self.documents.items():
-                self.documents[key] = revise(document, retraction, source)
+                self.documents[key] = revise(document, note_of_retraction(retraction, source))
 
     def _resolve(self, key: tuple[str, int], document: Document) -> None:
         self.documents[key], verdict = resolve(self.documents.get(key), document)

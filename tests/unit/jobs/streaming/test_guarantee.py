@@ -24,11 +24,12 @@ from jobs.streaming.predict import ScoreBatch, pack_or_refuse, score_partition
 from jobs.streaming.progress import add_up
 from jobs.streaming.rejects import write_rejects
 from jobs.streaming.source import Message
-from jobs.streaming.store import IngestBatch, store_messages
+from jobs.streaming.store import IngestBatch
 from tests.support.arrivals import START_US, Patient
 from tests.support.bundles import make_bundle
 from tests.support.factories import observation, payload
 from tests.support.fake_elasticsearch import FakeElasticsearch
+from tests.support.ingesting import store_batch
 from tests.support.messages import OBSERVATIONS_OF_MARCH, RECEIVED_US, message, raw_message
 
 BAD = "p-bad"
@@ -73,7 +74,7 @@ def test_a_reading_that_makes_a_step_of_storing_raise_costs_no_other(
     raising(f"jobs.streaming.store.{step}")
     messages = [message(of(f"p-{number}"), number) for number in range(10)]
     messages[6:6] = [message(of(BAD), 20)]
-    counts = store_messages(client, messages, batch_of(settings))
+    counts = store_batch(client, messages, batch_of(settings))
 
     stored = {document["patient_id"] for document in fake.stored(OBSERVATIONS).values()}
     assert stored - {BAD} == {f"p-{number}" for number in range(10)}
@@ -89,10 +90,10 @@ def test_a_reading_that_makes_a_step_of_storing_raise_costs_no_other(
 def test_a_retraction_that_makes_a_step_raise_costs_no_other(
     step: str, raising: Steps, client: Elasticsearch, fake: FakeElasticsearch, settings: Settings
 ) -> None:
-    store_messages(client, [message(of("p-1"), 1), message(of(BAD), 2)], batch_of(settings))
+    store_batch(client, [message(of("p-1"), 1), message(of(BAD), 2)], batch_of(settings))
     raising(f"jobs.streaming.{step}")
     retractions = [message(of(name, status="entered-in-error"), 10 + n) for n, name in enumerate(["p-1", BAD, "p-2"])]
-    store_messages(client, [*retractions, message(of("p-3"), 14)], batch_of(settings))
+    store_batch(client, [*retractions, message(of("p-3"), 14)], batch_of(settings))
 
     statuses = {document["patient_id"]: document["status"] for document in fake.stored(OBSERVATIONS).values()}
     assert statuses == {"p-1": "entered-in-error", BAD: "final", "p-2": "entered-in-error", "p-3": "final"}
@@ -117,7 +118,7 @@ def test_a_dead_letter_that_cannot_be_told_in_full_is_told_by_its_place(
     refusals = [message(of(name, status="bogus"), number) for number, name in enumerate(["p-1", BAD, "p-2"])]
     odd = [Reject(Reason.MALFORMED_JSON, BAD, None)]
     refusals[1] = refusals[1]._replace(parsed=refusals[1].parsed.__class__(rejects=odd))
-    store_messages(client, refusals, batch_of(settings))
+    store_batch(client, refusals, batch_of(settings))
     assert sorted(document["source_offset"] for document in fake.stored(REJECTED).values()) == [0, 1, 2]
 
 
@@ -151,7 +152,7 @@ def test_a_whole_index_of_dead_letters_that_takes_none_stops_the_batch(
     """Nothing is to be lost: without a place for what is refused, nothing can be refused."""
     fake.refusing = {REJECTED: (403, "cluster_block_exception")}
     with pytest.raises(DocumentRefusedError, match=REJECTED):
-        store_messages(client, [raw_message(b"{", 1)], batch_of(settings))
+        store_batch(client, [raw_message(b"{", 1)], batch_of(settings))
 
 
 @pytest.mark.parametrize("error", [SinkUnavailableError("away"), OSError("disk full")])
@@ -160,7 +161,7 @@ def test_what_is_no_message_s_fault_still_stops_the_batch(
 ) -> None:
     raising("jobs.streaming.store.write_archive", error)
     with pytest.raises(type(error)):
-        store_messages(client, [message(of(BAD), 1), message(of("p-1"), 2)], batch_of(settings))
+        store_batch(client, [message(of(BAD), 1), message(of("p-1"), 2)], batch_of(settings))
     assert not fake.stored(REJECTED)
 
 
@@ -179,7 +180,7 @@ def test_a_month_that_takes_no_documents_stops_no_other(
     fake.refusing = {f"{OBSERVATIONS}-2026.02": refusal}
     late, crisis = message(of("p-1", **february), 1), message(of("p-1", systolic=190), 2)
     retraction = message(of("p-2", status="entered-in-error", **february), 3)
-    counts = store_messages(client, [late, crisis, retraction], batch_of(settings))
+    counts = store_batch(client, [late, crisis, retraction], batch_of(settings))
 
     assert [document["systolic"] for document in fake.stored(OBSERVATIONS).values()] == [190]
     reasons = {document["source_offset"]: document["reason"] for document in fake.stored(REJECTED).values()}
@@ -192,9 +193,9 @@ def test_a_month_that_takes_documents_again_takes_the_refused_ones(
     client: Elasticsearch, fake: FakeElasticsearch, settings: Settings
 ) -> None:
     fake.refusing = {OBSERVATIONS_OF_MARCH: (403, "cluster_block_exception")}
-    store_messages(client, [message(of("p-1"), 1)], batch_of(settings))
+    store_batch(client, [message(of("p-1"), 1)], batch_of(settings))
     fake.refusing = {}
-    counts = store_messages(client, [message(of("p-1"), 2)], batch_of(settings))
+    counts = store_batch(client, [message(of("p-1"), 2)], batch_of(settings))
     assert (counts["readings"], len(fake.stored(OBSERVATIONS))) == (1, 1)
 
 

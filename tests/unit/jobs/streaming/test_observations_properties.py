@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from conf.times import HOUR_US
 from fhir.readings import Parsed, Reading, Retraction
 from jobs.streaming.observations import (
-    Document,
     Verdict,
-    is_retraction,
+    note_of_reading,
+    note_of_retraction,
     observation_document,
     resolve,
     retraction_document,
     revise,
 )
 from jobs.streaming.source import Message, TopicPlace
+from jobs.streaming.standing import Document, is_retraction
 from jobs.streaming.window_state import STATEMENT, pack_messages
 from jobs.streaming.windows import fold_patient
 from tests.unit.jobs.streaming.test_observations import EFFECTIVE_US, document, heart_rate, retraction
@@ -39,7 +40,7 @@ class Drawn(NamedTuple):
     def arrive(self, offset: int) -> Document:
         """Return the message's document."""
         if self.kind == "retraction":
-            return retraction(offset, self.name)
+            return retraction(offset, self.name, is_heart_rate=self.name is None and self.rate is not None)
         if self.kind == "heart rate":
             return heart_rate(self.rate or 60.0, offset, observation_id=self.name)
         status = "amended" if self.kind == "correction" else "final"
@@ -145,19 +146,19 @@ sent = st.builds(
 
 
 def meet(stored: Document | None, message: Message) -> Document | None:
-    """Let a message reach the document of the instant, as `jobs.streaming.store` does."""
+    """Let a message reach the document of the instant, as `jobs.streaming.store` and `jobs.streaming.revisions` do."""
     source, at = message.place, "2026-09-21T00:00:00.000Z"
     for reading in message.parsed.readings:
         if reading.effective_us == EFFECTIVE_US:
             stored = resolve(stored, observation_document(reading, source, "topic", at)).document
         elif stored is not None:
-            stored = revise(stored, reading, source)
+            stored = revise(stored, note_of_reading(reading, source))
     for retracted in message.parsed.retractions:
         if retracted.effective_us is not None:
             met = retraction_document("p-1", EFFECTIVE_US, retracted, source, "topic", at)
             stored = resolve(stored, met).document
         elif stored is not None:
-            stored = revise(stored, retracted, source)
+            stored = revise(stored, note_of_retraction(retracted, source))
     return stored
 
 
@@ -213,22 +214,22 @@ def test_what_was_retracted_by_its_id_never_stands_again(sequence: list[Drawn]) 
 
 @settings(max_examples=500, deadline=None)
 @given(sequences)
-def test_retraction_without_an_id_takes_out_all_that_arrived_before(sequence: list[Drawn]) -> None:
+def test_retraction_without_an_id_takes_out_all_pressures_that_arrived_before(sequence: list[Drawn]) -> None:
     unnamed = Drawn("retraction", None, 120.0, None)
     retracted, _ = micro_batch(None, arrivals([*sequence, unnamed]))
     assert retracted is not None
-    assert is_retraction(retracted)
-    later = arrivals([*sequence, unnamed, Drawn("reading", "later", 111.0, None)])
+    assert is_retraction(retracted) or "systolic" not in retracted
+    later = arrivals([*sequence, unnamed, Drawn("reading", "later", 111.0, 50.0)])
     end, _ = micro_batch(retracted, later[-1:])
     assert end is not None
-    assert (end["systolic"], end["status"], end.get("heart_rate")) == (111.0, "final", None)
+    assert (end["systolic"], end["status"], end.get("heart_rate")) == (111.0, "final", 50.0)
 
 
 @settings(max_examples=500, deadline=None)
 @given(sequences)
 def test_lone_heart_rates_that_are_all_retracted_do_not_refuse_a_new_one(sequence: list[Drawn]) -> None:
     lone = [drawn_message for drawn_message in sequence if drawn_message.kind in ("heart rate", "retraction")]
-    messages = [*lone, Drawn("retraction", None, 120.0, None), Drawn("heart rate", "later", 120.0, 70.0)]
+    messages = [*lone, Drawn("retraction", None, 120.0, 70.0), Drawn("heart rate", "later", 120.0, 70.0)]
     end, verdicts = micro_batch(None, arrivals(messages))
     assert end is not None
     assert (end["heart_rate"], end["status"], end["flags"]) == (70.0, "final", ["heart_rate_only"])
