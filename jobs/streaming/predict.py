@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,14 +21,14 @@ from elastic.bulk import Operation, Refusal, fetch, try_write
 from elastic.client import connect
 from elastic.names import LATEST, PREDICTIONS, fit_id, monthly_index
 from fhir.faults import internal_error, tell
-from fhir.precedence import StatementKind
 from jobs.streaming.predictions import Scored, long_enough, score, with_lineage
 from jobs.streaming.progress import counts_row, milliseconds
 from jobs.streaming.rejects import write_rejects
 from jobs.streaming.source import Message
 from jobs.streaming.sparing import spare
 from jobs.streaming.window_state import Statements, pack_messages, unpack_state
-from jobs.streaming.windows import Numbers, Scorable, build_windows
+from jobs.streaming.windows import Numbers, Scorable, build_windows, several_versions, takes_back
+from jobs.streaming.withdrawals import add_withdrawn
 from ml.prediction import Bundle, Predictor
 
 if TYPE_CHECKING:
@@ -41,11 +41,15 @@ _predictors: dict[str, Predictor] = {}  # this worker's, by model version: at mo
 
 @dataclass(frozen=True, slots=True)
 class ScoreBatch:
-    """The micro-batch to score, the same for all of its partitions; `scored_us` is the time now."""
+    """The micro-batch to score, the same for all of its partitions.
+
+    `scored_us` is the time now; `withdrawn` as by `jobs.streaming.withdrawals.by_patient`.
+    """
 
     settings: Settings
     bundle: Broadcast[Bundle]
     scored_us: int
+    withdrawn: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def score_partition(rows: Iterator[pa.RecordBatch], batch: ScoreBatch) -> Iterator[pa.RecordBatch]:
@@ -87,6 +91,7 @@ def _predictor(broadcast: Broadcast[Bundle]) -> Predictor:
 def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predictor, batch: ScoreBatch) -> Counter[str]:
     started = time.monotonic()
     patient_ids, statements, patients = unpack_state(state)
+    statements, patients = add_withdrawn(statements, patients, patient_ids, batch.withdrawn)
     scorable = build_windows(statements, patients, present_until_us(batch.scored_us))
     ready = scorable.take(long_enough(scorable, batch.settings.min_readings))
     folded = time.monotonic()
@@ -149,7 +154,7 @@ def _operations(scored: Sequence[Scored]) -> list[Operation]:
 def _withdrawals(
     statements: Statements, patients: Numbers, ready: Scorable, patient_ids: Sequence[str]
 ) -> list[Operation]:
-    """Return the deletions of the latest predictions of patients whom retractions have left with too few readings."""
-    retracted = np.unique(patients[statements["kind"] == StatementKind.RETRACTION])
-    too_few = np.setdiff1d(retracted, ready.patients)
+    """Return the deletions of the latest predictions of patients who are left with too few readings."""
+    revised = np.concatenate([patients[takes_back(statements)], several_versions(statements, patients)])
+    too_few = np.setdiff1d(revised, ready.patients)
     return [Operation("delete", LATEST, fit_id(patient_ids[number])) for number in too_few]

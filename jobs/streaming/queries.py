@@ -6,7 +6,8 @@
      │   ├ revisions       revisions.py      what concerns other instants and patients, once all partitions are written
      │   ├ rejects         rejects.py        what is refused, with its reason; duplicates too
      │   └ sinks           elastic/bulk.py, archive.py
-     └─ score              window_state.py   40 bytes a statement; Spark keeps each patient's newest 60
+     └─ score              window_state.py   40 or 56 bytes a statement; Spark keeps each patient's newest 60
+         ├ withdrawals     withdrawals.py    what messages of other patients have taken back, by way of the documents
          ├ window          windows.py        the last 30 readings, by fhir/precedence.py
          ├ prediction      predictions.py    features, risks of the model in service (serving.py), reasons, lineage
          └ sinks           predict.py        predictions and latest, by elastic/bulk.py
@@ -46,11 +47,13 @@ from jobs.pseudonym import pseudonym_key
 from jobs.streaming.archive import remove_batch
 from jobs.streaming.predict import ScoreBatch, pack_or_refuse, score_partition
 from jobs.streaming.progress import COUNTS_ROW, Metrics, add_up, progress_line
+from jobs.streaming.revisions import drop_latest
 from jobs.streaming.serving import ServingModel
 from jobs.streaming.source import parse_batches, read_topic
 from jobs.streaming.stopping import StopGate, explain
 from jobs.streaming.store import IngestBatch, store_partition, store_revisions
 from jobs.streaming.window_state import STATE_LENGTH
+from jobs.streaming.withdrawals import by_patient, read_withdrawn
 
 INGEST: Final = "ingest"
 SCORE: Final = "score"
@@ -112,13 +115,18 @@ def score_query(
     """Start the query that keeps each patient's window and scores it: predictions and latest."""
 
     def predict(state: DataFrame, batch_id: int) -> None:
-        batch = ScoreBatch(settings, model.current(), _now_us())
+        bundle = model.current()
 
         def whole() -> Counter[str]:
+            client = connect(settings)
+            withdrawn = read_withdrawn(client)
+            batch = ScoreBatch(settings, bundle, _now_us(), by_patient(withdrawn))
             rows = state.mapInArrow(lambda rows: score_partition(rows, batch), COUNTS_ROW).collect()
+            # what the ingest query has withdrawn in the meantime may have been scored
+            drop_latest(client, [document for document in read_withdrawn(client) if document not in withdrawn])
             return add_up(row.counts for row in rows)
 
-        metrics.count(SCORE, batch_id, _run_batch(whole, gate), batch.bundle.value.version)
+        metrics.count(SCORE, batch_id, _run_batch(whole, gate), bundle.value.version)
 
     state = keep_newest(packed_statements(read_topic(spark, settings), intake_rules(settings), settings))
     writer = state.writeStream.outputMode("update").foreachBatch(predict)
@@ -126,7 +134,7 @@ def score_query(
 
 
 def packed_statements(messages: DataFrame, rules: IntakeRules, settings: Settings) -> DataFrame:
-    """Return the messages of `read_topic` as one row per statement: patient, order within the state, 40 bytes."""
+    """Return the messages of `read_topic` as one row per statement: patient, order within the state, packed."""
 
     def pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return (packed for parsed in parse_batches(batches, rules) for packed in pack_or_refuse(parsed, settings))

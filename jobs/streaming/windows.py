@@ -2,8 +2,8 @@
 
 Late readings land in their place, whatever the order of arrival. What stands of several statements is decided by
 `fhir.precedence`: `fold_patient` applies it to one patient. `fold` does the same for many patients at once with numpy,
-and hands `fold_patient` only those on whom retractions, corrections, several statements of one instant or a double
-claim of a heart rate have work to do.
+and hands `fold_patient` only those on whom retractions, corrections, several versions, several statements of one
+instant or a double claim of a heart rate have work to do.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from conf.times import HOUR_US
 from fhir.precedence import HEART_RATE_REACH_US, Statement, StatementKind, readings_of
-from jobs.streaming.window_state import NO_OBSERVATION, STATEMENT, Statements
+from jobs.streaming.window_state import CORRECTED, NO_OBSERVATION, SITE_SHIFT, STATEMENT, Statements
 from ml.features import WINDOW_LENGTH, Windows
 
 Numbers = NDArray[np.intp]  # of patients, or positions
@@ -75,13 +75,13 @@ def build_windows(statements: Statements, patients: Numbers, until_us: int | Non
         late_readings=_late_readings(slots["offset"], windows.filled),
         last_partition=last["partition"],
         last_offset=last["offset"],
-        disturbed=_is_disturbed(last, windows),
+        disturbed=_is_disturbed(last, windows) | _are_among(several_versions(statements, patients), present),
     )
 
 
 def _right_aligned(folded: Statements, patients: Numbers, present: Numbers) -> Statements:
     """Lay the last 30 readings of each patient into an (n, 30) array, newest in the last column."""
-    slots = np.zeros((len(present), WINDOW_LENGTH), dtype=STATEMENT)
+    slots = np.zeros((len(present), WINDOW_LENGTH), dtype=folded.dtype)
     for measure in ("systolic", "diastolic", "heart_rate"):
         slots[measure] = np.nan
     row = np.searchsorted(present, patients)
@@ -120,9 +120,31 @@ def _last_arrivals(statements: Statements, patients: Numbers, present: Numbers) 
 def _is_disturbed(last: Statements, windows: Windows) -> NDArray[np.bool_]:
     """Tell where the last arrival revised a reading, or is older than the newest by more than a heart rate may be."""
     behind_us = windows.effective_us[:, -1] - last["effective_us"]
-    revised = (last["kind"] == StatementKind.RETRACTION) | (last["corrected"] == 1)
-    disturbed: NDArray[np.bool_] = revised | (behind_us > HEART_RATE_REACH_US)
+    disturbed: NDArray[np.bool_] = takes_back(last) | (behind_us > HEART_RATE_REACH_US)
     return disturbed
+
+
+def takes_back(statements: Statements) -> NDArray[np.bool_]:
+    """Tell which statements take something back, whatever their version: retractions, withdrawals, corrections."""
+    back: NDArray[np.bool_] = (statements["kind"] >= StatementKind.RETRACTION) | (
+        (statements["corrected"] & CORRECTED) > 0
+    )
+    return back
+
+
+def several_versions(statements: Statements, patients: Numbers) -> Numbers:
+    """Return the patients with statements that share a name and may be versions of one Observation, some repeatedly.
+
+    Among short statements alone there are none: they tell no version, or all the first.
+    """
+    if statements.dtype == STATEMENT:
+        return patients[:0]
+    names = np.concatenate([statements["observation"], statements["partner"]])
+    bearers = np.tile(patients, 2)[names != NO_OBSERVATION]
+    mixed = names[names != NO_OBSERVATION] ^ (bearers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    ordered = np.sort(mixed)
+    repeated: Numbers = bearers[np.isin(mixed, ordered[1:][ordered[1:] == ordered[:-1]])]
+    return repeated
 
 
 def fold_patient(statements: Statements) -> Statements:
@@ -134,17 +156,21 @@ def fold_patient(statements: Statements) -> Statements:
 
 
 def _statement(statement: tuple[Any, ...], number: int) -> Statement:
-    effective_us, offset, observation, systolic, diastolic, heart_rate, _, kind, corrected = statement
+    effective_us, offset, observation, systolic, diastolic, heart_rate, _, kind, marks, *versioned = statement
+    version, partner = versioned or (0, NO_OBSERVATION)
     return Statement(
         StatementKind(kind),
         effective_us,
         offset,
         None if observation == NO_OBSERVATION else observation,
-        bool(corrected),
+        bool(marks & CORRECTED),
         _known(systolic),
         _known(diastolic),
         _known(heart_rate),
         number,
+        version,
+        None if partner == NO_OBSERVATION else partner,
+        marks >> SITE_SHIFT or None,
     )
 
 
@@ -202,13 +228,13 @@ def _with_folded(
 
 def _irregular_patients(statements: Statements, patients: Numbers, claims: Numbers) -> Numbers:
     """Return the patients whom the vectorised fold does not do: rules 1 to 3 apply, or a reading is claimed twice."""
-    special = (statements["kind"] == StatementKind.RETRACTION) | (statements["corrected"] == 1)
     repeated = (np.diff(patients) == 0) & (np.diff(statements["effective_us"]) == 0)
     same_kind = repeated & (np.diff(statements["kind"].astype(np.int8)) == 0)
     thrice = repeated[1:] & repeated[:-1]
     joined = np.sort(claims[claims >= 0])
     twice_claimed = joined[1:][np.diff(joined) == 0]
-    return np.concatenate([patients[special], patients[1:][same_kind], patients[2:][thrice], patients[twice_claimed]])
+    special = [patients[takes_back(statements)], several_versions(statements, patients)]
+    return np.concatenate([*special, patients[1:][same_kind], patients[2:][thrice], patients[twice_claimed]])
 
 
 def _claims(statements: Statements, patients: Numbers) -> Numbers:

@@ -20,8 +20,9 @@ from fhir.parse.message import parse_message
 from fhir.readings import RETRACTED_STATUS, IntakeRules
 from jobs.streaming.source import Message, TopicPlace
 from jobs.streaming.store import IngestBatch
-from jobs.streaming.window_state import STATE_LENGTH, pack_messages, unpack_state
-from jobs.streaming.windows import Scorable, build_windows, fold
+from jobs.streaming.window_state import STATE_LENGTH, Statements, pack_messages, unpack_state
+from jobs.streaming.windows import Numbers, Scorable, build_windows, fold
+from jobs.streaming.withdrawals import add_withdrawn, by_patient, read_withdrawn
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.in_process import client_of
 from tests.support.ingesting import store_batch
@@ -75,14 +76,21 @@ class Surveillance:
         columns = [pa.array(list(self.entries), pa.string()), pa.array(lists, pa.list_(pa.binary()))]
         return pa.RecordBatch.from_arrays(columns, names=["patient_id", "entries"])
 
+    def statements(self) -> tuple[list[str], Statements, Numbers]:
+        """Return the patients by their number, what is known of them, and whose it is, as a task scores them."""
+        self.client.indices.refresh(index=OBSERVATIONS, ignore_unavailable=True, allow_no_indices=True)
+        withdrawn = by_patient(read_withdrawn(self.client))
+        patient_ids, statements, patients = unpack_state(self.state())
+        return patient_ids, *add_withdrawn(statements, patients, patient_ids, withdrawn)
+
     def windows(self) -> tuple[list[str], Scorable]:
         """Return the patients by their number, and the windows that are scored."""
-        patient_ids, statements, patients = unpack_state(self.state())
+        patient_ids, statements, patients = self.statements()
         return patient_ids, build_windows(statements, patients)
 
     def in_windows(self) -> list[Row]:
         """Return the readings in all windows."""
-        patient_ids, statements, patients = unpack_state(self.state())
+        patient_ids, statements, patients = self.statements()
         folded, folded_patients = fold(statements, patients)
         names = ("systolic", "diastolic", "heart_rate")
         return sorted(

@@ -1,0 +1,87 @@
+"""What was taken back from patients whom no message named: how the score query hears of it.
+
+The window state is kept by patient, and a message that names another one, or none (an Observation corrected to another
+patient, deleted, or retracted by its id alone), never reaches it. The ingest query finds the documents and dates them
+(``withdrawn_at``, `jobs.streaming.revisions`); the driver of the score query reads those before each micro-batch, and
+the workers add what they say to the statements of their patients.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from elasticsearch import Elasticsearch
+
+from conf.times import to_us
+from elastic.client import with_retries
+from elastic.names import OBSERVATIONS
+from fhir.precedence import StatementKind
+from jobs.streaming.standing import Document
+from jobs.streaming.window_state import VERSIONED, Statements, observation_number, with_first_versions
+from jobs.streaming.windows import Numbers
+
+KEPT: Final = "now-30d"  # as long as a window reaches back where a patient is measured once a day
+MOST: Final = 10_000  # documents: the newest
+
+
+def read_withdrawn(client: Elasticsearch) -> list[Document]:
+    """Return the documents, newest first, that a message took back which does not name their patient."""
+    query: dict[str, Any] = {"range": {"withdrawn_at": {"gte": KEPT}}}
+    response = with_retries(
+        lambda: client.search(
+            index=OBSERVATIONS,
+            query=query,
+            size=MOST,
+            sort=[{"withdrawn_at": {"order": "desc", "unmapped_type": "date"}}],
+            ignore_unavailable=True,
+            allow_partial_search_results=False,
+        )
+    )
+    return [hit["_source"] for hit in response["hits"]["hits"]]
+
+
+def by_patient(documents: Iterable[Document]) -> dict[str, bytes]:
+    """Return what the documents say is taken back, of each patient, as packed statements."""
+    taken: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for document in documents:
+        taken[document["patient_id"]] += _statements(document)
+    return {patient_id: np.array(rows, dtype=VERSIONED).tobytes() for patient_id, rows in taken.items() if rows}
+
+
+def _statements(document: Document) -> Iterator[tuple[Any, ...]]:
+    """Yield what a document notes of retractions, and of what its Observations say elsewhere or no more."""
+    at_us = to_us(datetime.fromisoformat(document["@timestamp"]))
+
+    def statement(kind: StatementKind, said: Document) -> tuple[Any, ...]:
+        observation, partner = (observation_number(said.get(name)) for name in ("observation_id", "partner_id"))
+        values = (np.nan, np.nan, np.nan)
+        place = (said["source_partition"], kind, 0)
+        return at_us, said["source_offset"], observation, *values, *place, said.get("version", 0), partner
+
+    for name in document.get("retracted_ids", ()):
+        place = {field: document[field] for field in ("source_partition", "source_offset")}
+        yield statement(StatementKind.RETRACTION, place | {"observation_id": name})
+    for message in document.get("merged", ()):
+        if "moved" in message or "withdrawn" in message:
+            yield statement(StatementKind.WITHDRAWAL, message)
+
+
+def add_withdrawn(
+    statements: Statements, patients: Numbers, patient_ids: Sequence[str], withdrawn: Mapping[str, bytes]
+) -> tuple[Statements, Numbers]:
+    """Add to the statements of patients what was taken back from them, each patient's together."""
+    named = [(number, patient_id) for number, patient_id in enumerate(patient_ids) if patient_id in withdrawn]
+    if not named:
+        return statements, patients
+    widened = np.zeros(len(statements), dtype=VERSIONED)
+    for name in statements.dtype.names or ():
+        widened[name] = statements[name]
+    more = [np.frombuffer(withdrawn[patient_id], dtype=VERSIONED) for _, patient_id in named]
+    bearers = np.repeat([number for number, _ in named], [len(taken) for taken in more])
+    whole, bearers = np.concatenate([with_first_versions(widened), *more]), np.concatenate([patients, bearers])
+    order = np.argsort(bearers, kind="stable")
+    return whole[order], bearers[order]
