@@ -107,7 +107,7 @@ def unretracted(statements: Iterable[Statement]) -> list[Statement]:
 
 def in_force(statements: Iterable[Statement]) -> list[Statement]:
     """Return the readings that nothing takes out and nothing replaces (rules 1 and 2), in the order given."""
-    known = _newest_versions(unretracted(statements))
+    known = newest_versions(unretracted(statements))
     revised: dict[Hashable, int] = {}  # the last arrival of what revises each Observation
     for statement in known:
         if statement.revises:
@@ -123,7 +123,7 @@ def in_force(statements: Iterable[Statement]) -> list[Statement]:
     ]
 
 
-def _newest_versions(statements: Sequence[Statement]) -> list[Statement]:
+def newest_versions(statements: Sequence[Statement]) -> list[Statement]:
     """Leave out every statement of which a newer version is known; counted and dated versions do not compare."""
     newest: dict[tuple[Hashable, bool], int] = {}
     for statement in statements:

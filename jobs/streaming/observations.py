@@ -18,7 +18,7 @@ from jobs.streaming.source import TopicPlace
 from jobs.streaming.standing import (
     HERE,
     Document,
-    is_replaced,
+    is_outdated,
     is_retraction,
     message_of,
     names_of,
@@ -177,7 +177,7 @@ def revise(stored: Document, note: Document) -> Document:
     if "retracted" in note:
         return _retract(stored, note["observation_id"], note)
     is_own = any(place_of(message) == place_of(note) and _version(message) == _version(note) for message in spoken)
-    if is_own or is_replaced(note, said):
+    if is_own or is_outdated(note, said):
         return stored
     return show(stored, unretracted_of([*said, note], stored.get("retracted_ids", ())), note)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from conf.clinical import mean_arterial_pressure, pressure_category
-from fhir.precedence import Statement, StatementKind, in_force, stands_at, unretracted
+from fhir.precedence import Statement, StatementKind, in_force, newest_versions, stands_at, unretracted
 from fhir.readings import CONFLICTING_VALUES, CORRECTIONS, HEART_RATE_ONLY, RETRACTED_STATUS, TWO_SITES
 
 Document = dict[str, Any]
@@ -160,11 +160,10 @@ def in_force_of(messages: Sequence[Document]) -> list[Document]:
     return [messages[statement.number] for statement in in_force(map(_statement, messages, range(len(messages))))]
 
 
-def is_replaced(note: Document, messages: Sequence[Document]) -> bool:
-    """Tell whether messages say something newer of an Observation than a note of it."""
+def is_outdated(note: Document, messages: Sequence[Document]) -> bool:
+    """Tell whether messages say a newer version of the one Observation that a note is of: then it changes nothing."""
     statements = list(map(_statement, [*messages, note], range(len(messages) + 1)))
-    said = statements[-1]._replace(kind=StatementKind.PRESSURE, corrected=statements[-1].revises)
-    return said not in in_force([*statements[:-1], said])
+    return len(names_of(note)) == 1 and statements[-1] not in newest_versions(statements)
 
 
 def stands_among(messages: Sequence[Document]) -> Shown | None:

@@ -75,7 +75,7 @@ def build_windows(statements: Statements, patients: Numbers, until_us: int | Non
         late_readings=_late_readings(slots["offset"], windows.filled),
         last_partition=last["partition"],
         last_offset=last["offset"],
-        disturbed=_is_disturbed(last, windows) | _are_among(several_versions(statements, patients), present),
+        disturbed=_is_disturbed(last, windows) | np.isin(present, several_versions(statements, patients)),
     )
 
 

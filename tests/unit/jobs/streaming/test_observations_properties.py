@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conf.times import HOUR_US
-from fhir.readings import Parsed, Reading, Retraction
+from fhir.readings import FIRST_DATED_VERSION, Parsed, Reading, Retraction
 from jobs.streaming.observations import (
     Verdict,
-    note_of_reading,
-    note_of_retraction,
     observation_document,
     resolve,
     retraction_document,
     revise,
 )
+from jobs.streaming.revisions import revisions_of
 from jobs.streaming.source import Message, TopicPlace
 from jobs.streaming.standing import Document, is_retraction
-from jobs.streaming.window_state import STATEMENT, pack_messages
-from jobs.streaming.windows import fold_patient
+from jobs.streaming.window_state import pack_messages, unpack_state
+from jobs.streaming.windows import fold
 from tests.unit.jobs.streaming.test_observations import EFFECTIVE_US, document, heart_rate, retraction
 
 
@@ -113,35 +113,50 @@ def test_document_knows_every_message_it_met(sequence: list[Drawn]) -> None:
     assert noted == {f"{incoming['source_partition']}-{incoming['source_offset']}" for incoming in batch}
 
 
+HERE = ("reading", "reading", "heart rate", "correction", "retraction", "withdrawal")
+ELSEWHERE = ("move", "version elsewhere", "retraction by id", "withdrawal by id")
+
+
 class Sent(NamedTuple):
     """What hypothesis varies of a message that both document and window meet."""
 
     kind: str
     name: str | None
+    partner: str | None
+    version: int
     systolic: float
     rate: float | None
+    site: str | None
 
     def parse(self) -> Parsed:
-        """Return what the intake makes of it; a move goes to another hour, a retraction by id has no time."""
-        if "retraction" in self.kind:
-            effective_us = None if self.kind == "retraction by id" else EFFECTIVE_US
-            return Parsed(retractions=[Retraction("p-1", self.name, effective_us, 0)])
-        at_us = EFFECTIVE_US + (HOUR_US if self.kind == "move" else 0)
+        """Return what the intake makes of it; what speaks of elsewhere goes to another hour, or names no time."""
+        if "retraction" in self.kind or "withdrawal" in self.kind:
+            effective_us = None if "by id" in self.kind else EFFECTIVE_US
+            for_good = "retraction" in self.kind
+            taken_back = Retraction("p-1", self.name, effective_us, 0, for_good, self.version)
+            return Parsed(retractions=[taken_back] if for_good or self.name else [])
+        at_us = EFFECTIVE_US + (HOUR_US if self.is_elsewhere() else 0)
         alone = self.kind == "heart rate"
         systolic, diastolic = (None, None) if alone else (self.systolic, self.systolic - 40)
         rate = self.rate or 60.0 if alone else self.rate
         status = "corrected" if self.kind in ("correction", "move") else "final"
-        return Parsed(
-            readings=[Reading("p-1", at_us, 0, systolic, diastolic, rate, status, self.name, None, None, (), 0)]
-        )
+        names = (self.name, None, None, (), 0, self.version, None if alone else self.partner, self.site)
+        return Parsed(readings=[Reading("p-1", at_us, 0, systolic, diastolic, rate, status, *names)])
+
+    def is_elsewhere(self) -> bool:
+        return self.kind in ELSEWHERE
 
 
+names = st.sampled_from([None, "a", "b", "c"])
 sent = st.builds(
     Sent,
-    st.sampled_from(["reading", "reading", "heart rate", "correction", "retraction", "retraction by id", "move"]),
-    st.sampled_from([None, "a", "b", "c"]),
+    st.sampled_from(HERE + ELSEWHERE),
+    names,
+    st.one_of(st.none(), names),
+    st.sampled_from([0, 0, 2, 3, 4, FIRST_DATED_VERSION, FIRST_DATED_VERSION + 1]),
     st.sampled_from([120.0, 150.0]),
     st.sampled_from([None, 60.0, 70.0]),
+    st.sampled_from([None, None, "left", "right"]),
 )
 
 
@@ -151,43 +166,50 @@ def meet(stored: Document | None, message: Message) -> Document | None:
     for reading in message.parsed.readings:
         if reading.effective_us == EFFECTIVE_US:
             stored = resolve(stored, observation_document(reading, source, "topic", at)).document
-        elif stored is not None:
-            stored = revise(stored, note_of_reading(reading, source))
     for retracted in message.parsed.retractions:
         if retracted.effective_us is not None:
             met = retraction_document("p-1", EFFECTIVE_US, retracted, source, "topic", at)
             stored = resolve(stored, met).document
-        elif stored is not None:
-            stored = revise(stored, note_of_retraction(retracted, source))
+    for revision in revisions_of(message):
+        stored = None if stored is None else revise(stored, revision.note)
     return stored
 
 
-def has_spoken(stored: Document | None, name: str | None) -> bool:
-    """Tell whether a search for the Observation's id would find the document."""
-    return stored is not None and name in (stored.get("observation_id"), *stored.get("merged_ids", ())) and bool(name)
+def has_spoken(stored: Document | None, message: Sent) -> bool:
+    """Tell whether a search for the Observation's names would find the document."""
+    if stored is None:
+        return False
+    spoken = {stored.get("observation_id"), stored.get("partner_id"), *stored.get("merged_ids", ())} - {None}
+    return not spoken.isdisjoint({message.name} if "by id" in message.kind else {message.name, message.partner})
 
 
 @settings(max_examples=2000, deadline=None)
 @given(st.lists(sent, min_size=1, max_size=10))
 def test_document_and_window_agree_on_what_stands(sequence: list[Sent]) -> None:
-    """Of one instant, after each message; what names no instant comes after its reading (docs/architecture.md)."""
+    """Of one instant, after each message; what speaks of it from elsewhere comes after it (docs/architecture.md)."""
     stored: Document | None = None
     messages: list[Message] = []
     for offset, drawn_message in enumerate(sequence):
-        if drawn_message.kind in ("move", "retraction by id") and not has_spoken(stored, drawn_message.name):
+        if drawn_message.is_elsewhere() and not has_spoken(stored, drawn_message):
             continue
         messages.append(Message(TopicPlace(0, offset, EFFECTIVE_US + HOUR_US), None, drawn_message.parse()))
         stored = meet(json.loads(json.dumps(stored)), messages[-1])
+        again = meet(json.loads(json.dumps(stored)), messages[-1])
+        assert again == stored
 
-        packed = pack_messages(messages)
-        window = fold_patient(np.frombuffer(b"".join(packed.column("entry").to_pylist()), dtype=STATEMENT))
+        entries = pack_messages(messages).column("entry")
+        state = pa.RecordBatch.from_arrays(
+            [pa.array(["p-1"]), pa.array([entries.to_pylist()], pa.list_(pa.binary()))], names=["patient_id", "entries"]
+        )
+        _, statements, patients = unpack_state(state)
+        window, _ = fold(statements, patients)
         standing = window[window["effective_us"] == EFFECTIVE_US]
-        names = ("systolic", "diastolic", "heart_rate")
+        measures = ("systolic", "diastolic", "heart_rate")
         in_window = [
-            tuple(None if np.isnan(reading[name]) else reading[name] for name in names) for reading in standing
+            tuple(None if np.isnan(reading[name]) else reading[name] for name in measures) for reading in standing
         ]
         is_reading = stored is not None and "systolic" in stored and not is_retraction(stored)
-        assert in_window == ([tuple((stored or {}).get(name) for name in names)] if is_reading else [])
+        assert in_window == ([tuple((stored or {}).get(name) for name in measures)] if is_reading else [])
 
 
 def reused_id() -> list[Drawn]:

@@ -14,16 +14,20 @@ from fhir.precedence import StatementKind
 from fhir.readings import Parsed, Reading, Retraction
 from jobs.streaming.source import Message, TopicPlace
 from jobs.streaming.window_state import (
+    CORRECTED,
+    FIRST,
     NO_OBSERVATION,
+    SITE_SHIFT,
     STATE_LENGTH,
     STATEMENT,
+    VERSIONED,
     Statements,
     observation_number,
     pack_messages,
     state_order,
     unpack_state,
 )
-from tests.support.factories import bundle, heart_rate_observation, observation, without
+from tests.support.factories import SNOMED, bundle, code, half_observation, heart_rate_observation, observation, without
 from tests.support.messages import RECEIVED_US, message
 
 TAKEN_US = 1_772_349_300_000_000  # 2026-03-01T08:15:00+01:00, as in tests.support.factories
@@ -67,8 +71,57 @@ def unpack(batch: pa.RecordBatch) -> dict[str, list[float]]:
     return {name: entries["systolic"][rows == row].tolist() for row, name in enumerate(patient_ids)}
 
 
-def test_an_entry_takes_forty_bytes() -> None:
-    assert STATEMENT.itemsize == 40
+def test_an_entry_takes_forty_bytes_and_sixteen_more_with_a_version_or_a_partner() -> None:
+    assert (STATEMENT.itemsize, VERSIONED.itemsize) == (40, 56)
+    pair = bundle(half_observation("8480-6", 128), half_observation("8462-4", 82))
+    for resource, size in [
+        (observation(), 40),
+        (observation(meta={}), 40),
+        (observation(meta={"versionId": "2"}), 56),
+        (observation(meta={"lastUpdated": "2026-03-01T08:00:00Z"}), 56),
+        (pair, 56),
+        (observation(status="entered-in-error", meta={"versionId": "2"}), 40),
+        (observation(status="cancelled"), 40),
+    ]:
+        (entry,) = pack_messages([message(resource)]).column("entry").to_pylist()
+        assert len(entry) == size
+
+
+def test_short_and_long_entries_come_back_together_with_versions_and_partners() -> None:
+    newer = observation(meta={"versionId": "2"}, effectiveDateTime="2026-03-01T09:00:00+01:00")
+    pair = bundle(half_observation("8480-6", 128, meta={}), half_observation("8462-4", 82))
+    without_version = observation(id="bp-3", meta={}, effectiveDateTime="2026-03-01T07:00:00+01:00")
+    packed = pack_messages(
+        [message(observation(), 10), message(newer, 11), message(pair, 12), message(without_version, 13)]
+    )
+    entries = packed.column("entry").to_pylist()
+    assert sorted(map(len, entries)) == [40, 40, 56, 56]
+    lists = pa.array([entries[:3], entries[3:]], pa.list_(pa.binary()))
+    whole = pa.RecordBatch.from_arrays([pa.array(["a", "b"]), lists], names=["patient_id", "entries"])
+
+    _, statements, patients = unpack_state(whole)
+
+    assert patients.tolist() == [0, 1, 1, 1]
+    assert statements["version"].tolist() == [0, 0, 3, 2]
+    assert statements["partner"].tolist() == [NO_OBSERVATION, observation_number("half-8462-4"), 0, 0]
+    assert statements["offset"].tolist() == [13, 12, 11, 10]
+    assert unpack_state(whole.slice(1, 1))[1].dtype == STATEMENT
+
+
+def test_withdrawal_is_no_retraction_and_keeps_its_version() -> None:
+    (entry,) = (
+        pack_messages([message(observation(status="cancelled", meta={"versionId": "4"}))]).column("entry").to_pylist()
+    )
+    (statement,) = np.frombuffer(entry, dtype=VERSIONED)
+    assert (statement["kind"], statement["version"]) == (StatementKind.WITHDRAWAL, 5)
+
+
+def test_site_of_the_body_is_told_by_six_bits() -> None:
+    left, right = (observation(bodySite=code(site, system=SNOMED)) for site in ("368208006", "368209003"))
+    _, entries = pack(message(left, 10), message(right, 11), message(observation(), 12))
+    sites = (entries["corrected"] >> SITE_SHIFT).tolist()
+    assert sites[2] == 0
+    assert len(set(sites)) == 3
 
 
 def test_reading_keeps_what_the_window_needs_of_it() -> None:
@@ -79,7 +132,7 @@ def test_reading_keeps_what_the_window_needs_of_it() -> None:
         17,
         3,
         StatementKind.PRESSURE,
-        1,
+        CORRECTED | FIRST,
     )
     assert (entry["systolic"], entry["diastolic"], entry["heart_rate"]) == (128, 82, 64)
     assert entry["observation"] == observation_number("bp-1")

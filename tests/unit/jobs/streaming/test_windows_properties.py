@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir.precedence import StatementKind
-from jobs.streaming.window_state import NO_OBSERVATION, STATEMENT, Statements
+from fhir.readings import FIRST_DATED_VERSION
+from jobs.streaming.window_state import (
+    CORRECTED,
+    FIRST,
+    NO_OBSERVATION,
+    SITE_SHIFT,
+    STATEMENT,
+    VERSIONED,
+    Statements,
+)
 from jobs.streaming.windows import build_windows, fold, fold_patient
 from ml.features import WINDOW_LENGTH, feature_matrix
 
@@ -18,27 +29,36 @@ statement = st.tuples(
     st.sampled_from([NO_OBSERVATION, 1, 2, 3, 4, 5]),
     st.integers(100, 200),
     st.one_of(st.just(np.nan), st.integers(50, 90)),
-    st.sampled_from([StatementKind.PRESSURE] * 5 + [StatementKind.HEART_RATE] * 3 + [StatementKind.RETRACTION]),
-    st.sampled_from([0, 0, 0, 0, 1]),
+    st.sampled_from(
+        [StatementKind.PRESSURE] * 5
+        + [StatementKind.HEART_RATE] * 3
+        + [StatementKind.RETRACTION, StatementKind.WITHDRAWAL]
+    ),
+    st.sampled_from([0, 0, 0, 0, CORRECTED, FIRST, 1 << SITE_SHIFT, 2 << SITE_SHIFT]),
+    st.sampled_from([0, 0, 0, 3, 4, FIRST_DATED_VERSION, FIRST_DATED_VERSION + 1]),
+    st.sampled_from([NO_OBSERVATION] * 4 + [1, 2]),
 )
 patients = st.lists(st.lists(statement, min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-def build(patient: list[tuple[int, int, int, float, StatementKind, int]]) -> Statements:
-    statements = np.zeros(len(patient), dtype=STATEMENT)
-    for offset, (half_minutes, observation, systolic, heart_rate, kind, corrected) in enumerate(patient):
+def build(
+    patient: list[tuple[int, int, int, float, StatementKind, int, int, int]], dtype: Any = VERSIONED
+) -> Statements:
+    statements = np.zeros(len(patient), dtype=dtype)
+    for offset, (half_minutes, observation, systolic, heart_rate, kind, marks, *versioned) in enumerate(patient):
         pressure = systolic if kind == StatementKind.PRESSURE else np.nan
         rate = 70 if kind == StatementKind.HEART_RATE and np.isnan(heart_rate) else heart_rate
         time_us = half_minutes * HALF_MINUTE_US
-        statements[offset] = (time_us, offset, observation, pressure, pressure - 40, rate, 0, kind, corrected)
+        values = (time_us, offset, observation, pressure, pressure - 40, rate, 0, kind, marks)
+        statements[offset] = (*values, *versioned)[: len(dtype.names)]
     return statements
 
 
 @settings(max_examples=400, deadline=None)
-@given(patients, st.randoms())
-def test_fold_of_many_patients_equals_the_rule_applied_to_each(patients, random) -> None:  # type: ignore[no-untyped-def]
-    """Statements come in any order within a patient; one patient never touches another."""
-    groups = [build(patient) for patient in patients]
+@given(patients, st.randoms(), st.sampled_from([STATEMENT, VERSIONED]))
+def test_fold_of_many_patients_equals_the_rule_applied_to_each(patients, random, dtype) -> None:  # type: ignore[no-untyped-def]
+    """Statements come in any order within a patient, long or short; one patient never touches another."""
+    groups = [build(patient, dtype) for patient in patients]
     shuffled = [group[random.sample(range(len(group)), len(group))] for group in groups]
     patient_numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
 
