@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from conf.times import iso_us
 from fhir.precedence import Statement, StatementKind
-from fhir.readings import CORRECTIONS, HEART_RATE_ONLY, RETRACTED_STATUS, Reading, Retraction
+from fhir.readings import CORRECTIONS, FIRST_VERSION, HEART_RATE_ONLY, RETRACTED_STATUS, Reading, Retraction
 from jobs.streaming.source import TopicPlace
 from jobs.streaming.standing import (
     HERE,
@@ -134,7 +134,7 @@ def notes_in(document: Document) -> list[Document]:
     for message in said_in(document):
         if message.get("moved") or message.get("withdrawn"):
             notes.append(message)
-        elif names_of(message) and (message["status"] in CORRECTIONS or "version" in message):
+        elif names_of(message) and (message["status"] in CORRECTIONS or _version(message) > FIRST_VERSION):
             fields = ("observation_id", "partner_id", "version", "status", "source_partition", "source_offset")
             notes.append({field: message[field] for field in fields if field in message} | {"moved": True})
     return notes

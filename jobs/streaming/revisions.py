@@ -58,7 +58,8 @@ def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: s
         return []
     told = [Revision(found["patient_id"], note) for found in stored.values() for note in notes_in(found)]
     by_name: dict[str, list[Revision]] = defaultdict(list)
-    for revision in sorted([*revisions, *told], key=_arrival):
+    by_arrival = sorted([*revisions, *told], key=lambda revision: int(revision.note["source_offset"]))
+    for revision in by_arrival:
         for name in names_of(revision.note):
             by_name[name].append(revision)
     revised = {key: _revised(document, by_name, now) for key, document in stored.items()}
@@ -73,10 +74,6 @@ def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: s
     drop_latest(client, withdrawn)
     places = {place_of(revision.note) for revision in revisions}
     return [document for document in revised.values() if _has_met(document, places)]
-
-
-def _arrival(revision: Revision) -> tuple[int, int]:
-    return revision.note["source_offset"], revision.note["source_partition"]
 
 
 def _revised(document: Document, by_name: dict[str, list[Revision]], now: str) -> Document:

@@ -77,12 +77,18 @@ def test_monthly_families_have_an_alias_that_is_no_index_of_the_family(templates
 
 
 def test_every_field_of_an_observation_is_mapped(templates: FakeElasticsearch) -> None:
-    full = document(10, heart_rate=64.0, device_id="cuff-7", version_id="2", flags=("implausible",))
+    rarely: dict[str, Any] = {
+        "version_id": "2",
+        "version": 3,
+        "partner_id": "half",
+        "body_site": "http://snomed.info/sct|368209003",
+    }
+    full = document(10, heart_rate=64.0, device_id="cuff-7", flags=("implausible",), **rarely)
     joined, _ = settle(document(10), document(11, observation_id="resent"), heart_rate(71, 12), retraction(13))
     produced = set(full) | set(joined) | set(retraction(14)) | set(COLUMNS)
     notes = {"duplicates", "merged", "merged_from", "merged_ids", "retracted_ids", "heart_rate_from"}
     assert {*notes, "device_id"} <= produced
-    assert produced == set(mappings(templates, OBSERVATIONS)["properties"])
+    assert produced | {"withdrawn_at"} == set(mappings(templates, OBSERVATIONS)["properties"])
 
 
 @pytest.mark.parametrize("name", [PREDICTIONS, LATEST])
