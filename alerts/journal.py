@@ -70,7 +70,7 @@ def episodes_of_patients(
 def attention_of_all(search: Search, now: datetime) -> tuple[list[tuple[str, Episode]], list[Refusal]]:
     """Return the open alerts of refused readings, by patient, and the refusals that name no known patient.
 
-    Three searches, however many patients there are; of the oldest ones beyond `rejected.MOST` nothing is known.
+    Three searches, however many patients there are; in a flood one more, see `rejected.attention`.
     """
     since = history_since(now)
     found = _unusable(search, since, now)

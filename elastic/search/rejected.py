@@ -13,7 +13,7 @@ from elastic.client import Document, Query, Search
 from elastic.names import REJECTED
 from elastic.search.queries import all_of, between, terms
 
-MOST: Final = 1_000  # of all patients; an hour's worth of seventeen cuffs that fail each minute
+MOST: Final = 1_000  # documents of all patients; beyond that the newest of each patient
 FIELDS: Final = ["@timestamp", "patient_id", "device_id", "measured_at", "reason", "attention"]
 NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}]
 
@@ -22,11 +22,21 @@ _NAMED: Final[Query] = {"exists": {"field": "patient_id"}}
 
 
 def attention(search: Search, since: datetime, patient_ids: Iterable[str] | None = None) -> list[Document]:
-    """Return what sounds like a crisis since then, newest first: of these patients, or of all and of nobody known."""
-    if patient_ids is None:
-        return _read(search, all_of(_SOUNDS, between("@timestamp", since)), MOST)
-    ids = sorted(set(patient_ids))
-    return _read(search, all_of(_SOUNDS, terms("patient_id", ids), between("@timestamp", since)), MOST) if ids else []
+    """Return what sounds like a crisis since then: of these patients, or of all and of nobody known.
+
+    A device that floods hides nobody: where there are more documents than are read, the newest of each other patient
+    is read besides.
+    """
+    ids = None if patient_ids is None else sorted(set(patient_ids))
+    if ids == []:
+        return []
+    query = all_of(_SOUNDS, None if ids is None else terms("patient_id", ids), between("@timestamp", since))
+    found = _read(search, query, MOST)
+    if len(found) < MOST:
+        return found
+    shown = {document.get("patient_id") for document in found}
+    newest = _read(search, query, MOST, collapse={"field": "patient_id"})
+    return found + [document for document in newest if document.get("patient_id") not in shown]
 
 
 def nameless(search: Search, since: datetime, most: int) -> list[Document]:
@@ -34,6 +44,6 @@ def nameless(search: Search, since: datetime, most: int) -> list[Document]:
     return _read(search, all_of(_SOUNDS, between("@timestamp", since), without=[_NAMED]), most)
 
 
-def _read(search: Search, query: Query, most: int) -> list[Document]:
-    body = {"size": most, "query": query, "sort": NEWEST_FIRST, "track_total_hits": False, "_source": FIELDS}
+def _read(search: Search, query: Query, most: int, **more: Query) -> list[Document]:
+    body = {"size": most, "query": query, "sort": NEWEST_FIRST, "track_total_hits": False, "_source": FIELDS, **more}
     return search.page(REJECTED, body).documents

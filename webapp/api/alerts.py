@@ -5,7 +5,7 @@ The board is the same ward, loaded once for all screens, that the page shows.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from webapp.security.roles import Permission
 from webapp.services import services
 
 USUAL_PAUSE: Final = timedelta(minutes=30)
+MOST_REFUSALS: Final = 20  # of one alert
 Found = tuple[str, Episode]  # patient and episode
 
 
@@ -132,7 +133,7 @@ def _row(row: Row) -> dict[str, Any]:
 def _describe(patient_id: str, episode: Episode) -> dict[str, Any]:
     """Return an episode with what the API says of it besides."""
     return {
-        **asdict(episode),
+        **asdict(replace(episode, refusals=episode.refusals[:MOST_REFUSALS])),
         "patient_id": patient_id,
         "alert_id": _address(patient_id, episode),
         "status": _status(episode),

@@ -202,7 +202,7 @@ class Alert(Output):
     reason: AnswerReason | None = Field(None, validation_alias=AliasPath("answer", "reason"), description="Why.")
     note: str | None = Field(None, validation_alias=AliasPath("answer", "note"), description="With which note.")
     until: When | None = Field(None, validation_alias=AliasPath("answer", "until"), description="Silent until then.")
-    refusals: list[RefusedReading] = Field([], description="Of the kind attention: what was refused, newest first.")
+    refusals: list[RefusedReading] = Field([], description="Of the kind attention: what was refused, the newest 20.")
 
 
 class AlertEvent(Output):

@@ -13,6 +13,7 @@ from alerts import attention
 from alerts.journal import Acknowledgement, Person, acknowledge, attention_of_all, episodes_of_patient
 from alerts.model import AlertKind, AnswerReason, State
 from elastic.names import ALERT_EVENTS, REJECTED
+from elastic.search import rejected
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import INTERVAL, Patient, refusal
 
@@ -100,6 +101,18 @@ def test_all_of_the_ward_are_found_by_three_searches_and_the_nameless_apart() ->
     assert len(search.asked) == 3
     assert {patient for patient, _ in alerts} == {f"p-{number}" for number in range(40)}
     assert [each.words for each in nameless] == ["b"]
+
+
+def test_a_device_that_floods_hides_no_other_patient() -> None:
+    flood = (refusal("p-1", ago(number / 60), "310/160 mmHg") for number in range(rejected.MOST + 5))
+    search = store(*flood, refusal("p-2", ago(600), "systolic > 250 mmHg"))
+
+    alerts, _ = attention_of_all(search, NOW)
+
+    assert {patient: alert.refusals[0].words for patient, alert in alerts} == {
+        "p-1": "310/160 mmHg",
+        "p-2": "systolic > 250 mmHg",
+    }
 
 
 def test_after_three_days_it_is_no_longer_shown() -> None:
