@@ -176,7 +176,9 @@ def revise(stored: Document, note: Document) -> Document:
         return stored
     if "retracted" in note:
         return _retract(stored, note["observation_id"], note)
-    is_own = any(place_of(message) == place_of(note) and _version(message) == _version(note) for message in spoken)
+    is_own = any(
+        place_of(message) == place_of(note) and ("withdrawn" in message) == ("withdrawn" in note) for message in spoken
+    )
     if is_own or is_outdated(note, said):
         return stored
     return show(stored, unretracted_of([*said, note], stored.get("retracted_ids", ())), note)

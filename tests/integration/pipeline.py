@@ -36,7 +36,12 @@ from tests.support.factories import observation, payload
 
 Document = dict[str, Any]
 PARTITIONS = 2
-WRITTEN_AT = ("ingested_at", "scored_at", "replaced_scored_at")  # what differs between two runs that do the same
+WRITTEN_AT = (
+    "ingested_at",
+    "scored_at",
+    "replaced_scored_at",
+    "withdrawn_at",
+)  # what differs between two runs that do the same
 
 
 @dataclass(frozen=True)

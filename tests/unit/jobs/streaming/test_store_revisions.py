@@ -9,14 +9,14 @@ from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
 from elastic.client import SinkUnavailableError
-from elastic.names import OBSERVATIONS
+from elastic.names import LATEST, OBSERVATIONS
 from fhir.readings import IntakeRules
 from jobs.streaming import revisions
 from jobs.streaming.revisions import apply_revisions, revisions_of
 from jobs.streaming.source import Message
 from jobs.streaming.standing import Document
 from jobs.streaming.store import IngestBatch
-from tests.support.factories import heart_rate_observation, observation, without
+from tests.support.factories import bundle, half_observation, heart_rate_observation, observation, without
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.ingesting import store_batch
 from tests.support.messages import message
@@ -190,3 +190,56 @@ def test_search_that_lacks_a_shard_is_never_taken_for_an_answer(
     fake.search_faults = 100
     with pytest.raises(SinkUnavailableError):
         apply_revisions(client, list(revisions_of(by_id_alone())), "2026-03-01T12:00:00.000Z")
+
+
+def test_correction_that_an_earlier_release_stored_without_its_version_is_not_taken_back_by_itself(
+    ingest: Any, fake: FakeElasticsearch
+) -> None:
+    correction = message(observation(status="corrected", meta={"versionId": "2"}), 20)
+    (stored,) = ingest(message(observation(), 10), correction)
+    ((index, id_),) = [key for key in fake.documents if key[0].startswith(FAMILY)]
+    before = {name: value for name, value in stored.items() if name not in ("version", "merged", "merged_ids")}
+    fake.documents[index, id_] = before
+    assert ingest(message(observation(), 10), correction) == [before]
+
+
+def test_deletion_in_the_message_of_the_reading_itself_takes_it_back(ingest: Any) -> None:
+    entry = {"request": {"method": "DELETE", "url": "Observation/bp-1"}, "response": {"status": "204"}}
+    history = bundle({**observation()}, kind="history")
+    history["entry"] = [entry, *({**told, "response": {"status": "201"}} for told in history["entry"])]
+    (stored,) = ingest(message(history, 10))
+    assert stored["status"] == "entered-in-error"
+
+
+@pytest.mark.parametrize("arrival", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+@pytest.mark.parametrize("together", [True, False])
+def test_of_versions_at_three_instants_only_the_newest_stands(ingest: Any, arrival: Any, together: bool) -> None:
+    """Unless the first version comes last, in a micro-batch of its own: it is not looked for (docs/architecture.md)."""
+    versions = [
+        observation(meta={"versionId": str(number + 2)}, effectiveDateTime=f"2026-03-01T08:{10 + number}:00+01:00")
+        for number in range(3)
+    ]
+    sent = [message(versions[number], 10 + place) for place, number in enumerate(arrival)]
+    for batch in [sent] if together else [[each] for each in sent]:
+        stored = ingest(*batch)
+    assert [document["version_id"] for document in stored if document["status"] == "final"] == ["4"]
+
+
+@pytest.mark.parametrize("half", ["8480-6", "8462-4"])
+@pytest.mark.parametrize("status", ["entered-in-error", "cancelled", "amended"])
+def test_half_that_is_taken_back_takes_its_pair_along(ingest: Any, half: str, status: str) -> None:
+    pair = bundle(half_observation("8480-6", 128), half_observation("8462-4", 82))
+    ingest(message(pair, 10))
+    (stored,) = ingest(message(half_observation(half, 99, status=status), 11))
+    assert stored["status"] == "entered-in-error"
+
+
+def test_latest_prediction_of_a_withdrawn_reading_is_deleted_and_others_stay(
+    ingest: Any, fake: FakeElasticsearch
+) -> None:
+    ingest(message(observation(), 10))
+    predicted = {"systolic": 128.0, "diastolic": 82.0, "patient_id": "p-1"}
+    for at, left in (("2026-03-01T06:00:00.000Z", 1), ("2026-03-01T07:15:00.000Z", 0)):
+        fake.documents[LATEST, "p-1"] = predicted | {"@timestamp": at}
+        ingest(moved(subject={"reference": "Patient/p-2"}))
+        assert len(fake.stored(LATEST)) == left
