@@ -23,15 +23,16 @@ from jobs.streaming.standing import Document
 
 
 def write_rejects(
-    client: Elasticsearch, rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at: str
+    client: Elasticsearch, rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at: str, suffix: str = ""
 ) -> None:
-    """Write a document per refused entry; repeatable, since its id is its place in the topic."""
+    """Write a document per refused entry; repeatable, since its id is its place in the topic (and the suffix)."""
     letters = list(_letters(rejects, topic, ingested_at))
-    whole = [Operation("index", REJECTED, letter.id, letter.body) for letter in letters]
+    whole = [Operation("index", REJECTED, letter.id + suffix, letter.body) for letter in letters]
     refused = [
         letter for letter, effect in zip(letters, try_write(client, whole), strict=True) if isinstance(effect, Refusal)
     ]
-    write(client, [Operation("index", REJECTED, letter.id, msgspec.json.encode(letter.bare)) for letter in refused])
+    bare = [(letter.id + suffix, msgspec.json.encode(letter.bare)) for letter in refused]
+    write(client, [Operation("index", REJECTED, *letter) for letter in bare])
 
 
 class _Letter(NamedTuple):

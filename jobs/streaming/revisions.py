@@ -7,10 +7,9 @@ the order of partitions plays no part. Only messages that may revise something c
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from elasticsearch import Elasticsearch
@@ -18,13 +17,10 @@ from elasticsearch import Elasticsearch
 from elastic.bulk import Operation, Refusal, fetch, try_write, write
 from elastic.client import with_retries
 from elastic.names import LATEST, OBSERVATIONS, fit_id
-from fhir.faults import tell
 from fhir.readings import CORRECTIONS, FIRST_VERSION
 from jobs.streaming.observations import DocumentKey, note_of_reading, note_of_retraction, notes_in, revise
 from jobs.streaming.source import Message
 from jobs.streaming.standing import Document, is_retraction, message_of, names_of, noted_places, place_of, said_in
-
-log = logging.getLogger(__name__)
 
 SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
 MAX_HITS: Final = 10_000
@@ -37,6 +33,13 @@ class Revision(msgspec.Struct, frozen=True, array_like=True):
     note: Document
 
 
+class Revised(NamedTuple):
+    """The documents that revisions have a part in, as they now stand, and the revisions that could not be written."""
+
+    documents: list[Document]
+    refused: list[tuple[Revision, Refusal]]
+
+
 def revisions_of(message: Message) -> Iterator[Revision]:
     """Yield what may concern another instant or patient: retractions, corrections, versions that are not the first."""
     for reading in message.parsed.readings:
@@ -47,15 +50,15 @@ def revisions_of(message: Message) -> Iterator[Revision]:
             yield Revision(retraction.patient_id, note_of_retraction(retraction, message.place))
 
 
-def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: str) -> list[Document]:
+def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: str) -> Revised:
     """Carry out the revisions of a micro-batch that has been written; repeatable.
 
     What the documents found say of each other's Observations counts too, so that a version that arrives after a newer
-    one at another instant is taken back. Return the documents that the revisions have a part in, as they now stand.
+    one at another instant is taken back.
     """
     stored = _find(client, {name for revision in revisions for name in names_of(revision.note)})
     if not stored:
-        return []
+        return Revised([], [])
     told = [Revision(found["patient_id"], note) for found in stored.values() for note in notes_in(found)]
     by_name: dict[str, list[Revision]] = defaultdict(list)
     by_arrival = sorted([*revisions, *told], key=lambda revision: int(revision.note["source_offset"]))
@@ -65,26 +68,32 @@ def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: s
     revised = {key: _revised(document, by_name, now) for key, document in stored.items()}
     changed = {key: document for key, document in revised.items() if document != stored[key]}
     operations = [Operation("index", *key, msgspec.json.encode(document)) for key, document in changed.items()]
-    for effect in try_write(client, operations):
-        if isinstance(effect, Refusal):
-            log.error("what an Observation took back still stands: %s takes no documents", effect.index_name)
+    effects = zip(changed, try_write(client, operations), strict=True)
+    refusals = {key: effect for key, effect in effects if isinstance(effect, Refusal)}
     withdrawn = [document for document in revised.values() if "withdrawn_at" in document]
     if any("withdrawn_at" in document for document in changed.values()):
         refresh(client)  # the score query must find them
     drop_latest(client, withdrawn)
     places = {place_of(revision.note) for revision in revisions}
-    return [document for document in revised.values() if _has_met(document, places)]
+    documents = [document for key, document in revised.items() if key not in refusals and _has_met(document, places)]
+    refused = [
+        (revision, refusal)
+        for revision in revisions
+        for key, refusal in refusals.items()
+        if _names(stored[key]) & names_of(revision.note)
+    ]
+    return Revised(documents, refused)
+
+
+def _names(document: Document) -> set[str]:
+    """Return the names of all Observations that have spoken in a document."""
+    return {name for message in (message_of(document), *said_in(document)) for name in names_of(message)}
 
 
 def _revised(document: Document, by_name: dict[str, list[Revision]], now: str) -> Document:
     """Let a document meet what is said elsewhere of its Observations; note when another's message took it back."""
-    names = {name for message in (message_of(document), *said_in(document)) for name in names_of(message)}
-    for revision in [revision for name in sorted(names) for revision in by_name[name]]:
-        try:
-            after = revise(document, revision.note)
-        except Exception as error:  # costs this revision only
-            tell(error)
-            continue
+    for revision in [revision for name in sorted(_names(document)) for revision in by_name[name]]:
+        after = revise(document, revision.note)
         if after != document and revision.patient_id != document["patient_id"]:
             after = after | {"withdrawn_at": now}
         document = after

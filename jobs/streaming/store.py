@@ -24,7 +24,7 @@ from elastic.bulk import Operation, Refusal, fetch, try_write
 from elastic.client import connect
 from elastic.names import OBSERVATIONS, instant_id, monthly_index
 from fhir.faults import internal_error
-from fhir.readings import IntakeRules, Reject
+from fhir.readings import IntakeRules, Parsed, Reject
 from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
 from jobs.streaming.observations import (
@@ -38,13 +38,13 @@ from jobs.streaming.observations import (
 )
 from jobs.streaming.progress import REASON_PREFIX, counts_row, milliseconds
 from jobs.streaming.rejects import write_rejects
-from jobs.streaming.revisions import Revision, apply_revisions, revisions_of
-from jobs.streaming.source import Message, parse_batches
+from jobs.streaming.revisions import Revised, Revision, apply_revisions, revisions_of
+from jobs.streaming.source import Message, TopicPlace, parse_batches
 from jobs.streaming.sparing import spare
 from jobs.streaming.standing import Document
 
 REVISED_PART: Final = "revised"  # of a micro-batch in the archive; sorts behind the partitions
-_REFUSED: Final = {True: Reason.INDEX_NOT_WRITABLE, False: Reason.DOCUMENT_REFUSED}  # whether it concerns a whole index
+REVISION_SUFFIX: Final = "-revision"  # of the id of a letter, so that it takes no other's place
 
 
 class Stored(NamedTuple):
@@ -110,16 +110,41 @@ def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: In
 def store_revisions(client: Elasticsearch, of_tasks: Iterable[str], batch: IngestBatch) -> Counter[str]:
     """Carry out, once all partitions are written, what their tasks left to be revised; return what was counted.
 
-    The archive gets the documents as they then stand, in files that come after those of the partitions.
+    The archive gets the documents as they then stand, in files that come after those of the partitions. A revision that
+    makes our code raise, or that a month does not take, is refused by a letter of its own, and costs no other.
     """
     revisions = [revision for text in of_tasks for revision in msgspec.json.decode(text, type=list[Revision])]
     if not revisions:
         return Counter()
     started = time.monotonic()
-    revised = apply_revisions(client, revisions, batch.ingested_at)
+    refused: list[tuple[Revision, Reject]] = []
+
+    def refuse(alone: list[Revision], error: Exception) -> Revised:
+        refused.extend((revision, internal_error(error)) for revision in alone)
+        return Revised([], [])
+
+    revised: list[Document] = []
+    for part in spare(lambda part: apply_revisions(client, part, batch.ingested_at), revisions, refuse):
+        revised += part.documents
+        refused += [(revision, _not_taken(refusal)) for revision, refusal in part.refused]
+    letters = [(_message_of(revision), reject) for revision, reject in refused]
+    write_rejects(client, letters, batch.settings.kafka_topic, batch.ingested_at, suffix=REVISION_SUFFIX)
     if revised:
         write_archive(batch.settings.data_dir, batch.batch_id, REVISED_PART, revised)
-    return Counter(revisions=len(revisions), revised=len(revised), revise_ms=milliseconds(time.monotonic() - started))
+    counts = Counter(revisions=len(revisions), revised=len(revised), unrevised=len(letters))
+    counts["revise_ms"] = milliseconds(time.monotonic() - started)
+    return counts
+
+
+def _message_of(revision: Revision) -> Message:
+    """Return the message of a revision by its place alone: its payload stands in its other letter, or in Kafka."""
+    note = revision.note
+    return Message(TopicPlace(note["source_partition"], note["source_offset"], received_us=0), None, Parsed())
+
+
+def _not_taken(refusal: Refusal) -> Reject:
+    reason = Reason.INDEX_NOT_WRITABLE if refusal.of_index else Reason.DOCUMENT_REFUSED
+    return Reject(reason, f"{refusal.index_name}: {refusal.why}", None)
 
 
 def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Stored:
@@ -211,7 +236,7 @@ def _duplicates(
     arrivals: Mapping[DocumentKey, list[Arrival]], resolutions: Mapping[DocumentKey, list[Resolution]]
 ) -> list[tuple[Message, Reject]]:
     return [
-        (arrival.message, _reject(arrival, Reason.DUPLICATE, DUPLICATE_DETAIL))
+        (arrival.message, _reject(arrival, Reject(Reason.DUPLICATE, DUPLICATE_DETAIL, None)))
         for instant, group in resolutions.items()
         for arrival, resolution in zip(arrivals[instant], group, strict=True)
         if resolution.verdict is Verdict.DUPLICATE
@@ -223,17 +248,18 @@ def _refused(
 ) -> list[tuple[Message, Reject]]:
     """Return a reject for each entry whose document Elasticsearch does not take: it is kept, to be brought in again."""
     return [
-        (arrival.message, _reject(arrival, _REFUSED[refusal.of_index], f"{refusal.index_name}: {refusal.why}"))
+        (arrival.message, _reject(arrival, _not_taken(refusal)))
         for instant, refusal in refusals.items()
         for arrival in arrivals[instant]
     ]
 
 
-def _reject(arrival: Arrival, reason: Reason, detail: str) -> Reject:
-    """Return the reject of what was read and yet is not stored, which names patient, device and time."""
+def _reject(arrival: Arrival, why: Reject) -> Reject:
+    """Return the reject of what was read and yet is not stored, which names entry, patient, device and time."""
     document = arrival.document
     effective_us = to_us(datetime.fromisoformat(document["@timestamp"]))
-    return Reject(reason, detail, arrival.entry, document["patient_id"], document.get("device_id"), effective_us)
+    named = arrival.entry, document["patient_id"], document.get("device_id"), effective_us
+    return Reject(why.reason, why.detail, *named)
 
 
 def _one_each(rejects: Sequence[tuple[Message, Reject]]) -> list[tuple[Message, Reject]]:

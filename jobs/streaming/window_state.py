@@ -61,6 +61,10 @@ class _Packed(NamedTuple):
     partner: int
     kept_us: int  # by what time the state keeps it
 
+    def content(self) -> tuple[Any, ...]:
+        """Return all that is said, whenever it arrived: what is said again says nothing more to a window."""
+        return self[:2] + self[3:7] + self[8:12]
+
 
 def state_order(effective_us: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return one sortable number per statement: its time in milliseconds, then the low bits of the Kafka offset.
@@ -137,11 +141,13 @@ def site_number(body_site: str | None) -> int:
 def pack_messages(messages: list[Message]) -> pa.RecordBatch:
     """Return one row per statement: patient, order within the state, packed statement.
 
-    What lies in the future keeps its place by its record time: however far a clock runs ahead, its readings do not push
-    those of another clock out of the state. The names of the columns, and of those of the state, are part of the
-    checkpoint.
+    What is sent again and again takes one place for each call, not one for each time: else sixty resends would push
+    everything else out of a window. What lies in the future keeps its place by its record time: however far a clock
+    runs ahead, its readings do not push those of another clock out of the state. The names of the columns, and of those
+    of the state, are part of the checkpoint.
     """
-    packed = [statement for message in messages for statement in _statements_of(message)]
+    arrived = (statement for message in messages for statement in _statements_of(message))
+    packed = list({statement.content(): statement for statement in arrived}.values())  # of resends the last
     statements = np.empty(len(packed), dtype=VERSIONED)
     columns: list[list[Any]] = [list(column) for column in zip(*packed, strict=True)] or [[] for _ in _Packed._fields]
     for name, column in zip(_Packed._fields[1:-1], columns[1:-1], strict=True):

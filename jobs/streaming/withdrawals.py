@@ -9,7 +9,7 @@ the workers add what they say to the statements of their patients.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,9 @@ from elasticsearch import Elasticsearch
 from conf.times import to_us
 from elastic.client import with_retries
 from elastic.names import OBSERVATIONS
+from fhir.faults import tell
 from fhir.precedence import StatementKind
+from jobs.streaming.sparing import spare
 from jobs.streaming.standing import Document
 from jobs.streaming.window_state import VERSIONED, Statements, observation_number, with_first_versions
 from jobs.streaming.windows import Numbers
@@ -44,12 +46,22 @@ def read_withdrawn(client: Elasticsearch) -> list[Document]:
     return [hit["_source"] for hit in response["hits"]["hits"]]
 
 
-def by_patient(documents: Iterable[Document]) -> dict[str, bytes]:
-    """Return what the documents say is taken back, of each patient, as packed statements."""
-    taken: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for document in documents:
-        taken[document["patient_id"]] += _statements(document)
-    return {patient_id: np.array(rows, dtype=VERSIONED).tobytes() for patient_id, rows in taken.items() if rows}
+def by_patient(documents: Sequence[Document]) -> dict[str, bytes]:
+    """Return what the documents say is taken back, of each patient, as packed statements; one that raises is silent."""
+
+    def pack(part: Sequence[Document]) -> list[tuple[str, bytes]]:
+        rows = ((document["patient_id"], list(_statements(document))) for document in part)
+        return [(patient_id, np.array(statements, dtype=VERSIONED).tobytes()) for patient_id, statements in rows]
+
+    def leave_out(_: Sequence[Document], error: Exception) -> list[tuple[str, bytes]]:
+        tell(error)
+        return []
+
+    taken: dict[str, bytes] = defaultdict(bytes)
+    for part in spare(pack, documents, leave_out):
+        for patient_id, packed in part:
+            taken[patient_id] += packed
+    return {patient_id: packed for patient_id, packed in taken.items() if packed}
 
 
 def _statements(document: Document) -> Iterator[tuple[Any, ...]]:

@@ -25,9 +25,10 @@ from jobs.streaming.progress import add_up
 from jobs.streaming.rejects import write_rejects
 from jobs.streaming.source import Message
 from jobs.streaming.store import IngestBatch
+from jobs.streaming.withdrawals import by_patient
 from tests.support.arrivals import START_US, Patient
 from tests.support.bundles import make_bundle
-from tests.support.factories import observation, payload
+from tests.support.factories import observation, payload, without
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.ingesting import store_batch
 from tests.support.messages import OBSERVATIONS_OF_MARCH, RECEIVED_US, message, raw_message
@@ -187,6 +188,47 @@ def test_a_month_that_takes_no_documents_stops_no_other(
     assert reasons == {1: reason, 3: reason}
     assert all(document["payload"] for document in fake.stored(REJECTED).values())
     assert (counts["readings"], counts["rejected"], counts[f"rejected.{reason}"]) == (1, 2, 2)
+
+
+@pytest.mark.parametrize("step", ["revise", "names_of", "_has_met"])
+def test_a_revision_that_makes_our_code_raise_costs_no_other_and_keeps_its_payload(
+    step: str, raising: Steps, client: Elasticsearch, fake: FakeElasticsearch, settings: Settings
+) -> None:
+    names = ["p-1", BAD, "p-2"]
+    store_batch(client, [message(of(name), number) for number, name in enumerate(names)], batch_of(settings))
+    raising(f"jobs.streaming.revisions.{step}")
+    by_id_alone = [without(of(name, status="entered-in-error"), "effectiveDateTime", "subject") for name in names]
+    counts = store_batch(
+        client, [message(taken_back, 10 + n) for n, taken_back in enumerate(by_id_alone)], batch_of(settings)
+    )
+    statuses = {document["patient_id"]: document["status"] for document in fake.stored(OBSERVATIONS).values()}
+    assert statuses["p-1"] == statuses["p-2"] == "entered-in-error"
+    letters = fake.stored(REJECTED)
+    assert (letters["topic-0-11-revision"]["reason"], counts["unrevised"]) == ("INTERNAL_ERROR", 1)
+    assert letters["topic-0-11"]["payload"]
+    assert len(letters) == 4
+
+
+def test_a_revision_that_a_month_does_not_take_is_refused_by_a_letter_of_its_own(
+    client: Elasticsearch, fake: FakeElasticsearch, settings: Settings
+) -> None:
+    february = {"effectiveDateTime": "2026-02-10T08:00:00Z"}
+    store_batch(client, [message(of("p-1", **february), 1), message(of("p-2"), 2)], batch_of(settings))
+    fake.refusing = {f"{OBSERVATIONS}-2026.02": (403, "cluster_block_exception")}
+    by_id_alone = [without(of(name, status="entered-in-error"), "effectiveDateTime") for name in ("p-1", "p-2")]
+    counts = store_batch(client, [message(each, 10 + n) for n, each in enumerate(by_id_alone)], batch_of(settings))
+
+    statuses = {document["patient_id"]: document["status"] for document in fake.stored(OBSERVATIONS).values()}
+    assert statuses == {"p-1": "final", "p-2": "entered-in-error"}
+    letter = fake.stored(REJECTED)["topic-0-10-revision"]
+    assert (letter["reason"], letter["source_offset"], counts["unrevised"]) == ("INDEX_NOT_WRITABLE", 10, 1)
+
+
+def test_a_document_that_takes_something_back_and_raises_is_silent_and_no_other(raising: Steps) -> None:
+    document = {"@timestamp": INGESTED_AT, "source_partition": 0, "source_offset": 1, "retracted_ids": ["bp-1"]}
+    raising("jobs.streaming.withdrawals._statements")
+    told = by_patient([document | {"patient_id": patient_id} for patient_id in ("p-1", BAD, "p-2")])
+    assert sorted(told) == ["p-1", "p-2"]
 
 
 def test_a_month_that_takes_documents_again_takes_the_refused_ones(

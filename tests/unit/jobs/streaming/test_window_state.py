@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -278,3 +280,24 @@ def reading_at(effective_us: int, received_us: int) -> Message:
     """Return one message with a reading, by when it was taken and when Kafka got it."""
     reading = Reading("p-1", effective_us, 0, 120.0, 80.0, None, "final", None, None, None, (), 0)
     return Message(TopicPlace(0, 1, received_us), None, Parsed(readings=[reading]))
+
+
+def test_what_is_sent_again_and_again_takes_the_place_of_its_last_time() -> None:
+    """Else sixty resends of one message would push all other readings out of the window."""
+    resends = [message(observation(), offset) for offset in range(500)]
+    other = message(observation(id="bp-2", systolic=190), 500)
+    _, statements = pack(*resends, other)
+    assert sorted(statements["offset"].tolist()) == [499, 500]
+
+
+def test_what_differs_in_anything_but_its_arrival_keeps_a_place_of_its_own() -> None:
+    changes: list[dict[str, Any]] = [
+        {},
+        {"id": "bp-2"},
+        {"systolic": 129},
+        {"status": "amended"},
+        {"meta": {"versionId": "2"}},
+    ]
+    changes += [{"subject": {"reference": "Patient/p-2"}}, {"effectiveDateTime": "2026-03-01T08:16:00+01:00"}]
+    batch = pack_messages([message(observation(**change), offset) for offset, change in enumerate(changes)])
+    assert len(batch) == len(changes)

@@ -118,3 +118,17 @@ def test_what_lies_in_the_future_changes_nothing_of_a_window_but_what_it_correct
     assert scorable.patients.tolist() == [row for row, readings in enumerate(present) if len(readings)]
     for windows, readings in zip(scorable.windows.effective_us, filter(len, present), strict=True):
         assert windows[-len(readings) :].tolist() == readings["effective_us"].tolist()
+
+
+def values_of(folded: Statements) -> list[str]:
+    return [str((row["effective_us"], row["systolic"], row["diastolic"], row["heart_rate"])) for row in folded]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(statement, min_size=1, max_size=6), st.lists(st.integers(0, 5), max_size=12))
+def test_of_what_is_said_again_the_last_is_enough(said, again) -> None:  # type: ignore[no-untyped-def]
+    """So resends within one Arrow batch need only one place in the state."""
+    sent = said + [said[number % len(said)] for number in again]
+    last = {str(each): number for number, each in enumerate(sent)}
+    whole = build(sent)
+    assert values_of(fold_patient(whole[sorted(last.values())])) == values_of(fold_patient(whole))
