@@ -98,7 +98,7 @@ def describe_refusal(refused: Refused, resource: object, entry: int, scope: Scop
     except Refused:
         patient_id = None
     try:
-        content = classify(resource)
+        content = classify(resource) if refused.reason in MAY_BE_TRUE else None
     except Refused:
         content = None
     words = None if content is None or content.objection is not None else attention(refused.reason, content.measured)
