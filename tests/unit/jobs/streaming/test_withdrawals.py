@@ -1,0 +1,96 @@
+"""What the window of a patient hears of what other patients' messages, or nobody's, have taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fhir.precedence import StatementKind
+from jobs.streaming.window_state import STATEMENT, VERSIONED, observation_number
+from jobs.streaming.withdrawals import add_withdrawn, by_patient, read_withdrawn
+from tests.support.factories import bundle, observation, without
+from tests.support.messages import message
+from tests.support.surveillance import Surveillance
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Surveillance:
+    return Surveillance(tmp_path)
+
+
+def sent(world: Surveillance, *resources: Any, first: int = 10) -> None:
+    """Let each resource arrive in a micro-batch of its own."""
+    for number, resource in enumerate(resources):
+        world.store([message(resource, first + number)])
+        world.keep([message(resource, first + number)])
+
+
+def of(patient: str, **changes: Any) -> dict[str, Any]:
+    return observation(**({"subject": {"reference": f"Patient/{patient}"}} | changes))
+
+
+def patients_in_windows(world: Surveillance) -> list[str]:
+    return [row[0] for row in world.in_windows()]
+
+
+TAKEN_BACK = {
+    "corrected to another patient": of("p-2", status="corrected"),
+    "a newer version of another patient": of("p-2", meta={"versionId": "2"}),
+    "retracted by its id alone": {"resourceType": "Observation", "id": "bp-1", "status": "entered-in-error"},
+    "corrected into something else": of("p-1", status="amended", code={"text": "weight"}, component=[]),
+    "amended without a patient": without(of("p-1", status="amended", systolic=999), "subject"),
+    "deleted": bundle(kind="history")
+    | {"entry": [{"request": {"method": "DELETE", "url": "Observation/bp-1"}, "response": {"status": "204"}}]},
+}
+
+
+@pytest.mark.parametrize("what", TAKEN_BACK.values(), ids=TAKEN_BACK.keys())
+def test_it_is_out_of_the_window_of_a_patient_whom_the_message_does_not_name(world: Surveillance, what: Any) -> None:
+    sent(world, of("p-1"), of("p-3", id="bp-3"), what)
+    assert "p-1" not in patients_in_windows(world)
+    assert "p-3" in patients_in_windows(world)
+    (document,) = read_withdrawn(world.client)
+    assert document["patient_id"] == "p-1"
+
+
+def test_newer_version_of_what_was_deleted_stands_again(world: Surveillance) -> None:
+    entry = {
+        "request": {"method": "DELETE", "url": "Observation/bp-1"},
+        "response": {"status": "204", "etag": 'W/"2"'},
+    }
+    sent(world, of("p-1"), bundle(kind="history") | {"entry": [entry]}, of("p-1", meta={"versionId": "3"}))
+    assert patients_in_windows(world) == ["p-1"]
+    assert [row[0] for row in world.standing()] == ["p-1"]
+
+
+def test_correction_of_the_patient_itself_is_no_withdrawal(world: Surveillance) -> None:
+    sent(world, of("p-1"), of("p-1", status="corrected", systolic=140))
+    assert read_withdrawn(world.client) == []
+
+
+def test_what_stands_in_a_withdrawn_document_is_not_told_as_taken_back(world: Surveillance) -> None:
+    """Another measurement of the instant, itself corrected, has taken the place of the one that was moved away."""
+    sent(world, of("p-1"), of("p-2", status="corrected"), of("p-1", id="other", status="amended", systolic=150))
+    packed = by_patient(read_withdrawn(world.client))
+    told = np.frombuffer(packed["p-1"], dtype=VERSIONED)
+    assert told["observation"].tolist() == [observation_number("bp-1")]
+    assert told["kind"].tolist() == [StatementKind.WITHDRAWAL]
+    assert ("p-1", 150) in [(row[0], row[2]) for row in world.in_windows()]
+
+
+def test_patients_from_whom_nothing_was_taken_keep_their_statements_as_they_are() -> None:
+    statements, patients = np.zeros(2, dtype=STATEMENT), np.array([0, 1])
+    same, of_whom = add_withdrawn(statements, patients, ["a", "b"], {"c": b""})
+    assert (same is statements, of_whom is patients) == (True, True)
+
+
+def test_statements_of_each_patient_stay_together() -> None:
+    statements, patients = np.zeros(3, dtype=STATEMENT), np.array([0, 0, 1])
+    statements["offset"] = [1, 2, 3]
+    more = np.zeros(1, dtype=VERSIONED)
+    more["offset"] = 9
+    whole, of_whom = add_withdrawn(statements, patients, ["a", "b"], {"a": more.tobytes()})
+    assert (whole["offset"].tolist(), of_whom.tolist()) == ([1, 2, 9, 3], [0, 0, 0, 1])
