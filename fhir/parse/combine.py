@@ -19,17 +19,22 @@ HALVES_APART_US: Final = MINUTE_US
 Key = tuple[str, int]  # patient, instant in microseconds
 
 
-def pair_halves(drafts: list[Draft]) -> tuple[list[Draft], list[Reject]]:
+def pair_halves(drafts: list[Draft | Reading]) -> tuple[list[Draft | Reading], list[Reject]]:
     """Join each lone systolic with the lone diastolic of its patient that belongs to it.
 
     That is the only one of its instant and site; else, since some servers stamp each half as it is filed, the only half
     within a minute. An unpaired half is handed on as it is: its other pressure will be found missing. A literal repeat
     is a `DUPLICATE`.
     """
-    whole: list[Draft] = []
+    whole: list[Draft | Reading] = []
     halves: dict[str, list[Draft]] = defaultdict(list)
     for draft in drafts:
-        (halves[draft.patient_id] if draft.is_half else whole).append(draft)
+        if isinstance(draft, Draft) and draft.is_half:
+            halves[draft.patient_id].append(draft)
+        else:
+            whole.append(draft)
+    if not halves:
+        return whole, []
     rejects: list[Reject] = []
     for group in halves.values():
         unique, repeats = _without_repeats(group)

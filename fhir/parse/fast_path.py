@@ -1,4 +1,4 @@
-"""The commonest message by the shortest way: one panel in which everything is plainly right.
+"""The commonest Observation by the shortest way: a panel in which everything is plainly right.
 
 It only saves time. Whatever is not plain is left to the full rules, which alone decide what is wrong, and a property
 test holds both ways to the same answer. It works on the decoded JSON rather than on typed structs: a typed decoder does
@@ -13,7 +13,7 @@ from fhir.codes import MEANINGS, JsonObject, Meaning
 from fhir.measures import HEART_RATE, MEASURES
 from fhir.parse.effective_time import flags_of_time, parse_instant
 from fhir.parse.observation import body_site, device_id, observation_id
-from fhir.parse.subject import NO_BUNDLE, read_subject
+from fhir.parse.subject import Scope, read_subject
 from fhir.parse.values import is_number
 from fhir.parse.versions import version_id, version_number
 from fhir.ranges import implausible_heart_rate, implausible_pressure, impossible_pressure
@@ -32,15 +32,17 @@ _NOT_PLAIN_QUANTITIES: Final = frozenset({"comparator", "extension", "_value"})
 _UNIT_OF: Final = {meaning: measure.unit for meaning, measure in MEASURES.items()}
 
 
-def read_plainly(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> Reading | None:
-    """Return the reading of a single Observation that is right in every respect, or None: let the full rules look."""
+def read_plainly(
+    observation: JsonObject, entry: int, scope: Scope, record_time_us: int, rules: IntakeRules
+) -> Reading | None:
+    """Return the reading of an Observation that is right in every respect, or None: let the full rules look."""
     try:
-        return _read(observation, record_time_us, rules)
+        return _read(observation, entry, scope, record_time_us, rules)
     except (Refused, AttributeError, KeyError, OverflowError, TypeError):
         return None
 
 
-def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> Reading | None:
+def _read(observation: JsonObject, entry: int, scope: Scope, record_time_us: int, rules: IntakeRules) -> Reading | None:
     if observation["status"] not in PLAIN_STATUSES or not _NOT_PLAIN.isdisjoint(observation):
         return None
     if _only_meaning(observation["code"]) is not Meaning.PANEL:
@@ -61,7 +63,7 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
     time_flags = flags_of_time(record_time_us, instant.us, rules)
     if "modifierExtension" in observation["subject"]:
         return None
-    patient_id, subject_flags = read_subject(observation, NO_BUNDLE, rules)
+    patient_id, subject_flags = read_subject(observation, scope, rules)
     return Reading(
         patient_id,
         instant.us,
@@ -74,7 +76,7 @@ def _read(observation: JsonObject, record_time_us: int, rules: IntakeRules) -> R
         version_id(observation),
         device_id(observation),
         subject_flags + time_flags + flags,
-        0,
+        entry,
         version_number(observation),
         None,
         body_site(observation),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir.parse.message import parse_message
+from fhir.parse.envelope import locate_resources
+from fhir.parse.message import judge_resources, parse_message
 from fhir.readings import IntakeRules, Parsed
 from tests.support.entries import MRN, SERVER, answered, bundle_of, delete, entry, observation_of, patient
 from tests.support.factories import Json, payload
+from tests.unit.fhir.parse.mutations import almost_valid_bundles
 from tests.unit.fhir.parse.reading_tables import microseconds
 
 RECORD_TIME_US = microseconds("2026-03-02T00:00:00Z")
@@ -142,3 +145,12 @@ def test_every_entry_ends_in_one_place_under_its_own_number(message: tuple[Json,
     }
     for reading in parsed.readings:
         assert reading.effective_us == EIGHT_US + reading.entry % 60 * 60_000_000
+
+
+@given(st.one_of(almost_valid_bundles(), requests().map(itemgetter(0)), nested().map(itemgetter(0))))
+def test_the_short_way_and_the_full_rules_agree_on_bundles(document: Any) -> None:
+    located = locate_resources([document])
+
+    by_the_short_way = judge_resources(located, RECORD_TIME_US, IntakeRules(), short_way=True)
+
+    assert by_the_short_way == judge_resources(located, RECORD_TIME_US, IntakeRules())

@@ -15,6 +15,7 @@ from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC
 from fhir.parse.envelope import locate_resources
 from fhir.parse.fast_path import read_plainly
 from fhir.parse.message import judge_resources, parse_message
+from fhir.parse.subject import NO_BUNDLE
 from fhir.readings import IntakeRules, Parsed
 from fhir.reasons import Reason
 from tests.support.factories import observation, payload
@@ -98,7 +99,7 @@ def test_the_short_way_and_the_full_rules_agree(resource: Any, rules: IntakeRule
     document = msgspec.json.decode(payload_of_any(resource))
     plain = None
     if document.get("resourceType") == "Observation":
-        plain = read_plainly(document, RECORD_TIME_US, rules)
+        plain = read_plainly(document, 0, NO_BUNDLE, RECORD_TIME_US, rules)
 
     if plain is not None:
         assert judge_resources(locate_resources([document]), RECORD_TIME_US, rules) == Parsed(readings=[plain])
@@ -109,7 +110,7 @@ def test_the_short_way_reads_what_is_plainly_right(systolic: int, diastolic: int
     document = observation(systolic=systolic, diastolic=diastolic, heart_rate=heart_rate)
     if systolic - diastolic > 200:
         return
-    reading = read_plainly(document, RECORD_TIME_US, IntakeRules())
+    reading = read_plainly(document, 0, NO_BUNDLE, RECORD_TIME_US, IntakeRules())
 
     assert reading is not None
     assert (reading.systolic, reading.diastolic, reading.heart_rate) == (systolic, diastolic, heart_rate)

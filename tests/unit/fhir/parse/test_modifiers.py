@@ -8,6 +8,7 @@ import pytest
 
 from fhir.parse.fast_path import read_plainly
 from fhir.parse.message import parse_message
+from fhir.parse.subject import NO_BUNDLE
 from fhir.readings import IntakeRules
 from fhir.reasons import Reason
 from tests.support.factories import (
@@ -135,5 +136,5 @@ def test_a_focus_is_resolved_within_its_bundle_as_the_subject_is() -> None:
     ],
 )
 def test_the_short_way_leaves_them_to_the_full_rules(elements: Json) -> None:
-    assert read_plainly(observation(), RECORD_TIME_US, IntakeRules()) is not None
-    assert read_plainly(observation(**elements), RECORD_TIME_US, IntakeRules()) is None
+    assert read_plainly(observation(), 0, NO_BUNDLE, RECORD_TIME_US, IntakeRules()) is not None
+    assert read_plainly(observation(**elements), 0, NO_BUNDLE, RECORD_TIME_US, IntakeRules()) is None
