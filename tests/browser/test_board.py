@@ -20,11 +20,12 @@ RED = "rgb(200, 16, 46)"
 
 
 def row(patient_id: str) -> str:
-    return f'[data-patient="{patient_id}"]'
+    """Return the selector of a patient's row; a refused reading has one of its own, with data-row."""
+    return f'[data-patient="{patient_id}"]:not([data-row])'
 
 
 def shown_pressures(page: Page) -> dict[str, str]:
-    pressures = page.locator("[data-patient]").evaluate_all(
+    pressures = page.locator("[data-patient]:not([data-row])").evaluate_all(
         "rows => rows.map(row => [row.dataset.patient, row.querySelector('.pressure').textContent])"
     )
     return dict(pressures)
