@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,14 @@ import pytest
 from elasticsearch import ApiError
 from kafka import KafkaProducer
 
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from conf.times import to_us
+from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED, instant_id
 from embedded.services import Addresses
 from jobs.maintenance.removal import find
 from jobs.resend import PLACE, by_place, resend
 from jobs.streaming.checkpoint import CheckpointError
 from jobs.streaming.earlier_topic import newest_offsets, refuse_recreated
+from jobs.streaming.store import REVISION_SUFFIX
 from tests.integration.pipeline import Pipeline, build_settings, reading
 from tests.support.clock import RECENTLY
 
@@ -91,7 +94,8 @@ def test_a_month_that_takes_no_documents_stops_neither_a_crisis_nor_the_stream(p
     pipeline.send(*(late(minute) for minute in range(3)), partition=0)
     pipeline.drain()  # makes the month
     pipeline.send(late(3), *(late(minute, "p-2") for minute in range(3)), late(1), partition=0)
-    pipeline.send(reading(0, systolic=190), partition=0)
+    by_id_alone = reading(1, status="entered-in-error", id="late-p-1-2")  # what it takes back is in the blocked month
+    pipeline.send(reading(0, systolic=190), by_id_alone, partition=0)
     with blocked(pipeline, name):
         pipeline.drain()
 
@@ -99,9 +103,13 @@ def test_a_month_that_takes_no_documents_stops_neither_a_crisis_nor_the_stream(p
     assert crisis["systolic"] == 190
     assert pipeline.latest()["p-1"]["systolic"] == 190
     assert pipeline.latest()["p-2"]["window_readings"] == 3  # shown, though its month keeps no prediction
-    refused = [document for document in pipeline.rejected().values() if document["reason"] == "INDEX_NOT_WRITABLE"]
-    assert len(refused) >= 5
-    assert all(BLOCKED_MONTH in document["detail"] and document["payload"] for document in refused)
+    rejected = pipeline.rejected().items()
+    refused = {id_: document for id_, document in rejected if document["reason"] == "INDEX_NOT_WRITABLE"}
+    revisions = {id_ for id_ in refused if id_.endswith(REVISION_SUFFIX)}
+    assert len(refused) - len(revisions) == 5
+    assert len(revisions) == (name != "closed")  # what is closed is not even searched
+    assert all(BLOCKED_MONTH in document["detail"] for document in refused.values())
+    assert all(document["payload"] for id_, document in refused.items() if id_ not in revisions)
     assert pipeline.metrics()["queries"]["score"]["totals"]["unwritten"] == 1
 
     pipeline.client.indices.refresh(index=REJECTED)
@@ -109,9 +117,22 @@ def test_a_month_that_takes_no_documents_stops_neither_a_crisis_nor_the_stream(p
     to_send = by_place(found for page in pages for found in page)
     assert "0 are no longer in Kafka" in resend(pipeline.client, pipeline.settings, to_send)
     pipeline.drain()
-    assert {document["reason"] for document in pipeline.rejected().values()} <= {"DUPLICATE"}
+    reasons = {document["reason"] for document in pipeline.rejected().values()}
+    assert reasons <= {"DUPLICATE", "STATUS_ENTERED_IN_ERROR"}
     names = {document["observation_id"] for document in pipeline.observations().values()}
     assert {"late-p-1-3", "late-p-2-0", "late-p-2-1", "late-p-2-2"} <= names
+    retracted = pipeline.observations()[instant_id("p-1", to_us(LONG_AGO + timedelta(minutes=2)))]
+    assert (retracted["status"] == "entered-in-error") is (name != "closed")
+
+
+def test_a_message_sent_again_and_again_leaves_documents_bounded_and_the_window_whole(pipeline: Pipeline) -> None:
+    pipeline.send(*(reading(minute) for minute in range(5)), *(reading(5) for _ in range(1_000)), partition=0)
+    pipeline.drain()
+    (latest,) = pipeline.latest().values()
+    assert latest["window_readings"] == 6
+    assert max(len(json.dumps(document)) for document in pipeline.observations().values()) < 10_000
+    totals = pipeline.metrics()["queries"]["ingest"]["totals"]
+    assert (totals["readings"], totals["rejected"]) == (6, 999)
 
 
 def test_a_full_disk_is_answered_as_something_that_passes(pipeline: Pipeline) -> None:
