@@ -53,7 +53,7 @@ from jobs.streaming.source import parse_batches, read_topic
 from jobs.streaming.stopping import StopGate, explain
 from jobs.streaming.store import IngestBatch, store_partition, store_revisions
 from jobs.streaming.window_state import STATE_LENGTH
-from jobs.streaming.withdrawals import by_patient, read_withdrawn
+from jobs.streaming.withdrawals import by_patient, read_withdrawn, withdrawn_since
 
 INGEST: Final = "ingest"
 SCORE: Final = "score"
@@ -123,7 +123,7 @@ def score_query(
             batch = ScoreBatch(settings, bundle, _now_us(), by_patient(withdrawn))
             rows = state.mapInArrow(lambda rows: score_partition(rows, batch), COUNTS_ROW).collect()
             # what the ingest query has withdrawn in the meantime may have been scored
-            drop_latest(client, [document for document in read_withdrawn(client) if document not in withdrawn])
+            drop_latest(client, withdrawn_since(read_withdrawn(client), withdrawn))
             return add_up(row.counts for row in rows)
 
         metrics.count(SCORE, batch_id, _run_batch(whole, gate), bundle.value.version)

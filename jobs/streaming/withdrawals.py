@@ -9,7 +9,7 @@ the workers add what they say to the statements of their patients.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -44,6 +44,13 @@ def read_withdrawn(client: Elasticsearch) -> list[Document]:
         )
     )
     return [hit["_source"] for hit in response["hits"]["hits"]]
+
+
+def withdrawn_since(documents: Iterable[Document], before: Iterable[Document]) -> list[Document]:
+    """Return those of the documents that were not withdrawn, or not as often, when they were read before."""
+    names = ("patient_id", "@timestamp", "withdrawn_at")
+    known = {tuple(document[name] for name in names) for document in before}
+    return [document for document in documents if tuple(document[name] for name in names) not in known]
 
 
 def by_patient(documents: Sequence[Document]) -> dict[str, bytes]:

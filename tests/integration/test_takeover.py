@@ -142,6 +142,9 @@ def test_rebuild_without_the_checkpoint_meets_the_documents_of_the_commit_before
     shutil.rmtree(pipeline.settings.checkpoint_dir)
     pipeline.drain()
     new = pipeline.everything()
-    for family in (OBSERVATIONS, REJECTED, LATEST):
+    for family in (OBSERVATIONS, LATEST):
         assert new[family] == old[family]
+    assert new[REJECTED].keys() == old[REJECTED].keys()
+    for id_, refused in old[REJECTED].items():  # patient, device and time are told since
+        assert new[REJECTED][id_] | refused == new[REJECTED][id_]
     assert new[PREDICTIONS].keys() == old[PREDICTIONS].keys()

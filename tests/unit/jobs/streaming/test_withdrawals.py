@@ -10,7 +10,7 @@ import pytest
 
 from fhir.precedence import StatementKind
 from jobs.streaming.window_state import STATEMENT, VERSIONED, observation_number
-from jobs.streaming.withdrawals import add_withdrawn, by_patient, read_withdrawn
+from jobs.streaming.withdrawals import add_withdrawn, by_patient, read_withdrawn, withdrawn_since
 from tests.support.factories import bundle, observation, without
 from tests.support.messages import message
 from tests.support.surveillance import Surveillance
@@ -79,6 +79,13 @@ def test_what_stands_in_a_withdrawn_document_is_not_told_as_taken_back(world: Su
     assert told["observation"].tolist() == [observation_number("bp-1")]
     assert told["kind"].tolist() == [StatementKind.WITHDRAWAL]
     assert ("p-1", 150) in [(row[0], row[2]) for row in world.in_windows()]
+
+
+def test_what_was_withdrawn_since_is_told_also_where_it_is_withdrawn_once_more() -> None:
+    first = {"patient_id": "p-1", "@timestamp": "2026-03-01T07:15:00.000Z", "withdrawn_at": "2026-03-01T12:00:00.000Z"}
+    again = first | {"withdrawn_at": "2026-03-01T12:05:00.000Z"}
+    assert withdrawn_since([first], [first]) == []
+    assert withdrawn_since([again, first | {"patient_id": "p-2"}], [first]) == [again, first | {"patient_id": "p-2"}]
 
 
 def test_patients_from_whom_nothing_was_taken_keep_their_statements_as_they_are() -> None:
