@@ -48,6 +48,9 @@ class Meaning(StrEnum):
     MALFORMED = "malformed"  # one of these codes, but not written as FHIR has it
 
 
+_MALFORMED: Final = Meaning.MALFORMED  # looked up once: Python 3.11 finds the members of an Enum slowly
+
+
 class Concept(NamedTuple):
     """The label of a meaning and all its codes; the first LOINC code is the one that we write."""
 
@@ -207,7 +210,7 @@ def _meaning(coding: object) -> Meaning | None:
 def all_meanings(concept: object) -> list[Meaning]:
     """Return what the codings say together, in their order; a malformed one is left out where another says the same."""
     said = meanings(concept)
-    if Meaning.MALFORMED in said and isinstance(concept, dict) and isinstance(concept["coding"], list):
+    if _MALFORMED in said and isinstance(concept, dict) and isinstance(concept["coding"], list):
         numbers = [coding for coding in concept["coding"] if _meaning(coding) is Meaning.MALFORMED]
         meant = {_meaning({**coding, "code": str(int(coding["code"]))}) for coding in numbers}
         if meant <= set(said):

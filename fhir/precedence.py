@@ -61,7 +61,9 @@ class Statement(NamedTuple):
     @property
     def names(self) -> tuple[Hashable, ...]:
         """What a retraction or another version may call it."""
-        return tuple(name for name in (self.name, self.partner) if name is not None)
+        if self.partner is None:
+            return () if self.name is None else (self.name,)
+        return (self.partner,) if self.name is None else (self.name, self.partner)
 
     @property
     def revises(self) -> bool:
@@ -90,6 +92,8 @@ def unretracted(statements: Iterable[Statement]) -> list[Statement]:
     """Return what no retraction takes out (rule 1), in the order given."""
     statements = list(statements)
     retractions = [statement for statement in statements if statement.kind is StatementKind.RETRACTION]
+    if not retractions:
+        return statements
     retracted = {name for retraction in retractions for name in retraction.names}
     until: dict[tuple[int, StatementKind], int] = {}  # the last arrival of a retraction without a name
     for retraction in retractions:

@@ -49,11 +49,12 @@ def find_unit(quantity: JsonObject) -> Unit | None:
     `code` decides; `unit` only without code, beside one not from UCUM, or beside an annotation alone, ``{beats}``,
     which says nothing. A code without a system is taken for UCUM, the only system the profile allows.
     """
-    code, text = quantity.get("code"), quantity.get("unit")
-    if isinstance(code, str) and code in UNITS:
-        return UNITS[code]
+    code = quantity.get("code")
+    known = UNITS.get(code) if isinstance(code, str) else None
+    if known is not None:
+        return known
     known = _spelt(code) if isinstance(code, str) else None
-    system = quantity.get("system")
+    system, text = quantity.get("system"), quantity.get("unit")
     is_ucum = not system or (isinstance(system, str) and system.rstrip("/") == UCUM)
     is_mute = isinstance(code, str) and not _annotation.sub("", code)
     if known is not None or (code and is_ucum and not is_mute):

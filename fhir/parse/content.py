@@ -11,7 +11,8 @@ from fhir.measures import MEASURES
 from fhir.parse.values import Measured
 from fhir.reasons import Reason
 
-_HALVES: Final = frozenset({Meaning.SYSTOLIC, Meaning.DIASTOLIC})
+_SYSTOLIC, _DIASTOLIC, _HEART_RATE = Meaning.SYSTOLIC, Meaning.DIASTOLIC, Meaning.HEART_RATE  # looked up once
+_HALVES: Final = frozenset({_SYSTOLIC, _DIASTOLIC})
 _PRESSURES: Final = _HALVES | {Meaning.PANEL, Meaning.AVERAGE}
 _PRESSURES_INSIDE: Final = _HALVES | {Meaning.AVERAGE}  # in a component; a panel has none in it
 _NO_READING: Final = ELSEWHERE | {Meaning.AVERAGE, Meaning.MALFORMED}
@@ -44,15 +45,15 @@ def classify(observation: JsonObject) -> Content | None:
     is_half = inside.isdisjoint(_HALVES) and _is_half(observation, own)
     if is_half:
         parts[next(said for said in own if said in _HALVES)].append(observation)
-    systolics, diastolics = parts[Meaning.SYSTOLIC], parts[Meaning.DIASTOLIC]
-    measured = Measured(systolics, diastolics, parts[Meaning.HEART_RATE])
+    systolics, diastolics = parts[_SYSTOLIC], parts[_DIASTOLIC]
+    measured = Measured(systolics, diastolics, parts[_HEART_RATE])
     if not (_PRESSURES.isdisjoint(own) and _PRESSURES_INSIDE.isdisjoint(inside)):
         whole = [*own, *all_meanings(observation.get("bodySite"))]
         complete = is_half or bool(systolics and diastolics)
         return Content(measured, True, is_half, _objection(whole, inside, complete))
     if Meaning.MALFORMED in own or Meaning.MALFORMED in inside or (not own and is_unreadable(observation.get("code"))):
         return Content(measured, True, False, _MALFORMED)
-    return Content(Measured([], [], [observation]), False, False, None) if Meaning.HEART_RATE in own else None
+    return Content(Measured([], [], [observation]), False, False, None) if _HEART_RATE in own else None
 
 
 def _measure_of(said: list[Meaning]) -> Meaning | None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from conf.times import DAY_US, MINUTE_US, SECOND_US, present_until_us
 from fhir.codes import JsonObject
@@ -34,7 +36,7 @@ _match_coarse = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?").fullma
 _EFFECTIVE_KEYS = ("effectiveDateTime", "effectivePeriod", "effectiveTiming", "effectiveInstant")
 
 
-class Instant(NamedTuple):
+class Instant(msgspec.Struct, frozen=True, gc=False):
     """Microseconds since the epoch in UTC, and the offset the producer wrote."""
 
     us: int
@@ -49,7 +51,8 @@ def parse_instant(text: object) -> Instant:
     day, hour, minute, second, fraction, zone = found.groups()
     offset = _offset_minutes(zone)
     minutes = int(hour) * 60 + int(minute) - offset
-    us = minutes * MINUTE_US + min(int(second), 59) * SECOND_US  # a leap second counts as the one before
+    seconds = 59 if second == "60" else int(second)  # a leap second counts as the one before
+    us = minutes * MINUTE_US + seconds * SECOND_US
     if fraction:
         us += int(fraction[1:7].ljust(6, "0"))
     return Instant(_day_start_us(day) + us, offset)

@@ -21,6 +21,8 @@ from fhir.readings import PLAIN_STATUSES, IntakeRules, Reading
 from fhir.reasons import Refused
 from fhir.units import Unit, find_unit
 
+_PANEL, _SYSTOLIC, _DIASTOLIC = Meaning.PANEL, Meaning.SYSTOLIC, Meaning.DIASTOLIC  # looked up once
+_HEART_RATE: Final = Meaning.HEART_RATE
 _NOT_PLAIN: Final = frozenset(
     {
         *("effectivePeriod", "effectiveTiming", "effectiveInstant", "valueSampledData"),
@@ -45,13 +47,13 @@ def read_plainly(
 def _read(observation: JsonObject, entry: int, scope: Scope, record_time_us: int, rules: IntakeRules) -> Reading | None:
     if observation["status"] not in PLAIN_STATUSES or not _NOT_PLAIN.isdisjoint(observation):
         return None
-    if _only_meaning(observation["code"]) is not Meaning.PANEL:
+    if _only_meaning(observation["code"]) is not _PANEL:
         return None
     if "bodySite" in observation and _only_meaning(observation["bodySite"]) is not None:
         return None
     values = _plain_values(observation["component"])
-    systolic, diastolic = values[Meaning.SYSTOLIC], values[Meaning.DIASTOLIC]
-    heart_rate = values.get(Meaning.HEART_RATE)
+    systolic, diastolic = values[_SYSTOLIC], values[_DIASTOLIC]
+    heart_rate = values.get(_HEART_RATE)
     if impossible_pressure(systolic, diastolic) is not None:
         return None
     flags = implausible_pressure(systolic, diastolic)

@@ -85,20 +85,23 @@ def judge_resources(
 def _read(located: Located, record_time_us: int, rules: IntakeRules, short_way: bool) -> Draft | Reading | None:
     """Return the draft of one resource or its plain reading, None if it is ignored; raise `Refused`."""
     resource = located.resource
-    if resource is None or isinstance(resource, Retraction):
+    if not isinstance(resource, dict):
+        if isinstance(resource, Refused):
+            raise resource
         return None
-    if isinstance(resource, Refused):
-        raise resource
     kind = resource.get("resourceType")
     if kind != "Observation":
         if located.scope is NO_BUNDLE or not isinstance(kind, str):
             raise Refused(Reason.UNSUPPORTED_RESOURCE_TYPE, kind or "no resourceType")
         return None
-    where = located.entry, located.scope
-    if short_way and (reading := read_plainly(resource, *where, record_time_us, rules)) is not None:
-        return reading
+    if short_way:
+        reading = read_plainly(resource, located.entry, located.scope, record_time_us, rules)
+        if reading is not None:
+            return reading
     content = classify(resource)
-    return None if content is None else read_observation(resource, content, *where, record_time_us, rules)
+    if content is None:
+        return None
+    return read_observation(resource, content, located.entry, located.scope, record_time_us, rules)
 
 
 def _taken_back(located: Located, record_time_us: int, rules: IntakeRules) -> list[Retraction]:

@@ -11,8 +11,7 @@ LONGEST_NAME_BYTES: Final = 256
 match_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch  # FHIR's id, and the underscore that real servers use
 looks_like_resource_type = re.compile(r"[A-Z][A-Za-z]+").fullmatch
 
-_match_caseless_urn = re.compile(r"urn:(?:uuid|oid):", re.IGNORECASE).match
-_match_server = re.compile(r"https?://[^/]*", re.IGNORECASE).match
+_match_caseless = re.compile(r"urn:(?:uuid|oid):.*|https?://[^/]*", re.IGNORECASE | re.DOTALL).match
 _find_alternative = re.compile(r"(?<!\\),").search
 _escaped = re.compile(r"\\([\\$,|])")
 
@@ -71,10 +70,8 @@ def reference_key(reference: str) -> str:
     It has no version and no slash at its end; the URN of a UUID or OID and the name of a server are in lower case.
     """
     key = without_version(reference).rstrip("/")
-    if _match_caseless_urn(key):
-        return key.lower()
-    server = _match_server(key)
-    return key if server is None else server[0].lower() + key[server.end() :]
+    caseless = _match_caseless(key)
+    return key if caseless is None else caseless[0].lower() + key[caseless.end() :]
 
 
 def type_and_id(url: object) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ class Measured(msgspec.Struct, frozen=True, gc=False):
     heart_rates: list[JsonObject]
 
 
-class Values(NamedTuple):
+class Values(msgspec.Struct, frozen=True, gc=False):
     """Pressures in mmHg, heart rate per minute, and the flags they earned."""
 
     systolic: float | None
