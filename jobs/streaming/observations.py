@@ -134,7 +134,7 @@ def notes_in(document: Document) -> list[Document]:
     for message in said_in(document):
         if message.get("moved") or message.get("withdrawn"):
             notes.append(message)
-        elif names_of(message) and (message["status"] in CORRECTIONS or _version(message) > FIRST_VERSION):
+        elif names_of(message) and (message["status"] in CORRECTIONS or message.get("version", 0) > FIRST_VERSION):
             fields = ("observation_id", "partner_id", "version", "status", "source_partition", "source_offset")
             notes.append({field: message[field] for field in fields if field in message} | {"moved": True})
     return notes
@@ -182,10 +182,6 @@ def revise(stored: Document, note: Document) -> Document:
     if is_own or is_outdated(note, said):
         return stored
     return show(stored, unretracted_of([*said, note], stored.get("retracted_ids", ())), note)
-
-
-def _version(message: Document) -> int:
-    return int(message.get("version", 0))
 
 
 def _take_back(stored: Document, retraction: Document) -> Document:
