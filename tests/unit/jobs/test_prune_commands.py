@@ -94,6 +94,14 @@ def test_detail_names_a_patient_as_well() -> None:
     assert name_finder("17")({"detail": "identifier without a usable system and value: {'value': '17'}"})
 
 
+def test_a_refusal_without_its_payload_names_the_patient_too() -> None:
+    """With pseudonyms neither payload nor detail is kept, but the patient's pseudonym is."""
+    refused = {"patient_id": "864f867a6ead4da426eb858284ae220f", "payload": None, "detail": "withheld"}
+
+    assert name_finder("864f867a6ead4da426eb858284ae220f")(refused)
+    assert not name_finder("864f867a6ead4da426eb858284ae220e")(refused)
+
+
 def test_signs_in_an_id_are_taken_as_they_are() -> None:
     assert name_finder("a.b")({"payload": '"Patient/a.b"'})
     assert not name_finder("a.b")({"payload": '"Patient/aXb"'})
