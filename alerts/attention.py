@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.episodes import answer_of, is_answer
+from alerts.episodes import HISTORY, answer_of, is_answer
 from alerts.model import CRITICAL_RANK, AlertKind, Answer, Episode, Refusal, State
 from fhir.reasons import Reason
 
@@ -28,6 +28,15 @@ def read_refusal(document: Document) -> Refusal:
         document["reason"],
         document["attention"],
     )
+
+
+def recent(documents: Iterable[Document]) -> list[Refusal]:
+    """Return the refusals of what was measured at most three days before it came, the newest first.
+
+    A transfer of old data must not raise the ward.
+    """
+    refusals = [refusal for refusal in map(read_refusal, documents) if refusal.arrived_at - refusal.at <= HISTORY]
+    return sorted(refusals, key=lambda refusal: refusal.arrived_at, reverse=True)
 
 
 def of_future(reading: Document) -> dict[str, Any]:
@@ -47,7 +56,7 @@ def of_future(reading: Document) -> dict[str, Any]:
 
 def fold(documents: Iterable[Document], events: Iterable[Document]) -> list[Episode]:
     """Return the alerts of one patient, oldest first: one for each answer, and an open one for what came after it."""
-    left = sorted(map(read_refusal, documents), key=lambda refusal: refusal.arrived_at)
+    left = recent(documents)[::-1]
     answers = [
         (datetime.fromisoformat(event["seen_until"]), answer_of(event))
         for event in events

@@ -82,8 +82,7 @@ def attention_of_all(search: Search, now: datetime) -> tuple[list[tuple[str, Epi
         for episode in lifecycle.settle(attention.fold(documents, events[id_]), now)
         if episode.is_open
     ]
-    nameless = [attention.read_refusal(document) for document in found if not document.get("patient_id")]
-    return alerts, nameless
+    return alerts, attention.recent(document for document in found if not document.get("patient_id"))
 
 
 def _unusable(

@@ -88,6 +88,11 @@ class Refusal:
     reason: str
     words: str
 
+    @property
+    def at(self) -> datetime:
+        """Return when it was measured, as far as that can be believed: never later than it came."""
+        return self.arrived_at if self.measured_at is None else min(self.measured_at, self.arrived_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Episode:

@@ -115,6 +115,20 @@ def test_a_device_that_floods_hides_no_other_patient() -> None:
     }
 
 
+def test_what_was_measured_long_before_it_came_raises_nobody_and_lately_is_told_by_when_it_was_measured() -> None:
+    """A sender brings its history: only the last three days may still matter."""
+    old = refusal("p-1", ago(1), "a") | {"measured_at": (NOW - timedelta(days=90)).isoformat()}
+    lately = refusal("p-2", ago(1), "b") | {"measured_at": ago(300).isoformat()}
+    ahead = refusal("p-3", ago(1), "c") | {"measured_at": ago(-3000).isoformat()}
+    untold = refusal("p-4", ago(1), "d") | {"measured_at": None}
+
+    alerts, nameless = attention_of_all(store(old, lately, ahead, untold, old | {"patient_id": None}), NOW)
+
+    told = {patient: alert.refusals[0].at for patient, alert in alerts}
+    assert told == {"p-2": ago(300), "p-3": ago(1), "p-4": ago(1)}
+    assert nameless == []
+
+
 def test_after_three_days_it_is_no_longer_shown() -> None:
     assert attention_of_all(store(refusal("p-1", NOW - timedelta(days=5), "a")), NOW) == ([], [])
 
