@@ -225,3 +225,50 @@ def test_end_does_not_depend_on_where_micro_batches_were_cut() -> None:
         first, _ = settle(*messages[:cut])
         end, _ = settle(first, *messages[cut:])
         assert end == whole
+
+
+def arms() -> tuple[Document, Document]:
+    """Return a crisis at the left arm and a lower pressure at the right."""
+    left = document(10, systolic=186.0, observation_id="left", body_site="http://snomed.info/sct|368208006")
+    return left, document(11, systolic=132.0, observation_id="right", body_site="http://snomed.info/sct|368209003")
+
+
+@pytest.mark.parametrize("left_first", [True, False])
+def test_of_two_arms_in_two_messages_the_higher_systolic_stands(left_first: bool) -> None:
+    stored, _ = settle(*(arms() if left_first else reversed(arms())))
+    assert (stored["observation_id"], stored["systolic"], stored["flags"]) == ("left", 186.0, ["two_sites"])
+
+
+def test_lower_arm_stands_unflagged_where_the_higher_one_is_retracted() -> None:
+    stored, _ = settle(*arms(), retraction(12, "left"))
+    assert (stored["observation_id"], stored["systolic"], stored["flags"]) == ("right", 132.0, [])
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+@pytest.mark.parametrize("status", ["final", "amended"])
+def test_newer_version_stands_whenever_it_arrives(status: str, newer_first: bool) -> None:
+    older = document(10, systolic=140.0, version=3, status=status)
+    newer = document(11, systolic=118.0, version=4, status=status)
+    stored, verdicts = settle(*((newer, older) if newer_first else (older, newer)))
+    assert (stored["systolic"], stored["version"], stored["flags"]) == (118.0, 4, [])
+    assert verdicts[-1] is (Verdict.DUPLICATE if newer_first else Verdict.STORED)
+
+
+def test_newer_version_with_the_same_values_is_shown() -> None:
+    stored, verdicts = settle(document(10, version=2), document(11, version=3))
+    assert (stored["version"], verdicts[-1]) == (3, Verdict.STORED)
+
+
+@pytest.mark.parametrize("withdrawn_first", [True, False])
+def test_withdrawal_holds_against_older_versions_and_yields_to_newer_ones(withdrawn_first: bool) -> None:
+    withdrawal = retraction(11, for_good=False, version=4)
+    older = document(10, version=3)
+    stored, _ = settle(*((withdrawal, older) if withdrawn_first else (older, withdrawal)))
+    assert stored["status"] == "entered-in-error"
+    stored, verdict = resolve(stored, document(12, version=5, systolic=118.0))
+    assert (stored["status"], stored["systolic"], verdict) == ("final", 118.0, Verdict.STORED)
+
+
+def test_nameless_retraction_of_a_heart_rate_leaves_the_pressure() -> None:
+    stored, _ = settle(document(10), heart_rate(71, 11), retraction(12, None, is_heart_rate=True))
+    assert (stored["status"], stored["systolic"], "heart_rate" in stored) == ("final", 128.0, False)
