@@ -97,6 +97,7 @@ def _join_halves(half: Draft, other: Draft) -> Draft:
         measured=measured,
         flags=_union(base.flags, partner.flags),
         entry=min(systolic.entry, diastolic.entry),
+        partner_entry=max(systolic.entry, diastolic.entry),
         version=min(systolic.version, diastolic.version),
         partner_id=partner.observation_id,
         body_site=base.body_site or partner.body_site,

@@ -117,10 +117,13 @@ def _combine(drafts: list[Draft | Reading]) -> Parsed:
     paired, rejects = pair_halves(drafts)
     readings: list[Reading] = []
     retractions: list[Retraction] = []
+    partners: dict[int | None, int] = {}  # the entry of the second half of a pair by that of the first
     for draft in paired:
         if isinstance(draft, Reading):
             readings.append(draft)
             continue
+        if draft.partner_entry is not None:
+            partners[draft.entry] = draft.partner_entry
         try:
             readings.append(read_reading(draft))
         except Refused as refused:
@@ -129,4 +132,9 @@ def _combine(drafts: list[Draft | Reading]) -> Parsed:
             rejects.append(Reject(refused.reason, refused.detail, draft.entry, *who, words))
             retractions += retractions_of_draft(draft)
     merged, repeats = merge_readings(readings)
-    return Parsed(merged, retractions, rejects + repeats)
+    rejects += repeats
+    halves = (
+        reject for reject in list(rejects) if reject.entry in partners
+    )  # both are refused, one asks for attention
+    rejects += [replace(reject, entry=partners[reject.entry], attention=None) for reject in halves]
+    return Parsed(merged, retractions, rejects)

@@ -43,6 +43,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     version: int
     partner_id: str | None
     body_site: str | None
+    partner_entry: int | None = None
 
 
 def read_observation(

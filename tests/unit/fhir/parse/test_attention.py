@@ -193,10 +193,11 @@ def test_without_a_known_patient_attention_names_nobody(subject: Any) -> None:
 
 
 def test_halves_of_one_message_are_heard_together_wherever_they_stand() -> None:
-    """The refusal has the place of the first half, which alone would sound harmless."""
+    """The refusal of the first half tells it, which alone would sound harmless; that of the second not once more."""
     halves = bundle(half_observation(DIASTOLIC, 84, id="d"), half_observation(SYSTOLIC, 290, id="s"))
+    rejects = parse_message(payload(halves), RECORD_TIME_US, RULES).rejects
 
-    assert refused(halves).attention == "290/84 mmHg"
+    assert [(reject.entry, reject.attention) for reject in rejects] == [(0, "290/84 mmHg"), (1, None)]
 
 
 def test_each_entry_of_a_bundle_is_told_of_its_own_patient() -> None:

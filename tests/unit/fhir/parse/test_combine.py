@@ -136,7 +136,13 @@ def test_the_flags_of_both_halves_are_kept() -> None:
 def test_a_pair_is_judged_like_a_panel() -> None:
     inverted = parse(half_observation("8480-6", 82), half_observation("8462-4", 128))
 
-    assert reasons(inverted) == [(Reason.SYSTOLIC_NOT_ABOVE_DIASTOLIC, 0)]
+    assert reasons(inverted) == [(Reason.SYSTOLIC_NOT_ABOVE_DIASTOLIC, 0), (Reason.SYSTOLIC_NOT_ABOVE_DIASTOLIC, 1)]
+
+
+def test_a_pair_that_sounds_like_a_crisis_asks_for_attention_once() -> None:
+    parsed = parse(half_observation("8480-6", 310), half_observation("8462-4", 160))
+
+    assert [reject.attention for reject in parsed.rejects] == ["310/160 mmHg", None]
 
 
 def test_halves_of_two_patients_never_pair() -> None:
