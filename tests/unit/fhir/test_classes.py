@@ -32,3 +32,10 @@ def test_refusal_says_what_sounds_like_a_crisis_and_of_whom(case: Case) -> None:
 
     told = [[reject.patient_id, iso(reject.effective_us), reject.attention] for reject in crises]
     assert told == case.get("attention", [])
+
+
+def test_every_class_has_its_case_and_three_further_members() -> None:
+    names = [name for name, _ in cases()]
+
+    assert len(set(names)) >= 21
+    assert {name for name in names if names.count(name) < 4} == set()
