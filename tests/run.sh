@@ -42,7 +42,7 @@ run "mypy" .venv/bin/mypy
 run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run
 run "chromium" prepare_chromium
 if [[ $# == 0 ]]; then # the quick ones first; then what needs services, each process with services of its own
-    run "unit tests" .venv/bin/pytest --numprocesses auto tests/unit
+    run "unit tests" .venv/bin/pytest --numprocesses auto tests/unit tests/fuzz
     # The browser tests are one long piece of work: they come first, and the other process has the rest meanwhile.
     set -- --numprocesses "$(processes)" --dist loadfile --no-loadscope-reorder --durations 25 tests/browser tests/integration
 fi

@@ -18,8 +18,6 @@ from jobs.streaming.source import TopicPlace
 from jobs.streaming.standing import (
     HERE,
     Document,
-    Shown,
-    contradictions_of,
     is_outdated,
     is_retraction,
     message_of,
@@ -160,17 +158,11 @@ def resolve(stored: Document | None, incoming: Document) -> Resolution:
         and after.reading is message
         and (message["status"] in CORRECTIONS or (before is not None and before.reading not in after.in_force))
     )
-    if after is None or (before is not None and not takes_over and _shows_the_same(before, after)):
+    if after is None or (before is not None and before.values == after.values and not takes_over):
         noted = stored | {"duplicates": [*stored.get("duplicates", ()), place]}
         own = own_message(stored)
         return Resolution(with_merged(noted, [other for other in kept if other != own]), Verdict.DUPLICATE)
     return Resolution(show(stored, kept, message, takes_over=takes_over), Verdict.STORED)
-
-
-def _shows_the_same(before: Shown, after: Shown) -> bool:
-    """Tell whether a document shows no more than before: neither other values nor that others contradict them."""
-    flags = [contradictions_of(shown.reading, shown.in_force) for shown in (before, after)]
-    return before.values == after.values and flags[0] == flags[1]
 
 
 def revise(stored: Document, note: Document) -> Document:

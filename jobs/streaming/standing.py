@@ -100,7 +100,7 @@ def own_message(document: Document) -> Document | None:
         return None
     message = message_of(document)
     others = in_force_of([message, *document.get("merged", ())])
-    derived = contradictions_of(message, others)  # they go when the others go
+    derived = _contradictions(message, others)  # they go when the others go
     message["flags"] = [flag for flag in message["flags"] if flag not in derived]
     return _without(message, "heart_rate") if "heart_rate_from" in document else message
 
@@ -198,7 +198,7 @@ def show(stored: Document, kept: Sequence[Document], met: Document, *, takes_ove
         others = [message for message in kept if message != reading]
         notes = {name: stored[name] for name in (*_OF_THE_INSTANT, *_NOTES) if name in stored}
         shown = notes | with_derived(reading) | _joined(reading, source)
-        if contradictions := contradictions_of(reading, current):
+        if contradictions := _contradictions(reading, current):
             shown["flags"] = sorted({*reading["flags"], *contradictions})
     met_places = dict.fromkeys([*stored.get("merged_from", ()), place_of(stored), place_of(met)])
     noted = {place_of(shown), *shown.get("duplicates", ())}
@@ -220,7 +220,7 @@ def _joined(reading: Document, source: Document) -> Document:
     return {"heart_rate": source["heart_rate"], "heart_rate_from": _name_or_place(source)}
 
 
-def contradictions_of(reading: Document, current: Iterable[Document]) -> set[str]:
+def _contradictions(reading: Document, current: Iterable[Document]) -> set[str]:
     """Return the flags of a reading of which others of its kind in force differ: at another site, or in a value."""
     names = ("systolic", "diastolic") if "systolic" in reading else ("heart_rate",)
     alike = [other for other in current if "flags" in other and ("systolic" in other) == ("systolic" in reading)]

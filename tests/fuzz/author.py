@@ -6,6 +6,7 @@ The source is a seeded `random.Random`, so that an example is known by its numbe
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,14 +24,16 @@ T = TypeVar("T")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_RECORDS = 6
+REVISIONS = ("amended", "corrected", "entered-in-error", "cancelled")
 DEEPEST = 10  # Bundles in Bundles; the intake reads eight
 
 
 class Record(NamedTuple):
-    """A Kafka record; its offset is its place in the feed."""
+    """A Kafka record; its offset is its place in its partition."""
 
     payload: bytes | None
     received_us: int
+    partition: int = 0
 
 
 class Feed(NamedTuple):
@@ -48,6 +51,7 @@ class Author:
         self.random = random
         self.pick = random.choice
         self.oddness = random.choice((0.0, 0.0, 0.02, 0.1, 0.3))
+        self.written: list[Json] = []  # the Observations so far
 
     def feed(self, corpus: Sequence[bytes] = ()) -> Feed:
         """Return what arrives, with now and then a damaged example of the corpus in it."""
@@ -69,7 +73,9 @@ class Author:
 
     def _record(self, corpus: Sequence[bytes]) -> Record:
         payload: bytes | None
-        form = self.pick(("one",) * 6 + ("Bundle",) * 3 + ("lines", "damaged"))
+        form = self.pick(("one",) * 12 + ("Bundle",) * 6 + ("lines", "lines", "damaged", "damaged", "by id"))
+        if form == "by id":
+            return Record(self._encoded(self._retraction_by_id()), words.NOW_US, self.pick((0, 1)))
         if form == "damaged" and corpus:
             payload = self.pick(corpus)
             payload = self.pick((damaged_bytes(self.random, payload, corpus), payload))
@@ -101,6 +107,8 @@ class Author:
                 inner = {"resourceType": "Bundle", "type": kind, "entry": [{"resource": inner}]}
             return inner  # type: ignore[no-any-return]
         entries: list[Any] = [self._entry(kind, depth) for _ in range(self.random.randint(0, 4))]
+        if self.random.random() < 0.2:
+            entries += [{"resource": half} for half in self._pair()]
         if entries and self.odd():
             entries.append(self.pick((None, [], {}, "entry", entries[0])))
         empty: tuple[Any, ...] = ([], None, {})
@@ -133,6 +141,13 @@ class Author:
             request["ifNoneExist"] = condition
         return request
 
+    def _retraction_by_id(self) -> Json:
+        """Return a retraction that names nothing but an Observation, so that no key leads it to a partition."""
+        names = [earlier["id"] for earlier in self.written if earlier.get("id")]
+        name = self.pick(names or words.NAMES[:4])
+        resource = {"resourceType": "Observation", "id": name, "status": "entered-in-error"}
+        return resource | {"code": self._code(self.pick((Meaning.PANEL, Meaning.SYSTOLIC, Meaning.DIASTOLIC)))}
+
     def patient(self) -> Json:
         """Return a Patient, by id, by identifier or both."""
         return self._without_none(
@@ -144,9 +159,35 @@ class Author:
     def _identifiers(self) -> list[Json]:
         return [{"system": system, "value": value} for system, value in [self.pick(words.IDENTIFIERS)]]
 
-    def observation(self) -> Json:
+    def observation(self, form: str = "") -> Json:
+        """Return an Observation: a new one, or one that was written before, as it is or revised."""
+        earlier = self.written and not form and self.random.random() < 0.4
+        resource = self._revised(self.pick(self.written)) if earlier else self._new_observation(form)
+        self.written.append(resource)
+        return resource
+
+    def _revised(self, earlier: Json) -> Json:
+        """Return what a server might send of an Observation later: again, corrected, moved, taken back."""
+        resource = copy.deepcopy(earlier)
+        for _ in range(self.random.randint(0, 2)):
+            change = self.pick(("status", "status", "values", "version", "time", "subject", "name"))
+            new = self._new_observation("")
+            if change == "status":
+                resource["status"] = self.pick((*REVISIONS, *words.STATUSES))
+            elif change == "values":
+                resource |= {
+                    name: new[name] for name in ("component", "valueQuantity") if name in new and name in earlier
+                }
+            elif change == "version":
+                resource["meta"] = self._meta() or {"versionId": "2"}
+            else:
+                names = {"time": ("effectiveDateTime",), "subject": ("subject",), "name": ("id", "identifier")}[change]
+                resource |= {name: new[name] for name in names if name in new}
+        return resource
+
+    def _new_observation(self, form: str) -> Json:
         """Return a panel, a half, a heart rate or something else, by whatever code."""
-        form = self.pick(("panel",) * 6 + ("systolic", "diastolic", "heart rate") * 2 + ("foreign",))
+        form = form or self.pick(("panel",) * 10 + ("heart rate",) * 4 + ("systolic", "diastolic", "foreign"))
         resource = self._without_none(
             resourceType="Observation",
             id=self.pick(words.NAMES),
@@ -162,6 +203,14 @@ class Author:
             contained=[self.patient() | {"id": "patient"}] if self.odd() else None,
         )
         return resource | self._effective() | self._content(form)
+
+    def _pair(self) -> list[Json]:
+        """Return a systolic and a diastolic of one person, taken at once or nearly so."""
+        systolic, diastolic = self.observation("systolic"), self.observation("diastolic")
+        diastolic["subject"] = systolic.get("subject")
+        if self.random.random() < 0.7:
+            diastolic["effectiveDateTime"] = systolic.get("effectiveDateTime")
+        return self.pick(([systolic, diastolic], [diastolic, systolic]))
 
     def _meta(self) -> Json | None:
         if self.random.random() < 0.5:

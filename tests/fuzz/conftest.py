@@ -9,7 +9,7 @@ import pytest
 from jobs.streaming import archive
 from tests.fuzz.examples import Fuzz
 
-EXAMPLES_IN_THE_SUITE = 500
+EXAMPLES_IN_THE_SUITE = 300
 
 
 @pytest.fixture

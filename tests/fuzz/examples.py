@@ -139,14 +139,15 @@ class Fuzz:
             self._together.forget()
             for number in chunk:
                 feed = feed_of(number, self.known)
-                if law_broken_by(feed, self._ask_without_scores) is not None:
+                if law_broken_by(feed, self.ask_without_scores) is not None:
                     self._tell(number)
                 self._together.entries |= {f"{number}|{who}": told for who, told in self._world.entries.items()}
             if law_broken_by(feed, lambda _: self._obey_in_scores(self._together)) is not None:
                 for number in chunk:
                     self._tell(number)
 
-    def _ask_without_scores(self, feed: Feed) -> None:
+    def ask_without_scores(self, feed: Feed) -> None:
+        """Ask all laws of one feed but that of predictions."""
         obey(feed, self._world)
 
     def _tell(self, number: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ from conf.times import MINUTE_US
 from fhir.measures import DIASTOLIC, HEART_RATE, SYSTOLIC
 from fhir.parse.envelope import locate_resources
 from fhir.parse.message import judge_resources, parse_message
-from fhir.readings import IntakeRules, Parsed, Reading
+from fhir.readings import IntakeRules, Parsed, Reading, Retraction
 from jobs.streaming.source import Message, TopicPlace
 from tests.fuzz.author import Feed, Record
 from tests.fuzz.entries import Entry, documents_of, entries_of
@@ -59,14 +61,20 @@ def obey(feed: Feed, world: Surveillance) -> None:
     in_documents = standing_pressures(world)
     if feed.cuts != ((len(arrived), 1),):
         cut = documents_after(world, arrived, feed.cuts, feed.rules)
-        require("replay in any batching gives the same documents", whole == cut, *differences(whole, cut))
+        same = whole == cut or comes_too_early(arrived)
+        require("replay in any batching gives the same documents", same, *differences(whole, cut))
     world.keep(arrived)
-    obey_in_windows(world.in_windows(), in_documents)
+    if not comes_too_early(arrived):
+        obey_in_windows(world.in_windows(), in_documents)
 
 
 def messages_of(feed: Feed) -> list[Message]:
     """Return the records of a feed, parsed."""
-    places = [TopicPlace(0, offset, record.received_us) for offset, record in enumerate(feed.records)]
+    offsets: Counter[int] = Counter()
+    places = []
+    for record in feed.records:
+        places.append(TopicPlace(record.partition, offsets[record.partition], record.received_us))
+        offsets[record.partition] += 1
     return [parse(record.payload, place, feed.rules) for record, place in zip(feed.records, places, strict=True)]
 
 
@@ -77,10 +85,36 @@ def documents_after(
     world.forget()
     start = 0
     for length, times in cuts:
-        for _ in range(times):
-            world.store(arrived[start : start + length], rules)
+        batch = arrived[start : start + length]
+        tasks = [[message for message in batch if message.place.partition == partition] for partition in (0, 1)]
+        for turn in range(times):
+            world.store(*filter(None, reversed(tasks) if turn % 2 else tasks), rules=rules)
         start += length
     return dict(world.fake.documents)
+
+
+def comes_too_early(arrived: Sequence[Message]) -> bool:
+    """Tell whether something is revised before it is there, by a message that does not say where it will be.
+
+    Such a retraction, correction or newer version finds no document (docs/architecture.md, "Identity"), while a window
+    keeps it and waits.
+    """
+    revised: dict[str, set[tuple[str | None, int | None]]] = defaultdict(set)
+    for message in arrived:
+        all_said: list[Reading | Retraction] = [*message.parsed.readings, *message.parsed.retractions]
+        for said in sorted(all_said, key=attrgetter("entry")):
+            where = said.patient_id, said.effective_us
+            if any(revised[name] - {where} for name in names_of(said)):
+                return True
+            for name in names_of(said):
+                revised[name].add(where)
+    return False
+
+
+def names_of(said: Reading | Retraction) -> list[str]:
+    """Return the Observations that something is said of."""
+    names = said.observation_id, said.partner_id if isinstance(said, Reading) else None
+    return [name for name in names if name is not None]
 
 
 def differences(whole: Documents, cut: Documents) -> list[object]:

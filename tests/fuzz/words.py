@@ -89,8 +89,16 @@ ODD_REFERENCES: Final = (
     *("Patient/urn:oid:2.999", "Patient/a b", "patient/anna", "//Patient/anna", "https://ehr.example/fhir/Group/anna"),
     *(f"Patient/{'x' * 64}", f"Patient/{'x' * 65}", "Patient/anna/_history/3", "Patient/../anna", "urn:uuid:", ""),
 )
-NAMES: Final = ("bp-1", "bp-1", "bp-2", "bp-3", None, None, "epic-" + "b" * 115, "x" * 300, "é|\u2028", "hr-1")
-STATUSES: Final = ("final",) * 12 + ("amended", "corrected", "entered-in-error") * 2
+NAMES: Final = (
+    *(f"bp-{number}" for number in range(1, 9)),
+    "hr-1",
+    "epic-" + "b" * 115,
+    "x" * 300,
+    "é|\u2028",
+    None,
+    None,
+)
+STATUSES: Final = ("final",) * 12 + ("amended", "corrected", "entered-in-error")
 ODD_STATUSES: Final = (
     *("preliminary", "unknown", "registered", "cancelled", "cancelled", "appended", "bogus", "", None, 1),
 )

@@ -58,9 +58,15 @@ class Surveillance:
         self.fake.bulk_ids.clear()
         self.entries.clear()
 
-    def store(self, messages: Sequence[Message], rules: IntakeRules = IntakeRules()) -> None:  # noqa: B008 - frozen
-        """Run a micro-batch of the ingest query."""
-        store_batch(self.client, messages, IngestBatch(self.settings, rules, self.batches, INGESTED_AT))
+    def store(
+        self,
+        messages: Sequence[Message],
+        *other_tasks: Sequence[Message],
+        rules: IntakeRules = IntakeRules(),  # noqa: B008 - frozen
+    ) -> None:
+        """Run a micro-batch of the ingest query, as one task or several."""
+        batch = IngestBatch(self.settings, rules, self.batches, INGESTED_AT)
+        store_batch(self.client, messages, batch, *other_tasks)
         self.batches += 1
 
     def keep(self, messages: Sequence[Message]) -> None:

@@ -1,0 +1,21 @@
+"""Whatever arrives, in whatever order and batches: the laws of `tests.fuzz.laws` hold.
+
+A few hundred examples in the suite, always the same; many by hand: ``.venv/bin/pytest tests/fuzz --fuzz 200000``. What
+breaks a law is told as the smallest example that still does.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.examples import Fuzz, feed_of
+
+
+@pytest.mark.timeout(0)
+def test_no_example_breaks_a_law(fuzz: Fuzz, examples: int) -> None:
+    fuzz.run(range(examples))
+
+
+def test_an_example_is_known_by_its_number(fuzz: Fuzz) -> None:
+    assert feed_of(7, fuzz.known) == feed_of(7, fuzz.known)
+    assert feed_of(7, fuzz.known) != feed_of(8, fuzz.known)
