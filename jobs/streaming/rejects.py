@@ -46,13 +46,13 @@ class _Letter(NamedTuple):
 def _letters(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at: str) -> Iterator[_Letter]:
     """Yield a letter per refused entry; the first of a message keeps its payload, so that a Bundle is kept once.
 
-    It is dated by its record time, or where that cannot be true by the time of ingestion.
+    It is dated by its record time, or where that cannot be true, as one later than that, by the time of ingestion.
     """
     kept: set[TopicPlace] = set()
     for message, reject in rejects:
         place = message.place
         bare: Document = {
-            "@timestamp": iso_us(place.received_us) if is_in_calendar(place.received_us) else ingested_at,
+            "@timestamp": _date(place.received_us, ingested_at),
             "reason": reject.reason,
             "payload": None if place in kept else payload_text(message.payload),
             "source_topic": topic,
@@ -63,6 +63,14 @@ def _letters(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at:
         kept.add(place)
         id_ = rejected_id(topic, place.partition, place.offset, reject.entry)
         yield _Letter(id_, _encoded(bare, reject), bare)
+
+
+def _date(received_us: int, ingested_at: str) -> str:
+    """Return when a message came; both are ISO texts of one length, which sort by time.
+
+    A date in the future would have everything until then answered with it that sounds like a crisis.
+    """
+    return min(iso_us(received_us), ingested_at) if is_in_calendar(received_us) else ingested_at
 
 
 def _encoded(bare: Document, reject: Reject) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from conf.settings import Settings
-from conf.times import DAY_US
+from conf.times import DAY_US, SECOND_US
 from elastic.bulk import DocumentRefusedError
 from elastic.client import SinkUnavailableError
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
@@ -134,6 +134,18 @@ def test_a_dead_letter_can_always_be_written(
     (letter,) = fake.stored(REJECTED).values()
     assert letter["@timestamp"] in (INGESTED_AT, "2026-03-01T12:00:00.000Z")
     assert len(letter["detail"]) <= 200
+
+
+@pytest.mark.parametrize(
+    ("seconds", "dated"), [(0, "2026-03-01T12:00:00.000Z"), (1, INGESTED_AT), (90_000, INGESTED_AT)]
+)
+def test_a_dead_letter_is_never_dated_after_it_came(
+    client: Elasticsearch, fake: FakeElasticsearch, seconds: int, dated: str
+) -> None:
+    refused = raw_message(b"{", 1, received_us=RECEIVED_US + seconds * SECOND_US)
+    write_rejects(client, [(refused, refused.parsed.rejects[0])], "topic", INGESTED_AT)
+    (letter,) = fake.stored(REJECTED).values()
+    assert letter["@timestamp"] == dated
 
 
 def test_a_dead_letter_that_elasticsearch_refuses_is_written_without_what_others_have_said(
