@@ -71,10 +71,11 @@ def _measure_of(said: list[Meaning]) -> Meaning | None:
 
 def _is_half(observation: JsonObject, own: list[Meaning]) -> bool:
     """Tell whether an Observation is itself a pressure: what has a value is no panel, even if it is coded as one."""
-    has_value = any(
+    if _HALVES.isdisjoint(own):
+        return False
+    return Meaning.PANEL not in own or any(
         value is not None and name.startswith(("value", "dataAbsentReason")) for name, value in observation.items()
     )
-    return not _HALVES.isdisjoint(own) and (has_value or Meaning.PANEL not in own)
 
 
 def _objection(whole: list[Meaning], inside: set[Meaning], complete: bool) -> Objection | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from fhir.codes import JsonObject
 from fhir.parse.entries import is_request, kept_id, part
 from fhir.parse.references import (
@@ -23,7 +21,7 @@ def people_of(entries: list[object], bundle_type: str) -> dict[str, str | Reason
 
     A reference that two different people of one Bundle claim is nobody's.
     """
-    claims: dict[str, set[str | Reason]] = defaultdict(set)
+    people: dict[str, str | Reason] = {}
     for entry in entries:
         if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
             asks = is_request(entry, bundle_type)
@@ -31,8 +29,9 @@ def people_of(entries: list[object], bundle_type: str) -> dict[str, str | Reason
             person = _person(entry, asks) if keys else None
             if person is not None:
                 for key in keys:
-                    claims[key].add(person)
-    return {key: found.pop() if len(found) == 1 else Reason.SUBJECT_UNRESOLVED for key, found in claims.items()}
+                    if people.setdefault(key, person) != person:
+                        people[key] = Reason.SUBJECT_UNRESOLVED
+    return people
 
 
 def _keys(entry: JsonObject, asks: bool) -> list[str]:
@@ -56,9 +55,13 @@ def _person(entry: JsonObject, asks: bool) -> str | Reason | None:
     resource = entry["resource"]
     if resource.get("resourceType") != PATIENT:
         return Reason.SUBJECT_NOT_A_PATIENT
-    identifier = first_identifier(resource.get("identifier"))
     if not asks:
-        return short_text(resource.get("id")) or identifier
+        return short_text(resource.get("id")) or first_identifier(resource.get("identifier"))
     request = part(entry, "request")
-    searched = searched_identifier(request.get("ifNoneExist")) or searched_identifier(request.get("url"))
-    return kept_id(entry) or searched or identifier or Reason.SUBJECT_UNRESOLVED
+    return (
+        kept_id(entry)
+        or searched_identifier(request.get("ifNoneExist"))
+        or searched_identifier(request.get("url"))
+        or first_identifier(resource.get("identifier"))
+        or Reason.SUBJECT_UNRESOLVED
+    )

@@ -94,7 +94,7 @@ def _pressure(component: JsonObject) -> tuple[float, tuple[str, ...]]:
 
 
 def _heart_rate(measured: JsonObject) -> float:
-    for rule in (refuse_modified, *_NUMBER_RULES):
+    for rule in _HEART_RATE_RULES:
         rule(measured)
     quantity = measured["valueQuantity"]
     if find_unit(quantity) is not HEART_RATE.unit:
@@ -205,4 +205,5 @@ def _unit_text(quantity: JsonObject) -> object:
 
 
 _NUMBER_RULES = (_refuse_absent, _refuse_no_quantity, _refuse_comparator, _refuse_not_numeric)
+_HEART_RATE_RULES = (refuse_modified, *_NUMBER_RULES)
 _PRESSURE_RULES = (*_NUMBER_RULES, _refuse_unit)
