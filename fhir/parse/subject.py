@@ -147,12 +147,14 @@ def _patient_of_url(reference: str, bundle_base: str | None, rules: IntakeRules)
     path, _, name = without_version(reference).rpartition("/")
     base, _, kind = path.rpartition("/")
     absolute = reference.startswith(("http://", "https://"))
-    if looks_like_resource_type(kind) and kind != PATIENT:
+    if kind != PATIENT and looks_like_resource_type(kind):
         raise Refused(Reason.SUBJECT_NOT_A_PATIENT, reference)
     if not match_id(name) or not (absolute or path == PATIENT) or "?" in path:
         raise Refused(Reason.SUBJECT_UNRESOLVED, reference)
     source = (base if kind == PATIENT else path) if absolute else bundle_base
-    key = f"{source}|{name}" if source and rules.patient_key == "source" else name
-    if short_text(key) is None:
+    if not source or rules.patient_key == "id":
+        return name
+    key = short_text(f"{source}|{name}")
+    if key is None:
         raise Refused(Reason.SUBJECT_UNRESOLVED, f"too long: {reference}")
     return key
