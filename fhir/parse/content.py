@@ -48,7 +48,7 @@ def classify(observation: JsonObject) -> Content | None:
     systolics, diastolics = parts[_SYSTOLIC], parts[_DIASTOLIC]
     measured = Measured(systolics, diastolics, parts[_HEART_RATE])
     if not (_PRESSURES.isdisjoint(own) and _PRESSURES_INSIDE.isdisjoint(inside)):
-        whole = [*own, *all_meanings(observation.get("bodySite"))]
+        whole = own + all_meanings(observation["bodySite"]) if "bodySite" in observation else own
         complete = is_half or bool(systolics and diastolics)
         return Content(measured, True, is_half, _objection(whole, inside, complete))
     if Meaning.MALFORMED in own or Meaning.MALFORMED in inside or (not own and is_unreadable(observation.get("code"))):
