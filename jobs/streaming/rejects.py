@@ -49,7 +49,8 @@ def _letters(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at:
     It is dated by its record time, or where that cannot be true, as one later than that, by the time of ingestion.
     """
     kept: set[TopicPlace] = set()
-    for message, reject in rejects:
+    in_order = sorted(rejects, key=lambda refused: (refused[0].place, refused[1].entry or 0))  # however they were found
+    for message, reject in in_order:
         place = message.place
         bare: Document = {
             "@timestamp": _date(place.received_us, ingested_at),

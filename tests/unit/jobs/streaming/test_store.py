@@ -267,6 +267,17 @@ def test_interrupted_micro_batch_archives_again_what_it_had_written(
     assert len(fake.stored(OBSERVATIONS)) == 1
 
 
+def test_payload_is_kept_with_the_first_refused_entry_whatever_the_order_of_the_instants(
+    ingest: Ingest, fake: FakeElasticsearch
+) -> None:
+    early, late = "2026-03-01T08:00:00+01:00", "2026-03-01T09:00:00+01:00"
+    sent = [observation(id=at[11:13], effectiveDateTime=at) for at in (early, late)]
+    ingest(message(sent[0], 10), message(sent[1], 11), message(bundle(*reversed(sent)), 12))
+
+    kept = {id_: document["payload"] is not None for id_, document in fake.stored(REJECTED).items()}
+    assert kept == {"topic-0-12-0": True, "topic-0-12-1": False}
+
+
 def test_bundle_keeps_its_payload_once_and_names_the_entries(ingest: Ingest, fake: FakeElasticsearch) -> None:
     cancelled = [observation(id=f"bp-{number}", status="cancelled") for number in range(3)]
     ingest(message(bundle(*cancelled), 10))
