@@ -109,6 +109,7 @@ def note_of_reading(reading: Reading, place: TopicPlace) -> Document:
     """Return what a reading says to documents of other instants and patients: it was measured elsewhere."""
     return _note(reading.observation_id, reading.partner_id, reading.version, place) | {
         "status": reading.status,
+        "patient_id": reading.patient_id,
         "moved": True,
     }
 
@@ -136,7 +137,8 @@ def notes_in(document: Document) -> list[Document]:
             notes.append(message)
         elif names_of(message) and (message["status"] in CORRECTIONS or message.get("version", 0) > FIRST_VERSION):
             fields = ("observation_id", "partner_id", "version", "status", "source_partition", "source_offset")
-            notes.append({field: message[field] for field in fields if field in message} | {"moved": True})
+            note = {field: message[field] for field in fields if field in message}
+            notes.append(note | {"patient_id": document["patient_id"], "moved": True})
     return notes
 
 

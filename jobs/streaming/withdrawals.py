@@ -72,7 +72,10 @@ def by_patient(documents: Sequence[Document]) -> dict[str, bytes]:
 
 
 def _statements(document: Document) -> Iterator[tuple[Any, ...]]:
-    """Yield what a document notes of retractions, and of what its Observations say elsewhere or no more."""
+    """Yield what a document notes of retractions, and of what its Observations say elsewhere or no more.
+
+    What they say of this very patient is left out: the window has that message itself, and it is no withdrawal there.
+    """
     at_us = to_us(datetime.fromisoformat(document["@timestamp"]))
 
     def statement(kind: StatementKind, said: Document) -> tuple[Any, ...]:
@@ -85,7 +88,8 @@ def _statements(document: Document) -> Iterator[tuple[Any, ...]]:
         place = {field: document[field] for field in ("source_partition", "source_offset")}
         yield statement(StatementKind.RETRACTION, place | {"observation_id": name})
     for message in document.get("merged", ()):
-        if "moved" in message or "withdrawn" in message:
+        is_moved_away = "moved" in message and message.get("patient_id") != document["patient_id"]
+        if is_moved_away or "withdrawn" in message:
             yield statement(StatementKind.WITHDRAWAL, message)
 
 

@@ -87,6 +87,14 @@ CASES: dict[str, tuple[list[Any], list[Any], list[Stands]]] = {  # what is sent 
         [],
     ),
     "crisis-resent": ([told("crisis-resent")], [told("crisis-resent")] * 3, [(185, 121, None)]),
+    "back-again": (  # taken for another patient's in between
+        [told("back-again")],
+        [
+            told("nobody", id="back-again-15", **version(2)),
+            told("back-again", 20, id="back-again-15", systolic=190, **version(3)),
+        ],
+        [(190, 121, None)],
+    ),
     "wrong-chart": ([told("wrong-chart")], [], []),
     "right-chart": (
         [],

@@ -36,6 +36,10 @@ def patients_in_windows(world: Surveillance) -> list[str]:
     return [row[0] for row in world.in_windows()]
 
 
+DELETED = {
+    "request": {"method": "DELETE", "url": "Observation/bp-1"},
+    "response": {"status": "204", "etag": 'W/"2"'},
+}
 TAKEN_BACK = {
     "corrected to another patient": of("p-2", status="corrected"),
     "a newer version of another patient": of("p-2", meta={"versionId": "2"}),
@@ -57,13 +61,28 @@ def test_it_is_out_of_the_window_of_a_patient_whom_the_message_does_not_name(wor
 
 
 def test_newer_version_of_what_was_deleted_stands_again(world: Surveillance) -> None:
-    entry = {
-        "request": {"method": "DELETE", "url": "Observation/bp-1"},
-        "response": {"status": "204", "etag": 'W/"2"'},
-    }
-    sent(world, of("p-1"), bundle(kind="history") | {"entry": [entry]}, of("p-1", meta={"versionId": "3"}))
+    sent(world, of("p-1"), bundle(kind="history") | {"entry": [DELETED]}, of("p-1", meta={"versionId": "3"}))
     assert patients_in_windows(world) == ["p-1"]
     assert [row[0] for row in world.standing()] == ["p-1"]
+
+
+AWAY = {
+    "another patient's": of("p-2", meta={"versionId": "2"}),
+    "deleted": bundle(kind="history") | {"entry": [DELETED]},
+    "refused without a patient": without(of("p-1", meta={"versionId": "2"}), "subject"),
+}
+
+
+@pytest.mark.parametrize("status", ["final", "amended"])
+@pytest.mark.parametrize("what", AWAY.values(), ids=AWAY.keys())
+def test_newest_version_stands_in_the_window_of_its_patient_wherever_the_one_before_was(
+    world: Surveillance, what: Any, status: str
+) -> None:
+    """It takes the place of the first, too, at another instant; that is no withdrawal of itself."""
+    back = of("p-1", systolic=190, effectiveDateTime="2026-03-01T08:38:00+01:00", meta={"versionId": "3"})
+    sent(world, of("p-1"), what, back | {"status": status})
+    assert [row[:3] for row in world.in_windows()] == [("p-1", "2026-03-01T07:38:00.000Z", 190)]
+    assert world.in_windows() == world.standing()
 
 
 def test_correction_of_the_patient_itself_is_no_withdrawal(world: Surveillance) -> None:
