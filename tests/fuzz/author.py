@@ -43,7 +43,7 @@ class Author(Observer):
         records = tuple(self._record(corpus) for _ in range(self.random.randint(1, MOST_RECORDS)))
         cuts, left = [], len(records)
         while left:
-            cuts.append((self.random.randint(1, left), self.pick((1, 1, 2, 3))))
+            cuts.append((self.random.randint(1, left), self.pick((1, 1, 1, 2))))
             left -= cuts[-1][0]
         max_age_days, key = (0, "source") if self.odd() else (400, "id")
         return Feed(records, tuple(cuts), IntakeRules(max_age_days, key))  # type: ignore[arg-type]
