@@ -89,11 +89,13 @@ def test_every_window_holds_the_newest_folded_readings_right_aligned(patients) -
 @settings(max_examples=200, deadline=None)
 @given(patients, st.integers(-1, 15))
 def test_readings_of_the_future_are_as_if_they_had_not_been_sent(patients, now) -> None:  # type: ignore[no-untyped-def]
-    """Of what neither corrects nor retracts; a heart rate may still join a reading of the two minutes before now."""
+    """Of what neither corrects nor retracts, and no newer version; a heart rate may still join one of just before."""
     groups = [build(patient) for patient in patients]
     statements, until_us = np.concatenate(groups), now * HALF_MINUTE_US
     patient_numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    plain = (statements["kind"] == StatementKind.PRESSURE) & (statements["corrected"] == 0)
+    plain = (
+        (statements["kind"] == StatementKind.PRESSURE) & (statements["corrected"] == 0) & (statements["version"] == 0)
+    )
     sent, of = statements[plain], patient_numbers[plain]
     present = sent["effective_us"] <= until_us
 
