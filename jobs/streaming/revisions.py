@@ -14,23 +14,44 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from elasticsearch import Elasticsearch
 
+from conf.times import iso_us
 from elastic.bulk import Operation, Refusal, fetch, try_write, write
 from elastic.client import with_retries
 from elastic.names import LATEST, OBSERVATIONS, fit_id
 from fhir.readings import CORRECTIONS, FIRST_VERSION
 from jobs.streaming.observations import DocumentKey, note_of_reading, note_of_retraction, notes_in, revise
 from jobs.streaming.source import Message
-from jobs.streaming.standing import Document, is_retraction, message_of, names_of, noted_places, place_of, said_in
+from jobs.streaming.standing import (
+    Document,
+    is_retraction,
+    message_of,
+    names_in_force,
+    names_of,
+    noted_places,
+    place_of,
+    said_in,
+)
 
 SEARCH_IDS: Final = 500  # Observation ids per search: at most this many documents of one patient each are expected
 MAX_HITS: Final = 10_000
 
 
 class Revision(msgspec.Struct, frozen=True, array_like=True):
-    """What an Observation says of its former content; `patient_id` is whom its message names."""
+    """What an Observation says of its former content; `patient_id` is whom its message names, `at` its instant."""
 
     patient_id: str | None
+    at: str | None
     note: Document
+
+    def reaches(self, document: Document) -> bool:
+        """Tell whether it can speak of an Observation in this document, which bears its id.
+
+        Equal ids of two patients may be two Observations: devices number theirs, and so do servers. It is one that was
+        filed on the wrong chart only if it kept its instant. What names no patient may speak of anybody's.
+        """
+        if self.patient_id is None or self.patient_id == document["patient_id"]:
+            return True
+        return "retracted" not in self.note and self.at == document["@timestamp"]
 
 
 class Revised(NamedTuple):
@@ -44,10 +65,11 @@ def revisions_of(message: Message) -> Iterator[Revision]:
     """Yield what may concern another instant or patient: retractions, corrections, versions that are not the first."""
     for reading in message.parsed.readings:
         if reading.status in CORRECTIONS or reading.version > FIRST_VERSION:
-            yield Revision(reading.patient_id, note_of_reading(reading, message.place))
+            yield Revision(reading.patient_id, iso_us(reading.effective_us), note_of_reading(reading, message.place))
     for retraction in message.parsed.retractions:
         if retraction.observation_id is not None:
-            yield Revision(retraction.patient_id, note_of_retraction(retraction, message.place))
+            at = None if retraction.effective_us is None else iso_us(retraction.effective_us)
+            yield Revision(retraction.patient_id, at, note_of_retraction(retraction, message.place))
 
 
 def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: str) -> Revised:
@@ -59,7 +81,11 @@ def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: s
     stored = _find(client, {name for revision in revisions for name in names_of(revision.note)})
     if not stored:
         return Revised([], [])
-    told = [Revision(found["patient_id"], note) for found in stored.values() for note in notes_in(found)]
+    told = [
+        Revision(found["patient_id"], found["@timestamp"], note)
+        for found in stored.values()
+        for note in notes_in(found)
+    ]
     by_name: dict[str, list[Revision]] = defaultdict(list)
     by_arrival = sorted([*revisions, *told], key=lambda revision: int(revision.note["source_offset"]))
     for revision in by_arrival:
@@ -80,7 +106,7 @@ def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: s
         (revision, refusal)
         for revision in revisions
         for key, refusal in refusals.items()
-        if _names(stored[key]) & names_of(revision.note)
+        if _names(stored[key]) & names_of(revision.note) and revision.reaches(stored[key])
     ]
     return Revised(documents, refused)
 
@@ -91,12 +117,20 @@ def _names(document: Document) -> set[str]:
 
 
 def _revised(document: Document, by_name: dict[str, list[Revision]], now: str) -> Document:
-    """Let a document meet what is said elsewhere of its Observations; note when another's message took it back."""
+    """Let a document meet what is said elsewhere of its Observations; note when another's message took it back.
+
+    Of an Observation that says nothing here any more only a retraction is heard, which is for good: else each version
+    of one that is always sent under the same id would be noted in all documents of the versions before.
+    """
+    speaking = names_in_force(document)
     for revision in [revision for name in sorted(_names(document)) for revision in by_name[name]]:
-        after = revise(document, revision.note)
-        if after != document and revision.patient_id != document["patient_id"]:
-            after = after | {"withdrawn_at": now}
-        document = after
+        is_heard = "retracted" in revision.note or not speaking.isdisjoint(names_of(revision.note))
+        if is_heard and revision.reaches(document):
+            after = revise(document, revision.note)
+            if after != document and revision.patient_id != document["patient_id"]:
+                after = after | {"withdrawn_at": now}
+            speaking = names_in_force(after) if after is not document else speaking
+            document = after
     return document
 
 

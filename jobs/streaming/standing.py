@@ -160,6 +160,12 @@ def in_force_of(messages: Sequence[Document]) -> list[Document]:
     return [messages[statement.number] for statement in in_force(map(_statement, messages, range(len(messages))))]
 
 
+def names_in_force(document: Document) -> set[str]:
+    """Return the names of the Observations that still say something at the instant of a document."""
+    current = in_force_of(said_in(document))
+    return {name for message in current if "moved" not in message for name in names_of(message)}
+
+
 def is_outdated(note: Document, messages: Sequence[Document]) -> bool:
     """Tell whether messages say a newer version of the one Observation that a note is of: then it changes nothing."""
     statements = list(map(_statement, [*messages, note], range(len(messages) + 1)))

@@ -115,14 +115,50 @@ def test_retraction_without_a_time_finds_a_joined_heart_rate(ingest: Any) -> Non
     assert (stored["status"], stored["systolic"], "heart_rate" in stored) == ("final", 128, False)
 
 
-def test_correction_to_another_patient_leaves_no_reading_with_the_first(ingest: Any) -> None:
+OTHER = {"subject": {"reference": "Patient/p-2"}}
+
+
+@pytest.mark.parametrize("change", [{"status": "corrected"}, {"meta": {"versionId": "2"}}, {"status": "cancelled"}])
+def test_correction_to_another_patient_leaves_no_reading_with_the_first(ingest: Any, change: Any) -> None:
     ingest(message(observation(), 10))
-    stored = ingest(moved(subject={"reference": "Patient/p-2"}))
-    assert [(document["patient_id"], document["status"]) for document in stored] == [
-        ("p-1", "entered-in-error"),
-        ("p-2", "corrected"),
-    ]
-    assert ["withdrawn_at" in document for document in stored] == [True, False]
+    stored = {document["patient_id"]: document for document in ingest(message(observation(**OTHER, **change), 20))}
+    assert stored["p-1"]["status"] == "entered-in-error"
+    assert ["withdrawn_at" in stored[patient] for patient in ("p-1", "p-2")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "corrected", "effectiveDateTime": LATER},
+        {"meta": {"versionId": "2"}, "effectiveDateTime": LATER},
+        {"meta": {"lastUpdated": "2026-03-01T09:00:00Z"}, "effectiveDateTime": LATER},
+        {"status": "cancelled", "effectiveDateTime": LATER},
+        {"status": "entered-in-error"},
+        {"status": "entered-in-error", "effectiveDateTime": None},
+    ],
+)
+def test_equal_id_of_another_patient_is_another_observation_unless_it_keeps_the_instant(
+    ingest: Any, change: Any
+) -> None:
+    """Devices number their readings: the 17th of one patient says nothing of the 17th of another."""
+    ingest(message(observation(), 10))
+    stored = ingest(message(observation(**OTHER, **change), 20))
+    assert [document["status"] for document in stored if document["patient_id"] == "p-1"] == ["final"]
+
+
+def test_observation_that_is_always_sent_under_one_id_is_noted_once_where_it_stood(
+    ingest: Any, fake: FakeElasticsearch
+) -> None:
+    """Each version replaces the one before; else every message would rewrite all documents before it."""
+    for number in range(2, 12):
+        taken = f"2026-03-01T08:{10 + number}:00+01:00"
+        before = fake.requests["_bulk"]
+        stored = ingest(
+            message(observation(meta={"versionId": str(number)}, effectiveDateTime=taken, systolic=100 + number), number)
+        )
+        assert fake.requests["_bulk"] - before <= 2
+    assert [document["status"] for document in stored] == ["entered-in-error"] * 9 + ["final"]
+    assert [len(document.get("merged", ())) for document in stored[:-1]] == [2] * 9
 
 
 def test_correction_in_its_place_keeps_its_document(ingest: Any) -> None:
@@ -241,5 +277,5 @@ def test_latest_prediction_of_a_withdrawn_reading_is_deleted_and_others_stay(
     predicted = {"systolic": 128.0, "diastolic": 82.0, "patient_id": "p-1"}
     for at, left in (("2026-03-01T06:00:00.000Z", 1), ("2026-03-01T07:15:00.000Z", 0)):
         fake.documents[LATEST, "p-1"] = predicted | {"@timestamp": at}
-        ingest(moved(subject={"reference": "Patient/p-2"}))
+        ingest(message(observation(status="corrected", **OTHER), 20))
         assert len(fake.stored(LATEST)) == left
