@@ -36,7 +36,7 @@ class Telling(NamedTuple):
     def messages(self, kind: str = READING, delay_us: int = 0) -> list[Message]:
         """Return the reading as it should be told, its own heart rate after it."""
         due_us = self.shown.effective_us + delay_us
-        kinds = [kind if part.has_pressures else HEART_RATE for part in self.parts]
+        kinds = [kind if part.pressure_entries else HEART_RATE for part in self.parts]
         return [
             Message(due_us, self.key, part.payload, kind, effect_of(self.shown, part))
             for part, kind in zip(self.parts, kinds, strict=True)

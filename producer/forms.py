@@ -57,10 +57,10 @@ STATUSES: Final = ("preliminary", "unknown")  # used and flagged, unless the set
 
 
 class Part(NamedTuple):
-    """One message of a reading, and which of its measures it carries as Observations of their own."""
+    """One message of a reading: how many Observations carry its pressures, and whether one of its own the heart rate."""
 
     payload: bytes
-    has_pressures: bool = True
+    pressure_entries: int = 1
     has_own_heart_rate: bool = False
 
 
@@ -79,7 +79,7 @@ def components(shown: Shown, _: int) -> list[Part]:
 
 def separate_heart_rate(shown: Shown, _: int) -> list[Part]:
     """Send the heart rate as a message of its own, as the specification's profiles have it."""
-    own = Part(encode(alone(shown, HEART_RATE)), has_pressures=False, has_own_heart_rate=True)
+    own = Part(encode(alone(shown, HEART_RATE)), pressure_entries=0, has_own_heart_rate=True)
     return [_part(panel(shown, heart_rate=False)), own]
 
 
@@ -91,20 +91,20 @@ def no_heart_rate(shown: Shown, _: int) -> list[Part]:
 def in_bundle(shown: Shown, variant: int) -> list[Part]:
     """Send pressures and heart rate as two Observations in one Bundle."""
     bundled = _bundle(_pick(BUNDLE_TYPES, variant), panel(shown, heart_rate=False), alone(shown, HEART_RATE))
-    return [Part(encode(bundled), True, True)]
+    return [Part(encode(bundled), has_own_heart_rate=True)]
 
 
 def halves(shown: Shown, _: int) -> list[Part]:
     """Send systolic and diastolic as Observations of their own, in one Bundle with the heart rate."""
     systolic = alone(shown, SYSTOLIC, id=observation_id(shown.patient_id, shown.effective_us))
     bundled = _bundle("collection", systolic, alone(shown, DIASTOLIC), alone(shown, HEART_RATE))
-    return [Part(encode(bundled), True, True)]
+    return [Part(encode(bundled), pressure_entries=2, has_own_heart_rate=True)]
 
 
 def lines(shown: Shown, _: int) -> list[Part]:
     """Send pressures and heart rate as two lines of NDJSON."""
     text = b"\n".join(map(encode, (panel(shown, heart_rate=False), alone(shown, HEART_RATE))))
-    return [Part(text + b"\n", True, True)]
+    return [Part(text + b"\n", has_own_heart_rate=True)]
 
 
 def other_codes(shown: Shown, variant: int) -> list[Part]:
@@ -214,10 +214,16 @@ USUAL_FORMS: Final[Mapping[str, float]] = MappingProxyType(
 
 
 def _bundle(kind: str, *resources: JsonObject) -> JsonObject:
-    """Return a Bundle of this type with one entry per resource, and a request in each where the type asks for it."""
-    entries = [{"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in resources]
-    if kind in ("transaction", "batch"):
-        entries = [{**entry, "request": {"method": "POST", "url": "Observation"}} for entry in entries]
+    """Return a Bundle of this type with one entry per resource, and a request in each where the type asks for it.
+
+    An update, since a creation would leave the id to the server: later messages could not take it back.
+    """
+    is_request = kind in ("transaction", "batch")
+    entries = [
+        {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
+        | ({"request": {"method": "PUT", "url": f"Observation/{resource['id']}"}} if is_request else {})
+        for resource in resources
+    ]
     return {"resourceType": "Bundle", "type": kind, "entry": entries}
 
 

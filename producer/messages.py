@@ -46,10 +46,10 @@ def effect_of(shown: Shown, part: Part) -> Effect:
     """
     bad_pressure = impossible_pressure(shown.systolic, shown.diastolic)
     bad_rate = None if HEART_RATE.possible.holds(shown.heart_rate) else Reason.HEART_RATE_OUT_OF_RANGE
-    found = (bad_pressure if part.has_pressures else None, bad_rate if part.has_own_heart_rate else None)
+    found = (*[bad_pressure] * part.pressure_entries, bad_rate if part.has_own_heart_rate else None)
     refused = tuple(reason for reason in found if reason is not None)
     if bad_pressure is None:
-        return Effect(int(part.has_pressures), refused)
+        return Effect(int(part.pressure_entries > 0), refused)
     return Effect(int(part.has_own_heart_rate and bad_rate is None), refused)
 
 
