@@ -57,7 +57,7 @@ STATUSES: Final = ("preliminary", "unknown")  # used and flagged, unless the set
 
 
 class Part(NamedTuple):
-    """One message of a reading: how many Observations carry its pressures, and whether one of its own the heart rate."""
+    """One message of a reading: how many Observations carry its pressures, and whether another one its heart rate."""
 
     payload: bytes
     pressure_entries: int = 1
