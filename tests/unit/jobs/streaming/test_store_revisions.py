@@ -115,7 +115,7 @@ def test_retraction_without_a_time_finds_a_joined_heart_rate(ingest: Any) -> Non
     assert (stored["status"], stored["systolic"], "heart_rate" in stored) == ("final", 128, False)
 
 
-OTHER = {"subject": {"reference": "Patient/p-2"}}
+OTHER: dict[str, Any] = {"subject": {"reference": "Patient/p-2"}}
 
 
 @pytest.mark.parametrize("change", [{"status": "corrected"}, {"meta": {"versionId": "2"}}, {"status": "cancelled"}])
@@ -153,7 +153,7 @@ def test_observation_that_is_always_sent_under_one_id_is_noted_once_where_it_sto
     for number in range(2, 12):
         taken = f"2026-03-01T08:{10 + number}:00+01:00"
         before = fake.requests["_bulk"]
-        changes = {"meta": {"versionId": str(number)}, "effectiveDateTime": taken, "systolic": 100 + number}
+        changes: dict[str, Any] = {"meta": {"versionId": str(number)}, "effectiveDateTime": taken, "systolic": 100 + number}
         stored = ingest(message(observation(**changes), number))
         assert fake.requests["_bulk"] - before <= 2
     assert [document["status"] for document in stored] == ["entered-in-error"] * 9 + ["final"]
