@@ -153,8 +153,8 @@ def test_observation_that_is_always_sent_under_one_id_is_noted_once_where_it_sto
     for number in range(2, 12):
         taken = f"2026-03-01T08:{10 + number}:00+01:00"
         before = fake.requests["_bulk"]
-        changes: dict[str, Any] = {"meta": {"versionId": str(number)}, "effectiveDateTime": taken, "systolic": 100 + number}
-        stored = ingest(message(observation(**changes), number))
+        changes: dict[str, Any] = {"meta": {"versionId": str(number)}, "effectiveDateTime": taken}
+        stored = ingest(message(observation(systolic=100 + number, **changes), number))
         assert fake.requests["_bulk"] - before <= 2
     assert [document["status"] for document in stored] == ["entered-in-error"] * 9 + ["final"]
     assert [len(document.get("merged", ())) for document in stored[:-1]] == [2] * 9
