@@ -53,6 +53,10 @@ class Revision(msgspec.Struct, frozen=True, array_like=True):
             return True
         return "retracted" not in self.note and self.at == document["@timestamp"]
 
+    def is_in_window_of(self, patient_id: str) -> bool:
+        """Tell whether a patient's window state surely holds it: without an instant it may have found no room there."""
+        return self.patient_id == patient_id and self.at is not None
+
 
 class Revised(NamedTuple):
     """The documents that revisions have a part in, as they now stand, and the revisions that could not be written."""
@@ -117,7 +121,7 @@ def _names(document: Document) -> set[str]:
 
 
 def _revised(document: Document, by_name: dict[str, list[Revision]], now: str) -> Document:
-    """Let a document meet what is said elsewhere of its Observations; note when another's message took it back.
+    """Let a document meet what is said elsewhere of its Observations; note when a window must hear of it.
 
     Of an Observation that says nothing here any more only a retraction is heard, which is for good: else each version
     of one that is always sent under the same id would be noted in all documents of the versions before.
@@ -127,7 +131,7 @@ def _revised(document: Document, by_name: dict[str, list[Revision]], now: str) -
         is_heard = "retracted" in revision.note or not speaking.isdisjoint(names_of(revision.note))
         if is_heard and revision.reaches(document):
             after = revise(document, revision.note)
-            if after != document and revision.patient_id != document["patient_id"]:
+            if after != document and not revision.is_in_window_of(document["patient_id"]):
                 after = after | {"withdrawn_at": now}
             speaking = names_in_force(after) if after is not document else speaking
             document = after

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fhir.parse.effective_time import FIRST_US, is_in_calendar
+from fhir.parse.effective_time import FIRST_US
 from fhir.precedence import StatementKind
 from fhir.readings import CORRECTIONS, FIRST_VERSION, Reading, Retraction
 from jobs.streaming.source import Message, TopicPlace
@@ -104,11 +104,11 @@ def _pack_reading(reading: Reading, place: TopicPlace) -> _Packed:
 def _pack_retraction(retraction: Retraction, patient_id: str, place: TopicPlace) -> _Packed:
     """Pack a retraction or a withdrawal.
 
-    Without a time of its own it waits at its record time, the newest that it can refer to. If that cannot be true it
-    waits at the oldest one, where it keeps no reading out of the state.
+    Without a time of its own it waits at the oldest place, where it keeps no reading out of the state: where all of a
+    device's messages are refused for their time, that is many. A state that is full hears of it through the document of
+    what it takes back (`jobs.streaming.withdrawals`).
     """
-    waiting_us = place.received_us if is_in_calendar(place.received_us) else FIRST_US
-    effective_us = waiting_us if retraction.effective_us is None else retraction.effective_us
+    effective_us = FIRST_US if retraction.effective_us is None else retraction.effective_us
     return _Packed(
         patient_id,
         effective_us,
@@ -122,7 +122,7 @@ def _pack_retraction(retraction: Retraction, patient_id: str, place: TopicPlace)
         corrected=0,
         version=0 if retraction.for_good else retraction.version,
         partner=NO_OBSERVATION,
-        kept_us=min(effective_us, waiting_us),
+        kept_us=max(FIRST_US, min(effective_us, place.received_us)),
     )
 
 

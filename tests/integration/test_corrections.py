@@ -87,10 +87,10 @@ CASES: dict[str, tuple[list[Any], list[Any], list[Stands]]] = {  # what is sent 
         [],
     ),
     "crisis-resent": ([told("crisis-resent")], [told("crisis-resent")] * 3, [(185, 121, None)]),
-    "back-again": (  # taken for another patient's in between
+    "back-again": (
         [told("back-again")],
         [
-            told("nobody", id="back-again-15", **version(2)),
+            deleted("back-again-15"),
             told("back-again", 20, id="back-again-15", systolic=190, **version(3)),
         ],
         [(190, 121, None)],

@@ -58,7 +58,7 @@ def test_it_makes_no_index_of_other_years(world: Surveillance, case: Case) -> No
 
 
 def test_sixty_retractions_of_no_possible_time_leave_room_for_the_next_reading(world: Surveillance) -> None:
-    """They wait at their record time: what is measured later goes before them."""
+    """They wait at the oldest place: what is measured, earlier or later, goes before them."""
     world.forget()
     sentinels = [case for name, case in cases() if name.startswith("f01") and case["what"].startswith("a retraction")]
     retractions = [message for case in sentinels for message in messages(case)[-1:]] * 12

@@ -158,9 +158,9 @@ def test_retraction_stands_at_the_instant_it_names() -> None:
     assert entry["observation"] == observation_number("bp-1")
 
 
-def test_retraction_without_a_time_waits_at_its_record_time() -> None:
+def test_retraction_without_a_time_waits_at_the_oldest_place() -> None:
     _, (entry,) = pack(message(without(observation(status="entered-in-error"), "effectiveDateTime")))
-    assert (entry["kind"], entry["effective_us"]) == (StatementKind.RETRACTION, RECEIVED_US)
+    assert (entry["kind"], entry["effective_us"]) == (StatementKind.RETRACTION, FIRST_US)
 
 
 @pytest.mark.parametrize("received_us", [-(2**63), -1000, 0, 1_795_946_400_000_000_000, 2**63 - 1])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fhir.precedence import StatementKind
-from jobs.streaming.window_state import STATEMENT, VERSIONED, observation_number
+from jobs.streaming.window_state import STATE_LENGTH, STATEMENT, VERSIONED, observation_number
 from jobs.streaming.withdrawals import add_withdrawn, by_patient, read_withdrawn, withdrawn_since
 from tests.support.factories import bundle, observation, without
 from tests.support.messages import message
@@ -81,8 +81,35 @@ def test_newest_version_stands_in_the_window_of_its_patient_wherever_the_one_bef
     """It takes the place of the first, too, at another instant; that is no withdrawal of itself."""
     back = of("p-1", systolic=190, effectiveDateTime="2026-03-01T08:38:00+01:00", meta={"versionId": "3"})
     sent(world, of("p-1"), what, back | {"status": status})
-    assert [row[:3] for row in world.in_windows()] == [("p-1", "2026-03-01T07:38:00.000Z", 190)]
-    assert world.in_windows() == world.standing()
+    in_window = [row for row in world.in_windows() if row[0] == "p-1"]
+    assert [row[:3] for row in in_window] == [("p-1", "2026-03-01T07:38:00.000Z", 190)]
+    assert in_window == [row for row in world.standing() if row[0] == "p-1"]
+
+
+def without_time(number: int, status: str) -> dict[str, Any]:
+    """Return what takes something back, or is refused as a newer version, for a time that nothing can be told by."""
+    meta = {"versionId": "2"}
+    return of("p-1", id=f"other-{number}", status=status, meta=meta, effectiveDateTime="2026-03-01T08:15:00")
+
+
+@pytest.mark.parametrize("status", ["entered-in-error", "cancelled", "amended", "final"])
+def test_device_whose_messages_are_all_refused_for_their_time_keeps_no_reading_out_of_the_window(
+    world: Surveillance, status: str
+) -> None:
+    sent(world, of("p-1"), *(without_time(number, status) for number in range(STATE_LENGTH + 1)))
+    assert patients_in_windows(world) == ["p-1"]
+
+
+@pytest.mark.parametrize("status", ["entered-in-error", "cancelled"])
+def test_full_state_hears_through_the_document_of_what_is_taken_back_without_a_time(
+    world: Surveillance, status: str
+) -> None:
+    minutes = [f"2026-03-01T{hour:02d}:{minute:02d}:00Z" for hour in range(8, 10) for minute in range(0, 60, 2)]
+    readings = [of("p-1", id=f"bp-{number}", effectiveDateTime=at) for number, at in enumerate(minutes)]
+    sent(world, *readings, without(of("p-1", id="bp-59", status=status), "effectiveDateTime"))
+    assert len(minutes) == STATE_LENGTH
+    assert minutes[59].replace("Z", ".000Z") not in [row[1] for row in world.in_windows()]
+    assert minutes[58].replace("Z", ".000Z") in [row[1] for row in world.in_windows()]
 
 
 def test_correction_of_the_patient_itself_is_no_withdrawal(world: Surveillance) -> None:
