@@ -44,14 +44,15 @@ class Revision(msgspec.Struct, frozen=True, array_like=True):
     note: Document
 
     def reaches(self, document: Document) -> bool:
-        """Tell whether it can speak of an Observation in this document, which bears its id.
+        """Tell whether it can speak of an Observation in this document, which bears its id, and has not met it there.
 
         Equal ids of two patients may be two Observations: devices number theirs, and so do servers. It is one that was
         filed on the wrong chart only if it kept its instant. What names no patient may speak of anybody's.
         """
-        if self.patient_id is None or self.patient_id == document["patient_id"]:
-            return True
-        return "retracted" not in self.note and self.at == document["@timestamp"]
+        is_here = self.at == document["@timestamp"]
+        if self.patient_id == document["patient_id"]:
+            return not is_here
+        return self.patient_id is None or (is_here and "retracted" not in self.note)
 
     def is_in_window_of(self, patient_id: str) -> bool:
         """Tell whether a patient's window state surely holds it: without an instant it may have found no room there."""
