@@ -1,7 +1,7 @@
 """Whatever arrives, in whatever order and batches: the laws of `tests.fuzz.laws` hold.
 
-A few hundred examples in the suite, always the same; many by hand: ``.venv/bin/pytest tests/fuzz --fuzz 200000``. What
-breaks a law is told as the smallest example that still does.
+A few hundred examples in the suite, always the same; many by hand, ``.venv/bin/pytest -n auto tests/fuzz --fuzz 200000``.
+What breaks a law is told as the smallest example that still does.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import pytest
 from tests.fuzz.examples import Fuzz, feed_of
 
 
+PARTS = 4  # for as many processes
+
+
 @pytest.mark.timeout(0)
-def test_no_example_breaks_a_law(fuzz: Fuzz, examples: int) -> None:
-    fuzz.run(range(examples))
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_example_breaks_a_law(fuzz: Fuzz, examples: int, part: int) -> None:
+    fuzz.run(range(part, examples, PARTS))
 
 
 def test_an_example_is_known_by_its_number(fuzz: Fuzz) -> None:
