@@ -1,6 +1,6 @@
 """Whatever arrives, in whatever order and batches: the laws of `tests.fuzz.laws` hold.
 
-A few hundred examples in the suite, always the same; many by hand, ``.venv/bin/pytest -n auto tests/fuzz --fuzz 200000``.
+A few hundred examples in the suite, always the same; many by hand: ``pytest -n auto tests/fuzz --fuzz 200000``.
 What breaks a law is told as the smallest example that still does.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import pytest
 
 from tests.fuzz.examples import Fuzz, feed_of
-
 
 PARTS = 4  # for as many processes
 
