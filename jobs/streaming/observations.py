@@ -160,7 +160,9 @@ def resolve(stored: Document | None, incoming: Document) -> Resolution:
         and after.reading is message
         and (message["status"] in CORRECTIONS or (before is not None and before.reading not in after.in_force))
     )
-    if after is None or (before is not None and before.values == after.values and not takes_over):
+    # what stands nowhere may still be a newer version of what stood here, which then stands no more
+    is_same = before is after if before is None or after is None else before.values == after.values
+    if is_same and not takes_over:
         noted = stored | {"duplicates": [*stored.get("duplicates", ()), place]}
         own = own_message(stored)
         return Resolution(with_merged(noted, [other for other in kept if other != own]), Verdict.DUPLICATE)

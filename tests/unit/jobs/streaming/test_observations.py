@@ -163,6 +163,16 @@ def test_heart_rate_whose_pressure_is_retracted_waits_for_the_next_one() -> None
     assert (stored["status"], stored["heart_rate"], stored["heart_rate_from"]) == ("final", 71, "hr-1")
 
 
+def test_newer_version_takes_the_older_one_out_also_where_it_does_not_stand_itself() -> None:
+    """Here a pair whose other half has been withdrawn."""
+    withdrawal = Retraction("p-1", "half", EFFECTIVE_US, entry=0, for_good=False)
+    withdrawn = retraction_document("p-1", EFFECTIVE_US, withdrawal, TopicPlace(0, 10, EFFECTIVE_US), "topic", "")
+    versions = [document(11, version=3), document(12, version=4, partner_id="half")]
+    stored, verdicts = settle(withdrawn, *versions)
+    assert (stored["status"], verdicts) == ("entered-in-error", [Verdict.STORED] * 3)
+    assert resolve(stored, versions[0]) == resolve(stored, versions[1]) == (stored, Verdict.KNOWN)
+
+
 def test_document_of_one_message_carries_no_notes_and_one_of_many_is_bounded() -> None:
     stored = document(10)
     assert {"merged", "merged_ids", "merged_from"}.isdisjoint(stored)
