@@ -8,7 +8,7 @@ the order of partitions plays no part. Only messages that may revise something c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -96,7 +96,8 @@ def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: s
     for revision in by_arrival:
         for name in names_of(revision.note):
             by_name[name].append(revision)
-    revised = {key: _revised(document, by_name, now) for key, document in stored.items()}
+    retractions = {name: [said for said in of_name if "retracted" in said.note] for name, of_name in by_name.items()}
+    revised = {key: _revised(document, by_name, retractions, now) for key, document in stored.items()}
     changed = {key: document for key, document in revised.items() if document != stored[key]}
     operations = [Operation("index", *key, msgspec.json.encode(document)) for key, document in changed.items()]
     effects = zip(changed, try_write(client, operations), strict=True)
@@ -121,14 +122,17 @@ def _names(document: Document) -> set[str]:
     return {name for message in (message_of(document), *said_in(document)) for name in names_of(message)}
 
 
-def _revised(document: Document, by_name: dict[str, list[Revision]], now: str) -> Document:
+def _revised(
+    document: Document, by_name: Mapping[str, list[Revision]], retractions: Mapping[str, list[Revision]], now: str
+) -> Document:
     """Let a document meet what is said elsewhere of its Observations; note when a window must hear of it.
 
     Of an Observation that says nothing here any more only a retraction is heard, which is for good: else each version
     of one that is always sent under the same id would be noted in all documents of the versions before.
     """
     speaking = names_in_force(document)
-    for revision in [revision for name in sorted(_names(document)) for revision in by_name[name]]:
+    heard = by_name if speaking else retractions
+    for revision in [revision for name in sorted(_names(document)) for revision in heard.get(name, ())]:
         is_heard = "retracted" in revision.note or not speaking.isdisjoint(names_of(revision.note))
         if is_heard and revision.reaches(document):
             after = revise(document, revision.note)
@@ -184,6 +188,7 @@ def _search(client: Elasticsearch, names: list[str]) -> Iterator[tuple[DocumentK
             index=OBSERVATIONS,
             query=query,
             size=MAX_HITS,
+            sort=[{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],  # of too many, the newest
             ignore_unavailable=True,
             allow_partial_search_results=False,  # else a shard that is away would hide what is to be revised
         )

@@ -8,6 +8,7 @@ the workers add what they say to the statements of their patients.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -26,6 +27,8 @@ from jobs.streaming.standing import Document
 from jobs.streaming.window_state import VERSIONED, Statements, observation_number, with_first_versions
 from jobs.streaming.windows import Numbers
 
+log = logging.getLogger(__name__)
+
 KEPT: Final = "now-30d"  # as long as a window reaches back where a patient is measured once a day
 MOST: Final = 10_000  # documents: the newest
 
@@ -40,9 +43,10 @@ def read_withdrawn(client: Elasticsearch) -> list[Document]:
             size=MOST,
             sort=[{"withdrawn_at": {"order": "desc", "unmapped_type": "date"}}],
             ignore_unavailable=True,
-            allow_partial_search_results=False,
         )
     )
+    if response["_shards"]["failed"]:  # nobody's prediction waits for a month that is away
+        log.warning("what was taken back in a part of the observations, which does not answer, is not known for now")
     return [hit["_source"] for hit in response["hits"]["hits"]]
 
 

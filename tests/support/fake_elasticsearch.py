@@ -162,14 +162,15 @@ class FakeElasticsearch:
             self.search_faults -= 1
             if query.get("allow_partial_search_results") == ["false"]:
                 return _failure(503, "search_phase_execution_exception", "a shard is away")
-            return 200, {"_shards": {"total": 1, "successful": 0}, "hits": {"total": {"value": 0}, "hits": []}}
+            away = {"total": 1, "successful": 0, "failed": 1}
+            return 200, {"_shards": away, "hits": {"total": {"value": 0}, "hits": []}}
         hits: list[Json] = [
             {"_index": index, "_id": id_, "_source": source}
             for (index, id_), source in sorted(self.searchable.items())
             if self._is_meant(index, target) and _matches(source, body.get("query"))
         ]
         answer: Json = {
-            "_shards": {"total": 1, "successful": 1},
+            "_shards": {"total": 1, "successful": 1, "failed": 0},
             "hits": {"total": {"value": len(hits)}, "hits": hits[: body.get("size", 10)]},
         }
         if hits and "aggs" in body:

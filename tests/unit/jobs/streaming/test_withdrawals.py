@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from elasticsearch import Elasticsearch
 
 from fhir.precedence import StatementKind
 from jobs.streaming.window_state import STATE_LENGTH, STATEMENT, VERSIONED, observation_number
 from jobs.streaming.withdrawals import add_withdrawn, by_patient, read_withdrawn, withdrawn_since
 from tests.support.factories import bundle, observation, without
+from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.messages import message
 from tests.support.surveillance import Surveillance
 
@@ -147,3 +149,11 @@ def test_statements_of_each_patient_stay_together() -> None:
     more["offset"] = 9
     whole, of_whom = add_withdrawn(statements, patients, ["a", "b"], {"a": more.tobytes()})
     assert (whole["offset"].tolist(), of_whom.tolist()) == ([1, 2, 9, 3], [0, 0, 0, 1])
+
+
+def test_month_that_is_away_keeps_nobodys_prediction_waiting(
+    fake: FakeElasticsearch, client: Elasticsearch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.search_faults = 1
+    assert read_withdrawn(client) == []
+    assert "does not answer" in caplog.text
