@@ -166,10 +166,15 @@ def names_in_force(document: Document) -> set[str]:
     return {name for message in current if "moved" not in message for name in names_of(message)}
 
 
-def is_outdated(note: Document, messages: Sequence[Document]) -> bool:
-    """Tell whether messages say a newer version of the one Observation that a note is of: then it changes nothing."""
-    statements = list(map(_statement, [*messages, note], range(len(messages) + 1)))
-    return len(names_of(note)) == 1 and statements[-1] not in newest_versions(statements)
+def is_outdated(note: Document, messages: Iterable[Document]) -> bool:
+    """Tell whether messages say a newer version of the very Observations that a note is of: then it changes nothing.
+
+    A newer one that has another name besides may be retracted under that, and the note is the newest again.
+    """
+    names = names_of(note)
+    versions = [*(message for message in messages if names_of(message) == names), note]
+    statements = list(map(_statement, versions, range(len(versions))))
+    return statements[-1] not in newest_versions(statements)
 
 
 def stands_among(messages: Sequence[Document]) -> Shown | None:

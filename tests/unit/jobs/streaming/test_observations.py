@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from fhir.readings import Reading, Retraction
-from jobs.streaming.observations import Verdict, observation_document, resolve, retraction_document
+from jobs.streaming.observations import (
+    Verdict,
+    note_of_reading,
+    observation_document,
+    resolve,
+    retraction_document,
+    revise,
+)
 from jobs.streaming.source import TopicPlace
 from jobs.streaming.standing import Document
 
@@ -171,6 +178,15 @@ def test_newer_version_takes_the_older_one_out_also_where_it_does_not_stand_itse
     stored, verdicts = settle(withdrawn, *versions)
     assert (stored["status"], verdicts) == ("entered-in-error", [Verdict.STORED] * 3)
     assert resolve(stored, versions[0]) == resolve(stored, versions[1]) == (stored, Verdict.KNOWN)
+
+
+def test_older_version_from_elsewhere_counts_when_the_pair_that_outdates_it_is_retracted_by_its_other_half() -> None:
+    pair = document(10, observation_id="systolic", partner_id="diastolic", version=4)
+    stored, _ = settle(pair, document(11, observation_id="diastolic"))
+    moved = Reading("p-1", EFFECTIVE_US + 1, 0, 150.0, 90.0, None, "corrected", "diastolic", None, None, (), 0, 3)
+    told = revise(stored, note_of_reading(moved, TopicPlace(0, 12, EFFECTIVE_US)))
+    assert told["status"] == "final"
+    assert resolve(told, retraction(13, "systolic")).document["status"] == "entered-in-error"
 
 
 def test_document_of_one_message_carries_no_notes_and_one_of_many_is_bounded() -> None:
