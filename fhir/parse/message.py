@@ -14,7 +14,7 @@ from fhir.parse.observation import Draft, read_observation, read_reading
 from fhir.parse.retractions import read_retraction, retractions_of_draft
 from fhir.parse.subject import NO_BUNDLE
 from fhir.pseudonyms import pseudonymise
-from fhir.readings import IntakeRules, Parsed, Reading, Reject, Retraction
+from fhir.readings import RETRACTED_STATUS, IntakeRules, Parsed, Reading, Reject, Retraction
 from fhir.reasons import Reason, Refused
 
 __all__ = ["MAX_PAYLOAD_BYTES", "judge_resources", "parse_message"]
@@ -100,6 +100,8 @@ def _read(located: Located, record_time_us: int, rules: IntakeRules, short_way: 
             return reading
     content = classify(resource)
     if content is None:
+        if resource.get("status") == RETRACTED_STATUS and resource.get("code") is None:  # may be of one of ours
+            raise Refused(Reason.STATUS_ENTERED_IN_ERROR, RETRACTED_STATUS)
         return None
     return read_observation(resource, content, located.entry, located.scope, record_time_us, rules)
 

@@ -45,6 +45,7 @@ from elastic.client import connect
 from fhir.readings import IntakeRules
 from jobs.pseudonym import pseudonym_key
 from jobs.streaming.archive import remove_batch
+from jobs.streaming.early import read_early
 from jobs.streaming.predict import ScoreBatch, pack_or_refuse, score_partition
 from jobs.streaming.progress import COUNTS_ROW, Metrics, add_up, progress_line
 from jobs.streaming.revisions import drop_latest
@@ -89,7 +90,7 @@ def ingest_query(
         if first_of_this_start:  # only this one can be the repetition of an interrupted micro-batch
             remove_batch(settings.data_dir, batch_id)
             first_of_this_start = False
-        batch = IngestBatch(settings, rules, batch_id, iso_us(_now_us()))
+        batch = IngestBatch(settings, rules, batch_id, iso_us(_now_us()), read_early(connect(settings)))
 
         def whole() -> Counter[str]:
             rows = messages.mapInArrow(lambda rows: store_partition(rows, batch), COUNTS_ROW).collect()

@@ -18,6 +18,7 @@ from fhir.faults import tell
 from fhir.parse.effective_time import is_in_calendar
 from fhir.readings import Reject
 from fhir.reasons import printable
+from jobs.streaming import early
 from jobs.streaming.source import STORED_PAYLOAD_BYTES, Message, TopicPlace
 from jobs.streaming.standing import Document
 
@@ -63,7 +64,7 @@ def _letters(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at:
         }
         kept.add(place)
         id_ = rejected_id(topic, place.partition, place.offset, reject.entry)
-        yield _Letter(id_, _encoded(bare, reject), bare)
+        yield _Letter(id_, _encoded(bare, message, reject), bare)
 
 
 def _date(received_us: int, ingested_at: str) -> str:
@@ -74,7 +75,7 @@ def _date(received_us: int, ingested_at: str) -> str:
     return min(iso_us(received_us), ingested_at) if is_in_calendar(received_us) else ingested_at
 
 
-def _encoded(bare: Document, reject: Reject) -> bytes:
+def _encoded(bare: Document, message: Message, reject: Reject) -> bytes:
     """Return a letter as JSON, without what cannot be told: nothing that a message says may keep it from being kept."""
     try:
         told = {
@@ -83,6 +84,7 @@ def _encoded(bare: Document, reject: Reject) -> bytes:
             "device_id": reject.device_id,
             "measured_at": None if reject.effective_us is None else iso_us(reject.effective_us),
             "attention": reject.attention,
+            early.FIELD: early.taken_back(message, reject),
         }
         return msgspec.json.encode(bare | told)
     except Exception as error:

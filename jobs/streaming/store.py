@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
@@ -27,6 +27,7 @@ from fhir.faults import internal_error
 from fhir.readings import IntakeRules, Parsed, Reject
 from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
+from jobs.streaming.early import Early, met_by, refresh_letters
 from jobs.streaming.observations import (
     DUPLICATE_DETAIL,
     DocumentKey,
@@ -64,12 +65,13 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IngestBatch:
-    """The micro-batch to store, the same for all of its partitions."""
+    """The micro-batch to store, the same for all of its partitions; `early` is what came before what it revises."""
 
     settings: Settings
     rules: IntakeRules
     batch_id: int
     ingested_at: str
+    early: Early = field(default_factory=dict)
 
 
 def store_partition(rows: Iterator[pa.RecordBatch], batch: IngestBatch) -> Iterator[pa.RecordBatch]:
@@ -117,6 +119,8 @@ def store_revisions(client: Elasticsearch, of_tasks: Iterable[str], batch: Inges
     if not revisions:
         return Counter()
     started = time.monotonic()
+    if any(revision.at is None or revision.patient_id is None for revision in revisions):
+        refresh_letters(client)
     refused: list[tuple[Revision, Reject]] = []
 
     def refuse(alone: list[Revision], error: Exception) -> Revised:
@@ -155,6 +159,8 @@ def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatc
     rejects = _one_each([*parsed, *_duplicates(arrivals, resolutions), *_refused(arrivals, refusals)])
     write_rejects(client, rejects, batch.settings.kafka_topic, batch.ingested_at)
     revisions = [revision for message in messages for revision in revisions_of(message)]
+    if batch.early:
+        revisions += [revision for message in messages for revision in met_by(message, batch.early)]
     written = time.monotonic()
     _archive(messages, resolutions, batch)
     counts = _count(messages, rejects)

@@ -94,10 +94,10 @@ def documents_after(
 
 
 def comes_too_early(arrived: Sequence[Message]) -> bool:
-    """Tell whether something is revised before it is there, by a message that does not say where it will be.
+    """Tell whether something is revised before it is there, by a message that says it is elsewhere.
 
     Such a retraction, correction or newer version finds no document (docs/architecture.md, "Identity"), while a window
-    keeps it and waits.
+    keeps it and waits. What does not say where is remembered by its dead letter (`jobs.streaming.early`).
     """
     revised: dict[str, set[tuple[str | None, int | None]]] = defaultdict(set)
     for message in arrived:
@@ -106,9 +106,16 @@ def comes_too_early(arrived: Sequence[Message]) -> bool:
             where = said.patient_id, said.effective_us
             if any(revised[name] - {where} for name in names_of(said)):
                 return True
+            if None in where and isinstance(said, Retraction) and is_refused(message, said):
+                continue
             for name in names_of(said):
                 revised[name].add(where)
     return False
+
+
+def is_refused(message: Message, retraction: Retraction) -> bool:
+    """Tell whether a letter tells of it; what is ignored, as it is coded as something else, has none."""
+    return any(reject.entry in (None, retraction.entry) for reject in message.parsed.rejects)
 
 
 def names_of(said: Reading | Retraction) -> list[str]:

@@ -190,6 +190,8 @@ def _matches(source: Json, query: Json | None) -> bool:
         return any(_matches(source, asked) for asked in query["bool"]["should"])
     if "range" in query:  # asked of times of writing, which no test dates back
         return all(name in source for name in query["range"])
+    if "exists" in query:
+        return source.get(query["exists"]["field"]) is not None
     ((name, wanted),) = query["terms"].items()
     values = source.get(name, [])
     return not set(wanted).isdisjoint(values if isinstance(values, list) else [values])

@@ -18,6 +18,7 @@ from elastic.names import OBSERVATIONS
 from elastic.schema import put_templates
 from fhir.parse.message import parse_message
 from fhir.readings import RETRACTED_STATUS, IntakeRules
+from jobs.streaming.early import read_early
 from jobs.streaming.source import Message, TopicPlace
 from jobs.streaming.store import IngestBatch
 from jobs.streaming.window_state import STATE_LENGTH, Statements, pack_messages, unpack_state
@@ -65,7 +66,7 @@ class Surveillance:
         rules: IntakeRules = IntakeRules(),  # noqa: B008 - frozen
     ) -> None:
         """Run a micro-batch of the ingest query, as one task or several."""
-        batch = IngestBatch(self.settings, rules, self.batches, INGESTED_AT)
+        batch = IngestBatch(self.settings, rules, self.batches, INGESTED_AT, read_early(self.client))
         store_batch(self.client, messages, batch, *other_tasks)
         self.batches += 1
 

@@ -1,0 +1,82 @@
+"""Revisions that came before what they revise, by a message that does not say where that will be.
+
+A retraction or withdrawal that names patient and time holds the place of its reading in the documents. One that does
+not (a deletion, an id alone) finds nothing while the reading is still on its way, on a partition that lags behind, say.
+Its dead letter remembers what it takes back; whoever stores a reading of that name carries it out then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from elasticsearch import Elasticsearch
+
+from elastic.client import with_retries
+from elastic.names import REJECTED
+from fhir.readings import Reject, Retraction
+from jobs.streaming.observations import note_of_retraction
+from jobs.streaming.revisions import Revision
+from jobs.streaming.source import Message, TopicPlace
+from jobs.streaming.standing import Document
+
+FIELD: Final = "takes_back"
+MOST: Final = 10_000  # letters: the newest
+
+Early = Mapping[str, list[Revision]]  # by the Observation's name
+
+
+def taken_back(message: Message, reject: Reject) -> Document | None:
+    """Return what the letter of a refused entry remembers, None if nothing waits for a reading to come."""
+    for retraction in message.parsed.retractions:
+        is_of_entry = reject.entry in (None, retraction.entry)
+        is_located = retraction.patient_id is not None and retraction.effective_us is not None
+        if is_of_entry and not is_located and retraction.observation_id is not None:
+            return {
+                "patient_id": retraction.patient_id,
+                "observation_id": retraction.observation_id,
+                "version": retraction.version,
+                "for_good": retraction.for_good,
+            }
+    return None
+
+
+def read_early(client: Elasticsearch) -> Early:
+    """Return the revisions of letters, as far as they may still meet a reading."""
+    query: dict[str, Any] = {"exists": {"field": FIELD}}
+    response = with_retries(
+        lambda: client.search(
+            index=REJECTED,
+            query=query,
+            size=MOST,
+            sort=[{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],
+            source=[FIELD, "source_partition", "source_offset"],
+            ignore_unavailable=True,
+        )
+    )
+    early: dict[str, list[Revision]] = defaultdict(list)
+    for hit in response["hits"]["hits"]:
+        revision = _revision(hit["_source"])
+        early[revision.note["observation_id"]].append(revision)
+    return dict(early)
+
+
+def _revision(letter: Document) -> Revision:
+    told = letter[FIELD]
+    place = TopicPlace(letter["source_partition"], letter["source_offset"], received_us=0)
+    retraction = Retraction(told.get("patient_id"), told["observation_id"], None, 0, told["for_good"], told["version"])
+    return Revision(retraction.patient_id, None, note_of_retraction(retraction, place))
+
+
+def met_by(message: Message, early: Early) -> Iterator[Revision]:
+    """Yield the revisions that came before a reading of this message."""
+    for reading in message.parsed.readings:
+        for name in (reading.observation_id, reading.partner_id):
+            if name is not None:
+                yield from early.get(name, ())
+
+
+def refresh_letters(client: Elasticsearch) -> None:
+    """Make what letters remember visible to the next micro-batch."""
+    with_retries(lambda: client.indices.refresh(index=REJECTED, ignore_unavailable=True, allow_no_indices=True))
