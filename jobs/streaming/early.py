@@ -70,11 +70,11 @@ def _revision(letter: Document) -> Revision:
 
 
 def met_by(message: Message, early: Early) -> Iterator[Revision]:
-    """Yield the revisions that came before a reading of this message."""
-    for reading in message.parsed.readings:
-        for name in (reading.observation_id, reading.partner_id):
-            if name is not None:
-                yield from early.get(name, ())
+    """Yield the revisions that came before what this message says of their Observations."""
+    names = {name for reading in message.parsed.readings for name in (reading.observation_id, reading.partner_id)}
+    names |= {retraction.observation_id for retraction in message.parsed.retractions}
+    for name in names - {None}:
+        yield from early.get(str(name), ())
 
 
 def refresh_letters(client: Elasticsearch) -> None:

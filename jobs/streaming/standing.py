@@ -211,9 +211,14 @@ def show(stored: Document, kept: Sequence[Document], met: Document, *, takes_ove
         shown = notes | with_derived(reading) | _joined(reading, source)
         if contradictions := _contradictions(reading, current):
             shown["flags"] = sorted({*reading["flags"], *contradictions})
-    met_places = dict.fromkeys([*stored.get("merged_from", ()), place_of(stored), place_of(met)])
+    met_places = {*stored.get("merged_from", ()), place_of(stored), place_of(met)}
     noted = {place_of(shown), *shown.get("duplicates", ())}
-    return with_merged(shown | {"merged_from": [place for place in met_places if place not in noted]}, others)
+    return with_merged(shown | {"merged_from": sorted(met_places - noted, key=_in_topic)}, others)
+
+
+def _in_topic(place: str) -> tuple[int, ...]:
+    """Return what places are sorted by: partition and offset, however the messages were met."""
+    return tuple(map(int, place.split("-")))
 
 
 def _says_the_same(own: Document, reading: Document, source: Document) -> bool:

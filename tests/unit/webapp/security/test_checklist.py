@@ -108,8 +108,8 @@ def test_a_span_of_more_than_92_days_is_refused(site: Site) -> None:
 
 def test_logs_hold_no_password_no_token_and_no_measured_value(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     search = FakeSearch()
-    search.put(OBSERVATIONS, reading("P-0001", systolic=177.0, diastolic=93.0))
-    search.put(LATEST, prediction("P-0001", 0.7, systolic=177.0, diastolic=93.0))
+    search.put(OBSERVATIONS, reading("P-0001", systolic=177.34, diastolic=93.0))
+    search.put(LATEST, prediction("P-0001", 0.7, systolic=177.34, diastolic=93.0))
     site = make_site(tmp_path, search=search)
     site.add_user("anne")
     token = site.token()
@@ -123,4 +123,4 @@ def test_logs_hold_no_password_no_token_and_no_measured_value(tmp_path: Path, ca
     written = "\n".join(JsonLines().format(record) for record in caplog.records)
     secret = token["Authorization"].rpartition(" ")[2]
     assert '"route": "/login"' in written
-    assert not [text for text in (PASSWORD, "424242", secret, "177", "P-0001", "note=") if text in written]
+    assert not [text for text in (PASSWORD, "424242", secret, "177.34", "P-0001", "note=") if text in written]
