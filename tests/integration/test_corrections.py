@@ -43,6 +43,9 @@ def grouped(patient: str, rate: float, status: str) -> dict[str, Any]:
     return without(heart_rate_observation(rate, subject=subject, effectiveDateTime=at(15), status=status), "id") | GROUP
 
 
+RETRACTED_ALONE = {"resourceType": "Observation", "status": "entered-in-error"}
+
+
 def deleted(name: str) -> dict[str, Any]:
     """Return the history of a deletion."""
     entry = {
@@ -153,8 +156,7 @@ def test_what_is_taken_back_stands_neither_in_documents_nor_in_windows(pipeline:
 
 def test_retraction_by_id_on_another_partition_with_a_lower_offset_takes_effect(pipeline: Pipeline) -> None:
     pipeline = Pipeline(pipeline.settings.model_copy(update={"min_readings": 1}), pipeline.spark)
-    bare = {"resourceType": "Observation", "id": "p-1-15", "status": "entered-in-error"}
-    pipeline.send(payload(bare), partition=1)
+    pipeline.send(payload({"id": "p-1-15", **RETRACTED_ALONE}), partition=1)
     pipeline.send(*(payload(told("p-2", minute)) for minute in (0, 5)), payload(told("p-1")), partition=0)
     pipeline.drain()
     assert standing(pipeline) == {"p-2": [(185, 121, None)] * 2}
@@ -163,3 +165,16 @@ def test_retraction_by_id_on_another_partition_with_a_lower_offset_takes_effect(
     pipeline.send(payload(told("p-1", 30, systolic=120, diastolic=70)), partition=0)
     pipeline.drain()
     assert newest(pipeline)["p-1"] == ((120, 70, None), 1)
+
+
+def test_what_is_taken_back_before_it_comes_stands_neither_in_documents_nor_in_windows(pipeline: Pipeline) -> None:
+    pipeline = Pipeline(pipeline.settings.model_copy(update={"min_readings": 1}), pipeline.spark)
+    pipeline.send(payload(deleted("p-1-15")), payload({"id": "p-2-15", **RETRACTED_ALONE}), partition=1)
+    pipeline.drain()
+    pipeline.send(payload(told("p-1")), payload(told("p-2")), payload(told("p-3")), partition=0)
+    pipeline.drain()
+    assert standing(pipeline) == {"p-3": [(185, 121, None)]}
+
+    pipeline.send(*(payload(told(patient, 30, systolic=120, diastolic=70)) for patient in ("p-1", "p-2")), partition=0)
+    pipeline.drain()
+    assert {patient: readings for patient, (_, readings) in newest(pipeline).items()} == {"p-1": 1, "p-2": 1, "p-3": 1}
