@@ -3,7 +3,7 @@
     Kafka topic            source.py         read_topic: a row per record; parse_batches: fhir/parse/ in the workers
      ├─ ingest             store.py          every entry of a message to the one place where it ends
      │   ├ readings        observations.py   the document of an instant, by fhir/precedence.py (standing.py)
-     │   ├ revisions       revisions.py      what concerns other instants and patients, once all partitions are written
+     │   ├ revisions       revisions.py      what concerns other instants and patients, once all is written (early.py)
      │   ├ rejects         rejects.py        what is refused, with its reason; duplicates too
      │   └ sinks           elastic/bulk.py, archive.py
      └─ score              window_state.py   40 or 56 bytes a statement; Spark keeps each patient's newest 60
