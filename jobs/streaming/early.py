@@ -51,7 +51,7 @@ def read_early(client: Elasticsearch) -> Early:
             query=query,
             size=MOST,
             sort=[{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],
-            source=[FIELD, "source_partition", "source_offset"],
+            source_includes=[FIELD, "source_partition", "source_offset"],
             ignore_unavailable=True,
         )
     )
