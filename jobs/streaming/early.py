@@ -63,6 +63,7 @@ def read_early(client: Elasticsearch) -> Early:
 
 
 def _revision(letter: Document) -> Revision:
+    """Return what a letter remembers: without an instant, and of nobody in particular if it names no patient."""
     told = letter[FIELD]
     place = TopicPlace(letter["source_partition"], letter["source_offset"], received_us=0)
     retraction = Retraction(told.get("patient_id"), told["observation_id"], None, 0, told["for_good"], told["version"])
