@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -43,13 +43,15 @@ _predictors: dict[str, Predictor] = {}  # this worker's, by model version: at mo
 class ScoreBatch:
     """The micro-batch to score, the same for all of its partitions.
 
-    `scored_us` is the time now; `withdrawn` as by `jobs.streaming.withdrawals.by_patient`.
+    `scored_us` is the time now; `withdrawn` and `if_full` are as by `by_patient` and `full_alone` of
+    `jobs.streaming.withdrawals`.
     """
 
     settings: Settings
     bundle: Broadcast[Bundle]
     scored_us: int
     withdrawn: Mapping[str, bytes] = field(default_factory=dict)
+    if_full: Set[str] = frozenset()
 
 
 def score_partition(rows: Iterator[pa.RecordBatch], batch: ScoreBatch) -> Iterator[pa.RecordBatch]:
@@ -91,7 +93,7 @@ def _predictor(broadcast: Broadcast[Bundle]) -> Predictor:
 def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predictor, batch: ScoreBatch) -> Counter[str]:
     started = time.monotonic()
     patient_ids, statements, patients = unpack_state(state)
-    statements, patients = add_withdrawn(statements, patients, patient_ids, batch.withdrawn)
+    statements, patients = add_withdrawn(statements, patients, patient_ids, batch.withdrawn, batch.if_full)
     scorable = build_windows(statements, patients, present_until_us(batch.scored_us))
     ready = scorable.take(long_enough(scorable, batch.settings.min_readings))
     folded = time.monotonic()

@@ -54,7 +54,7 @@ from jobs.streaming.source import parse_batches, read_topic
 from jobs.streaming.stopping import StopGate, explain
 from jobs.streaming.store import IngestBatch, store_partition, store_revisions
 from jobs.streaming.window_state import STATE_LENGTH
-from jobs.streaming.withdrawals import by_patient, read_withdrawn, withdrawn_since
+from jobs.streaming.withdrawals import by_patient, full_alone, read_withdrawn, withdrawn_since
 
 INGEST: Final = "ingest"
 SCORE: Final = "score"
@@ -121,7 +121,7 @@ def score_query(
         def whole() -> Counter[str]:
             client = connect(settings)
             withdrawn = read_withdrawn(client)
-            batch = ScoreBatch(settings, bundle, _now_us(), by_patient(withdrawn))
+            batch = ScoreBatch(settings, bundle, _now_us(), by_patient(withdrawn), full_alone(withdrawn))
             rows = state.mapInArrow(lambda rows: score_partition(rows, batch), COUNTS_ROW).collect()
             # what the ingest query has withdrawn in the meantime may have been scored
             drop_latest(client, withdrawn_since(read_withdrawn(client), withdrawn))

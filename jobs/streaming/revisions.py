@@ -137,7 +137,8 @@ def _revised(
         if is_heard and revision.reaches(document):
             after = revise(document, revision.note)
             if after != document and not revision.is_in_window_of(document["patient_id"]):
-                after = after | {"withdrawn_at": now}
+                is_own = revision.patient_id == document["patient_id"] and "withdrawn_by_others" not in document
+                after = after | {"withdrawn_at": now} | ({} if is_own else {"withdrawn_by_others": True})
             speaking = names_in_force(after) if after is not document else speaking
             document = after
     return document

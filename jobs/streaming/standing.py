@@ -21,7 +21,7 @@ MAX_NOTED: Final = 200  # places and Observation ids in each note
 HERE: Final = 0  # instants as `fhir.precedence` is told them: the document's, and any other
 _ELSEWHERE: Final = 1
 
-_OF_THE_INSTANT: Final = ("@timestamp", "patient_id", "source_topic", "withdrawn_at")
+_OF_THE_INSTANT: Final = ("@timestamp", "patient_id", "source_topic", "withdrawn_at", "withdrawn_by_others")
 _OF_A_MESSAGE: Final = (
     "utc_offset_minutes",
     "systolic",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from fhir.faults import tell
 from fhir.precedence import StatementKind
 from jobs.streaming.sparing import spare
 from jobs.streaming.standing import Document
-from jobs.streaming.window_state import VERSIONED, Statements, observation_number, with_first_versions
+from jobs.streaming.window_state import STATE_LENGTH, VERSIONED, Statements, observation_number, with_first_versions
 from jobs.streaming.windows import Numbers
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,16 @@ def withdrawn_since(documents: Iterable[Document], before: Iterable[Document]) -
     names = ("patient_id", "@timestamp", "withdrawn_at")
     known = {tuple(document[name] for name in names) for document in before}
     return [document for document in documents if tuple(document[name] for name in names) not in known]
+
+
+def full_alone(documents: Iterable[Document]) -> frozenset[str]:
+    """Return the patients from whom only their own messages without a time took back: a state with room holds these.
+
+    Windows with room then go by what has arrived, and not by how far the ingest query is ahead.
+    """
+    patients = {document["patient_id"]: False for document in documents}
+    patients |= {document["patient_id"]: True for document in documents if document.get("withdrawn_by_others")}
+    return frozenset(patient_id for patient_id, by_others in patients.items() if not by_others)
 
 
 def by_patient(documents: Sequence[Document]) -> dict[str, bytes]:
@@ -98,10 +108,22 @@ def _statements(document: Document) -> Iterator[tuple[Any, ...]]:
 
 
 def add_withdrawn(
-    statements: Statements, patients: Numbers, patient_ids: Sequence[str], withdrawn: Mapping[str, bytes]
+    statements: Statements,
+    patients: Numbers,
+    patient_ids: Sequence[str],
+    withdrawn: Mapping[str, bytes],
+    if_full: Set[str] = frozenset(),
 ) -> tuple[Statements, Numbers]:
-    """Add to the statements of patients what was taken back from them, each patient's together."""
+    """Add to the statements of patients what was taken back from them, each patient's together.
+
+    To those of `if_full` only where the state has room for no more.
+    """
     named = [(number, patient_id) for number, patient_id in enumerate(patient_ids) if patient_id in withdrawn]
+    if any(patient_id in if_full for _, patient_id in named):
+        counts = np.bincount(patients, minlength=len(patient_ids))
+        named = [
+            (of, patient_id) for of, patient_id in named if patient_id not in if_full or counts[of] >= STATE_LENGTH
+        ]
     if not named:
         return statements, patients
     widened = np.zeros(len(statements), dtype=VERSIONED)

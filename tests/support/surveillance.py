@@ -23,7 +23,7 @@ from jobs.streaming.source import Message, TopicPlace
 from jobs.streaming.store import IngestBatch
 from jobs.streaming.window_state import STATE_LENGTH, Statements, pack_messages, unpack_state
 from jobs.streaming.windows import Numbers, Scorable, build_windows, fold
-from jobs.streaming.withdrawals import add_withdrawn, by_patient, read_withdrawn
+from jobs.streaming.withdrawals import add_withdrawn, by_patient, full_alone, read_withdrawn
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.in_process import client_of
 from tests.support.ingesting import store_batch
@@ -86,9 +86,10 @@ class Surveillance:
     def statements(self) -> tuple[list[str], Statements, Numbers]:
         """Return the patients by their number, what is known of them, and whose it is, as a task scores them."""
         self.client.indices.refresh(index=OBSERVATIONS, ignore_unavailable=True, allow_no_indices=True)
-        withdrawn = by_patient(read_withdrawn(self.client))
+        documents = read_withdrawn(self.client)
+        withdrawn = by_patient(documents), full_alone(documents)
         patient_ids, statements, patients = unpack_state(self.state())
-        return patient_ids, *add_withdrawn(statements, patients, patient_ids, withdrawn)
+        return patient_ids, *add_withdrawn(statements, patients, patient_ids, *withdrawn)
 
     def windows(self) -> tuple[list[str], Scorable]:
         """Return the patients by their number, and the windows that are scored."""

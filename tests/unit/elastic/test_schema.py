@@ -88,7 +88,7 @@ def test_every_field_of_an_observation_is_mapped(templates: FakeElasticsearch) -
     produced = set(full) | set(joined) | set(retraction(14)) | set(COLUMNS)
     notes = {"duplicates", "merged", "merged_from", "merged_ids", "retracted_ids", "heart_rate_from"}
     assert {*notes, "device_id"} <= produced
-    assert produced | {"withdrawn_at"} == set(mappings(templates, OBSERVATIONS)["properties"])
+    assert produced | {"withdrawn_at", "withdrawn_by_others"} == set(mappings(templates, OBSERVATIONS)["properties"])
 
 
 @pytest.mark.parametrize("name", [PREDICTIONS, LATEST])

@@ -151,6 +151,15 @@ def test_statements_of_each_patient_stay_together() -> None:
     assert (whole["offset"].tolist(), of_whom.tolist()) == ([1, 2, 9, 3], [0, 0, 0, 1])
 
 
+def test_state_with_room_goes_by_what_has_arrived_and_not_by_how_far_the_documents_are(world: Surveillance) -> None:
+    """Else earlier predictions would depend on which of the two queries is ahead."""
+    sent(world, of("p-1"))
+    world.store([message(without(of("p-1", status="entered-in-error"), "effectiveDateTime"), 11)])
+    assert patients_in_windows(world) == ["p-1"]
+    world.keep([message(without(of("p-1", status="entered-in-error"), "effectiveDateTime"), 11)])
+    assert patients_in_windows(world) == []
+
+
 def test_month_that_is_away_keeps_nobodys_prediction_waiting(
     fake: FakeElasticsearch, client: Elasticsearch, caplog: pytest.LogCaptureFixture
 ) -> None:
