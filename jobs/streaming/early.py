@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from elastic.client import with_retries
 from elastic.names import REJECTED
-from fhir.readings import Reject, Retraction
+from fhir.readings import Retraction
 from jobs.streaming.observations import note_of_retraction
 from jobs.streaming.revisions import Revision
 from jobs.streaming.source import Message, TopicPlace
@@ -27,19 +27,20 @@ MOST: Final = 10_000  # letters: the newest
 Early = Mapping[str, list[Revision]]  # by the Observation's name
 
 
-def taken_back(message: Message, reject: Reject) -> Document | None:
-    """Return what the letter of a refused entry remembers, None if nothing waits for a reading to come."""
+def taken_back(message: Message) -> dict[int, Document]:
+    """Return by entry what the letters of a message remember: what waits for a reading to come, the first of each."""
+    remembered: dict[int, Document] = {}
     for retraction in message.parsed.retractions:
-        is_of_entry = reject.entry in (None, retraction.entry)
         is_located = retraction.patient_id is not None and retraction.effective_us is not None
-        if is_of_entry and not is_located and retraction.observation_id is not None:
-            return {
+        if not is_located and retraction.observation_id is not None:
+            told = {
                 "patient_id": retraction.patient_id,
                 "observation_id": retraction.observation_id,
                 "version": retraction.version,
                 "for_good": retraction.for_good,
             }
-    return None
+            remembered.setdefault(retraction.entry, told)
+    return remembered
 
 
 def read_early(client: Elasticsearch) -> Early:

@@ -49,7 +49,7 @@ def _letters(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at:
 
     It is dated by its record time, or where that cannot be true, as one later than that, by the time of ingestion.
     """
-    kept: set[TopicPlace] = set()
+    kept: dict[TopicPlace, dict[int, Document]] = {}  # with what the letters of a message remember, by entry
     in_order = sorted(rejects, key=lambda refused: (refused[0].place, refused[1].entry or 0))  # however they were found
     for message, reject in in_order:
         place = message.place
@@ -62,9 +62,11 @@ def _letters(rejects: Sequence[tuple[Message, Reject]], topic: str, ingested_at:
             "source_offset": place.offset,
             "source_entry": reject.entry,
         }
-        kept.add(place)
+        if place not in kept:
+            kept[place] = early.taken_back(message)
+        remembered = next(iter(kept[place].values()), None) if reject.entry is None else kept[place].get(reject.entry)
         id_ = rejected_id(topic, place.partition, place.offset, reject.entry)
-        yield _Letter(id_, _encoded(bare, message, reject), bare)
+        yield _Letter(id_, _encoded(bare, reject, remembered), bare)
 
 
 def _date(received_us: int, ingested_at: str) -> str:
@@ -75,7 +77,7 @@ def _date(received_us: int, ingested_at: str) -> str:
     return min(iso_us(received_us), ingested_at) if is_in_calendar(received_us) else ingested_at
 
 
-def _encoded(bare: Document, message: Message, reject: Reject) -> bytes:
+def _encoded(bare: Document, reject: Reject, remembered: Document | None) -> bytes:
     """Return a letter as JSON, without what cannot be told: nothing that a message says may keep it from being kept."""
     try:
         told = {
@@ -84,7 +86,7 @@ def _encoded(bare: Document, message: Message, reject: Reject) -> bytes:
             "device_id": reject.device_id,
             "measured_at": None if reject.effective_us is None else iso_us(reject.effective_us),
             "attention": reject.attention,
-            early.FIELD: early.taken_back(message, reject),
+            early.FIELD: remembered,
         }
         return msgspec.json.encode(bare | told)
     except Exception as error:
