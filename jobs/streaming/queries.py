@@ -90,12 +90,13 @@ def ingest_query(
         if first_of_this_start:  # only this one can be the repetition of an interrupted micro-batch
             remove_batch(settings.data_dir, batch_id)
             first_of_this_start = False
-        batch = IngestBatch(settings, rules, batch_id, iso_us(_now_us()), read_early(connect(settings)))
 
         def whole() -> Counter[str]:
+            client = connect(settings)
+            batch = IngestBatch(settings, rules, batch_id, iso_us(_now_us()), read_early(client))
             rows = messages.mapInArrow(lambda rows: store_partition(rows, batch), COUNTS_ROW).collect()
             counts = add_up(row.counts for row in rows)
-            counts.update(store_revisions(connect(settings), [row.revisions for row in rows], batch))
+            counts.update(store_revisions(client, [row.revisions for row in rows], batch))
             return counts
 
         metrics.count(INGEST, batch_id, _run_batch(whole, gate))
