@@ -6,12 +6,13 @@ What fails is told in one sentence with its remedy, here and nowhere else.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
+from elastic_transport import ObjectApiResponse
 from elasticsearch import ApiError, AuthenticationException, Elasticsearch, TransportError
 
 from conf.errors import OutsideError, UserError
@@ -92,6 +93,21 @@ def with_retries(
         raise
     except Exception as error:
         raise OutsideError(f"{type(error).__name__}: {error}") from error
+
+
+def refresh(client: Elasticsearch, index: str) -> None:
+    """Make what has been written to an index visible to a search; one that does not exist yet holds nothing."""
+    with_retries(lambda: client.indices.refresh(index=index, ignore_unavailable=True, allow_no_indices=True))
+
+
+def newest_hits(
+    client: Elasticsearch, index: str, query: Mapping[str, Any], most: int, by: str = "@timestamp", **more: Any
+) -> ObjectApiResponse[Any]:
+    """Return the answer to a search for the newest documents by a date field; `more` goes to the search."""
+    newest_first = [{by: {"order": "desc", "unmapped_type": "date"}}]
+    return with_retries(
+        lambda: client.search(index=index, query=query, size=most, sort=newest_first, ignore_unavailable=True, **more)
+    )
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from elasticsearch import Elasticsearch
 
-from elastic.client import with_retries
+from elastic.client import newest_hits
 from elastic.names import REJECTED
 from fhir.readings import Retraction
 from jobs.streaming.observations import note_of_retraction
@@ -45,17 +45,8 @@ def taken_back(message: Message) -> dict[int, Document]:
 
 def read_early(client: Elasticsearch) -> Early:
     """Return the revisions of letters, as far as they may still meet a reading."""
-    query: dict[str, Any] = {"exists": {"field": FIELD}}
-    response = with_retries(
-        lambda: client.search(
-            index=REJECTED,
-            query=query,
-            size=MOST,
-            sort=[{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],
-            source_includes=[FIELD, "source_partition", "source_offset"],
-            ignore_unavailable=True,
-        )
-    )
+    wanted = [FIELD, "source_partition", "source_offset"]
+    response = newest_hits(client, REJECTED, {"exists": {"field": FIELD}}, MOST, source_includes=wanted)
     early: dict[str, list[Revision]] = defaultdict(list)
     for hit in response["hits"]["hits"]:
         revision = _revision(hit["_source"])
@@ -77,8 +68,3 @@ def met_by(message: Message, early: Early) -> Iterator[Revision]:
     names |= {retraction.observation_id for retraction in message.parsed.retractions}
     for name in names - {None}:
         yield from early.get(str(name), ())
-
-
-def refresh_letters(client: Elasticsearch) -> None:
-    """Make what letters remember visible to the next micro-batch."""
-    with_retries(lambda: client.indices.refresh(index=REJECTED, ignore_unavailable=True, allow_no_indices=True))

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from elasticsearch import Elasticsearch
 
 from conf.times import iso_us
 from elastic.bulk import Operation, Refusal, fetch, try_write, write
-from elastic.client import with_retries
+from elastic.client import newest_hits, refresh
 from elastic.names import LATEST, OBSERVATIONS, fit_id
 from fhir.readings import CORRECTIONS, FIRST_VERSION
 from jobs.streaming.observations import DocumentKey, note_of_reading, note_of_retraction, notes_in, revise
@@ -104,7 +104,7 @@ def apply_revisions(client: Elasticsearch, revisions: Sequence[Revision], now: s
     refusals = {key: effect for key, effect in effects if isinstance(effect, Refusal)}
     withdrawn = [document for document in revised.values() if "withdrawn_at" in document]
     if any("withdrawn_at" in document for document in changed.values()):
-        refresh(client)  # the score query must find them
+        refresh(client, OBSERVATIONS)  # the score query must find them
     drop_latest(client, withdrawn)
     places = {place_of(revision.note) for revision in revisions}
     documents = [document for key, document in revised.items() if key not in refusals and _has_met(document, places)]
@@ -166,32 +166,20 @@ def drop_latest(client: Elasticsearch, withdrawn: Sequence[Document]) -> None:
     write(client, gone)
 
 
-def refresh(client: Elasticsearch) -> None:
-    """Make what has been written visible to a search."""
-    with_retries(lambda: client.indices.refresh(index=OBSERVATIONS, ignore_unavailable=True, allow_no_indices=True))
-
-
 def _find(client: Elasticsearch, names: set[str]) -> dict[DocumentKey, Document]:
     """Find the stored observations in which these ids have spoken, after a refresh that makes the newest visible."""
     if not names:
         return {}
-    refresh(client)
+    refresh(client, OBSERVATIONS)
     unique = sorted(names)
     chunks = (unique[start : start + SEARCH_IDS] for start in range(0, len(unique), SEARCH_IDS))
     return {key: document for chunk in chunks for key, document in _search(client, chunk)}
 
 
 def _search(client: Elasticsearch, names: list[str]) -> Iterator[tuple[DocumentKey, Document]]:
+    """Return the documents of some ids; a shard that is away must not hide what is to be revised."""
     spoken = [{"terms": {field: names}} for field in ("observation_id", "partner_id", "merged_ids")]
-    query: dict[str, Any] = {"bool": {"should": spoken}}
-    response = with_retries(
-        lambda: client.search(
-            index=OBSERVATIONS,
-            query=query,
-            size=MAX_HITS,
-            sort=[{"@timestamp": {"order": "desc", "unmapped_type": "date"}}],  # of too many, the newest
-            ignore_unavailable=True,
-            allow_partial_search_results=False,  # else a shard that is away would hide what is to be revised
-        )
+    response = newest_hits(
+        client, OBSERVATIONS, {"bool": {"should": spoken}}, MAX_HITS, allow_partial_search_results=False
     )
     return ((DocumentKey(hit["_index"], hit["_id"]), hit["_source"]) for hit in response["hits"]["hits"])

@@ -21,13 +21,13 @@ from elasticsearch import Elasticsearch
 from conf.settings import Settings
 from conf.times import to_us
 from elastic.bulk import Operation, Refusal, fetch, try_write
-from elastic.client import connect
-from elastic.names import OBSERVATIONS, instant_id, monthly_index
+from elastic.client import connect, refresh
+from elastic.names import OBSERVATIONS, REJECTED, instant_id, monthly_index
 from fhir.faults import internal_error
 from fhir.readings import IntakeRules, Parsed, Reject
 from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
-from jobs.streaming.early import Early, met_by, refresh_letters
+from jobs.streaming.early import Early, met_by
 from jobs.streaming.observations import (
     DUPLICATE_DETAIL,
     DocumentKey,
@@ -120,7 +120,7 @@ def store_revisions(client: Elasticsearch, of_tasks: Iterable[str], batch: Inges
         return Counter()
     started = time.monotonic()
     if any(revision.at is None or revision.patient_id is None for revision in revisions):
-        refresh_letters(client)
+        refresh(client, REJECTED)  # letters may have to be remembered in the next micro-batch
     refused: list[tuple[Revision, Reject]] = []
 
     def refuse(alone: list[Revision], error: Exception) -> Revised:

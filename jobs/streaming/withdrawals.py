@@ -18,7 +18,7 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from conf.times import to_us
-from elastic.client import with_retries
+from elastic.client import newest_hits
 from elastic.names import OBSERVATIONS
 from fhir.faults import tell
 from fhir.precedence import StatementKind
@@ -35,16 +35,7 @@ MOST: Final = 10_000  # documents: the newest
 
 def read_withdrawn(client: Elasticsearch) -> list[Document]:
     """Return the documents, newest first, that a message took back which does not name their patient."""
-    query: dict[str, Any] = {"range": {"withdrawn_at": {"gte": KEPT}}}
-    response = with_retries(
-        lambda: client.search(
-            index=OBSERVATIONS,
-            query=query,
-            size=MOST,
-            sort=[{"withdrawn_at": {"order": "desc", "unmapped_type": "date"}}],
-            ignore_unavailable=True,
-        )
-    )
+    response = newest_hits(client, OBSERVATIONS, {"range": {"withdrawn_at": {"gte": KEPT}}}, MOST, by="withdrawn_at")
     if response["_shards"]["failed"]:  # nobody's prediction waits for a month that is away
         log.warning("what was taken back in a part of the observations, which does not answer, is not known for now")
     return [hit["_source"] for hit in response["hits"]["hits"]]
