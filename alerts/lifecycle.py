@@ -1,48 +1,84 @@
 """The life of an alert: a pure fold over what was found about a patient, what people answered, and the time now.
 
-Nothing of an episode's state is stored but the answers, so a prediction that a late reading rewrites changes the past
-of its alerts too; an answer then applies to whatever episode covers its time. Missing data never ends a predicted or
-measured alert: only a finding can say that all is well.
+A prediction that a late reading rewrites, or a reading that is retracted, changes the past of an alert too; an answer
+then applies to whatever episode covers its time. Missing data never ends a predicted or measured alert: only a finding
+can say that all is well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.model import CRITICAL_RANK, AlertKind, Answer, Episode, Finding, State
+from alerts.model import CRITICAL_RANK, ENDED, AlertKind, Answer, Episode, Finding, State
 
-QUIET_FINDINGS: Final = 2  # so many in a row end an episode: one low value between high ones is noise
 LATCH_EXPIRES: Final = timedelta(hours=72)
-ACTION_TIMES: Final = {CRITICAL_RANK: timedelta(minutes=5), CRITICAL_RANK - 1: timedelta(minutes=30)}
+ACTION_TIMES: Final[Mapping[int, timedelta]] = {
+    CRITICAL_RANK: timedelta(minutes=5),
+    CRITICAL_RANK - 1: timedelta(minutes=30),
+}
 
 
-def fold(kind: AlertKind, findings: Iterable[Finding], answers: Iterable[Answer]) -> list[Episode]:
+@dataclass(frozen=True)
+class Terms:
+    """What the rules say of one kind: `quiet` findings end it, it may wait so long for an answer, by rank, or be kept.
+
+    Several quiet ones in a row, because one low value between high ones is noise.
+    """
+
+    quiet: int = 2
+    answer_within: Mapping[int, timedelta] = field(default_factory=lambda: ACTION_TIMES)
+    kept: timedelta = LATCH_EXPIRES
+
+    def action_time(self, episode: Episode) -> timedelta | None:
+        """Return how soon somebody is to answer, None where the next round is soon enough."""
+        return self.answer_within.get(episode.rank or episode.peak)
+
+
+USUAL: Final = Terms()
+
+
+def fold(
+    kind: AlertKind,
+    findings: Iterable[Finding],
+    answers: Iterable[Answer],
+    terms: Terms = USUAL,
+    begun: Episode | None = None,
+) -> list[Episode]:
     """Return all episodes of one patient and kind as they stood at the last finding or answer, oldest first.
 
-    Only the last one can be open.
+    Only the last one can be open. An episode that has `begun` goes on; nothing is folded that it has seen already.
     """
-    episodes: list[Episode] = []
+    episodes = [begun] if begun else []
     items: list[Finding | Answer] = [*findings, *answers]
     for item in sorted(items, key=_order):
+        if begun and begun.seen_at and item.at <= begun.seen_at:
+            continue
         if episodes and episodes[-1].is_open:
-            episodes[-1] = _pass_time(episodes[-1], item.at)
+            episodes[-1] = _pass_time(episodes[-1], item.at, terms)
         if episodes and episodes[-1].is_open:
-            if isinstance(item, Answer):
-                episodes[-1] = _acknowledge(episodes[-1], item)
-            else:
-                episodes[-1] = (_rise_or_hold if item.rank else _quieten)(episodes[-1], item)
+            step = _acknowledge(episodes[-1], item) if isinstance(item, Answer) else _find(episodes[-1], item, terms)
+            episodes[-1] = replace(step, seen_at=item.at)
         elif isinstance(item, Finding) and item.rank:
-            at, rank = item.at, item.rank
-            episodes.append(Episode(kind, at, rank=rank, peak=rank, mark=rank, raised_at=at, met_at=at, changed_at=at))
+            episodes.append(_raise(kind, item))
     return episodes
 
 
-def settle(episodes: Sequence[Episode], now: datetime) -> list[Episode]:
+def settle(episodes: Sequence[Episode], now: datetime, terms: Terms = USUAL) -> list[Episode]:
     """Return folded episodes with what time alone has made of them until now."""
-    return [_pass_time(episode, now) for episode in episodes]
+    return [_pass_time(episode, now, terms) for episode in episodes]
+
+
+def due_at(episode: Episode, terms: Terms = USUAL) -> datetime | None:
+    """Return when time alone will change an episode next; None: never."""
+    action_time = terms.action_time(episode)
+    if episode.state in (State.RAISED, State.LATCHED) and not episode.escalated and action_time is not None:
+        return episode.raised_at + action_time
+    if episode.state is State.ACKNOWLEDGED and episode.answer and not episode.quiet:
+        return episode.answer.until
+    return episode.changed_at + terms.kept if episode.state is State.LATCHED else None
 
 
 def _order(item: Finding | Answer) -> tuple[Any, ...]:
@@ -50,21 +86,43 @@ def _order(item: Finding | Answer) -> tuple[Any, ...]:
     return (item.at, 1, item.until, item.by) if isinstance(item, Answer) else (item.at, 0, item.rank, "")
 
 
-def _rise_or_hold(episode: Episode, finding: Finding) -> Episode:
-    """Raise the alert at a level above the mark, whatever its state; only note any other level."""
-    rank = finding.rank
-    seen = replace(episode, rank=rank, peak=max(rank, episode.peak), met_at=finding.at, quiet=0)
-    if rank <= episode.mark:
-        return seen
-    return replace(
-        seen, mark=rank, state=State.RAISED, escalated=False, raised_at=finding.at, changed_at=finding.at, answer=None
+def _raise(kind: AlertKind, finding: Finding) -> Episode:
+    known_at, rank = finding.known_at, finding.rank
+    return Episode(
+        kind,
+        finding.at,
+        rank=rank,
+        peak=rank,
+        mark=rank,
+        raised_at=known_at,
+        met_at=finding.at,
+        changed_at=known_at,
+        worst=finding,
+        seen_at=finding.at,
     )
 
 
-def _quieten(episode: Episode, finding: Finding) -> Episode:
+def _find(episode: Episode, finding: Finding, terms: Terms) -> Episode:
+    """Raise the alert at a level above the mark, whatever its state; note any other level; end it after quiet ones."""
+    rank = max(finding.rank, min(episode.rank, finding.holds))
+    if not rank:
+        return _quieten(episode, finding, terms)
+    worst = max(episode.worst or finding, finding, key=lambda found: found.harm)
+    met = replace(episode, rank=rank, peak=max(rank, episode.peak), met_at=finding.at, quiet=0, worst=worst)
+    if rank <= episode.mark:
+        return met
+    known_at = finding.known_at
+    return replace(
+        met, mark=rank, state=State.RAISED, escalated=False, raised_at=known_at, changed_at=known_at, answer=None
+    )
+
+
+def _quieten(episode: Episode, finding: Finding, terms: Terms) -> Episode:
     """End the alert after enough findings that do not meet its condition; latch a critical one that nobody saw."""
+    if episode.state is State.LATCHED:
+        return episode
     quiet = replace(episode, quiet=episode.quiet + 1)
-    if quiet.quiet < QUIET_FINDINGS or episode.state is State.LATCHED:
+    if quiet.quiet < terms.quiet:
         return quiet
     unseen = episode.state is State.RAISED and episode.peak == CRITICAL_RANK
     state = State.LATCHED if unseen else State.RESOLVED
@@ -79,22 +137,18 @@ def _acknowledge(episode: Episode, answer: Answer) -> Episode:
     return replace(episode, state=state, answer=answer, changed_at=answer.at, mark=episode.rank, escalated=False)
 
 
-def _pass_time(episode: Episode, at: datetime) -> Episode:
+def _pass_time(episode: Episode, at: datetime, terms: Terms) -> Episode:
     """Return the episode after the mere passing of time: it escalates, reminds or expires."""
-    if episode.state is State.RAISED and not episode.escalated:
-        within = action_time(episode)
-        if within is not None and at - episode.raised_at >= within:
-            return replace(episode, escalated=True, escalations=episode.escalations + 1)
-    elif episode.state is State.ACKNOWLEDGED and episode.answer and not episode.quiet and at >= episode.answer.until:
-        return replace(episode, state=State.REMINDED, changed_at=episode.answer.until, reminders=episode.reminders + 1)
-    elif episode.state is State.LATCHED and at - episode.changed_at >= LATCH_EXPIRES:
-        return replace(episode, state=State.EXPIRED, changed_at=episode.changed_at + LATCH_EXPIRES)
+    due = due_at(episode, terms)
+    while due is not None and due <= at:
+        if episode.state is State.ACKNOWLEDGED:
+            episode = replace(episode, state=State.REMINDED, changed_at=due, reminders=episode.reminders + 1)
+        elif episode.escalated or terms.action_time(episode) is None:
+            episode = replace(episode, state=State.EXPIRED, changed_at=due)
+        else:
+            episode = replace(episode, escalated=True, escalations=episode.escalations + 1)
+        due = None if episode.state in ENDED else due_at(episode, terms)
     return episode
-
-
-def action_time(episode: Episode) -> timedelta | None:
-    """Return how soon somebody is to answer, None where the next round is soon enough."""
-    return None if episode.kind is AlertKind.TECHNICAL else ACTION_TIMES.get(episode.rank)
 
 
 def silences(findings: Sequence[Finding], stale_after: timedelta, now: datetime) -> list[Finding]:

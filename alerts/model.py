@@ -20,10 +20,15 @@ SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=min(PAUSES_MIN)), timedelta(mi
 class AlertKind(StrEnum):
     """What an alert is about."""
 
-    PREDICTED = "predicted"
-    MEASURED = "measured"
-    TECHNICAL = "technical"  # data lost after a high or critical level
+    MEASURED = "measured"  # a reading in crisis
+    LIMIT = "limit"  # a reading beyond the limits that a clinician set for this patient
+    LOW = "low"  # a reading of low pressure
+    PREDICTED = "predicted"  # the 6 h risk
     ATTENTION = "attention"  # refused, but sounds like a crisis; see `alerts.attention`
+    SILENCE = "silence"  # no reading of a patient any more
+    FEED = "feed"  # no reading of anybody any more
+    SYSTEM = "system"  # a part gives no sign of life
+    TECHNICAL = "technical"  # data lost after a high or critical level
 
 
 class State(StrEnum):
@@ -35,10 +40,19 @@ class State(StrEnum):
     LATCHED = "latched"  # the condition of a critical alert went away unseen
     RESOLVED = "resolved"
     EXPIRED = "expired"  # latched for three days: it counts as never acknowledged
+    WITHDRAWN = "withdrawn"  # what raised it no longer stands: retracted, corrected, or joined to another episode
 
 
-ENDED: Final = frozenset({State.RESOLVED, State.EXPIRED})
+ENDED: Final = frozenset({State.RESOLVED, State.EXPIRED, State.WITHDRAWN})
 UNANSWERED: Final = frozenset({State.RAISED, State.REMINDED, State.LATCHED})
+
+
+class Withdrawal(StrEnum):
+    """Why an alert was withdrawn."""
+
+    CHANGED = "changed"  # its readings were retracted or corrected, or its prediction made anew
+    JOINED = "joined"  # a late reading has joined it to another episode
+    ENDED = "ended"  # the surveillance of the patient was ended
 
 
 class AnswerReason(StrEnum):
@@ -56,12 +70,30 @@ class Finding:
     """One evaluation of an alert's condition; `rank` is that of the level, 0 where the condition is not met.
 
     `window` is how far back the readings go that it rests on, `largest_gap` the longest pause between two of them.
+    `holds` is the rank that an alert keeps at this finding once it has reached it (hysteresis), at least `rank`.
+    `arrived_at` is when it was stored, for what came late; the rest is what people are shown of it.
     """
 
     at: datetime
     rank: int
     window: timedelta = timedelta(0)
     largest_gap: timedelta = timedelta(0)
+    holds: int = 0
+    arrived_at: datetime | None = None
+    systolic: float | None = None  # mmHg
+    diastolic: float | None = None
+    risk_6h: float | None = None  # 0..1
+    model_version: str | None = None
+
+    @property
+    def known_at(self) -> datetime:
+        """Return since when anybody could have known: not before it had come."""
+        return self.at if self.arrived_at is None else max(self.at, self.arrived_at)
+
+    @property
+    def harm(self) -> tuple[int, float, float, float]:
+        """Return what the worst of several findings is chosen by: level, pressures, risk."""
+        return self.rank, self.systolic or 0.0, self.diastolic or 0.0, self.risk_6h or 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +105,7 @@ class Answer:
     by: str
     reason: str = AnswerReason.SEEN
     note: str = ""
+    number: int = 0  # of its event in the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +146,9 @@ class Episode:
     reminders: int = 0
     answer: Answer | None = None  # the last one
     refusals: tuple[Refusal, ...] = ()  # what asks for attention, newest first
+    worst: Finding | None = None  # the finding of the highest rank, then of the highest pressures
+    seen_at: datetime | None = None  # of the last finding or answer that is folded in
+    why: str = ""  # it was withdrawn; a value of `Withdrawal`
 
     @property
     def is_open(self) -> bool:
@@ -133,7 +169,8 @@ class Episode:
     @property
     def level(self) -> str:
         """Return the alert level, the highest one after the condition has gone; ``STALE`` for lost data."""
-        return "STALE" if self.kind is AlertKind.TECHNICAL else ALERT_LEVELS[self.rank or self.peak]
+        lost = (AlertKind.TECHNICAL, AlertKind.SILENCE)
+        return "STALE" if self.kind in lost else ALERT_LEVELS[self.rank or self.peak]
 
 
 def alert_id(patient_id: str, kind: AlertKind, started_at: datetime) -> str:

@@ -21,7 +21,10 @@ PREDICTIONS: Final = f"{NAME_PREFIX}predictions"
 LATEST: Final = f"{NAME_PREFIX}latest"
 REJECTED: Final = f"{NAME_PREFIX}rejected"
 MODEL_MONITORING: Final = f"{NAME_PREFIX}model-monitoring"
+ALERTS: Final = f"{NAME_PREFIX}alerts"
 ALERT_EVENTS: Final = f"{NAME_PREFIX}alert-events"
+PATIENT_RULES: Final = f"{NAME_PREFIX}patient-rules"
+ALERT_SERVICE: Final = f"{NAME_PREFIX}alert-service"
 AUDIT: Final = f"{NAME_PREFIX}audit"  # monthly, without an alias
 
 MAX_ID_BYTES: Final = 512  # the limit of Elasticsearch

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from alerts.lifecycle import QUIET_FINDINGS as FINDINGS_TO_END
+from alerts.lifecycle import USUAL
 from alerts.model import AlertKind, AnswerReason
 from assessment.urgency import Urgency
 from conf.times import iso
@@ -235,7 +235,7 @@ class AlertsQuery(LevelFilter, Range, Pages):
         self, now: datetime, earliest: datetime, expected_interval: timedelta
     ) -> tuple[datetime, datetime]:
         """Return first and last instant; raise the 422 if the span begins before `earliest` or after it ends."""
-        end = min(self.to, now) if self.to else now - FINDINGS_TO_END * expected_interval
+        end = min(self.to, now) if self.to else now - USUAL.quiet * expected_interval
         start = self.from_ or max(end - DEFAULT_RANGE, earliest)
         if start > end:
             raise fault("query.from", "`from` must not be after `to`")

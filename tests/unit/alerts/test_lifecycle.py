@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -157,6 +158,41 @@ def test_a_critical_alert_that_nobody_saw_latches() -> None:
     assert episode.is_open
 
 
+def test_a_latched_alert_is_overdue_when_nobody_answers_in_time() -> None:
+    late = only(states(CRITICAL, LOW, LOW, now=31))
+    assert (late.state, late.escalated, late.escalations) == (State.LATCHED, True, 1)
+
+
+def test_an_episode_that_has_begun_goes_on_as_if_all_had_been_folded_at_once() -> None:
+    ranks = (LOW, HIGH, CRITICAL, LOW, MEDIUM, LOW, LOW, HIGH)
+    whole = lifecycle.fold(AlertKind.PREDICTED, findings(*ranks), [answer(32)])
+    for cut in range(2, 4):  # the answer comes later
+        begun = lifecycle.fold(AlertKind.PREDICTED, findings(*ranks[:cut]), [])[-1]
+        assert lifecycle.fold(AlertKind.PREDICTED, findings(*ranks), [answer(32)], begun=begun) == whole
+
+
+def test_a_level_is_held_until_the_risk_has_fallen_well_below_it() -> None:
+    held = [Finding(at(0), HIGH), Finding(at(15), MEDIUM, holds=HIGH), Finding(at(30), MEDIUM, holds=MEDIUM)]
+    for count, level in ((1, "HIGH"), (2, "HIGH"), (3, "MEDIUM")):
+        assert only(fold(AlertKind.PREDICTED, held[:count], (), at(31))).level == level
+
+
+def test_a_reading_that_comes_late_may_wait_for_an_answer_from_when_it_came() -> None:
+    late = Finding(at(0), CRITICAL, arrived_at=at(97))
+    assert not only(fold(AlertKind.MEASURED, [late], (), at(101))).escalated
+    assert only(fold(AlertKind.MEASURED, [late], (), at(102))).escalated
+
+
+def test_the_worst_finding_is_the_one_to_show() -> None:
+    found = [
+        Finding(at(0), CRITICAL, systolic=184),
+        Finding(at(15), CRITICAL, systolic=212),
+        Finding(at(30), CRITICAL, systolic=190),
+    ]
+    worst = only(fold(AlertKind.MEASURED, found, (), at(31))).worst
+    assert worst == found[1]
+
+
 def test_an_answer_resolves_a_latched_alert() -> None:
     episode = only(states(CRITICAL, LOW, LOW, answers=(answer(50),), now=60))
     assert (episode.state, episode.changed_at) == (State.RESOLVED, at(50))
@@ -220,7 +256,7 @@ def test_data_that_return_twice_resolve_a_technical_alert() -> None:
 
 
 def test_readings_that_were_scored_together_are_no_silence_but_a_pause_between_them_is() -> None:
-    window = {"window": timedelta(minutes=90), "largest_gap": timedelta(minutes=15)}
+    window: dict[str, Any] = {"window": timedelta(minutes=90), "largest_gap": timedelta(minutes=15)}
     together = [Finding(at(0), CRITICAL), Finding(at(90), CRITICAL, **window)]
     assert fold(AlertKind.TECHNICAL, silences(together, STALE, at(91)), (), at(91)) == []
     paused = [together[0], Finding(at(90), CRITICAL, timedelta(minutes=90), timedelta(minutes=60))]

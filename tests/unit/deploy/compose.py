@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped]  # comes with yamllint
+import yaml
 from dotenv import dotenv_values
 
 ROOT: Final = Path(__file__).resolve().parents[3]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # comes with yamllint
+import yaml
 
 from tests.unit.deploy.compose import BASE, ROOT, TLS, VARIANTS, load, services
 

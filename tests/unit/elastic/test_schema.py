@@ -12,11 +12,14 @@ from elasticsearch import Elasticsearch
 
 from elastic.names import (
     ALERT_EVENTS,
+    ALERT_SERVICE,
+    ALERTS,
     AUDIT,
     LATEST,
     MODEL_MONITORING,
     NAME_PREFIX,
     OBSERVATIONS,
+    PATIENT_RULES,
     PREDICTIONS,
     REJECTED,
     all_months,
@@ -33,7 +36,7 @@ from tests.unit.jobs.training.test_outcomes import quality
 
 ROLES = Path(__file__).resolve().parents[3] / "deploy" / "roles"
 MONTHLY = (OBSERVATIONS, PREDICTIONS, AUDIT)
-STANDING = (LATEST, REJECTED, MODEL_MONITORING, ALERT_EVENTS)
+STANDING = (LATEST, REJECTED, MODEL_MONITORING, ALERTS, ALERT_EVENTS, PATIENT_RULES, ALERT_SERVICE)
 
 
 def mappings(fake: FakeElasticsearch, name: str) -> dict[str, Any]:
