@@ -30,6 +30,7 @@ SECRETS = (
     "password_pepper",
 )
 METRICS_FILE = "metrics.json"  # in `local_dir`: what the stream tells of itself after each micro-batch
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SECRET_FILE_MARK = "@"  # noqa: S105 - not a secret, the sign that one is in a file
 
 
@@ -70,6 +71,8 @@ class Settings(BaseModel):
 
     retention_days: int = Field(730, ge=1)
     rejected_days: int = Field(90, ge=1)
+
+    alert_rules: Path = Path("conf/alerts.yaml")
 
     local_dir: Path = Path(".local")
     data_dir: Path = Path("data")
@@ -125,6 +128,12 @@ class Settings(BaseModel):
         if start >= end:
             raise ValueError(f"{value!r} does not begin before it ends, as 8-22 does")
         return value
+
+    @field_validator("alert_rules")
+    @classmethod
+    def _start_at_the_project(cls, value: Path) -> Path:
+        """Make the file of the rules absolute: where it is does not depend on where a program was started."""
+        return PROJECT_ROOT / value
 
     @field_validator("local_dir", "data_dir", "model_dir", "checkpoint_dir")
     @classmethod

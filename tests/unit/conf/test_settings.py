@@ -130,3 +130,13 @@ def test_paths_do_not_depend_on_where_a_worker_runs(tmp_path: Path, monkeypatch:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         Settings().kafka_topic = "other"  # type: ignore[misc]
+
+
+def test_rules_of_alerts_are_found_wherever_a_program_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    usual = load(tmp_path).alert_rules
+    assert usual.is_file()
+    assert load(tmp_path, BP_ALERT_RULES="conf/ward.yaml").alert_rules == usual.with_name("ward.yaml")
+    assert load(tmp_path, BP_ALERT_RULES=f"{tmp_path}/own.yaml").alert_rules == tmp_path / "own.yaml"
