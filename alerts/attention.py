@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.episodes import HISTORY, answer_of, is_answer
+from alerts.episodes import HISTORY, is_answer
+from alerts.events import answer_of, standing
 from alerts.model import CRITICAL_RANK, AlertKind, Answer, Episode, Refusal, State
 from fhir.reasons import Reason
 
@@ -59,7 +60,7 @@ def fold(documents: Iterable[Document], events: Iterable[Document]) -> list[Epis
     left = recent(documents)[::-1]
     answers = [
         (datetime.fromisoformat(event["seen_until"]), answer_of(event))
-        for event in events
+        for event in standing(events)
         if is_answer(event, AlertKind.ATTENTION)
     ]
     episodes = []

@@ -9,7 +9,8 @@ from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 from alerts import lifecycle
-from alerts.model import CRITICAL_RANK, AlertKind, Answer, Episode, Finding
+from alerts.events import Event, answers
+from alerts.model import CRITICAL_RANK, AlertKind, Episode, Finding
 from assessment.freshness import stale_after
 from assessment.readings import in_crisis
 from assessment.urgency import level_rank
@@ -17,8 +18,8 @@ from assessment.urgency import level_rank
 Document = Mapping[str, Any]
 
 HISTORY: Final = lifecycle.LATCH_EXPIRES
-ACKNOWLEDGED: Final = "acknowledged"
-FEEDBACK: Final = "feedback"
+ACKNOWLEDGED: Final = Event.ACKNOWLEDGED
+FEEDBACK: Final = Event.FEEDBACK
 NOTHING: Final = Finding(datetime.min.replace(tzinfo=UTC), 0)
 
 
@@ -100,14 +101,7 @@ def fold(findings: Findings, events: Sequence[Document], now: datetime, expected
         AlertKind.MEASURED: findings.measured,
         AlertKind.TECHNICAL: lifecycle.silences(findings.worst, stale_after(expected_interval), now),
     }
-    answers = {kind: [answer_of(event) for event in events if is_answer(event, kind)] for kind in found}
-    return [episode for kind in found for episode in lifecycle.fold(kind, found[kind], answers[kind])]
-
-
-def answer_of(event: Document) -> Answer:
-    """Return the answer that an acknowledgement in the journal gave."""
-    at, until = (datetime.fromisoformat(event[name]) for name in ("@timestamp", "until"))
-    return Answer(at, until, event["by"], event["reason"], event.get("note", ""))
+    return [episode for kind in found for episode in lifecycle.fold(kind, found[kind], answers(events, kind))]
 
 
 def is_answer(event: Document, kind: AlertKind) -> bool:

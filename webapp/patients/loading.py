@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from alerts import journal
-from alerts.episodes import ACKNOWLEDGED, FEEDBACK, history_since
+from alerts.episodes import ACKNOWLEDGED, history_since
+from alerts.events import usefulness
 from alerts.model import Episode
 from assessment.daytime import local_day, read_day_hours
 from assessment.report import Report, summarise
@@ -95,7 +96,7 @@ def load_now(search: Search, settings: Settings, patient_id: str, now: datetime)
         slope=trend(pressures, now, interval),
         viewers=audit_events.viewers(search, patient_id, now - VIEWED_SINCE),
         episodes=journal.episodes_of_patient(search, patient_id, now, interval),
-        usefulness={event["alert_id"]: event["useful"] for event in events if event["event"] == FEEDBACK},
+        usefulness=usefulness(events),
     )
 
 

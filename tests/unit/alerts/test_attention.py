@@ -32,6 +32,8 @@ def answered(at: datetime, seen_until: datetime) -> dict[str, Any]:
         "@timestamp": at.isoformat(),
         "event": "acknowledged",
         "kind": "attention",
+        "alert_id": f"attention-{round(seen_until.timestamp() * 1000)}-p-1",
+        "number": 1,
         "by": "anne",
         "reason": "seen",
         "until": (at + timedelta(minutes=30)).isoformat(),
