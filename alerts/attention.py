@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.episodes import HISTORY, is_answer
-from alerts.events import answer_of, standing
+from alerts.events import Event, answer_of, standing
+from alerts.findings import NEWS_FOR
 from alerts.model import CRITICAL_RANK, AlertKind, Answer, Episode, Refusal, State
 from fhir.reasons import Reason
 
@@ -36,7 +36,7 @@ def recent(documents: Iterable[Document]) -> list[Refusal]:
 
     A transfer of old data must not raise the ward.
     """
-    refusals = [refusal for refusal in map(read_refusal, documents) if refusal.arrived_at - refusal.at <= HISTORY]
+    refusals = [refusal for refusal in map(read_refusal, documents) if refusal.arrived_at - refusal.at <= NEWS_FOR]
     return sorted(refusals, key=lambda refusal: refusal.arrived_at, reverse=True)
 
 
@@ -61,7 +61,7 @@ def fold(documents: Iterable[Document], events: Iterable[Document]) -> list[Epis
     answers = [
         (datetime.fromisoformat(event["seen_until"]), answer_of(event))
         for event in standing(events)
-        if is_answer(event, AlertKind.ATTENTION)
+        if event["event"] == Event.ACKNOWLEDGED and event["kind"] == AlertKind.ATTENTION
     ]
     episodes = []
     for seen_until, answer in sorted(answers, key=lambda known: (known[0], known[1].at)):
@@ -82,6 +82,7 @@ def _episode(refusals: Sequence[Refusal], answer: Answer | None) -> Episode:
         raised_at=first,
         met_at=last,
         changed_at=answer.at if answer else first,
+        seen_at=answer.at if answer else last,
         state=State.RESOLVED if answer else State.RAISED,
         answer=answer,
         refusals=tuple(reversed(refusals)),

@@ -7,7 +7,7 @@ can say that all is well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -38,6 +38,9 @@ class Terms:
 
 
 USUAL: Final = Terms()
+ESCALATED: Final = "escalated"
+
+Step = tuple[Episode | None, Episode]  # before and after; before is None where an episode begins
 
 
 def fold(
@@ -49,21 +52,57 @@ def fold(
 ) -> list[Episode]:
     """Return all episodes of one patient and kind as they stood at the last finding or answer, oldest first.
 
-    Only the last one can be open. An episode that has `begun` goes on; nothing is folded that it has seen already.
+    Only the last one can be open. An episode that has `begun` goes on.
     """
     episodes = [begun] if begun else []
+    for before, after in steps(kind, findings, answers, terms, begun):
+        episodes[-1:] = [after] if before else [*episodes[-1:], after]
+    return episodes
+
+
+def steps(
+    kind: AlertKind,
+    findings: Iterable[Finding],
+    answers: Iterable[Answer],
+    terms: Terms = USUAL,
+    begun: Episode | None = None,
+) -> Iterator[Step]:
+    """Yield what each finding and answer makes of the episode that stands before it, None where it begins one.
+
+    Nothing is folded that an episode which has `begun` has seen already.
+    """
+    episode = begun
     items: list[Finding | Answer] = [*findings, *answers]
     for item in sorted(items, key=_order):
         if begun and begun.seen_at and item.at <= begun.seen_at:
             continue
-        if episodes and episodes[-1].is_open:
-            episodes[-1] = _pass_time(episodes[-1], item.at, terms)
-        if episodes and episodes[-1].is_open:
-            step = _acknowledge(episodes[-1], item) if isinstance(item, Answer) else _find(episodes[-1], item, terms)
-            episodes[-1] = replace(step, seen_at=item.at)
+        if episode and episode.is_open:
+            timed = _pass_time(episode, item.at, terms)
+            if timed != episode:
+                yield episode, timed
+            episode = timed
+        if episode and episode.is_open:
+            step = _acknowledge(episode, item) if isinstance(item, Answer) else _find(episode, item, terms)
+            after = replace(step, seen_at=item.at)
+            yield episode, after
+            episode = after
         elif isinstance(item, Finding) and item.rank:
-            episodes.append(_raise(kind, item))
-    return episodes
+            episode = _raise(kind, item)
+            yield None, episode
+
+
+def happenings(step: Step, terms: Terms) -> list[tuple[str, datetime]]:
+    """Return what the journal notes of a step and when: raised, escalated, reminded, latched, or an end."""
+    before, after = step
+    happened: list[tuple[str, datetime]] = []
+    if before is None or after.raised_at != before.raised_at:
+        happened.append((State.RAISED, after.raised_at))
+    action_time = terms.action_time(after)
+    if after.escalations > (before.escalations if before else 0) and action_time is not None:
+        happened.append((ESCALATED, after.raised_at + action_time))
+    if after.state in (State.REMINDED, State.LATCHED, *ENDED) and not (before and before.state is after.state):
+        happened.append((after.state, after.changed_at))
+    return happened
 
 
 def settle(episodes: Sequence[Episode], now: datetime, terms: Terms = USUAL) -> list[Episode]:
@@ -142,12 +181,13 @@ def _pass_time(episode: Episode, at: datetime, terms: Terms) -> Episode:
     due = due_at(episode, terms)
     while due is not None and due <= at:
         if episode.state is State.ACKNOWLEDGED:
-            episode = replace(episode, state=State.REMINDED, changed_at=due, reminders=episode.reminders + 1)
+            step = replace(episode, state=State.REMINDED, changed_at=due, reminders=episode.reminders + 1)
         elif episode.escalated or terms.action_time(episode) is None:
-            episode = replace(episode, state=State.EXPIRED, changed_at=due)
+            step = replace(episode, state=State.EXPIRED, changed_at=due)
         else:
-            episode = replace(episode, escalated=True, escalations=episode.escalations + 1)
-        due = None if episode.state in ENDED else due_at(episode, terms)
+            step = replace(episode, escalated=True, escalations=episode.escalations + 1)
+        episode = replace(step, seen_at=max(due, episode.seen_at or due))
+        due = due_at(episode, terms) if episode.is_open else None
     return episode
 
 

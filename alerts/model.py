@@ -147,7 +147,7 @@ class Episode:
     answer: Answer | None = None  # the last one
     refusals: tuple[Refusal, ...] = ()  # what asks for attention, newest first
     worst: Finding | None = None  # the finding of the highest rank, then of the highest pressures
-    seen_at: datetime | None = None  # of the last finding or answer that is folded in
+    seen_at: datetime | None = None  # of the last finding, answer or deadline that is folded in
     why: str = ""  # it was withdrawn; a value of `Withdrawal`
 
     @property

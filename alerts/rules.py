@@ -160,9 +160,8 @@ def _line(node: Any, place: Iterable[int | str]) -> int:
     """Return the line of a place in the file, or of the nearest part around it that is there."""
     line = 0
     for name in place:
-        inner = {
-            key.value: (key, value) for key, value in getattr(node, "value", ()) if isinstance(node, yaml.MappingNode)
-        }
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        inner = {key.value: (key, value) for key, value in pairs}
         if name not in inner:
             break
         key, node = inner[name]

@@ -39,16 +39,23 @@ class DocumentRefusedError(UserError):
 
 
 class Operation(NamedTuple):
-    """One line pair of a bulk request; `body` is JSON, empty for a deletion."""
+    """One line pair of a bulk request; `body` is JSON, empty for a deletion.
+
+    With `seen`, the number and term of the version that was read, it takes effect only while that one stands.
+    """
 
     action: Literal["index", "create", "delete"]
     index_name: str
     id: str
     body: bytes = b""
+    seen: tuple[int, int] | None = None
 
     def lines(self) -> tuple[bytes, bytes | None]:
         """Return the operation as the lines of a bulk request."""
-        return msgspec.json.encode({self.action: {"_index": self.index_name, "_id": self.id}}), self.body or None
+        place: dict[str, Any] = {"_index": self.index_name, "_id": self.id}
+        if self.seen:
+            place |= {"if_seq_no": self.seen[0], "if_primary_term": self.seen[1]}
+        return msgspec.json.encode({self.action: place}), self.body or None
 
 
 class Refusal(NamedTuple):
@@ -70,7 +77,9 @@ class Refusal(NamedTuple):
 def write(
     client: Elasticsearch, operations: Sequence[Operation], pause: Callable[[float], None] = time.sleep
 ) -> list[bool]:
-    """Write all operations; tell of each whether it took effect (False: a `create` met an existing document).
+    """Write all operations; tell of each whether it took effect.
+
+    False: a `create` met an existing document, or what was `seen` no longer stands.
 
     Raises `SinkUnavailableError` when Elasticsearch stays away, `DocumentRefusedError` for a document it cannot take.
     """
@@ -142,7 +151,7 @@ def _effect(operation: Operation, answer: dict[str, Any]) -> bool | Refusal:
     status = answer["status"]
     if status < 300 or (operation.action == "delete" and status == NOT_FOUND_STATUS):
         return True
-    if operation.action == "create" and status == CONFLICT_STATUS:
+    if (operation.action == "create" or operation.seen) and status == CONFLICT_STATUS:
         return False
     refusal = _refusal(operation, status, answer.get("error", {}))
     if refusal.of_index or status == BAD_REQUEST_STATUS:

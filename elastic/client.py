@@ -160,8 +160,12 @@ class Search:
 
     def ask_all(self, index: str, bodies: Sequence[Query]) -> list[Document]:
         """Send several searches of one index at once; see `ask`."""
-        header = {"index": index, "ignore_unavailable": True, "allow_partial_search_results": False}
-        lines = [line for body in bodies for line in (header, body)]
+        return self.ask_each([(index, body) for body in bodies])
+
+    def ask_each(self, searches: Sequence[tuple[str, Query]]) -> list[Document]:
+        """Send several searches at once, each with its index; see `ask`."""
+        header = {"ignore_unavailable": True, "allow_partial_search_results": False}
+        lines = [line for index, body in searches for line in ({"index": index, **header}, body)]
         with answering():
             answers = self.client.options(request_timeout=self.timeout_s).msearch(searches=lines)["responses"]
         faults = [answer["error"].get("reason") for answer in answers if "error" in answer]
@@ -175,16 +179,20 @@ class Search:
 
     def pages(self, index: str, body: Query, most: int) -> list[Document]:
         """Return all documents up to `most`, asked for page after page; `body` has a sort that is unique."""
-        documents: list[Document] = []
+        return [hit["_source"] for hit in self.hits(index, body, most)]
+
+    def hits(self, index: str, body: Query, most: int) -> list[Document]:
+        """Return all documents as `pages` does, with what Elasticsearch says of each besides."""
+        found: list[Document] = []
         position: Query = {}
-        while len(documents) < most:
-            size = min(most - len(documents), MOST_DOCUMENTS)
-            found = self.page(index, {**body, "size": size, **position})
-            documents += found.documents
-            if found.after is None:
+        while len(found) < most:
+            size = min(most - len(found), MOST_DOCUMENTS)
+            page: list[Document] = self.ask(index, {**body, "size": size, **position})["hits"]["hits"]
+            found += page
+            if len(page) < size:
                 break
-            position = {"search_after": found.after}
-        return documents
+            position = {"search_after": page[-1]["sort"]}
+        return found
 
     def count(self, index: str, query: Query) -> int:
         """Return how many documents match."""
@@ -198,9 +206,23 @@ class Search:
         found: Document = self.ask(index, body).get("aggregations", {})
         return found
 
+    def identities(self, index: str) -> dict[str, str]:
+        """Return by name what tells each of these indices from a later one of the same name."""
+        with answering():
+            client = self.client.options(request_timeout=self.timeout_s)
+            found = client.indices.get_settings(index=index, name="index.uuid", ignore_unavailable=True)
+        return {name: settings["settings"]["index"]["uuid"] for name, settings in found.items()}
+
     def get(self, index: str, id_: str) -> Document | None:
         """Return one document by its id, as it is now and not as of the last refresh."""
+        found = self.get_version(index, id_)
+        return found[0] if found else None
+
+    def get_version(self, index: str, id_: str) -> tuple[Document, tuple[int, int]] | None:
+        """Return one document as `get` does, with the number and term of its version."""
         with answering():
             client = self.client.options(request_timeout=self.timeout_s, ignore_status=NOT_FOUND_STATUS)
             answer = client.get(index=index, id=id_)
-        return dict(answer["_source"]) if answer.get("found") else None
+        if not answer.get("found"):
+            return None
+        return dict(answer["_source"]), (answer["_seq_no"], answer["_primary_term"])

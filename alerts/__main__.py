@@ -1,0 +1,90 @@
+"""``python -m alerts``: keep the alerts of the ward, out of what the stream has stored.
+
+Start as many copies as you like, on as many machines: one works, the others wait and one of them takes over within half
+a minute. The rules are in conf/alerts.yaml, or in the file that BP_ALERT_RULES names.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from alerts.lease import Lease
+from alerts.rules import load_rules
+from alerts.service import Service
+from conf import cli
+from conf.errors import UserError
+from conf.settings import Settings, load_settings
+from elastic.client import Search, connect
+from elastic.schema import ensure_templates
+
+EVERY_S: Final = 0.5
+WAIT_S: Final = 2.0  # of a copy that waits for the lease, and after a fault
+SEARCH_TIMEOUT_S: Final = 30.0
+
+log = logging.getLogger("alerts")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the service; return the exit code."""
+    parser = cli.parser("python -m alerts", __doc__)
+    parser.add_argument("--once", action="store_true", help="keep them up to now, and end")
+    return cli.run(parser, lambda options: run(load_settings(), once=options.once), arguments)
+
+
+def run(settings: Settings, *, once: bool = False, stopping: threading.Event | None = None) -> None:
+    """Follow Elasticsearch until a signal comes; raises `UserError` for rules or an account that cannot be used."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
+    logging.getLogger("elastic_transport").setLevel(logging.WARNING)
+    stop = stopping or _stop_on_signals()
+    rules = load_rules(settings.alert_rules)
+    search = Search(connect(settings), SEARCH_TIMEOUT_S)
+    ensure_templates(search.client)
+    lease = Lease(search, f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}")
+    while not stop.is_set():
+        try:
+            if _work(lease, Service(search, rules), stop, once=once):
+                return
+        except UserError as error:
+            if once:
+                raise
+            log.warning("%s Trying again in %g s.", error, WAIT_S)
+        stop.wait(WAIT_S)
+
+
+def _work(lease: Lease, service: Service, stop: threading.Event, *, once: bool) -> bool:
+    """Keep the alerts as long as this copy holds the lease; tell whether the work is done for good."""
+    if not lease.take(datetime.now(UTC)):
+        return False
+    service.start(lease.kept.get("position"), datetime.now(UTC))
+    log.info("this copy keeps the alerts now")
+    while lease.is_held and not stop.is_set():
+        is_more = service.turn(datetime.now(UTC))
+        if lease.is_old and not lease.renew(datetime.now(UTC), {"position": service.position}):
+            log.warning("another copy has taken over")
+            return False
+        if once and not is_more and not service.is_behind:
+            break
+        if not is_more:
+            stop.wait(EVERY_S)
+    lease.release(datetime.now(UTC), {"position": service.position})
+    return once or stop.is_set()
+
+
+def _stop_on_signals() -> threading.Event:
+    """Return what SIGINT and SIGTERM set, so that a turn is finished and the lease given up."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""What stored readings and predictions say of a patient, kind by kind. Pure.
+
+Measured kinds go by readings, every one of them, and not by predictions: of readings that arrive together only the
+newest one is scored.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from alerts.model import CRITICAL_RANK, AlertKind, Finding
+from alerts.rules import Rules, rank_of
+from conf.clinical import ALERT_RISK_FIELD
+
+Document = Mapping[str, Any]
+
+RISK_DECIMALS: Final = 6  # of stored risks: 0.40 - 0.05 is 0.35 and nothing above
+NEWS_FOR: Final = timedelta(
+    hours=72
+)  # what came later than so long after it was measured is no news: it raises nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The pressures (mmHg) beyond which a clinician wants to hear of one patient, and since when; None: no limit."""
+
+    since: datetime
+    systolic_from: float | None = None
+    diastolic_from: float | None = None
+    systolic_below: float | None = None
+    diastolic_below: float | None = None
+
+
+NO_LIMITS: Final = Limits(datetime.min.replace(tzinfo=UTC))
+
+
+def read_limits(document: Document) -> Limits:
+    """Return the limits of a document of ``blood-pressure-patient-rules``."""
+    names = ("systolic_from", "diastolic_from", "systolic_below", "diastolic_below")
+    return Limits(datetime.fromisoformat(document["changed_at"]), **{name: document.get(name) for name in names})
+
+
+def find(
+    readings: Iterable[Document], predictions: Iterable[Document], rules: Rules, limits: Limits | None
+) -> dict[AlertKind, list[Finding]]:
+    """Return the findings of a patient by kind, oldest first, out of standing readings and their predictions."""
+    found: dict[AlertKind, list[Finding]] = {kind: [] for kind in (*MEASURED_KINDS, AlertKind.PREDICTED)}
+    for reading in readings:
+        if reading.get("systolic") is not None and reading.get("diastolic") is not None:
+            for kind, rank in ranks_of_reading(reading, rules, limits).items():
+                found[kind].append(_finding(reading, rank, "ingested_at"))
+    found[AlertKind.PREDICTED] = [of_prediction(prediction, rules) for prediction in predictions]
+    ordered = {kind: sorted(findings, key=lambda finding: finding.at) for kind, findings in found.items()}
+    within = timedelta(minutes=rules.measured.confirm_within_minutes)
+    return ordered | {AlertKind.MEASURED: confirmed(ordered[AlertKind.MEASURED], within)}
+
+
+MEASURED_KINDS: Final = (AlertKind.MEASURED, AlertKind.LIMIT, AlertKind.LOW)
+
+
+def ranks_of_reading(reading: Document, rules: Rules, limits: Limits | None) -> dict[AlertKind, int]:
+    """Return the rank of a reading with pressures for each measured kind, 0 where nothing is met, or asked for."""
+    systolic, diastolic = reading["systolic"], reading["diastolic"]
+    crisis = systolic >= rules.measured.systolic or diastolic >= rules.measured.diastolic
+    own = limits if limits and datetime.fromisoformat(reading["@timestamp"]) >= limits.since else NO_LIMITS
+    beyond = _reaches(systolic, own.systolic_from) or _reaches(diastolic, own.diastolic_from)
+    low = _below(systolic, own.systolic_below, rules.low.systolic)
+    low = low or _below(diastolic, own.diastolic_below, rules.low.diastolic)
+    return {
+        AlertKind.MEASURED: CRITICAL_RANK if crisis else 0,
+        AlertKind.LIMIT: rank_of(rules.limit.level) if beyond else 0,
+        AlertKind.LOW: rank_of(rules.low.level) if low else 0,
+    }
+
+
+def _reaches(pressure: float, limit: float | None) -> bool:
+    return limit is not None and pressure >= limit
+
+
+def _below(pressure: float, own: float | None, usual: float | None) -> bool:
+    """Tell whether a pressure is below the patient's own limit, or the usual one where there is none."""
+    limit = usual if own is None else own
+    return limit is not None and pressure < limit
+
+
+def of_prediction(prediction: Document, rules: Rules) -> Finding:
+    """Return the finding of a prediction: the level of its 6 h risk, and the one that it would keep."""
+    risk = prediction[ALERT_RISK_FIELD]
+    lower = [round(threshold - rules.predicted.hysteresis, RISK_DECIMALS) for threshold in rules.predicted.thresholds]
+    finding = _finding(prediction, bisect_right(rules.predicted.thresholds, risk), "scored_at")
+    return replace(
+        finding, holds=bisect_right(lower, risk), risk_6h=risk, model_version=prediction.get("model_version")
+    )
+
+
+def _finding(document: Document, rank: int, arrived: str) -> Finding:
+    at, arrived_at = (datetime.fromisoformat(document[name]) for name in ("@timestamp", arrived))
+    return Finding(
+        at,
+        rank if arrived_at - at <= NEWS_FOR else 0,
+        arrived_at=arrived_at,
+        systolic=document["systolic"],
+        diastolic=document["diastolic"],
+    )
+
+
+def confirmed(findings: Sequence[Finding], within: timedelta) -> list[Finding]:
+    """Return the findings (oldest first), of which one that none before it confirms in time raises nothing by itself.
+
+    It still keeps an alert that is there. Without a time each finding stands alone.
+    """
+    found: list[Finding] = []
+    last_met: datetime | None = None
+    for finding in findings:
+        alone = bool(finding.rank) and bool(within) and (last_met is None or finding.at - last_met > within)
+        found.append(replace(finding, rank=0, holds=finding.rank) if alone else finding)
+        last_met = finding.at if finding.rank else last_met
+    return found
