@@ -1,21 +1,26 @@
-"""Elasticsearch in memory behind the site's own `Search`: filters, sorts and pages documents; aggregates nothing."""
+"""Elasticsearch in memory behind the site's own `Search`: filters, sorts and pages documents, and counts patients.
+
+Of aggregations it answers filters with a cardinality inside, and nothing else.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import operator
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, cast
 
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ConflictError, Elasticsearch
 
 from elastic.client import Search, SearchUnavailable
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from tests.support.ward import Patient, history
+from elastic.names import ALERT_SERVICE, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS
+from tests.support.ward import Patient, alerts_of, history
 
 Json = dict[str, Any]
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -24,6 +29,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "lte": operator.le,
     "lt": operator.lt,
 }
+WATCH = {"holder": "a test", "until": "2999-01-01T00:00:00Z"}
+CHANGES = itertools.count(1)
 MONTHS = re.compile(r"-\d{4}\.\d\d")  # the documents of all months are together
 
 
@@ -73,6 +80,13 @@ class FakeSearch(Search):
     def put(self, index: str, *documents: Json) -> None:
         self.documents[index] += documents
 
+    def put_alerts(self, *documents: Json) -> None:
+        """Store alerts as their service does, each in place of an earlier state; the service is at work."""
+        for document in documents:
+            others = [each for each in self.documents[ALERTS] if each["alert_id"] != document["alert_id"]]
+            self.documents[ALERTS] = [*others, {**document, "_seq_no": next(CHANGES)}]
+        self.documents[ALERT_SERVICE] = [WATCH]
+
     def put_history(self, patient: Patient, now: datetime) -> None:
         """Store a patient's readings and predictions up to now; the last prediction is the latest one."""
         readings, predictions = history(patient, now)
@@ -80,6 +94,9 @@ class FakeSearch(Search):
         self.put(PREDICTIONS, *predictions)
         others = [latest for latest in self.documents[LATEST] if latest["patient_id"] != patient.id]
         self.documents[LATEST] = others + predictions[-1:]
+        known = [each for each in self.documents[ALERTS] if each.get("patient_id") != patient.id]
+        self.documents[ALERTS] = known
+        self.put_alerts(*alerts_of(readings, predictions, now))
 
     def ask(self, index: str, body: Mapping[str, Any]) -> Json:
         self._note(index, body)
@@ -87,7 +104,8 @@ class FakeSearch(Search):
         families = sorted(set(MONTHS.sub("", index).split(",")))
         found = [each for family in families for each in self.documents[family] if matches(each, query)]
         hits = _page(found, body)
-        return {"hits": {"total": {"value": len(found)}, "hits": hits}}
+        counted = {name: _count(found, asked) for name, asked in body.get("aggs", {}).items() if "filter" in asked}
+        return {"hits": {"total": {"value": len(found)}, "hits": hits}, "aggregations": counted}
 
     def ask_all(self, index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Json]:
         return [self.ask(index, body) for body in bodies]
@@ -95,7 +113,8 @@ class FakeSearch(Search):
     def get(self, index: str, id_: str) -> Json | None:
         self._note(index, {"id": id_})
         created = self.fake.created.get((index, id_))
-        return created or next((each for each in self.documents[index] if each.get("patient_id") == id_), None)
+        name = "alert_id" if index == ALERTS else "patient_id"
+        return created or next((each for each in self.documents[index] if each.get(name) == id_), None)
 
     def _note(self, index: str, body: Mapping[str, Any]) -> None:
         self.asked.append(json.loads(json.dumps({"index": index, **body}, default=str)))
@@ -103,24 +122,47 @@ class FakeSearch(Search):
             raise SearchUnavailable("The fake is away. Bring it back.")
 
 
+def _count(found: list[Json], asked: Mapping[str, Any]) -> Json:
+    """Answer a filter with cardinalities inside."""
+    inside = [each for each in found if matches(each, asked["filter"])]
+    values = {
+        name: {each.get(inner["cardinality"]["field"]) for each in inside} for name, inner in asked["aggs"].items()
+    }
+    return {name: {"value": len(known - {None})} for name, known in values.items()} | {"doc_count": len(inside)}
+
+
 def _page(found: list[Json], body: Mapping[str, Any]) -> list[Json]:
     orders = [next(iter(each.items())) for each in body.get("sort", [])]
-    for name, direction in reversed(orders):
-        found = sorted(found, key=lambda each, name=name: _value(each, name), reverse=direction == "desc")  # type: ignore[misc]
+    for name, order in reversed(orders):
+        direction, missing = (order, None) if isinstance(order, str) else (order["order"], order.get("missing"))
+        valued = [(_value(each, name, missing), each) for each in found]
+        known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=direction == "desc")
+        found = [each for _, each in known] + [each for value, each in valued if value is None]
     if "collapse" in body:  # the first document of each value
         field = body["collapse"]["field"]
-        found = list({each[field]: each for each in reversed(found)}.values())[::-1]
+        first: dict[Any, Json] = {}
+        for each in found:
+            first.setdefault(each.get(field), each)
+        found = list(first.values())
     placed = [(each, [_value(each, name) for name, _ in orders]) for each in found]
     if "search_after" in body:
-        known = [position for _, position in placed]
-        placed = placed[known.index(list(body["search_after"])) + 1 :]
-    return [{"_source": each, "sort": position} for each, position in placed[: body.get("size", 10)]]
+        known_places = [position for _, position in placed]
+        placed = placed[known_places.index(list(body["search_after"])) + 1 :]
+    return [{"_source": _stored(each), "sort": position} for each, position in placed[: body.get("size", 10)]]
 
 
-def _value(document: Json, name: str) -> Any:
+def _stored(document: Json) -> Json:
+    return {name: value for name, value in document.items() if name != "_seq_no"}
+
+
+def _value(document: Json, name: str, missing: Any = None) -> Any:
     if name == "_score":
         return 0
-    return _instant(document[name]) if name == "@timestamp" else document[name]
+    value: Any = document
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    is_time = isinstance(value, str) and (name.endswith("_at") or name in ("@timestamp", "until"))
+    return missing if value is None else _instant(value) if is_time else value
 
 
 def _instant(text: str) -> int:
@@ -144,9 +186,19 @@ def matches(document: Json, query: Mapping[str, Any]) -> bool:
         return bool(value == wanted["value"])
     if kind == "terms":
         return value in wanted
+    if kind == "wildcard":
+        return _fits(str(value), wanted["value"])
     if kind == "prefix":
         return str(value).startswith(wanted["value"])
     return _within(value, wanted)
+
+
+def _fits(value: str, pattern: str) -> bool:
+    """Tell whether a value fits a wildcard in any case."""
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    operators = {"*": ".*", "?": "."}
+    expression = "".join(operators.get(part) or re.escape(part[-1]) for part in parts)
+    return re.fullmatch(expression, value, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _matches_bool(document: Json, inner: Mapping[str, Any]) -> bool:

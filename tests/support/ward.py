@@ -5,16 +5,31 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from elasticsearch import Elasticsearch
 
-from conf.clinical import alert_level, mean_arterial_pressure, pressure_category
+from alerts import lifecycle
+from alerts.documents import to_document
+from alerts.lifecycle import Terms
+from alerts.model import CRITICAL_RANK, ENDED, AlertKind, Episode, Finding, State
+from assessment.readings import in_crisis
+from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, alert_level, mean_arterial_pressure, pressure_category
 from elastic.bulk import Operation, write
-from elastic.names import ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS, fit_id, instant_id, monthly_index
+from elastic.names import (
+    ALERT_SERVICE,
+    ALERTS,
+    ALL_INDICES,
+    LATEST,
+    OBSERVATIONS,
+    PREDICTIONS,
+    fit_id,
+    instant_id,
+    monthly_index,
+)
 from elastic.schema import put_templates
 from jobs.streaming.predictions import Prediction
 from ml.explanation import ReasonCode, RiskReason
@@ -22,6 +37,7 @@ from ml.explanation import ReasonCode, RiskReason
 Document = dict[str, Any]
 
 INTERVAL: Final = timedelta(minutes=15)
+WATCHED: Final = timedelta(days=30)  # by an alert service, for the site's eyes
 VERSION: Final = "2026-03-01T06-00-00Z-ward"
 REASONS: Final = [
     RiskReason(ReasonCode.SYSTOLIC_NEWEST, 0.8, 171.0),
@@ -133,6 +149,49 @@ def history(patient: Patient, now: datetime, least: int = 10) -> tuple[list[Docu
     return readings, predictions
 
 
+def alert(
+    patient_id: str | None,
+    at: datetime,
+    kind: AlertKind = AlertKind.MEASURED,
+    rank: int = CRITICAL_RANK,
+    state: State = State.RAISED,
+    worst: Finding | None = None,
+    **more: Any,
+) -> Document:
+    """Return an alert as its service stores it: raised at `at`; for nobody's, `part` is what it is about."""
+    subject = patient_id or more.pop("part")
+    rank = 0 if state in ENDED or state is State.LATCHED else rank
+    peak = more.pop("peak", max(rank, 1) if rank else CRITICAL_RANK)
+    given = {"rank": rank, "peak": peak, "mark": rank, "raised_at": at, "met_at": at, "changed_at": at}
+    owner = more.pop("owner", None)
+    episode = Episode(kind, at, state=state, worst=worst, **(given | more))
+    document: Document = {**to_document(subject, episode, Terms()), **({"owner": owner} if owner else {})}
+    return document
+
+
+def alerts_of(readings: Sequence[Document], predictions: Sequence[Document], now: datetime) -> list[Document]:
+    """Return the alerts of one patient that come of these readings and predictions (oldest first) until now."""
+    measured = [_finding(each, CRITICAL_RANK if in_crisis(each) else 0, "ingested_at") for each in readings]
+    predicted = [
+        replace(_finding(each, ALERT_LEVELS.index(each["alert_level"]), "scored_at"), risk_6h=each[ALERT_RISK_FIELD])
+        for each in predictions
+    ]
+    last = datetime.fromisoformat(readings[-1]["@timestamp"])
+    silent_at = last + 2 * INTERVAL
+    silence = [replace(_finding(readings[-1], 1, "@timestamp"), arrived_at=silent_at)] if now > silent_at else []
+    found = {AlertKind.MEASURED: measured, AlertKind.PREDICTED: predicted, AlertKind.SILENCE: silence}
+    return [
+        to_document(readings[-1]["patient_id"], episode, Terms())
+        for kind, findings in found.items()
+        for episode in lifecycle.settle(lifecycle.fold(kind, findings, ()), now)
+    ]
+
+
+def _finding(document: Document, rank: int, arrived: str) -> Finding:
+    at, arrived_at = (datetime.fromisoformat(document[name]) for name in ("@timestamp", arrived))
+    return Finding(at, rank, arrived_at=arrived_at, systolic=document["systolic"], diastolic=document["diastolic"])
+
+
 def ward(size: int) -> list[Patient]:
     """Return a ward with everything that a board shows: crises, rises, silence, a patient who waits, and quiet ones."""
     special = [
@@ -157,6 +216,8 @@ def ward(size: int) -> list[Patient]:
 def fill(client: Elasticsearch, patients: Sequence[Patient], now: datetime) -> None:
     """Write the ward, and make it searchable."""
     put_templates(client)
+    watch = {"holder": "a test", "until": _text(now + WATCHED)}
+    client.index(index=ALERT_SERVICE, id="lease", document=watch)
     write(client, [operation for patient in patients for operation in _operations(patient, now)])
     client.indices.refresh(index=ALL_INDICES)
 
@@ -169,6 +230,8 @@ def _operations(patient: Patient, now: datetime) -> Iterator[Operation]:
         yield _index(PREDICTIONS, document)
     if predictions:
         yield Operation("index", LATEST, fit_id(patient.id), msgspec.json.encode(predictions[-1]))
+    for document in alerts_of(readings, predictions, now):
+        yield Operation("index", ALERTS, fit_id(document["alert_id"]), msgspec.json.encode(document))
 
 
 def _index(family: str, document: Document) -> Operation:
