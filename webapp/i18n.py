@@ -7,6 +7,7 @@ catalogues are compiled when the site starts, so nothing has to be built.
 from __future__ import annotations
 
 import io
+import math
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -24,7 +25,7 @@ from conf.times import present_until
 from webapp.security.current import principal_or_none
 from webapp.services import EXTENSION, services
 
-__all__ = ["LANGUAGES", "N_", "age", "gettext", "language", "ngettext", "percent", "when", "when_long"]
+__all__ = ["LANGUAGES", "N_", "age", "gettext", "language", "mmhg", "ngettext", "percent", "when", "when_long"]
 
 LANGUAGES: Final = {"fr": "Français", "en": "English"}
 FOLDER: Final = Path(__file__).parent / "translations"
@@ -34,7 +35,7 @@ LONG_PATTERNS: Final = {"fr": "d MMMM y 'à' HH:mm:ss", "en": "d MMMM y, HH:mm:s
 
 
 def install(app: Flask) -> None:
-    """Give the templates ``_``, ``ngettext``, the language, and the filters ``when when_long age percent``."""
+    """Give the templates ``_``, ``ngettext``, the language, and the filters ``when when_long age percent mmhg``."""
     settings: Settings = app.extensions[EXTENSION].settings
     compiled = settings.local_dir / "translations"
     for catalogue in FOLDER.glob("*/LC_MESSAGES/*.po"):
@@ -50,7 +51,7 @@ def install(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     # old style: the new one would read every "%" of a text without values as the start of a placeholder
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]
-    app.jinja_env.filters.update(when=when, when_long=when_long, age=age, percent=percent)
+    app.jinja_env.filters.update(when=when, when_long=when_long, age=age, percent=percent, mmhg=mmhg)
     app.context_processor(lambda: {"language": language(), "languages": LANGUAGES})
 
 
@@ -108,6 +109,11 @@ def percent(risk: float | None) -> str:
     the nearest binary number lies below it.
     """
     return NO_VALUE if risk is None else f"{int(Decimal(str(risk)) * 100)}\N{NO-BREAK SPACE}%"
+
+
+def mmhg(pressure: float) -> str:
+    """Write a pressure in whole mmHg, cut off as risks are: 179.6 is no crisis, and must not read 180."""
+    return str(math.floor(pressure))
 
 
 @cache

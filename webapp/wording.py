@@ -20,7 +20,7 @@ from fhir.parse.attention import IN_DOUBT
 from fhir.reasons import Reason
 from ml.explanation import RECENT_H, ReasonCode
 from ml.features import WINDOW_LENGTH
-from webapp.i18n import N_
+from webapp.i18n import N_, mmhg
 
 Translate = Callable[[str], str]
 
@@ -80,15 +80,16 @@ WORDS_OF_ATTENTION: Final[Mapping[str, str]] = {  # that `fhir.parse.attention` 
 
 WHOLE: Final = "0"
 TENTHS: Final = "0.0"
+PRESSURE: Final = "mmHg"  # whole, cut off: see `mmhg`
 
-# text and number format of each code; `recent` is the number of hours before the newest reading that count as recent
+# text and kind of number of each code; `recent` is the number of hours before the newest reading that count as recent
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
-    ReasonCode.SYSTOLIC_NEWEST: (N_("systolic pressure of the newest reading (%(value)s mmHg)"), WHOLE),
-    ReasonCode.SYSTOLIC_RECENT: (N_("systolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), WHOLE),
-    ReasonCode.SYSTOLIC_EARLIER: (N_("systolic pressure earlier in the window (mean %(value)s mmHg)"), WHOLE),
-    ReasonCode.DIASTOLIC_NEWEST: (N_("diastolic pressure of the newest reading (%(value)s mmHg)"), WHOLE),
-    ReasonCode.DIASTOLIC_RECENT: (N_("diastolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), WHOLE),
-    ReasonCode.DIASTOLIC_EARLIER: (N_("diastolic pressure earlier in the window (mean %(value)s mmHg)"), WHOLE),
+    ReasonCode.SYSTOLIC_NEWEST: (N_("systolic pressure of the newest reading (%(value)s mmHg)"), PRESSURE),
+    ReasonCode.SYSTOLIC_RECENT: (N_("systolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), PRESSURE),
+    ReasonCode.SYSTOLIC_EARLIER: (N_("systolic pressure earlier in the window (mean %(value)s mmHg)"), PRESSURE),
+    ReasonCode.DIASTOLIC_NEWEST: (N_("diastolic pressure of the newest reading (%(value)s mmHg)"), PRESSURE),
+    ReasonCode.DIASTOLIC_RECENT: (N_("diastolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), PRESSURE),
+    ReasonCode.DIASTOLIC_EARLIER: (N_("diastolic pressure earlier in the window (mean %(value)s mmHg)"), PRESSURE),
     ReasonCode.HEART_RATE_NEWEST: (N_("heart rate of the newest reading (%(value)s/min)"), WHOLE),
     ReasonCode.HEART_RATE_RECENT: (N_("heart rate in the %(recent)s h before it (mean %(value)s/min)"), WHOLE),
     ReasonCode.HEART_RATE_EARLIER: (N_("heart rate earlier in the window (mean %(value)s/min)"), WHOLE),
@@ -146,9 +147,10 @@ def reasons_in_words(
 def reason_text(reason: Mapping[str, Any], translate: Translate, language: str) -> str:
     """Put one reason into words; a code that this version does not know is shown as it is."""
     text, number_format = TEXTS.get(reason["code"], (UNKNOWN_TEXT, TENTHS))
+    is_pressure, value = number_format is PRESSURE, reason["value"]
     return translate(text) % {
         "code": reason["code"],
-        "value": format_decimal(reason["value"], number_format, locale=language),
+        "value": mmhg(value) if is_pressure else format_decimal(value, number_format, locale=language),
         "recent": format_decimal(RECENT_H, "0.#", locale=language),
         "window": WINDOW_LENGTH,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -141,7 +142,7 @@ def values(point: Point) -> dict[str, Any]:
     """Return a point's values by the names of their columns."""
     means = {name: getattr(point, name) for name in MEASURES}
     return {
-        **{name: None if spread is None else round(spread.mean, 1) for name, spread in means.items()},
+        **{name: None if spread is None else _tenths(spread.mean) for name, spread in means.items()},
         "crisis": point.crisis,
         "systolic_min": point.systolic.lowest,
         "systolic_max": point.systolic.highest,
@@ -149,6 +150,11 @@ def values(point: Point) -> dict[str, Any]:
         "diastolic_max": point.diastolic.highest,
         "readings": point.readings,
     }
+
+
+def _tenths(mean: float) -> float:
+    """Return a mean to one decimal, cut off: below 180 it must not become a crisis."""
+    return float(Decimal(str(mean)).quantize(Decimal("0.1"), ROUND_FLOOR))
 
 
 def columns(chart: Chart) -> dict[str, list[Any]]:

@@ -12,11 +12,10 @@ from alerts.events import usefulness
 from alerts.model import Episode
 from assessment.daytime import local_day, read_day_hours
 from assessment.report import Report, summarise
-from assessment.trend import LOOKBACK, trend
 from conf.settings import Settings
-from conf.times import present_until
 from elastic.client import Document, Search
 from elastic.search import alert_events, latest, observations, predictions, rejected
+from elastic.search.trends import trends
 from webapp.audit import search as audit_events
 from webapp.patients import timeline
 from webapp.patients.chart import (
@@ -78,22 +77,13 @@ def load_now(search: Search, settings: Settings, patient_id: str, now: datetime)
     if not is_stored and not rejected.attention(search, since, [patient_id]):
         return None
     interval = settings.expected_interval
-    recent = observations.of_patient(
-        search,
-        patient_id,
-        start=now - LOOKBACK - 2 * interval,
-        end=present_until(now),
-        limit=MOST_POINTS,
-        newest_first=True,
-    )
-    pressures = [(point.at, point.systolic.mean) for point in points_of_readings(recent.documents)]
     events = alert_events.of_patients(search, [patient_id], since)
     return PatientNow(
         patient_id=patient_id,
         reading=reading,
         prediction=prediction,
         ahead=ahead,
-        slope=trend(pressures, now, interval),
+        slope=trends(search, [patient_id], now, interval)[patient_id],
         viewers=audit_events.viewers(search, patient_id, now - VIEWED_SINCE),
         episodes=journal.episodes_of_patient(search, patient_id, now, interval),
         usefulness=usefulness(events),

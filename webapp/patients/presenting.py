@@ -20,7 +20,7 @@ from elastic.client import Document, Page
 from elastic.search.latest import MOST_COUNTED
 from ml.features import WINDOW_LENGTH
 from webapp.board.rows import Row, make_row
-from webapp.i18n import N_, gettext, language, ngettext, percent, when
+from webapp.i18n import N_, gettext, language, mmhg, ngettext, percent, when
 from webapp.patients.chart import Chart
 from webapp.patients.listing import Filters
 from webapp.patients.loading import JUST_AFTER, LastDay, PatientNow
@@ -241,14 +241,14 @@ def chart_sentence(chart: Chart, span: str) -> str:
         ngettext("%(num)s reading", "%(num)s readings", sum(point.readings for point in chart.points)),
         gettext(
             "systolic %(lowest)s to %(highest)s mmHg (mean %(mean)s)",
-            lowest=round(min(spread.lowest for spread in systolic)),
-            highest=round(max(spread.highest for spread in systolic)),
-            mean=round(fmean(spread.mean for spread in systolic)),
+            lowest=mmhg(min(spread.lowest for spread in systolic)),
+            highest=mmhg(max(spread.highest for spread in systolic)),
+            mean=mmhg(fmean(spread.mean for spread in systolic)),
         ),
         gettext(
             "diastolic %(lowest)s to %(highest)s mmHg",
-            lowest=round(min(spread.lowest for spread in diastolic)),
-            highest=round(max(spread.highest for spread in diastolic)),
+            lowest=mmhg(min(spread.lowest for spread in diastolic)),
+            highest=mmhg(max(spread.highest for spread in diastolic)),
         ),
         *_remarks(chart),
     ]

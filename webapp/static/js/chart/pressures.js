@@ -99,14 +99,19 @@ function describe({ columns, gaps, width_s: width }, clock, texts, index) {
   if (columns.systolic[index] === null) return describeGap(gaps, clock, texts, time);
   const when = width ? `${clock.moment(time)} – ${clock.time(time + width)}` : clock.moment(time);
   const parts = [
-    `${Math.round(columns.systolic[index])}/${Math.round(columns.diastolic[index])} mmHg`,
-    `${texts.mean} ${Math.round(columns.mean_arterial_pressure[index])}`,
+    `${mmhg(columns.systolic[index])}/${mmhg(columns.diastolic[index])} mmHg`,
+    `${texts.mean} ${mmhg(columns.mean_arterial_pressure[index])}`,
   ];
   const rate = columns.heart_rate[index];
   if (rate !== null && rate !== undefined) parts.push(`${texts.heart_rate} ${Math.round(rate)}/min`);
   if (width) parts.push(`${texts.readings} ${columns.readings[index]}`);
   if (columns.crisis[index]) parts.push(texts.crisis);
   return `${when}${texts.colon} ${parts.join(", ")}`;
+}
+
+// Cut off as on the server: 179.6 is no crisis, and must not read 180.
+function mmhg(pressure) {
+  return String(Math.floor(pressure));
 }
 
 function describeGap(gaps, clock, texts, time) {
