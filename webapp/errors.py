@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from elastic.client import SearchUnavailable
 from webapp.api import handling
 from webapp.audit.events import AuditUnavailable
+from webapp.http import PatientUnknown
 from webapp.i18n import N_
 from webapp.security.access import API_PATHS
 
@@ -31,6 +32,7 @@ TEXTS: Final = {
     500: N_("Something went wrong. It has been noted."),
     503: N_("Elasticsearch does not answer. Data cannot be shown now."),
 }
+NO_PATIENT: Final = N_("No data of this patient.")
 
 
 def install(app: Flask) -> None:
@@ -72,4 +74,5 @@ def _page(error: HTTPException, status: int) -> Response:
     """Return the page of an error; no page where the host's name is not ours, as its links could not be made."""
     if isinstance(error, SecurityError):
         return Response("Bad Request", mimetype="text/plain")
-    return Response(render_template("error.html", status=status, text=TEXTS.get(status, TEXTS[500])))
+    text = NO_PATIENT if isinstance(error, PatientUnknown) else TEXTS.get(status, TEXTS[500])
+    return Response(render_template("error.html", status=status, text=text))

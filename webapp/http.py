@@ -56,6 +56,10 @@ class FormError(UnprocessableEntity):
     """A field holds what no page of the site offers."""
 
 
+class PatientUnknown(NotFound):
+    """Nothing is stored of a patient."""
+
+
 def choice(form: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
     """Return the value of a field that must be among `allowed`; raises `FormError`."""
     value = form.get(name, "")

@@ -1,4 +1,4 @@
-"""Patients' ids in addresses: as they are where that is safe, else in base64url behind a tilde.
+"""Patients' ids in addresses, as they are where that is safe, else in base64url behind a tilde; and as people see them.
 
 An id may hold anything a hospital's system puts there, slashes and bars included (`system|value`).
 """
@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import base64
 import re
+import unicodedata
 from typing import Final
 
 from werkzeug.routing import BaseConverter, ValidationError
 
 MARK: Final = "~"
+LONGEST_SHOWN: Final = 24  # characters, in lists and headings
+KEPT_END: Final = 12
+LONGEST_IN_NAME: Final = 64
+UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # categories of characters that show nothing
 LONGEST_ID: Final = 2_048  # characters
 is_plain = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 
@@ -49,3 +54,24 @@ def read_id(spelled: str) -> str | None:
         except ValueError:  # neither base64 nor text
             return None
     return patient_id if len(patient_id) <= LONGEST_ID and spell(patient_id) == spelled else None
+
+
+def visible(patient_id: str) -> str:
+    """Return an id for people: characters that show nothing, or turn others round, are named instead (``[U+202E]``)."""
+    return "".join(
+        f"[U+{ord(character):04X}]" if unicodedata.category(character) in UNSEEN else character
+        for character in patient_id
+    )
+
+
+def file_name(patient_id: str) -> str:
+    """Return an id as part of the name of a file, on every system."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", patient_id).strip("._")[:LONGEST_IN_NAME] or "patient"
+
+
+def shortened(patient_id: str) -> str:
+    """Return an id for people, without its middle where it is long: the end tells more patients apart."""
+    text = visible(patient_id)
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[: LONGEST_SHOWN - KEPT_END - 1]}\N{HORIZONTAL ELLIPSIS}{text[-KEPT_END:]}"

@@ -88,7 +88,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ReasonCode.SYSTOLIC_RECENT: (N_("systolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), PRESSURE),
     ReasonCode.SYSTOLIC_EARLIER: (N_("systolic pressure earlier in the window (mean %(value)s mmHg)"), PRESSURE),
     ReasonCode.DIASTOLIC_NEWEST: (N_("diastolic pressure of the newest reading (%(value)s mmHg)"), PRESSURE),
-    ReasonCode.DIASTOLIC_RECENT: (N_("diastolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), PRESSURE),
+    ReasonCode.DIASTOLIC_RECENT: (
+        N_("diastolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"),
+        PRESSURE,
+    ),
     ReasonCode.DIASTOLIC_EARLIER: (N_("diastolic pressure earlier in the window (mean %(value)s mmHg)"), PRESSURE),
     ReasonCode.HEART_RATE_NEWEST: (N_("heart rate of the newest reading (%(value)s/min)"), WHOLE),
     ReasonCode.HEART_RATE_RECENT: (N_("heart rate in the %(recent)s h before it (mean %(value)s/min)"), WHOLE),

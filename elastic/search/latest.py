@@ -9,7 +9,7 @@ from typing import Any, Final
 from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, crisis_query
 from elastic.client import After, Document, Page, Query, Search
 from elastic.names import LATEST, fit_id
-from elastic.search.queries import all_of, between, buckets, groups, later, term_if, terms
+from elastic.search.queries import all_of, between, buckets, contains, groups, later, term_if, terms
 
 MOST_VERSIONS: Final = 20
 MOST_COUNTED: Final = 100_000  # matches of a page; beyond, the number says "at least"
@@ -46,6 +46,7 @@ def page(
     *,
     level: str | None = None,
     prefix: str | None = None,
+    part: str | None = None,
     min_risk_6h: float | None = None,
     model_version: str | None = None,
     start: datetime | None = None,
@@ -54,10 +55,14 @@ def page(
     after: After | None = None,
     order: str = "newest",
 ) -> Page:
-    """Return patients with their newest prediction; `order` is a key of `ORDERS`, `prefix` begins the patient's id."""
+    """Return patients with their newest prediction; `order` is a key of `ORDERS`.
+
+    The patient's id begins with `prefix`, and holds `part` somewhere, in any case.
+    """
     filters = (
         term_if("alert_level", level),
         None if prefix is None else {"prefix": {"patient_id": {"value": prefix}}},
+        None if part is None else contains("patient_id", part),
         between(ALERT_RISK_FIELD, min_risk_6h),
         term_if("model_version", model_version),
         between("@timestamp", start, end),

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from conf.clinical import crisis_query
 from elastic.client import After, Document, Page, Query, Search
 from elastic.names import OBSERVATIONS, months_between
-from elastic.search.queries import all_of, between, buckets, future, groups, in_time, present, term, term_if, terms
+from elastic.search.queries import (
+    all_of,
+    between,
+    buckets,
+    contains,
+    future,
+    groups,
+    in_time,
+    present,
+    term,
+    term_if,
+    terms,
+)
 from fhir.readings import RETRACTED_STATUS
 
 INTERVALS: Final = {"1m": timedelta(minutes=1), "15m": timedelta(minutes=15), "1h": timedelta(hours=1)}
@@ -21,6 +33,8 @@ MOST_CRISES: Final = 1_000
 MOST_CRISIS_READINGS: Final = 10_000
 CRISIS_FIELDS: Final = ["@timestamp", "patient_id", "systolic", "diastolic", "ingested_at"]
 MOST_AHEAD: Final = 50
+PRESSURES: Final[Query] = {"exists": {"field": "systolic"}}
+NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}]
 
 
 def standing(*filters: Query | None) -> Query:
@@ -95,11 +109,20 @@ def newest(
     ids = sorted(set(patient_ids))
     if not ids:
         return {}
-    pressures = {"exists": {"field": "systolic"}}
-    query = standing(terms("patient_id", ids), between("@timestamp", since), present(now), pressures)
-    per_patient = {"collapse": {"field": "patient_id"}, "sort": [{"@timestamp": "desc"}]}
+    query = standing(terms("patient_id", ids), between("@timestamp", since), present(now), PRESSURES)
+    per_patient = {"collapse": {"field": "patient_id"}, "sort": NEWEST_FIRST}
     body = _body(query, len(ids), newest_first=True) | per_patient
     return {document["patient_id"]: document for document in search.page(OBSERVATIONS, body).documents}
+
+
+def newest_of_others(
+    search: Search, part: str, known: Iterable[str], since: datetime, now: datetime, most: int
+) -> list[Document]:
+    """Return the newest reading, from then until now, of patients whose ids hold `part` and who are not `known`."""
+    query = standing(contains("patient_id", part), between("@timestamp", since), present(now), PRESSURES)
+    others = all_of(query, without=[terms("patient_id", known)])
+    body = _body(others, most, newest_first=True) | {"collapse": {"field": "patient_id"}, "sort": NEWEST_FIRST}
+    return search.page(OBSERVATIONS, body).documents
 
 
 def ahead(search: Search, patient_id: str, now: datetime) -> list[Document]:

@@ -6,6 +6,7 @@ operators build scored queries where these are filters. What is here takes None 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,12 @@ def term_if(field: str, value: Any) -> Query | None:
 def terms(field: str, values: Iterable[Any]) -> Query:
     """Return a filter on several values of a keyword."""
     return {"terms": {field: list(values)}}
+
+
+def contains(field: str, text: str) -> Query:
+    """Return a filter on a keyword that holds a text somewhere, in any case; none of its characters is an operator."""
+    plain = re.sub(r"[*?\\]", r"\\\g<0>", text)
+    return {"wildcard": {field: {"value": f"*{plain}*", "case_insensitive": True}}}
 
 
 def between(field: str, start: Any = None, end: Any = None) -> Query | None:

@@ -1,11 +1,17 @@
-"""CSV files for spreadsheets: unlocalised, times in UTC, and no cell that a spreadsheet takes for a formula."""
+"""CSV files for spreadsheets: times by the place's clock and in UTC, and no cell that is taken for a formula.
+
+A spreadsheet in French expects semicolons, decimal commas and a byte order mark, without which it misreads accents.
+Names of columns are the same in every language.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from conf.clinical import RISK_FIELDS
 from conf.spreadsheets import cell
@@ -17,6 +23,7 @@ LIST_FIELDS: Final = (
     "patient_id",
     "alert_level",
     *RISK_FIELDS,
+    "local_time",
     "@timestamp",
     "systolic",
     "diastolic",
@@ -27,16 +34,57 @@ LIST_FIELDS: Final = (
 )
 
 
-def csv_text(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> str:
+class Form(NamedTuple):
+    """How the spreadsheets of a language expect a file."""
+
+    delimiter: str
+    decimal: str
+    start: str
+
+
+PLAIN: Final = Form(",", ".", "")
+FORMS: Final[Mapping[str, Form]] = {"fr": Form(";", ",", "\N{BYTE ORDER MARK}")}
+
+
+def form_of(language: str) -> Form:
+    """Return the form of a file for a reader of that language."""
+    return FORMS.get(language, PLAIN)
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], fields: Sequence[str], form: Form = PLAIN) -> str:
     """Write rows under a header of field names; what a row lacks stays empty."""
     file = io.StringIO()
-    writer = csv.writer(file)
+    writer = csv.writer(file, delimiter=form.delimiter)
     writer.writerow(fields)
-    writer.writerows([cell(row.get(field)) for field in fields] for row in rows)
-    return file.getvalue()
+    writer.writerows([_written(row.get(field), form) for field in fields] for row in rows)
+    return form.start + file.getvalue()
 
 
-def chart_csv(chart: Chart) -> str:
-    """Write exactly what a chart shows, oldest first."""
-    fields = ("@timestamp", *MEASURES, *(INTERVAL_COLUMNS if chart.interval else ()))
-    return csv_text(({"@timestamp": iso(point.at), **values(point)} for point in chart.points), fields)
+def _written(value: Any, form: Form) -> Any:
+    return str(value).replace(".", form.decimal) if isinstance(value, float) else cell(value)
+
+
+def list_csv(documents: Iterable[Mapping[str, Any]], zone: ZoneInfo, form: Form = PLAIN) -> str:
+    """Write the patients of the list with their newest predictions."""
+    times = ((document, datetime.fromisoformat(document["@timestamp"])) for document in documents)
+    return csv_text(({**document, "local_time": local_time(at, zone)} for document, at in times), LIST_FIELDS, form)
+
+
+def chart_csv(chart: Chart, patient_id: str, zone: ZoneInfo, form: Form = PLAIN) -> str:
+    """Write exactly what a patient's chart shows, oldest first."""
+    fields = ("patient_id", "local_time", "@timestamp", *MEASURES, *(INTERVAL_COLUMNS if chart.interval else ()))
+    rows = (
+        {
+            "patient_id": patient_id,
+            "local_time": local_time(point.at, zone),
+            "@timestamp": iso(point.at),
+            **values(point),
+        }
+        for point in chart.points
+    )
+    return csv_text(rows, fields, form)
+
+
+def local_time(at: datetime, zone: ZoneInfo) -> str:
+    """Write an instant as the screen's clock shows it, in the form that every spreadsheet takes for a time."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"

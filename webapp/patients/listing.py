@@ -10,13 +10,15 @@ from typing import Any, Final
 from assessment.freshness import stale_after
 from conf.clinical import ALERT_LEVELS
 from elastic.client import Document, Page, Search
-from elastic.search import latest
+from elastic.search import latest, observations
 
 PAGE_SIZE: Final = 50
-LEAST_PREFIX: Final = 2  # characters
-LONGEST_PREFIX: Final = 256
+LEAST_PART: Final = 2  # characters
+LONGEST_PART: Final = 256
 MOST_EXPORTED: Final = 20_000
 EXPORT_PAGE: Final = 5_000
+UNSCORED_SINCE: Final = timedelta(days=7)
+MOST_UNSCORED: Final = 20
 
 SEEN: Final = ("", "fresh", "silent", "1h", "24h")
 ORDERS: Final = ("risk", "newest", "id")
@@ -26,19 +28,19 @@ ORDERS: Final = ("risk", "newest", "id")
 class Filters:
     """What a list shows; an empty text means no filter."""
 
-    prefix: str = ""
+    part: str = ""
     level: str = ""
     seen: str = ""
     order: str = "risk"
 
     @property
-    def is_prefix_short(self) -> bool:
-        """Tell whether the beginning of an id was given, but not enough of it to search for."""
-        return 0 < len(self.prefix) < LEAST_PREFIX
+    def is_part_short(self) -> bool:
+        """Tell whether a part of an id was given, but not enough of it to search for."""
+        return 0 < len(self.part) < LEAST_PART
 
     def parameters(self) -> dict[str, str]:
         """Return the filters as they stand in an address, without the usual ones."""
-        given = {"q": self.prefix, "level": self.level, "seen": self.seen, "order": self.order}
+        given = {"q": self.part, "level": self.level, "seen": self.seen, "order": self.order}
         return {name: value for name, value in given.items() if value and (name, value) != ("order", "risk")}
 
 
@@ -46,7 +48,7 @@ def read_filters(parameters: Mapping[str, str]) -> Filters:
     """Return the filters of an address; what is not among the choices filters nothing."""
     level, seen, order = (parameters.get(name, "") for name in ("level", "seen", "order"))
     return Filters(
-        prefix=parameters.get("q", "").strip()[:LONGEST_PREFIX],
+        part=parameters.get("q", "").strip()[:LONGEST_PART],
         level=level if level in ALERT_LEVELS else "",
         seen=seen if seen in SEEN else "",
         order=order if order in ORDERS else "risk",
@@ -68,13 +70,25 @@ def find(
     return latest.page(
         search,
         level=filters.level or None,
-        prefix=None if filters.is_prefix_short else filters.prefix or None,
+        part=None if filters.is_part_short else filters.part or None,
         start=starts.get(filters.seen),
         end=silent_since if filters.seen == "silent" else None,
         limit=limit,
         after=after,
         order=filters.order,
     )
+
+
+def find_unscored(search: Search, filters: Filters, found: Page, now: datetime) -> list[Document]:
+    """Return the newest readings of patients without a prediction yet whose ids hold the part that is looked for.
+
+    A part that many ids hold is not looked for among all readings; nor is anything with a level or an age.
+    """
+    asked = filters.part and not filters.is_part_short and not filters.level and not filters.seen
+    if not asked or found.total > PAGE_SIZE:
+        return []
+    known = [document["patient_id"] for document in found.documents]
+    return observations.newest_of_others(search, filters.part, known, now - UNSCORED_SINCE, now, MOST_UNSCORED)
 
 
 def find_all(search: Search, filters: Filters, now: datetime, expected_interval: timedelta) -> list[Document]:

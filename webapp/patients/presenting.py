@@ -91,12 +91,8 @@ MOST_LISTED: Final = 144  # readings that fit onto the page of a report
 
 def list_view(found: Page, filters: Filters, now: datetime, interval: timedelta) -> dict[str, Any]:
     """Return a page of the list."""
-    rows = [
-        {**document, "is_stale": _is_old(document, now, interval), "crisis": in_crisis(document)}
-        for document in found.documents
-    ]
     return {
-        "rows": rows,
+        "rows": [row_view(document, now, interval) for document in found.documents],
         "total": found.total,
         "most_counted": MOST_COUNTED,
         "filters": filters,
@@ -107,8 +103,13 @@ def list_view(found: Page, filters: Filters, now: datetime, interval: timedelta)
     }
 
 
+def row_view(document: Document, now: datetime, interval: timedelta) -> dict[str, Any]:
+    """Return the row of a patient by the newest prediction, or a reading without one."""
+    return {**document, "is_stale": _is_old(document, now, interval), "crisis": in_crisis(document)}
+
+
 def _is_old(document: Document, now: datetime, interval: timedelta) -> bool:
-    """Tell whether a prediction is no longer a statement about now."""
+    """Tell whether a prediction or a reading is no longer a statement about now."""
     return freshness(datetime.fromisoformat(document["@timestamp"]), now, interval) is not Freshness.FRESH
 
 

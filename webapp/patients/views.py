@@ -14,9 +14,9 @@ from alerts.model import alert_id
 from assessment.daytime import read_day_hours
 from assessment.targets import TargetsError, read_targets
 from webapp.audit import events as audit
-from webapp.http import choice, cursors, make_conditional, position
+from webapp.http import PatientUnknown, choice, cursors, make_conditional, position
 from webapp.i18n import gettext, language
-from webapp.patient_ids import LONGEST_ID, PatientId, spell
+from webapp.patient_ids import LONGEST_ID, PatientId, file_name, shortened, spell, visible
 from webapp.patients import chart as charts
 from webapp.patients import csv_files, listing, presenting, timeline
 from webapp.patients.chart import SPANS, USUAL_SPAN
@@ -34,7 +34,9 @@ CSV_TYPE: Final = "text/csv; charset=utf-8"
 @blueprint.record_once
 def _install(state: BlueprintSetupState) -> None:
     state.app.url_map.converters["patient"] = PatientId
-    state.app.jinja_env.filters.update(patient_path=patient_path, number=number, clock=clock)
+    state.app.jinja_env.filters.update(
+        patient_path=patient_path, number=number, clock=clock, id_text=visible, short_id=shortened
+    )
 
 
 def patient_path(patient_id: str) -> str:
@@ -54,17 +56,22 @@ def clock(at: datetime) -> str:
 
 @blueprint.get("/patients")
 @requires(Permission.PATIENT)
-def overview() -> str:
-    """Show the list of patients with filters, page by page."""
+def overview() -> str | Response:
+    """Show the list of patients with filters, page by page; lead to the one patient that the header's search finds."""
     site, filters = services(), listing.read_filters(request.args)
     pages = cursors("patients.overview", filters.parameters())
     now, interval = site.clock(), site.settings.expected_interval
     found = listing.find(site.search, filters, now, interval, after=position(pages, 404))
-    audit.record("list", patient_ids=[document["patient_id"] for document in found.documents])
+    unscored = listing.find_unscored(site.search, filters, found, now)
+    shown = [document["patient_id"] for document in (*found.documents, *unscored)]
+    if set(request.args) == {"q"} and filters.part and len(shown) == 1:
+        return current_app.make_response(redirect(patient_path(shown[0])))
+    audit.record("list", patient_ids=shown)
     next_cursor = pages.make(found.after) if found.after else None
     return render_template(
         "patients/list.html",
         next_cursor=next_cursor,
+        unscored=[presenting.row_view(reading, now, interval) for reading in unscored],
         **presenting.list_view(found, filters, now, interval),
     )
 
@@ -78,7 +85,7 @@ def export() -> Response:
     filters, interval = listing.read_filters(request.args), site.settings.expected_interval
     found = listing.find_all(site.search, filters, site.clock(), interval)
     audit.record("export", patient_ids=[document["patient_id"] for document in found])
-    return _csv(csv_files.csv_text(found, csv_files.LIST_FIELDS), "patients.csv")
+    return _csv(csv_files.list_csv(found, site.settings.zone, csv_files.form_of(language())), "patients.csv")
 
 
 @blueprint.get("/patient")
@@ -200,9 +207,10 @@ def data(patient_id: str) -> Response:
     site, span = services(), _span()
     now = site.clock()
     require_patient(patient_id, now)
-    text = csv_files.chart_csv(load_chart(site.search, site.settings, patient_id, span, now))
+    readings = load_chart(site.search, site.settings, patient_id, span, now)
     audit.record("export", patient_ids=[patient_id])
-    return _csv(text, f"readings-{span}.csv")
+    text = csv_files.chart_csv(readings, patient_id, site.settings.zone, csv_files.form_of(language()))
+    return _csv(text, f"readings-{file_name(patient_id)}-{span}.csv")
 
 
 @blueprint.get("/patients/<patient:patient_id>/report")
@@ -225,7 +233,7 @@ def report(patient_id: str) -> str:
 
 def require_patient(patient_id: str, now: datetime) -> PatientNow:
     """Return the patient, or answer that there is none."""
-    return load_now(services().search, services().settings, patient_id, now) or abort(404)
+    return load_now(services().search, services().settings, patient_id, now) or abort(PatientUnknown())
 
 
 def _back_to(patient_id: str, anchor: str | None = None) -> Response:

@@ -20,8 +20,8 @@ from webapp.services import services
 blueprint = Blueprint("predictions", __name__)
 
 PAGE_SIZE: Final = 50
-SHORTEST_PREFIX: Final = 2
-LONGEST_PREFIX: Final = 64
+SHORTEST_PART: Final = 2
+LONGEST_PART: Final = 64
 RISK_CHOICES: Final = (0, 20, 40, 60)  # percent
 SUBGROUPS: Final = ("all", "not_in_crisis")
 
@@ -31,7 +31,7 @@ class Filters:
     """What the page is limited to."""
 
     level: str | None
-    prefix: str | None
+    part: str | None
     min_percent: int
     version: str | None
     stratum: str
@@ -46,7 +46,7 @@ def index() -> str:
     page = latest.page(
         site.search,
         level=filters.level,
-        prefix=filters.prefix,
+        part=filters.part,
         min_risk_6h=filters.min_percent / 100 if filters.min_percent else None,
         model_version=filters.version,
         limit=PAGE_SIZE,
@@ -74,11 +74,11 @@ def index() -> str:
 
 def read_filters(parameters: Mapping[str, str]) -> Filters:
     """Return the filters of an address; what cannot be meant is left out."""
-    level, prefix, version = (parameters.get(name, "").strip() or None for name in ("level", "q", "model"))
+    level, part, version = (parameters.get(name, "").strip() or None for name in ("level", "q", "model"))
     percent, stratum = parameters.get("risk", "0"), parameters.get("stratum", SUBGROUPS[0])
     return Filters(
         level=level if level in ALERT_LEVELS else None,
-        prefix=prefix if prefix and SHORTEST_PREFIX <= len(prefix) <= LONGEST_PREFIX else None,
+        part=part if part and SHORTEST_PART <= len(part) <= LONGEST_PART else None,
         min_percent=int(percent) if percent in map(str, RISK_CHOICES) else 0,
         version=version,
         stratum=stratum if stratum in SUBGROUPS else SUBGROUPS[0],

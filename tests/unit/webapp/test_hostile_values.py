@@ -82,7 +82,6 @@ FORBIDDEN = {
     "script",
     "wrapper",
     "regexp",
-    "wildcard",
     "runtime_mappings",
     "terminate_after",
 }
@@ -98,6 +97,13 @@ def find_keys(body: object) -> set[str]:
     if isinstance(body, dict):
         return set(body) | {key for value in body.values() for key in find_keys(value)}
     return {key for value in body for key in find_keys(value)} if isinstance(body, list) else set()
+
+
+def find_wildcards(body: object) -> list[str]:
+    if isinstance(body, dict):
+        own = [each["value"] for each in body.get("wildcard", {}).values()]
+        return own + [found for value in body.values() for found in find_wildcards(value)]
+    return [found for value in body for found in find_wildcards(value)] if isinstance(body, list) else []
 
 
 @pytest.mark.parametrize("route", [route for route in sorted(ROUTES) if route.startswith("GET")])
@@ -119,5 +125,7 @@ def test_hostile_values_reach_no_query_language_and_no_index_name(
             assert browser.send("GET", path.replace("p-1", value), headers=PAGE).status_code < 500
 
     assert find_keys(client.bodies) & FORBIDDEN == set()
+    escaped = re.compile(r"\*(\\.|[^*?\\])*\*", re.DOTALL)
+    assert [pattern for pattern in find_wildcards(client.bodies) if not escaped.fullmatch(pattern)] == []
     asked = {name for names in client.indices_asked for name in names.split(",")}
     assert {MONTH.sub("", name) for name in asked} <= INDICES

@@ -43,7 +43,9 @@ def test_the_trends_of_a_whole_board_are_one_search_and_those_of_the_readings() 
 def test_a_patient_has_the_same_trend_alone_and_among_others() -> None:
     search = ward(3)
 
-    assert trends(search, ["P-1"], NOON, INTERVAL)["P-1"] == trends(search, ["P-0", "P-1", "P-2"], NOON, INTERVAL)["P-1"]
+    assert (
+        trends(search, ["P-1"], NOON, INTERVAL)["P-1"] == trends(search, ["P-0", "P-1", "P-2"], NOON, INTERVAL)["P-1"]
+    )
 
 
 def test_neither_a_retracted_reading_nor_one_of_the_future_bends_a_trend() -> None:

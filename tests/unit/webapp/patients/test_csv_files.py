@@ -11,8 +11,9 @@ import pytest
 
 from tests.support.ward import reading
 from webapp.patients.chart import make_chart, points_of_readings
-from webapp.patients.csv_files import chart_csv, csv_text
+from webapp.patients.csv_files import FORMS, chart_csv, csv_text
 
+PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
@@ -35,12 +36,19 @@ def test_the_file_holds_exactly_what_the_chart_shows() -> None:
         points_of_readings(documents),
         start=NOON,
         end=NOON + timedelta(hours=2),
-        zone=ZoneInfo("Europe/Paris"),
+        zone=PARIS,
         expected_interval=timedelta(minutes=15),
     )
 
-    first, second = rows(chart_csv(chart))
+    first, second = rows(chart_csv(chart, "P-1", PARIS))
 
-    assert first["@timestamp"] == "2026-03-10T12:00:00.000Z"
+    assert first["patient_id"] == second["patient_id"] == "P-1"
+    assert (first["local_time"], first["@timestamp"]) == ("2026-03-10 13:00:00", "2026-03-10T12:00:00.000Z")
     assert (first["systolic"], first["heart_rate"], second["systolic"]) == ("141.5", "", "150.0")
     assert len(chart.gaps) == 2
+
+
+def test_a_french_spreadsheet_gets_what_it_expects() -> None:
+    text = csv_text([{"a": -1.5, "b": "Zoë; 2.5", "c": 3}], ["a", "b", "c"], FORMS["fr"])
+
+    assert text == '\N{BYTE ORDER MARK}a;b;c\r\n-1,5;"Zoë; 2.5";3\r\n'

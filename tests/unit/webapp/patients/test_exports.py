@@ -13,6 +13,7 @@ from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import Site, make_site
+from webapp.patient_ids import file_name
 
 
 def test_the_list_as_a_file_has_every_patient_that_passes_the_filters(site: Site) -> None:
@@ -29,6 +30,33 @@ def test_the_file_of_a_chart_holds_its_readings(site: Site) -> None:
     found = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
     assert len(found) == 4
     assert found[-1]["systolic"] == "186.0"
+    assert {row["patient_id"] for row in found} == {"P-0412"}
+    assert found[-1]["local_time"] == "2026-03-10 12:58:00"  # as the screen shows it; UTC is beside it
+    assert 'filename="readings-P-0412-1h.csv"' in answer.headers["Content-Disposition"]
+
+
+def test_the_file_of_a_french_reader_opens_in_a_french_spreadsheet(site: Site) -> None:
+    browser = site.signed_in(language="fr")
+
+    for path in ("/patients/P-0412/data.csv?span=1h", "/patients.csv"):
+        text = browser.get(path).get_data().decode()
+        assert text.startswith("\N{BYTE ORDER MARK}patient_id;")
+        found = list(csv.DictReader(io.StringIO(text.removeprefix("\N{BYTE ORDER MARK}")), delimiter=";"))
+        assert "186,0" in {row["systolic"] for row in found}
+
+
+@pytest.mark.parametrize(
+    ("id_", "name"),
+    [
+        ("urn:oid:1.2|88/41", "urn_oid_1.2_88_41"),
+        ("../..\\x", "x"),
+        ('a"; b\r\nX: y', "a_b_X_y"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}", "patient"),
+        ("9" * 300, "9" * 64),
+    ],
+)
+def test_an_id_in_the_name_of_a_file_is_harmless(id_: str, name: str) -> None:
+    assert file_name(id_) == name
 
 
 def test_the_report_names_who_printed_it_when_and_from_which_time(site: Site) -> None:

@@ -27,9 +27,13 @@ def test_the_highest_risk_comes_first(search: FakeSearch) -> None:
     [
         (Filters(level="MEDIUM"), ["P-0233"]),
         (Filters(seen="silent"), ["P-0302"]),
-        (Filters(prefix="P-03"), ["P-0302"]),
-        (Filters(prefix="P-0", seen="fresh", order="id"), ["P-0233", "P-0412"]),
-        (Filters(prefix="urn:oid:1.2|"), ["urn:oid:1.2|88/41"]),
+        (Filters(part="P-03"), ["P-0302"]),
+        (Filters(part="P-0", seen="fresh", order="id"), ["P-0233", "P-0412"]),
+        (Filters(part="urn:oid:1.2|"), ["urn:oid:1.2|88/41"]),
+        (Filters(part="41"), ["P-0412", "urn:oid:1.2|88/41"]),
+        (Filters(part="OID"), ["urn:oid:1.2|88/41"]),
+        (Filters(part="p-0233"), ["P-0233"]),
+        (Filters(part="P*2"), []),
     ],
 )
 def test_filters_hold_together(search: FakeSearch, filters: Filters, found: list[str]) -> None:
@@ -37,17 +41,17 @@ def test_filters_hold_together(search: FakeSearch, filters: Filters, found: list
 
 
 def test_one_character_is_too_few_to_search_for(search: FakeSearch) -> None:
-    assert len(ids(search, Filters(prefix="P"))) == 4
+    assert len(ids(search, Filters(part="P"))) == 4
 
 
 def test_what_is_not_among_the_choices_filters_nothing() -> None:
     given = {"level": "ALL' OR 1=1", "seen": "yesterday", "order": "password", "q": "  P-0 "}
 
-    assert read_filters(given) == Filters(prefix="P-0")
+    assert read_filters(given) == Filters(part="P-0")
 
 
 def test_filters_come_back_from_their_address() -> None:
-    filters = Filters(prefix="P-0", level="HIGH", seen="24h", order="id")
+    filters = Filters(part="P-0", level="HIGH", seen="24h", order="id")
 
     assert read_filters(filters.parameters()) == filters
     assert Filters().parameters() == {}
