@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -38,10 +38,12 @@ def of_patient(
     limit: int = 500,
     after: After | None = None,
     newest_first: bool = False,
+    fields: Sequence[str] | None = None,
 ) -> Page:
-    """Return a page of a patient's predictions with newest readings in [start, end)."""
+    """Return a page of a patient's predictions with newest readings in [start, end), with some fields or whole."""
     query = all_of(term("patient_id", patient_id), between("@timestamp", start, end))
-    return search.page(PREDICTIONS, in_time(query, limit, after, newest_first=newest_first))
+    body = in_time(query, limit, after, newest_first=newest_first)
+    return search.page(PREDICTIONS, body if fields is None else {**body, "_source": fields})
 
 
 def page(

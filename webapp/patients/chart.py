@@ -19,14 +19,6 @@ from assessment.targets import USUAL, Targets
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, is_crisis
 from elastic.search.observations import INTERVALS, MEASURES
 
-SPANS: Final[Mapping[str, timedelta]] = {
-    "1h": timedelta(hours=1),
-    "6h": timedelta(hours=6),
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-}
-USUAL_SPAN: Final = "24h"
 MOST_POINTS: Final = 2_000  # of one chart; beyond, readings are taken together
 READING_COLUMNS: Final = (*MEASURES, "crisis")
 INTERVAL_COLUMNS: Final = ("readings", "systolic_min", "systolic_max", "diastolic_min", "diastolic_max")
@@ -169,9 +161,13 @@ def columns(chart: Chart) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def drawing(chart: Chart, targets: Targets = USUAL) -> dict[str, Any]:
-    """Return the chart as the browser's script takes it; times in seconds since the epoch, pressures in mmHg."""
+def drawing(chart: Chart, targets: Targets = USUAL, before: Chart | None = None) -> dict[str, Any]:
+    """Return the chart as the browser's script takes it; times in seconds since the epoch, pressures in mmHg.
+
+    `before` is drawn behind it, each reading at its place in the period.
+    """
     return {
+        "before": before and _moved(columns(before), (chart.start - before.start).total_seconds()),
         "start": chart.start.timestamp(),
         "end": chart.end.timestamp(),
         "width_s": INTERVALS[chart.interval].total_seconds() if chart.interval else 0,
@@ -181,6 +177,12 @@ def drawing(chart: Chart, targets: Targets = USUAL) -> dict[str, Any]:
         "crisis": {"systolic": CRISIS_SYSTOLIC, "diastolic": CRISIS_DIASTOLIC},
         "targets": [(band.lowest, band.highest + 1) for band in targets],  # pressures are whole: up to the next one
     }
+
+
+def _moved(columns: Mapping[str, list[Any]], by_s: float) -> dict[str, list[Any]]:
+    """Return the times and pressures of a chart, later by so many seconds."""
+    pressures = {name: columns[name] for name in ("systolic", "diastolic")}
+    return {"t": [at + by_s for at in columns["t"]], **pressures}
 
 
 def seconds(intervals: Iterable[Interval]) -> list[tuple[float, float]]:

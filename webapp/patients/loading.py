@@ -12,24 +12,33 @@ from alerts.events import usefulness
 from alerts.model import Episode
 from assessment.daytime import local_day, read_day_hours
 from assessment.report import Report, summarise
+from conf.clinical import ALERT_RISK_FIELD
 from conf.settings import Settings
 from elastic.client import Document, Search
 from elastic.search import alert_events, latest, observations, predictions, rejected
 from elastic.search.trends import trends
 from webapp.audit import search as audit_events
-from webapp.patients import timeline
 from webapp.patients.chart import (
     MOST_POINTS,
-    SPANS,
     Chart,
     bucket_interval,
     make_chart,
     points_of_buckets,
     points_of_readings,
 )
+from webapp.patients.periods import Period
 from webapp.patients.timeline import Timeline, make_timeline
 
 MOST_PREDICTIONS: Final = 10_000  # of the timeline
+TIMELINE_FIELDS: Final = [
+    "@timestamp",
+    "alert_level",
+    ALERT_RISK_FIELD,
+    "scored_at",
+    "window_late_readings",
+    "replaced_risk_6h",
+    "replaced_scored_at",
+]
 VIEWED_SINCE: Final = timedelta(days=7)
 REPORT_LENGTH: Final = timedelta(hours=24)
 JUST_AFTER: Final = timedelta(milliseconds=1)  # so that the newest reading lies before the end
@@ -59,10 +68,13 @@ class PatientNow:
 
 
 @dataclass(frozen=True, slots=True)
-class LastDay:
-    """The last 24 h of predictions, with the acknowledgements and the predictions that were replaced."""
+class Scored:
+    """The predictions of a period, with the acknowledgements and the predictions that were replaced.
 
-    timeline: Timeline
+    There is no timeline where they are more than can be drawn.
+    """
+
+    timeline: Timeline | None
     acknowledgements: list[Document]
     rescored: list[Document]
 
@@ -90,18 +102,18 @@ def load_now(search: Search, settings: Settings, patient_id: str, now: datetime)
     )
 
 
-def load_chart(search: Search, settings: Settings, patient_id: str, span: str, now: datetime) -> Chart:
-    """Return the readings of a span up to now, taken together by intervals where they are more than `MOST_POINTS`."""
-    start, interval = now - SPANS[span], None
-    found = observations.of_patient(search, patient_id, start=start, end=now, limit=MOST_POINTS + 1)
+def load_chart(search: Search, settings: Settings, patient_id: str, period: Period) -> Chart:
+    """Return the readings of a period, taken together by intervals where they are more than `MOST_POINTS`."""
+    start, end, interval = period.start, period.end, None
+    found = observations.of_patient(search, patient_id, start=start, end=end, limit=MOST_POINTS + 1)
     points = points_of_readings(found.documents)
     if len(found.documents) > MOST_POINTS:
-        interval = bucket_interval(SPANS[span])
-        points = points_of_buckets(observations.buckets_of_patient(search, patient_id, start, now, interval))
+        interval = bucket_interval(period.length)
+        points = points_of_buckets(observations.buckets_of_patient(search, patient_id, start, end, interval))
     return make_chart(
         points,
         start=start,
-        end=now,
+        end=end,
         zone=settings.zone,
         expected_interval=settings.expected_interval,
         interval=interval,
@@ -109,15 +121,16 @@ def load_chart(search: Search, settings: Settings, patient_id: str, span: str, n
     )
 
 
-def load_last_day(search: Search, settings: Settings, patient_id: str, now: datetime) -> LastDay:
-    """Return the last 24 h of predictions."""
-    start = now - timeline.LENGTH
+def load_scored(search: Search, settings: Settings, patient_id: str, period: Period) -> Scored:
+    """Return the predictions of a period."""
+    start, end = period.start, period.end
     found = predictions.of_patient(
-        search, patient_id, start=start, end=now, limit=MOST_PREDICTIONS, newest_first=True
+        search, patient_id, start=start, end=end, limit=MOST_PREDICTIONS, newest_first=True, fields=TIMELINE_FIELDS
     ).documents
     events = alert_events.of_patients(search, [patient_id], start)
-    return LastDay(
-        timeline=make_timeline(found, start=start, end=now, expected_interval=settings.expected_interval),
+    made = make_timeline(found, start=start, end=end, expected_interval=settings.expected_interval)
+    return Scored(
+        timeline=None if len(found) == MOST_PREDICTIONS else made,
         acknowledgements=[event for event in events if event["event"] == ACKNOWLEDGED],
         rescored=[prediction for prediction in found if prediction.get("replaced_risk_6h") is not None],
     )

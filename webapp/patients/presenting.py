@@ -13,6 +13,7 @@ from assessment.daytime import read_day_hours
 from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
 from assessment.report import Dipping, Report
+from assessment.targets import HIGHEST, LOWEST, Fault
 from assessment.trend import direction
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H, risk_field
 from conf.settings import Settings
@@ -23,7 +24,8 @@ from webapp.board.rows import Row, make_row
 from webapp.i18n import N_, gettext, language, mmhg, ngettext, percent, when
 from webapp.patients.chart import Chart
 from webapp.patients.listing import Filters
-from webapp.patients.loading import JUST_AFTER, LastDay, PatientNow
+from webapp.patients.loading import JUST_AFTER, PatientNow, Scored
+from webapp.patients.periods import Period
 from webapp.patients.report_chart import draw
 from webapp.patients.timeline import Timeline, changes
 from webapp.store.patient_targets import PatientTargets
@@ -87,6 +89,25 @@ LONGEST_GAP_H: Final = ALERT_HORIZON_H  # a window with a hole as long as the ho
 MOST_RESCORED: Final = 20
 MOST_AHEAD: Final = 5
 MOST_LISTED: Final = 144  # readings that fit onto the page of a report
+
+
+FAULT_NAMES: Final[Mapping[Fault, str]] = {
+    Fault.NO_NUMBER: N_("A whole number is missing here."),
+    Fault.OUT_OF_RANGE: N_("Between %(lowest)s and %(highest)s mmHg."),
+    Fault.NOT_ABOVE_LOWEST: N_("Must be above the beginning."),
+    Fault.NOT_ABOVE_DIASTOLIC: N_("Must be above the diastolic one."),
+}
+
+
+def names() -> dict[str, Any]:
+    """Return the words for the choices of a patient's page."""
+    bounds = {"lowest": LOWEST, "highest": HIGHEST}
+    return {
+        "spans": SPAN_NAMES,
+        "interval_names": INTERVAL_NAMES,
+        "fault_text": lambda fault: gettext(FAULT_NAMES[fault]) % bounds,
+        "target_bounds": bounds,
+    }
 
 
 def list_view(found: Page, filters: Filters, now: datetime, interval: timedelta) -> dict[str, Any]:
@@ -191,22 +212,22 @@ def _episode(patient: PatientNow, episode: Episode) -> dict[str, Any]:
     }
 
 
-def table_view(chart: Chart, last_day: LastDay) -> dict[str, Any]:
+def table_view(chart: Chart, scored: Scored) -> dict[str, Any]:
     """Return the twin of the charts as tables, newest first: readings with the gaps between them, changes of level."""
     points = [{"at": point.at, "point": point} for point in chart.points]
     gaps = [{"at": since, "until": until} for since, until in chart.gaps]
     return {
         "rows": sorted([*points, *gaps], key=lambda row: row["at"], reverse=True),
         "interval": chart.interval,
-        "changes": list(reversed(changes(last_day.timeline))),
-        "rescored": last_day.rescored[:MOST_RESCORED],
-        "more_rescored": max(0, len(last_day.rescored) - MOST_RESCORED),
+        "changes": list(reversed(changes(scored.timeline))) if scored.timeline else [],
+        "rescored": scored.rescored[:MOST_RESCORED],
+        "more_rescored": max(0, len(scored.rescored) - MOST_RESCORED),
     }
 
 
-def alert_marks(patient: PatientNow, last_day: LastDay) -> dict[str, Any]:
+def alert_marks(patient: PatientNow, scored: Scored) -> dict[str, Any]:
     """Return when alerts began and were acknowledged, for the charts; seconds since the epoch."""
-    answered = [datetime.fromisoformat(event["@timestamp"]) for event in last_day.acknowledgements]
+    answered = [datetime.fromisoformat(event["@timestamp"]) for event in scored.acknowledgements]
     return {
         "alerts": [{"t": episode.started_at.timestamp(), "level": episode.level} for episode in patient.episodes],
         "acknowledgements": [{"t": at.timestamp()} for at in answered],
@@ -232,11 +253,18 @@ def report_view(made: Report, targets: PatientTargets, settings: Settings) -> di
     }
 
 
-def chart_sentence(chart: Chart, span: str) -> str:
+def period_name(period: Period) -> str:
+    """Name a period: the last hours or days, or from when to when."""
+    if period.is_live:
+        return gettext("Last %(length)s", length=gettext(SPAN_NAMES[period.span]))
+    return gettext("From %(start)s to %(end)s", start=when(period.start), end=when(period.end))
+
+
+def chart_sentence(chart: Chart, period: Period, before: Chart | None = None) -> str:
     """Say in one sentence what a chart of readings shows, for who cannot see it."""
-    length = gettext(SPAN_NAMES[span])
+    name = period_name(period)
     if not chart.points:
-        return gettext("Last %(length)s: no reading.", length=length)
+        return gettext("%(period)s: no reading.", period=name)
     systolic, diastolic = [point.systolic for point in chart.points], [point.diastolic for point in chart.points]
     parts = [
         ngettext("%(num)s reading", "%(num)s readings", sum(point.readings for point in chart.points)),
@@ -252,8 +280,19 @@ def chart_sentence(chart: Chart, span: str) -> str:
             highest=mmhg(max(spread.highest for spread in diastolic)),
         ),
         *_remarks(chart),
+        *([_compared(before)] if before else []),
     ]
-    return gettext("Last %(length)s: %(parts)s.", length=length, parts=", ".join(parts))
+    return gettext("%(period)s: %(parts)s.", period=name, parts=", ".join(parts))
+
+
+def _compared(before: Chart) -> str:
+    """Say what the means of the period before were."""
+    if not before.points:
+        return gettext("in the period before no reading")
+    systolic, diastolic = (
+        mmhg(fmean(getattr(point, name).mean for point in before.points)) for name in ("systolic", "diastolic")
+    )
+    return gettext("in the period before %(systolic)s/%(diastolic)s on average", systolic=systolic, diastolic=diastolic)
 
 
 def _remarks(chart: Chart) -> list[str]:
@@ -267,15 +306,19 @@ def _remarks(chart: Chart) -> list[str]:
     return remarks
 
 
-def timeline_sentence(timeline: Timeline) -> str:
-    """Say in one sentence which levels the last 24 h had."""
+def timeline_sentence(timeline: Timeline | None, period: Period) -> str:
+    """Say in one sentence which levels a period had."""
+    name = period_name(period)
+    if timeline is None:
+        return gettext("%(period)s: too many predictions to draw them. Choose a shorter time.", period=name)
     highest = timeline.highest
     if highest is None:
-        return gettext("Last 24 hours: no prediction.")
+        return gettext("%(period)s: no prediction.", period=name)
     times = [(LEVEL_NAMES[level], timeline.time_at(level)) for level in reversed(ALERT_LEVELS)]
     parts = [f"{gettext(name)} {duration(length)}" for name, length in times if length]
     return gettext(
-        "Last 24 hours: %(parts)s; highest 6 h risk %(risk)s at %(when)s.",
+        "%(period)s: %(parts)s; highest 6 h risk %(risk)s at %(when)s.",
+        period=name,
         parts=", ".join(parts),
         risk=percent(highest.risk_6h),
         when=when(highest.at),

@@ -1,4 +1,4 @@
-"""The timeline of the last 24 h of predictions: 6 h risk and level over time."""
+"""The timeline of the predictions of a period: 6 h risk and level over time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 from assessment.daytime import Interval
 from assessment.freshness import stale_after
 from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, ALERT_THRESHOLDS
 from webapp.patients.chart import gaps, seconds
-
-LENGTH: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from babel.numbers import get_decimal_symbol
-from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.blueprints import BlueprintSetupState
 
 from alerts import journal
 from alerts.model import alert_id
 from assessment.daytime import read_day_hours
-from assessment.targets import TargetsError, read_targets
+from assessment.targets import Fault, TargetsError, read_targets
 from webapp.audit import events as audit
 from webapp.http import PatientUnknown, choice, cursors, make_conditional, position
 from webapp.i18n import gettext, language
 from webapp.patient_ids import LONGEST_ID, PatientId, file_name, shortened, spell, visible
 from webapp.patients import chart as charts
 from webapp.patients import csv_files, listing, presenting, timeline
-from webapp.patients.chart import SPANS, USUAL_SPAN
-from webapp.patients.loading import PatientNow, load_chart, load_last_day, load_now, load_report, report_period
+from webapp.patients.loading import PatientNow, load_chart, load_now, load_report, load_scored, report_period
+from webapp.patients.periods import read_period
 from webapp.security.access import limit_exports
 from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
@@ -29,6 +41,7 @@ from webapp.store import patient_targets
 
 blueprint = Blueprint("patients", __name__)
 CSV_TYPE: Final = "text/csv; charset=utf-8"
+NO_FAULTS: Final[Mapping[str, Fault]] = {}
 
 
 @blueprint.record_once
@@ -102,26 +115,35 @@ def find() -> Response:
 @requires(Permission.PATIENT)
 def page(patient_id: str) -> str:
     """Show one patient; the chart is drawn by a script, or is a table (``view=table``)."""
-    site, span = services(), _span()
+    return _page(patient_id)
+
+
+def _page(patient_id: str, faults: Mapping[str, Fault] = NO_FAULTS) -> str:
+    """Return the page of a patient; with `faults`, the form of the targets is open and keeps what was typed."""
+    site = services()
     now = site.clock()
-    patient = require_patient(patient_id, now)
+    patient, period = require_patient(patient_id, now), read_period(request.args, now)
     audit.record("view", patient_ids=[patient_id])
     if patient.is_unread:
         return render_template("patients/refused.html", patient_id=patient_id, **presenting.alerts_view(patient))
-    readings = load_chart(site.search, site.settings, patient_id, span, now)
-    last_day = load_last_day(site.search, site.settings, patient_id, now)
+    readings = load_chart(site.search, site.settings, patient_id, period)
+    before = load_chart(site.search, site.settings, patient_id, period.before) if period.compared else None
+    scored = load_scored(site.search, site.settings, patient_id, period)
     return render_template(
         "patients/page.html",
-        span=span,
-        spans=presenting.SPAN_NAMES,
-        interval_names=presenting.INTERVAL_NAMES,
+        period=period,
+        later=None if period.is_live else period.after(now),
         zone_name=site.settings.time_zone,
         day_hours=read_day_hours(site.settings.day_hours),
         targets=patient_targets.find(site.store, patient_id),
+        typed=request.form,
+        faults=faults,
         as_table=request.args.get("view") == "table",
-        chart_sentence=presenting.chart_sentence(readings, span),
-        timeline_sentence=presenting.timeline_sentence(last_day.timeline),
-        table=presenting.table_view(readings, last_day),
+        chart_sentence=presenting.chart_sentence(readings, period, before),
+        timeline_sentence=presenting.timeline_sentence(scored.timeline, period),
+        has_timeline=scored.timeline is not None,
+        table=presenting.table_view(readings, scored),
+        **presenting.names(),
         **presenting.patient_view(patient, now, site.settings.expected_interval),
     )
 
@@ -146,17 +168,19 @@ def chart(patient_id: str) -> Response:
 
     Time ends with this minute, so that charts without news stay the same for a minute.
     """
-    site, span = services(), _span()
+    site = services()
     now = site.clock().replace(second=0, microsecond=0) + timedelta(minutes=1)
-    patient = require_patient(patient_id, now)
-    readings = load_chart(site.search, site.settings, patient_id, span, now)
-    last_day = load_last_day(site.search, site.settings, patient_id, now)
-    pressures = charts.drawing(readings, patient_targets.find(site.store, patient_id).targets)
-    risks, marks = timeline.drawing(last_day.timeline), presenting.alert_marks(patient, last_day)
+    patient, period = require_patient(patient_id, now), read_period(request.args, now)
+    readings = load_chart(site.search, site.settings, patient_id, period)
+    before = load_chart(site.search, site.settings, patient_id, period.before) if period.compared else None
+    scored = load_scored(site.search, site.settings, patient_id, period)
+    pressures = charts.drawing(readings, patient_targets.find(site.store, patient_id).targets, before)
+    risks, marks = scored.timeline and timeline.drawing(scored.timeline), presenting.alert_marks(patient, scored)
+    sentence = presenting.timeline_sentence(scored.timeline, period)
     return make_conditional(
         jsonify(
-            pressures=pressures | {"sentence": presenting.chart_sentence(readings, span)} | marks,
-            timeline=risks | {"sentence": presenting.timeline_sentence(last_day.timeline)} | marks,
+            pressures=pressures | {"sentence": presenting.chart_sentence(readings, period, before)} | marks,
+            timeline=risks and risks | {"sentence": sentence} | marks,
             texts=presenting.texts(site.settings.time_zone),
         )
     )
@@ -192,8 +216,8 @@ def set_targets(patient_id: str) -> Response:
         return _back_to(patient_id, "timeline-title")
     try:
         targets = read_targets(request.form)
-    except TargetsError:
-        abort(422)
+    except TargetsError as error:
+        return make_response(_page(patient_id, error.faults), 422)
     patient_targets.keep(site.store, patient_id, targets, principal().user_name, now)
     audit.record("targets", patient_ids=[patient_id], target=f"{targets.systolic}/{targets.diastolic}")
     return _back_to(patient_id, "timeline-title")
@@ -204,13 +228,15 @@ def set_targets(patient_id: str) -> Response:
 def data(patient_id: str) -> Response:
     """Send what the chart shows as a CSV file."""
     limit_exports()
-    site, span = services(), _span()
+    site = services()
     now = site.clock()
     require_patient(patient_id, now)
-    readings = load_chart(site.search, site.settings, patient_id, span, now)
+    period = read_period(request.args, now)
+    readings = load_chart(site.search, site.settings, patient_id, period)
     audit.record("export", patient_ids=[patient_id])
     text = csv_files.chart_csv(readings, patient_id, site.settings.zone, csv_files.form_of(language()))
-    return _csv(text, f"readings-{file_name(patient_id)}-{span}.csv")
+    until = "" if period.is_live else f"-until-{period.end:%Y%m%dT%H%MZ}"
+    return _csv(text, f"readings-{file_name(patient_id)}-{period.span}{until}.csv")
 
 
 @blueprint.get("/patients/<patient:patient_id>/report")
@@ -238,11 +264,6 @@ def require_patient(patient_id: str, now: datetime) -> PatientNow:
 
 def _back_to(patient_id: str, anchor: str | None = None) -> Response:
     return current_app.make_response(redirect(url_for("patients.page", patient_id=patient_id, _anchor=anchor)))
-
-
-def _span() -> str:
-    asked = request.args.get("span", "")
-    return asked if asked in SPANS else USUAL_SPAN
 
 
 def _csv(text: str, name: str) -> Response:

@@ -28,6 +28,7 @@ async function refreshCharts() {
 
 function show(name, data, texts) {
   const mount = document.getElementById(name);
+  if (!mount || !data) return;
   drawn[name]?.plot.destroy();
   drawn[name] = MAKERS[name](mount, data, clock, texts);
   document.getElementById(`${name}-sentence`).textContent = data.sentence;

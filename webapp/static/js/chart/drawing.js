@@ -112,6 +112,19 @@ export function lineAt(plot, ctx, value, { colour, dash = [], width = 1.5 }) {
   ctx.setLineDash([]);
 }
 
+// A line through values over time, broken where one is null.
+export function polyline(plot, ctx, times, values, colour) {
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = pixels(2);
+  ctx.beginPath();
+  times.forEach((time, index) => {
+    if (values[index] === null) return;
+    const follows = index > 0 && values[index - 1] !== null;
+    ctx[follows ? "lineTo" : "moveTo"](atTime(plot, time), atValue(plot, values[index]));
+  });
+  ctx.stroke();
+}
+
 // The name of a line, above it at the left end, legible over whatever is drawn there.
 export function nameLine(plot, ctx, value, word, { ink, ground }) {
   const left = plot.bbox.left + pixels(4);

@@ -4,7 +4,7 @@ import * as draw from "./drawing.js";
 import { frame } from "./frame.js";
 
 const HEIGHT_PX = 340;
-const COLOURS = ["bar", "crisis", "mean", "night", "target", "gap", "gap-ink", "grid", "ink", "high", "medium", "border"];
+const COLOURS = ["bar", "before", "crisis", "mean", "night", "target", "gap", "gap-ink", "grid", "ink", "high", "medium", "border"];
 const MARK_PX = 8;
 
 export function makePressureChart(mount, data, clock, texts) {
@@ -32,10 +32,10 @@ function options(mount, data, clock, texts, colours) {
 }
 
 // The crisis lines always stay in sight.
-function heights({ columns, crisis }) {
+function heights({ columns, crisis, before }) {
   const known = (values) => (values ?? []).filter((value) => value !== null && value !== undefined);
-  const highest = Math.max(crisis.systolic, ...known(columns.systolic), ...known(columns.systolic_max));
-  const lowest = Math.min(50, ...known(columns.diastolic), ...known(columns.diastolic_min));
+  const highest = Math.max(crisis.systolic, ...known(columns.systolic), ...known(columns.systolic_max), ...known(before?.systolic));
+  const lowest = Math.min(50, ...known(columns.diastolic), ...known(columns.diastolic_min), ...known(before?.diastolic));
   return [Math.floor((lowest - 5) / 10) * 10, Math.ceil((highest + 12) / 10) * 10];
 }
 
@@ -43,6 +43,8 @@ function drawBehind(plot, ctx, data, colours) {
   draw.shadeTimes(plot, ctx, data.nights, colours.night);
   for (const target of data.targets) draw.shadeValues(plot, ctx, target, colours.target);
   draw.hatchTimes(plot, ctx, data.gaps, colours["gap-ink"]);
+  if (!data.before) return;
+  for (const name of ["systolic", "diastolic"]) draw.polyline(plot, ctx, data.before.t, data.before[name], colours.before);
 }
 
 function drawReadings(plot, ctx, data, colours) {
