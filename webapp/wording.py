@@ -85,16 +85,22 @@ PRESSURE: Final = "mmHg"  # whole, cut off: see `mmhg`
 # text and kind of number of each code; `recent` is the number of hours before the newest reading that count as recent
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ReasonCode.SYSTOLIC_NEWEST: (N_("systolic pressure of the newest reading (%(value)s mmHg)"), PRESSURE),
-    ReasonCode.SYSTOLIC_RECENT: (N_("systolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"), PRESSURE),
+    ReasonCode.SYSTOLIC_RECENT: (
+        N_("systolic pressure in the %(recent)s h before the newest reading (mean %(value)s mmHg)"),
+        PRESSURE,
+    ),
     ReasonCode.SYSTOLIC_EARLIER: (N_("systolic pressure earlier in the window (mean %(value)s mmHg)"), PRESSURE),
     ReasonCode.DIASTOLIC_NEWEST: (N_("diastolic pressure of the newest reading (%(value)s mmHg)"), PRESSURE),
     ReasonCode.DIASTOLIC_RECENT: (
-        N_("diastolic pressure in the %(recent)s h before it (mean %(value)s mmHg)"),
+        N_("diastolic pressure in the %(recent)s h before the newest reading (mean %(value)s mmHg)"),
         PRESSURE,
     ),
     ReasonCode.DIASTOLIC_EARLIER: (N_("diastolic pressure earlier in the window (mean %(value)s mmHg)"), PRESSURE),
     ReasonCode.HEART_RATE_NEWEST: (N_("heart rate of the newest reading (%(value)s/min)"), WHOLE),
-    ReasonCode.HEART_RATE_RECENT: (N_("heart rate in the %(recent)s h before it (mean %(value)s/min)"), WHOLE),
+    ReasonCode.HEART_RATE_RECENT: (
+        N_("heart rate in the %(recent)s h before the newest reading (mean %(value)s/min)"),
+        WHOLE,
+    ),
     ReasonCode.HEART_RATE_EARLIER: (N_("heart rate earlier in the window (mean %(value)s/min)"), WHOLE),
     ReasonCode.READING_TIMES: (N_("times of the readings (window of %(value)s h)"), TENTHS),
     ReasonCode.READINGS_MISSING: (N_("window not full (%(value)s of %(window)s readings are lacking)"), WHOLE),

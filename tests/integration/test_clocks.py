@@ -19,6 +19,7 @@ from tests.support.ward import INTERVAL
 from webapp.board.rows import Row
 from webapp.board.ward import Board, View
 from webapp.patients.loading import load_chart, load_now
+from webapp.patients.periods import Period
 
 pytestmark = pytest.mark.integration
 
@@ -98,5 +99,5 @@ def test_an_old_crisis_of_a_backlog_is_marked_though_a_newer_normal_value_came_w
     assert datetime.now(UTC) - alert.started_at >= OLD
     (row,) = on_board(search, Urgency.UNSEEN)
     assert row.alert == alert
-    chart = load_chart(search, pipeline.settings, "p-1", "6h", datetime.now(UTC))
+    chart = load_chart(search, pipeline.settings, "p-1", Period("6h", datetime.now(UTC)))
     assert [point.systolic.highest for point in chart.points if point.crisis] == [214]

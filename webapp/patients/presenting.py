@@ -15,7 +15,7 @@ from assessment.readings import in_crisis
 from assessment.report import Dipping, Report
 from assessment.targets import HIGHEST, LOWEST, Fault
 from assessment.trend import direction
-from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H, risk_field
+from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, HORIZONS_H, risk_field
 from conf.settings import Settings
 from elastic.client import Document, Page
 from elastic.search.latest import MOST_COUNTED
@@ -343,8 +343,6 @@ def texts(time_zone: str) -> dict[str, Any]:
         "time_axis": gettext("Time (%(zone)s)", zone=time_zone),
         "no_data": gettext("no data"),
         "no_prediction": gettext("no valid prediction"),
-        "crisis_systolic": gettext("crisis: systolic %(value)s", value=CRISIS_SYSTOLIC),
-        "crisis_diastolic": gettext("crisis: diastolic %(value)s", value=CRISIS_DIASTOLIC),
         "mean": gettext("mean"),
         "heart_rate": gettext("heart rate"),
         "readings": gettext("readings"),

@@ -21,6 +21,7 @@ HEIGHT: Final = 200
 LOWEST: Final = 40  # mmHg at the bottom
 HIGHEST: Final = 200
 HOURS: Final = 24
+NAME_OVER_HOURS: Final = 4  # of the drawing
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,11 @@ class Figures:
 
 @dataclass(frozen=True)
 class Curve:
-    """One pressure: the band from the 10th to the 90th percentile, and the median."""
+    """One pressure: the band from the 10th to the 90th percentile, the median, and where its name stands above both."""
 
     band: str
     median: str
+    name_y: float = 0.0
 
 
 def load(search: Search, span: str, zone: ZoneInfo, now: datetime) -> Figures:
@@ -82,7 +84,8 @@ def curve(hours: Sequence[dict[str, Any]], name: str) -> Curve:
         [f"{WIDTH * (hour['hour'] + 0.5) / HOURS:.1f} {level_y(hour[name][rank])}" for hour in known]
         for rank in range(3)
     )
-    return Curve(f"M{'L'.join([*high, *reversed(low)])}Z", f"M{'L'.join(middle)}")
+    above_name = min(level_y(hour[name][2]) for hour in known[:NAME_OVER_HOURS])
+    return Curve(f"M{'L'.join([*high, *reversed(low)])}Z", f"M{'L'.join(middle)}", above_name)
 
 
 def level_y(pressure: float) -> float:

@@ -5,6 +5,7 @@ import { makePressureChart } from "./chart/pressures.js";
 import { makeRiskTimeline } from "./chart/risks.js";
 import { clock as elapsed, startPolling } from "./live.js";
 
+const PAPER_PX = 700; // the width of a page of A4 between its margins, at 96 px an inch
 const MAKERS = { pressures: makePressureChart, risks: makeRiskTimeline };
 
 const page = document.getElementById("patient");
@@ -44,6 +45,11 @@ function fit(mount, plot) {
   if (mount.clientWidth && mount.clientWidth !== plot.width) plot.setSize({ width: mount.clientWidth, height: plot.height });
 }
 
+// A canvas does not flow as text does: for paper it is drawn again in the width of a page.
+function fitAll(width) {
+  for (const { plot } of Object.values(drawn)) plot.setSize({ width: width ?? plot.root.parentElement.clientWidth, height: plot.height });
+}
+
 // Replaces each part of the page by its new form, unless somebody is at work in it.
 function takeParts(content) {
   const fresh = new DOMParser().parseFromString(content, "text/html");
@@ -81,6 +87,9 @@ page.addEventListener("submit", async (event) => {
   document.getElementById("outcome").focus();
   poller.forget();
 });
+
+window.addEventListener("beforeprint", () => fitAll(PAPER_PX));
+window.addEventListener("afterprint", () => fitAll());
 
 const poller = startPolling({
   url: () => page.dataset.live,

@@ -15,7 +15,6 @@ from elastic.search.observations import INTERVALS
 from tests.support.ward import reading
 from webapp.patients.chart import (
     MOST_POINTS,
-    SPANS,
     Chart,
     bucket_interval,
     columns,
@@ -25,6 +24,7 @@ from webapp.patients.chart import (
     points_of_buckets,
     points_of_readings,
 )
+from webapp.patients.periods import SPANS
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

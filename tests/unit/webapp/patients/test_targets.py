@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from assessment.targets import FIELDS, USUAL
@@ -58,6 +60,32 @@ def test_targets_that_nobody_can_mean_are_refused(site: Site, changes: dict[str,
 
     assert browser.post(f"{PATIENT}/targets", {**LOWER, **changes}).status_code == 422
     assert bands(browser) == [[120, 130], [70, 80]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"systolic_lowest": "140"}, "systolic_highest", "Doit être supérieur au début."),
+        ({"diastolic_highest": "119"}, "systolic_highest", "Doit être supérieur à la diastolique."),
+        ({"diastolic_lowest": "7"}, "diastolic_lowest", "Entre 40 et 250 mmHg."),
+        ({"systolic_highest": "haut"}, "systolic_highest", "Il faut ici un nombre entier."),
+    ],
+)
+def test_a_refused_target_keeps_what_was_typed_and_names_the_field(
+    site: Site, changes: dict[str, str], field: str, said: str
+) -> None:
+    typed = {**LOWER, **changes}
+
+    answer = site.signed_in(language="fr").post(f"{PATIENT}/targets", typed)
+
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    for name, value in typed.items():
+        assert f'name="{name}" value="{value}"' in page
+    assert re.findall(r'aria-describedby="(\w+)-fault"', page) == [field]
+    assert f'id="{field}-fault">{said}</p>' in page
+    assert "<details open>" in page
+    assert "Statut 422" not in page
 
 
 def test_nobody_sets_targets_of_a_patient_who_is_not_there(site: Site) -> None:

@@ -140,13 +140,13 @@ def test_measured_and_predicted_age_separately(site: Site, search: FakeSearch) -
 
     assert "MEASURED 1 min ago" in page
     assert "From old data: no longer a statement about now." in page
-    assert "Old data: check the sensor." not in page
+    assert "Old data: check the cuff and the device." not in page
 
 
 def test_old_data_withhold_the_trend_and_say_so(site: Site) -> None:
     page = visible(text(site, "/patients/P-0302", language="en"))
 
-    assert "Old data: check the sensor." in page
+    assert "Old data: check the cuff and the device." in page
     assert "Trend of the systolic pressure withheld" in page
 
 

@@ -125,17 +125,13 @@ export function polyline(plot, ctx, times, values, colour) {
   ctx.stroke();
 }
 
-// The name of a line, above it at the left end, legible over whatever is drawn there.
-export function nameLine(plot, ctx, value, word, { ink, ground }) {
-  const left = plot.bbox.left + pixels(4);
-  const bottom = atValue(plot, value) - pixels(2);
+// The name of a line, right of its end, outside the drawing.
+export function nameLine(plot, ctx, value, word, ink) {
   ctx.font = font("600");
   ctx.textAlign = "left";
-  ctx.textBaseline = "bottom";
-  ctx.fillStyle = ground;
-  ctx.fillRect(left - pixels(2), bottom - pixels(13), ctx.measureText(word).width + pixels(4), pixels(13));
+  ctx.textBaseline = "middle";
   ctx.fillStyle = ink;
-  ctx.fillText(word, left, bottom);
+  ctx.fillText(word, plot.bbox.left + plot.bbox.width + pixels(5), atValue(plot, value));
 }
 
 // The shapes of the levels, as on the badges: a mark is known without its colour. Lost data are a clock.

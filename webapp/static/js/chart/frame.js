@@ -2,6 +2,7 @@
 // own (the page has one), and a cursor that only marks an instant.
 import * as draw from "./drawing.js";
 
+const GUTTER_PX = 34; // right of both charts: what the lines across them mean stands there, on no reading
 const AXIS_PX = 52; // the same for both charts, so that an instant stands at one place in both
 
 // `parts`: height, range and axis of the values, series, hooks.
@@ -13,6 +14,7 @@ export function frame(mount, data, clock, texts, colours, { height, range, axis,
     height,
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), clock.zone),
     legend: { show: false },
+    padding: [null, GUTTER_PX, null, null],
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: draw.timeRange(data) }, y: { range } },
     axes: [timeAxis, { grid, labelSize: 20, size: AXIS_PX, ...axis }].map((one) => ({ stroke: colours.ink, ticks: grid, ...one })),

@@ -26,7 +26,7 @@ function options(mount, data, clock, texts, colours) {
     hooks: {
       drawClear: [(plot) => draw.inside(plot, (ctx) => drawBehind(plot, ctx, data, colours))],
       drawAxes: [(plot) => draw.inside(plot, (ctx) => drawReadings(plot, ctx, data, colours))],
-      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
+      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours)), (plot) => nameLimits(plot, data, colours)],
     },
   });
 }
@@ -81,15 +81,16 @@ function drawSpread(plot, ctx, columns, index, { x }) {
 }
 
 function drawMarks(plot, ctx, data, texts, colours) {
-  const label = { ink: colours.crisis, ground: colours.gap };
   const between = (data.crisis.systolic + data.crisis.diastolic) / 2;
   draw.nameTimes(plot, ctx, data.gaps, between, texts.no_data, { ink: colours["gap-ink"], ground: colours.gap });
-  draw.nameLine(plot, ctx, data.crisis.systolic, texts.crisis_systolic, label);
-  draw.nameLine(plot, ctx, data.crisis.diastolic, texts.crisis_diastolic, label);
   for (const { t, level } of data.alerts ?? []) {
     const y = plot.bbox.top + draw.pixels(MARK_PX + 3);
     draw.shape(ctx, level, draw.atTime(plot, t), y, draw.pixels(MARK_PX), levelColour(level, colours), colours.border);
   }
+}
+
+function nameLimits(plot, { crisis }, colours) {
+  for (const limit of Object.values(crisis)) draw.nameLine(plot, plot.ctx, limit, String(limit), colours.crisis);
 }
 
 export function levelColour(level, colours) {

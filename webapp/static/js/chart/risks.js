@@ -31,7 +31,7 @@ function options(mount, data, clock, texts, colours) {
     series: { stroke: colours.ink, width: 0, paths: () => null, points: { show: false } },
     hooks: {
       drawClear: [(plot) => draw.inside(plot, (ctx) => drawSteps(plot, ctx, data, colours))],
-      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours))],
+      draw: [(plot) => draw.inside(plot, (ctx) => drawMarks(plot, ctx, data, texts, colours)), (plot) => nameThresholds(plot, data, colours)],
     },
   });
 }
@@ -53,15 +53,22 @@ function drawSteps(plot, ctx, data, colours) {
 }
 
 function drawMarks(plot, ctx, { alerts, acknowledgements, gaps, thresholds }, texts, colours) {
-  const label = { ink: colours.border, ground: colours.gap };
   const lowMiddle = thresholds[0] / 2; // where neither a threshold runs nor a mark stands
   draw.nameTimes(plot, ctx, gaps, lowMiddle, texts.no_prediction, { ink: colours["gap-ink"], ground: colours.gap });
-  thresholds.forEach((threshold, index) => draw.nameLine(plot, ctx, threshold, texts.levels[index + 1], label));
   const y = plot.bbox.top + draw.pixels(MARK_PX + 3);
   for (const { t, level } of alerts ?? []) {
     draw.shape(ctx, level, draw.atTime(plot, t), y, draw.pixels(MARK_PX), levelColour(level, colours), colours.border);
   }
   for (const { t } of acknowledgements ?? []) draw.tick(ctx, draw.atTime(plot, t), y, draw.pixels(MARK_PX), colours.ink);
+}
+
+// The shape of each level where it begins; the legend below names them.
+function nameThresholds(plot, { thresholds, levels }, colours) {
+  const x = plot.bbox.left + plot.bbox.width + draw.pixels(2 * MARK_PX);
+  thresholds.forEach((threshold, index) => {
+    const level = levels[index + 1];
+    draw.shape(plot.ctx, level, x, draw.atValue(plot, threshold), draw.pixels(MARK_PX - 1), levelColour(level, colours), colours.border);
+  });
 }
 
 function describe({ steps, levels }, clock, texts, index) {
