@@ -101,10 +101,10 @@ def test_old_and_missing_data_are_said_plainly(visit: Visit) -> None:
 def test_predictions_are_listed_by_level_with_the_quality_of_the_model(visit: Visit, hospital: Hospital) -> None:
     hospital.measure(CALM.id, 134, 121)  # a crisis now comes before high risks of old data
     page = visit().sign_in().open("/predictions")
-    levels = page.locator("tbody tr .level-word").all_inner_texts()
-    assert "CRITIQUE" in levels[0]
+    expect(page.locator("tbody tr").first).to_contain_text("134/121 crise")
+    expect(page.locator("tbody tr").first).to_contain_text("déjà en crise")
     expect(page.get_by_role("img", name=re.compile("Calibration"))).to_be_visible()
-    page.get_by_label("Niveau").select_option("CRITICAL")
+    page.get_by_label("Niveau prédit").select_option("CRITICAL")
     page.get_by_role("button", name="Filtrer").click()
     expect(page).to_have_url(re.compile("level=CRITICAL"))
     expect(page.get_by_role("link", name=RISING.id, exact=True)).to_be_visible()
