@@ -16,6 +16,7 @@ SPANS: Final[Mapping[str, timedelta]] = {
 }
 USUAL_SPAN: Final = "24h"
 MINUTES: Final = "%Y-%m-%dT%H:%MZ"  # how an end stands in an address
+MINUTE: Final = timedelta(minutes=1)
 FIRST_END: Final = datetime(1972, 1, 1, tzinfo=UTC)
 
 
@@ -46,7 +47,8 @@ class Period:
     def after(self, now: datetime) -> Period:
         """Return the period that begins where this one ends, or the one up to now where that comes first."""
         end = self.end + self.length
-        return replace(self, end=now, is_live=True) if end >= now else replace(self, end=end)
+        is_live = end > now - MINUTE
+        return replace(self, end=now if is_live else end, is_live=is_live)
 
     def parameters(self, **changes: str) -> dict[str, str]:
         """Return the period as it stands in an address."""

@@ -259,7 +259,10 @@ def report(patient_id: str) -> str:
 
 def require_patient(patient_id: str, now: datetime) -> PatientNow:
     """Return the patient, or answer that there is none."""
-    return load_now(services().search, services().settings, patient_id, now) or abort(PatientUnknown())
+    found = load_now(services().search, services().settings, patient_id, now)
+    if found is None:
+        raise PatientUnknown
+    return found
 
 
 def _back_to(patient_id: str, anchor: str | None = None) -> Response:
