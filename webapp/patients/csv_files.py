@@ -56,12 +56,12 @@ def csv_text(rows: Iterable[Mapping[str, Any]], fields: Sequence[str], form: For
     file = io.StringIO()
     writer = csv.writer(file, delimiter=form.delimiter)
     writer.writerow(fields)
-    writer.writerows([_written(row.get(field), form) for field in fields] for row in rows)
+    for row in rows:
+        found = (row.get(field) for field in fields)
+        writer.writerow(
+            [str(value).replace(".", form.decimal) if isinstance(value, float) else cell(value) for value in found]
+        )
     return form.start + file.getvalue()
-
-
-def _written(value: Any, form: Form) -> Any:
-    return str(value).replace(".", form.decimal) if isinstance(value, float) else cell(value)
 
 
 def list_csv(documents: Iterable[Mapping[str, Any]], zone: ZoneInfo, form: Form = PLAIN) -> str:
