@@ -1,9 +1,9 @@
 """Delete what is stored of one patient: ``python -m jobs.erase --patient ID [--archive] [--delete]``.
 
-Without ``--delete`` it only counts. Deleted are the patient's observations, predictions, latest prediction and alert
-events, rejected messages that name the patient, and with ``--archive`` the lines of the CSV archive in `BP_DATA_DIR`.
-The id is meant as it is stored; with `BP_PSEUDONYM_KEY` that is what ``python -m jobs.pseudonym`` tells. What cannot be
-reached from here is told at the end.
+Without ``--delete`` it only counts. Deleted are the patient's observations, predictions and latest prediction, rejected
+messages that name the patient, alerts, their journal and the limits set for the patient, and with ``--archive`` the
+lines of the CSV archive in `BP_DATA_DIR`. The id is meant as it is stored; with `BP_PSEUDONYM_KEY` that is what
+``python -m jobs.pseudonym`` tells. What cannot be reached from here is told at the end.
 """
 
 from __future__ import annotations
@@ -23,11 +23,19 @@ from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from elastic.client import connect
-from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.names import ALERT_EVENTS, ALERTS, LATEST, OBSERVATIONS, PATIENT_RULES, PREDICTIONS, REJECTED
 from jobs.maintenance.archive_upkeep import files_of, remove_lines
 from jobs.maintenance.removal import Found, find, one_line_errors, remove
 
-BY_FIELD: Final = (OBSERVATIONS, PREDICTIONS, LATEST, ALERT_EVENTS)
+PLACES: Final = (  # what alerts are made of goes before them: else the alert service would raise them anew
+    OBSERVATIONS,
+    PREDICTIONS,
+    LATEST,
+    REJECTED,
+    PATIENT_RULES,
+    ALERT_EVENTS,
+    ALERTS,
+)
 REJECTED_TEXTS: Final = ("patient_id", "payload", "detail")
 REJECTED_PAGE: Final = 200  # each may hold 32 KB
 UNREACHED: Final = """\
@@ -71,15 +79,15 @@ def name_finder(patient_id: str) -> Callable[[Mapping[str, Any]], bool]:
 def count_stored(client: Elasticsearch, patient_id: str) -> list[Part]:
     """Count the documents of a patient, newest included."""
     with one_line_errors():
-        for index in (*BY_FIELD, REJECTED):
+        for index in PLACES:
             client.indices.refresh(index=index, ignore_unavailable=True, allow_no_indices=True)
-        return [Part(index, sum(map(len, pages_of(client, index, patient_id)))) for index in (*BY_FIELD, REJECTED)]
+        return [Part(index, sum(map(len, pages_of(client, index, patient_id)))) for index in PLACES]
 
 
 def delete_stored(client: Elasticsearch, patient_id: str) -> None:
     """Delete a patient's documents everywhere."""
     with one_line_errors():
-        for index in (*BY_FIELD, REJECTED):
+        for index in PLACES:
             for page in pages_of(client, index, patient_id):
                 remove(client, page)
 

@@ -1,9 +1,10 @@
 """Delete what is past retention: ``python -m jobs.prune [--archive] [--delete]``.
 
 Without ``--delete`` it only shows what would go: months of observations and predictions, by their exact names; the
-latest predictions of patients who have been silent for so long, and alert events of that age (`BP_RETENTION_DAYS`);
-rejected messages (`BP_REJECTED_DAYS`); with ``--archive`` also the days of the CSV archive in `BP_DATA_DIR`. It may run
-beside the stream, as often as one likes, and goes on after an interruption.
+latest predictions of patients who have been silent for so long, alerts that have not changed for so long, and alert
+events of that age (`BP_RETENTION_DAYS`); rejected messages (`BP_REJECTED_DAYS`); with ``--archive`` also the days of
+the CSV archive in `BP_DATA_DIR`. It may run beside the stream, as often as one likes, and goes on after an
+interruption.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rich.table import Column, Table
 from conf import cli
 from conf.settings import load_settings
 from elastic.client import connect
-from elastic.names import ALERT_EVENTS, LATEST, REJECTED, all_months
+from elastic.names import ALERT_EVENTS, ALERTS, LATEST, REJECTED, all_months
 from jobs.maintenance.archive_upkeep import past_days, remove_day, size_bytes
 from jobs.maintenance.removal import count, find, one_line_errors, remove
 from jobs.maintenance.retention import MONTHLY, Limits, limits, past_months
@@ -48,11 +49,12 @@ class Aged(NamedTuple):
 
     index_name: str
     kept_from: datetime
-    documents: int
+    documents: int = 0
+    field: str = "@timestamp"
 
     def query(self) -> dict[str, Any]:
         """Return the query that finds them."""
-        return {"range": {"@timestamp": {"lt": self.kept_from.isoformat()}}}
+        return {"range": {self.field: {"lt": self.kept_from.isoformat()}}}
 
 
 class Day(NamedTuple):
@@ -84,9 +86,10 @@ def make_plan(client: Elasticsearch, kept: Limits, archive_of: Path | None) -> P
     folders = past_days(archive_of, kept.data_from) if archive_of else []
     with one_line_errors():
         aged = [
-            Aged(LATEST, kept.data_from, 0),
-            Aged(ALERT_EVENTS, kept.data_from, 0),
-            Aged(REJECTED, kept.rejected_from, 0),
+            Aged(LATEST, kept.data_from),
+            Aged(ALERTS, kept.data_from, field="changed_at"),
+            Aged(ALERT_EVENTS, kept.data_from),
+            Aged(REJECTED, kept.rejected_from),
         ]
         return Plan(
             list(_past_months(client, kept.data_from)),

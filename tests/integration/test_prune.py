@@ -9,10 +9,22 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from alerts import lifecycle
+from alerts.documents import to_document
+from alerts.model import CRITICAL_RANK, AlertKind, Finding
 from conf.errors import EXIT_OK
 from conf.settings import Settings
 from elastic.client import connect
-from elastic.names import ALERT_EVENTS, ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.names import (
+    ALERT_EVENTS,
+    ALERTS,
+    ALL_INDICES,
+    LATEST,
+    OBSERVATIONS,
+    PATIENT_RULES,
+    PREDICTIONS,
+    REJECTED,
+)
 from elastic.schema import put_templates
 from embedded.services import Addresses
 from jobs import erase, export, prune
@@ -24,7 +36,7 @@ pytestmark = pytest.mark.integration
 
 LONG_AGO = datetime(2020, 1, 15, tzinfo=UTC)
 NOW = datetime.now(UTC)
-FAMILIES = (OBSERVATIONS, PREDICTIONS, LATEST, ALERT_EVENTS, REJECTED)
+FAMILIES = (OBSERVATIONS, PREDICTIONS, LATEST, ALERT_EVENTS, ALERTS, PATIENT_RULES, REJECTED)
 Where = dict[str, set[str]]
 
 
@@ -43,6 +55,15 @@ def put(client: Elasticsearch, index: str, id_: str, instant: datetime, **fields
     client.index(index=index, id=id_, document={"@timestamp": instant.isoformat(), **fields})
 
 
+def put_alert(client: Elasticsearch, patient_id: str, at: datetime) -> None:
+    """Store an alert of a crisis at that time, and limits that were set for the patient then."""
+    (episode,) = lifecycle.fold(AlertKind.MEASURED, [Finding(at, CRITICAL_RANK, systolic=190, diastolic=110)], [])
+    alert = to_document(patient_id, episode, lifecycle.USUAL)
+    client.index(index=ALERTS, id=patient_id, document=alert)
+    limits = {"patient_id": patient_id, "systolic_from": 170.0, "by": "anne", "changed_at": at.isoformat()}
+    client.index(index=PATIENT_RULES, id=patient_id, document=limits)
+
+
 def of_month(family: str, instant: datetime) -> str:
     return f"{family}-{instant:%Y.%m}"
 
@@ -54,6 +75,7 @@ def fill(client: Elasticsearch, tmp_path: Path) -> None:
             put(client, of_month(family, instant), patient, instant, patient_id=patient)
         for index in (LATEST, ALERT_EVENTS):
             put(client, index, patient, instant, patient_id=patient)
+        put_alert(client, patient, instant)
         put(client, REJECTED, patient, instant, payload=f'{{"subject":{{"reference":"Patient/{patient}"}}}}')
         document = {"@timestamp": instant.isoformat(), "patient_id": patient, "systolic": 128.0, "flags": []}
         write_archive(tmp_path / "data", 0, patient, [document])
@@ -98,7 +120,8 @@ def test_prune_shows_first_and_then_deletes_what_is_past_and_nothing_else(
     shown = capsys.readouterr().out
     assert f"deleted {OBSERVATIONS}-2020.01 (1 documents)" in shown
     assert f"deleted 2 documents of {REJECTED}" in shown
-    assert stored(client) == everywhere("p-2") | {OBSERVATIONS: {"p-2", "p-3", "copy"}}
+    limits_stay = {PATIENT_RULES: {"p-1", "p-2"}}
+    assert stored(client) == everywhere("p-2") | limits_stay | {OBSERVATIONS: {"p-2", "p-3", "copy"}}
     assert not client.indices.exists(index=f"{OBSERVATIONS}-2020.01")
     assert archived(tmp_path) == {"p-1", "p-2"}
     assert prune.main(["--archive", "--delete"]) == EXIT_OK
