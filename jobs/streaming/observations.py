@@ -78,6 +78,7 @@ def observation_document(reading: Reading, place: TopicPlace, topic: str, ingest
         "source_topic": topic,
         "source_partition": place.partition,
         "source_offset": place.offset,
+        "received_at": iso_us(place.received_us),
         "ingested_at": ingested_at,
     }
     return with_derived({name: value for name, value in document.items() if value is not None})

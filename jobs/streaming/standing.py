@@ -37,6 +37,7 @@ _OF_A_MESSAGE: Final = (
     "flags",
     "source_partition",
     "source_offset",
+    "received_at",
     "ingested_at",
 )
 _NOTES: Final = ("merged_from", "duplicates", "retracted_ids")

@@ -37,6 +37,7 @@ from tests.support.factories import observation, payload
 Document = dict[str, Any]
 PARTITIONS = 2
 WRITTEN_AT = (
+    "received_at",
     "ingested_at",
     "scored_at",
     "replaced_scored_at",

@@ -63,6 +63,7 @@ def settle(*documents: Document) -> tuple[Document, list[Verdict]]:
 def test_document_tells_derived_pressures_and_leaves_out_what_is_not_known() -> None:
     stored = document()
     assert stored["@timestamp"] == "2026-09-21T14:13:20.123Z"
+    assert stored["received_at"] == "2026-09-21T14:13:20.123Z"
     assert (stored["mean_arterial_pressure"], stored["pulse_pressure"], stored["category"]) == (97.3, 46.0, "stage_1")
     assert {"heart_rate", "device_id", "version_id"}.isdisjoint(stored)
 
