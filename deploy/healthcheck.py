@@ -1,4 +1,4 @@
-"""Tell whether a service of ours is healthy: ``python -m deploy.healthcheck stream|site|page URL``.
+"""Tell whether a service of ours is healthy: ``python -m deploy.healthcheck stream|alerts|site|page URL``.
 
 Run inside the service's own container, with its settings. Exit code 0 says healthy; 1 comes with one line of why not.
 """
@@ -9,7 +9,7 @@ import argparse
 import json
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -19,10 +19,14 @@ from urllib.parse import urlsplit
 from conf import cli
 from conf.errors import UserError
 from conf.settings import METRICS_FILE, Settings, load_settings
+from elastic.client import Search, connect
+from elastic.names import ALERT_SERVICE
 
 HERE: Final = "127.0.0.1"
 TIMEOUT_S: Final = 5.0
 USUAL_MAX_AGE_S: Final = 180.0  # a micro-batch that catches up takes its time; a quiet query tells of itself every 10 s
+MOST_LEASES: Final = 10
+LEASE_MAX_AGE_S: Final = 60.0  # twice what a second copy of the alert service needs to take over
 
 
 class UnhealthyError(UserError):
@@ -37,6 +41,19 @@ def check_stream(metrics: Mapping[str, Any], now: datetime, max_age: timedelta) 
             raise UnhealthyError(
                 f"The query {name} has not been seen for {age.total_seconds():.0f} s. Look into the stream's log."
             )
+
+
+def check_alerts(leases: Sequence[Mapping[str, Any]], now: datetime, max_age: timedelta) -> None:
+    """Raise `UnhealthyError` unless some copy of the alert service has renewed its lease within `max_age` before `now`.
+
+    A copy that waits for its turn is healthy: that another one works is all that it can do.
+    """
+    renewed = [datetime.fromisoformat(lease["changed_at"]) for lease in leases if "changed_at" in lease]
+    if not renewed:
+        raise UnhealthyError("The alert service has not begun its work. Look into its log.")
+    age = now - max(renewed)
+    if age > max_age:
+        raise UnhealthyError(f"No alert service has been at work for {age.total_seconds():.0f} s. Look into its log.")
 
 
 def check_page(url: str, host: str | None = None, context: ssl.SSLContext | None = None) -> None:
@@ -83,6 +100,12 @@ def _stream(chosen: argparse.Namespace) -> None:
     check_stream(metrics, datetime.now(UTC), timedelta(seconds=chosen.max_age))
 
 
+def _alerts(chosen: argparse.Namespace) -> None:
+    """Ask Elasticsearch with the service's own account, since what it has raised is nowhere else."""
+    leases = Search(connect(load_settings())).page(ALERT_SERVICE, {"size": MOST_LEASES, "sort": ["_doc"]}).documents
+    check_alerts(leases, datetime.now(UTC), timedelta(seconds=chosen.max_age))
+
+
 def _site(_chosen: argparse.Namespace) -> None:
     """Ask the site under its first trusted name; over TLS only its own certificate counts."""
     settings = load_settings()
@@ -98,6 +121,9 @@ def main(arguments: list[str] | None = None) -> int:
     stream = parts.add_parser("stream", help="both queries of the stream gave a sign of life")
     stream.add_argument("--max-age", type=float, default=USUAL_MAX_AGE_S, metavar="SECONDS", help="(%(default)g)")
     stream.set_defaults(check=_stream)
+    alerts = parts.add_parser("alerts", help="a copy of the alert service is at work")
+    alerts.add_argument("--max-age", type=float, default=LEASE_MAX_AGE_S, metavar="SECONDS", help="(%(default)g)")
+    alerts.set_defaults(check=_alerts)
     parts.add_parser("site", help="the site answers").set_defaults(check=_site)
     page = parts.add_parser("page", help="an address answers with 200")
     page.add_argument("url")

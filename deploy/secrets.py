@@ -58,6 +58,7 @@ CONSUMERS: Final[Mapping[str, Consumer]] = {
     "kibana": Consumer((KIBANA_SYSTEM, "kibana-encryption-key"), VENDOR_ID),
     "kafka": Consumer(("kafka-keystore",), VENDOR_ID, {KAFKA_LOGINS: kafka_logins}),
     "stream": Consumer(("bp_stream", "pseudonym-key", "kafka_stream")),
+    "alerts": Consumer(("bp_alerts",)),
     "producer": Consumer(("kafka_producer",)),
     "site": Consumer(("bp_site", "secret-key"), optional=("password-pepper",)),
     "retrain": Consumer(("bp_retrain",)),

@@ -83,13 +83,21 @@ class Containers:
         """Return what the service sees."""
         folders = {target: self._folder(source) for source, target, _ in mounts(self._service(service))}
         folders |= {scratch: self._folder(scratch.strip("/")) for scratch in SCRATCH}
+        folders |= {
+            config["target"]: self._file(config["source"]) for config in self._service(service).get("configs", ())
+        }
         found = image_environment() | environment_of(self._service(service))
         machine = {name: os.environ[name] for name in OF_THE_MACHINE} | {"JAVA_HOME": str(find_java().parents[1])}
         return {name: self._replace(value, folders) for name, value in found.items()} | machine
 
     def _service(self, name: str) -> Model:
-        services: Model = load(BASE, environment={**example_environment(), **self.variables})["services"]
-        return dict(services[name])
+        return dict(self._model()["services"][name])
+
+    def _file(self, config: str) -> Path:
+        return PROJECT / str(self._model()["configs"][config]["file"])
+
+    def _model(self) -> Model:
+        return load(BASE, environment={**example_environment(), **self.variables})
 
     def _command(self, service: str) -> list[str]:
         return [_here(word) for word in self._service(service)["command"]]

@@ -8,25 +8,43 @@ from typing import Any, Final
 
 from elasticsearch import ApiError, Elasticsearch
 
-from elastic.names import ALERT_EVENTS, AUDIT, LATEST, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, REJECTED, all_months
+from elastic.names import (
+    ALERT_EVENTS,
+    ALERT_SERVICE,
+    ALERTS,
+    AUDIT,
+    LATEST,
+    MODEL_MONITORING,
+    OBSERVATIONS,
+    PATIENT_RULES,
+    PREDICTIONS,
+    REJECTED,
+    all_months,
+)
 
-STREAM, RETRAIN, SITE, PRUNE, IMPORT, READER = (
+STREAM, ALERTING, RETRAIN, SITE, PRUNE, IMPORT, READER = (
     "bp_stream",
+    "bp_alerts",
     "bp_retrain",
     "bp_site",
     "bp_prune",
     "bp_kibana_import",
     "bp_kibana_reader",
 )
-ACCOUNTS: Final = (STREAM, RETRAIN, SITE, PRUNE, IMPORT, READER)
+ACCOUNTS: Final = (STREAM, ALERTING, RETRAIN, SITE, PRUNE, IMPORT, READER)
 NOBODY: Final[frozenset[str]] = frozenset()
 FORBIDDEN: Final = 403
 
 MONTH: Final = "2001.01"  # far from any real reading
 READINGS, SCORES, AUDIT_MONTH = (f"{family}-{MONTH}" for family in (OBSERVATIONS, PREDICTIONS, AUDIT))
-STAMP: Final = {"@timestamp": "2001-01-01T00:00:00Z"}
+LONG_AGO: Final = "2001-01-01T00:00:00Z"
+STAMP: Final = {"@timestamp": LONG_AGO}
+OWN_STAMPS: Final = {  # of indices whose documents are no events
+    ALERTS: {"raised_at": LONG_AGO},
+    ALERT_SERVICE: {"changed_at": LONG_AGO},
+    PATIENT_RULES: {"changed_at": LONG_AGO},
+}
 TEMPLATE: Final = {"index_patterns": [all_months(AUDIT)], "priority": 900}
-SAME_MAPPING: Final = {"properties": {"@timestamp": {"type": "date"}}}
 CLUSTER_SETTING: Final = {"persistent": {"indices.id_field_data.enabled": None}}
 USER: Final = {"password": "sixteen-characters", "roles": ["superuser"]}
 
@@ -59,9 +77,14 @@ def send(client: Elasticsearch, request: Request) -> int:
         return error.status_code
 
 
+def stamp(index: str) -> Mapping[str, Any]:
+    """Return a document that the index takes."""
+    return OWN_STAMPS.get(index, STAMP)
+
+
 def put(index: str, id_: str = "kept") -> Request:
     """Store a document, whether it is there or not."""
-    return "PUT", f"/{index}/_doc/{id_}", STAMP
+    return "PUT", f"/{index}/_doc/{id_}", stamp(index)
 
 
 def search(index: str) -> Request:
@@ -97,32 +120,48 @@ def _forbidden(what: str, method: str, path: str, body: Mapping[str, Any] | None
 def _all_actions() -> Iterator[Action]:
     """Yield each thing that somebody might try."""
     for what, index in (("readings", READINGS), ("predictions", SCORES)):
-        yield _reading(what, index, STREAM, RETRAIN, SITE, PRUNE, READER)
-        yield _reading_alias(what, index, STREAM, RETRAIN, SITE, PRUNE, READER)
+        yield _reading(what, index, STREAM, ALERTING, RETRAIN, SITE, PRUNE, READER)
+        yield _reading_alias(what, index, STREAM, ALERTING, RETRAIN, SITE, PRUNE, READER)
         yield _storing(what, index, STREAM)
         yield _deleting(what, index, STREAM, PRUNE)
         yield _dropping(f"a month of {what}", index, PRUNE)
     for what, index in (("latest predictions", LATEST), ("refused messages", REJECTED)):
-        yield _reading(what, index, STREAM, SITE, PRUNE, READER)
+        yield _reading(what, index, STREAM, ALERTING, SITE, PRUNE, READER)
         yield _storing(what, index, STREAM)
         yield _deleting(what, index, STREAM, PRUNE)
         yield _forbidden(f"delete {what} as a whole", "DELETE", f"/{index}")
-    yield _reading("figures of the model", MODEL_MONITORING, RETRAIN, SITE, READER)
+    yield _reading("figures of the model", MODEL_MONITORING, ALERTING, RETRAIN, SITE, READER)
     yield _storing("figures of the model", MODEL_MONITORING, RETRAIN)
     yield _deleting("figures of the model", MODEL_MONITORING)
+    yield from _of_alerts()
     yield from _of_journals()
     yield from _of_the_cluster()
 
 
+def _of_alerts() -> Iterator[Action]:
+    yield _reading("alerts", ALERTS, ALERTING, SITE, PRUNE, READER)
+    yield _storing("alerts", ALERTS, ALERTING)
+    yield _deleting("alerts", ALERTS, PRUNE)
+    yield _reading("rules of patients", PATIENT_RULES, ALERTING, SITE, PRUNE)
+    yield _storing("rules of patients", PATIENT_RULES, SITE)
+    yield _deleting("rules of patients", PATIENT_RULES, PRUNE)
+    yield _reading("the alert service's place", ALERT_SERVICE, ALERTING, SITE)
+    yield _storing("the alert service's place", ALERT_SERVICE, ALERTING)
+    yield _deleting("the alert service's place", ALERT_SERVICE)
+    for index in (ALERTS, PATIENT_RULES, ALERT_SERVICE):
+        yield _forbidden(f"delete {index} as a whole", "DELETE", f"/{index}")
+
+
 def _of_journals() -> Iterator[Action]:
-    for what, index in (("alert events", ALERT_EVENTS), ("audit", AUDIT_MONTH)):
+    journals = (("alert events", ALERT_EVENTS, frozenset({SITE, ALERTING})), ("audit", AUDIT_MONTH, frozenset({SITE})))
+    for what, index, writers in journals:
         gone = ("DELETE", f"/{index}/_doc/new", None)
         adding = ("PUT", f"/{index}/_create/new", STAMP)
-        yield Action(f"add to the {what}", adding, frozenset({SITE}), (put(index, "new"), gone))
+        yield Action(f"add to the {what}", adding, writers, (put(index, "new"), gone))
         yield Action(f"overwrite the {what}", put(index), NOBODY, (put(index),))
         change = ("POST", f"/{index}/_update/kept", {"doc": STAMP})
         yield Action(f"change the {what}", change, NOBODY, (put(index),))
-    yield _reading("alert events", ALERT_EVENTS, SITE, PRUNE, READER)
+    yield _reading("alert events", ALERT_EVENTS, ALERTING, SITE, PRUNE, READER)
     yield _deleting("alert events", ALERT_EVENTS, PRUNE)
     yield _forbidden("delete alert events as a whole", "DELETE", f"/{ALERT_EVENTS}")
     yield _reading("audit", AUDIT_MONTH, SITE)
@@ -136,8 +175,16 @@ def _of_the_cluster() -> Iterator[Action]:
     yield _forbidden(
         "put a component template", "PUT", "/_component_template/blood-pressure-settings", {"template": {}}
     )
-    for index, writer in ((LATEST, STREAM), (MODEL_MONITORING, RETRAIN), (ALERT_EVENTS, SITE)):  # as writers do
-        yield Action(f"add fields to {index}", ("PUT", f"/{index}/_mapping", SAME_MAPPING), frozenset({writer}))
+    writers = {
+        LATEST: {STREAM},
+        MODEL_MONITORING: {RETRAIN},
+        ALERTS: {ALERTING},
+        PATIENT_RULES: {SITE},
+        ALERT_EVENTS: {SITE, ALERTING},
+    }
+    for index, accounts in writers.items():  # as writers do
+        same = {"properties": {name: {"type": "date"} for name in stamp(index)}}
+        yield Action(f"add fields to {index}", ("PUT", f"/{index}/_mapping", same), frozenset(accounts))
     yield _forbidden("close an index", "POST", f"/{LATEST}/_close")
     yield _forbidden("create an index", "PUT", "/elsewhere")
     yield _forbidden("write elsewhere", *put("elsewhere"))

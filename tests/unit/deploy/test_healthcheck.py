@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from conf.settings import METRICS_FILE
-from deploy.healthcheck import UnhealthyError, check_page, check_stream, main
+from deploy.healthcheck import UnhealthyError, check_alerts, check_page, check_stream, main
 from jobs.streaming import progress
+from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.http_server import Answering, serving
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -52,6 +53,32 @@ def test_a_stream_that_began_long_ago_and_was_not_seen_since_is_not_healthy(
     metrics_seen(tmp_path)
     monkeypatch.setenv("BP_LOCAL_DIR", str(tmp_path))
     assert main(["stream", "--max-age", "60"]) == 1
+
+
+def lease_renewed(seconds_ago: float) -> dict[str, str]:
+    return {"holder": "one", "changed_at": (NOW - timedelta(seconds=seconds_ago)).isoformat()}
+
+
+def test_the_alert_service_is_healthy_while_a_copy_of_it_works() -> None:
+    check_alerts([lease_renewed(3000), lease_renewed(20)], NOW, timedelta(seconds=60))
+
+
+def test_an_alert_service_that_has_not_renewed_its_lease_is_told_with_its_silence() -> None:
+    with pytest.raises(UnhealthyError, match="has been at work for 61 s"):
+        check_alerts([lease_renewed(61)], NOW, timedelta(seconds=60))
+
+
+def test_an_alert_service_that_never_worked_is_not_healthy() -> None:
+    with pytest.raises(UnhealthyError, match="has not begun"):
+        check_alerts([], NOW, timedelta(seconds=60))
+
+
+def test_the_alert_service_is_asked_for_where_the_settings_say(
+    fake: FakeElasticsearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BP_ELASTICSEARCH_URL", fake.url)
+    assert main(["alerts"]) == 1
+    assert capsys.readouterr().err.startswith("error: The alert service has not begun")
 
 
 class Page(Answering):

@@ -16,6 +16,7 @@ from tests.unit.deploy.compose import VARIANTS, Model, environment_of, load, mou
 SERVICES = [(variant, name) for variant, files in VARIANTS.items() for name, _ in ours(load(*files))]
 ACCOUNTS = {
     "stream": "bp_stream",
+    "alerts": "bp_alerts",
     "webapp": "bp_site",
     "retrain": "bp_retrain",
     "monitor": "bp_retrain",
