@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(settings: Settings, *, once: bool = False, stopping: threading.Event | None = None) -> None:
     """Follow Elasticsearch until a signal comes; raises `UserError` for rules or an account that cannot be used."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
     stop = stopping or _stop_on_signals()
     rules = load_rules(settings.alert_rules)

@@ -1,4 +1,4 @@
-"""What the demo shows, read from two places: the metrics file of the stream and one aggregation in Elasticsearch."""
+"""What the demo shows, read from two places: the metrics file of the stream and two aggregations in Elasticsearch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
@@ -16,8 +17,10 @@ from conf.clinical import ALERT_LEVELS
 
 RATE_WINDOW_S = 30.0
 LOG_TAIL_BYTES = 65_536
-SUCCESS = " INFO jobs.streaming.progress micro-batch "
-OWN_WARNING = re.compile(r" (?:WARNING|ERROR) jobs\.\S+ (.+)")
+STREAM_SUCCESS = " INFO jobs.streaming.progress micro-batch "
+ALERTS_SUCCESS = " INFO alerts "  # the service speaks when it begins, takes over, or has come back
+OWN_WARNING = re.compile(r" (?:WARNING|ERROR) (?:jobs\.\S+|alerts) (.+)")
+OPEN_ALERTS = {"term": {"is_open": True}}
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Figures:
     predictions: int = 0
     rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
     patients_by_level: Mapping[str, int] = field(default_factory=dict)
+    alerts_by_level: Mapping[str, int] = field(default_factory=dict)
     lag: int | None = None
     batches: int = 0
     ingest_ms: float | None = None
@@ -42,13 +46,19 @@ class Figures:
         return sum(self.patients_by_level.values())
 
     @property
+    def alerts(self) -> int:
+        """Return the number of open alerts."""
+        return sum(self.alerts_by_level.values())
+
+    @property
     def rejected(self) -> int:
         """Return the number of refused messages and entries."""
         return sum(self.rejected_by_reason.values())
 
     def to_json(self) -> str:
         """Return all figures, for scripts."""
-        return json.dumps({**asdict(self), "patients": self.patients, "rejected": self.rejected}, indent=2) + "\n"
+        sums = {"patients": self.patients, "alerts": self.alerts, "rejected": self.rejected}
+        return json.dumps({**asdict(self), **sums}, indent=2) + "\n"
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
@@ -60,36 +70,44 @@ def read_metrics(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def count_levels(client: Elasticsearch, index: str) -> dict[str, int] | None:
-    """Return the patients by alert level, highest first; None while Elasticsearch does not answer."""
+def count_levels(
+    client: Elasticsearch, index: str, field: str, query: Mapping[str, Any] = MappingProxyType({"match_all": {}})
+) -> dict[str, int] | None:
+    """Return the documents by alert level, highest first; None while Elasticsearch does not answer."""
     try:
         answer = client.search(
             index=index,
             size=0,
             ignore_unavailable=True,
-            aggs={"levels": {"terms": {"field": "alert_level", "size": len(ALERT_LEVELS)}}},
+            query=dict(query),
+            aggs={"levels": {"terms": {"field": field}}},
         )
     except (ApiError, TransportError):
         return None
     found = answer.get("aggregations", {}).get("levels", {}).get("buckets", [])
     counts = {bucket["key"]: int(bucket["doc_count"]) for bucket in found}
-    return {level: counts.get(level, 0) for level in reversed(ALERT_LEVELS)}
+    return {level: counts.pop(level, 0) for level in reversed(ALERT_LEVELS)} | counts
 
 
-def read_trouble(log: Path) -> str | None:
-    """Return the stream's newest warning, unless a micro-batch has succeeded since."""
+def read_trouble(log: Path, success: str) -> str | None:
+    """Return a part's newest warning, unless a line with `success` has come since."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
         lines = file.read().decode(errors="replace").splitlines()
     for line in reversed(lines):
-        if SUCCESS in line:
+        if success in line:
             return None
         if found := OWN_WARNING.search(line):
             return found[1]
     return None
 
 
-def to_figures(metrics: Mapping[str, Any], levels: Mapping[str, int], trouble: str | None = None) -> Figures:
+def to_figures(
+    metrics: Mapping[str, Any],
+    patients_by_level: Mapping[str, int],
+    alerts_by_level: Mapping[str, int],
+    trouble: str | None = None,
+) -> Figures:
     """Put both sources together; whatever the metrics do not say yet keeps its empty value."""
     queries = metrics.get("queries", {})
     ingest, score = queries.get("ingest", {}), queries.get("score", {})
@@ -98,7 +116,8 @@ def to_figures(metrics: Mapping[str, Any], levels: Mapping[str, int], trouble: s
         readings=ingest.get("totals", {}).get("readings", 0),
         predictions=score.get("totals", {}).get("predictions", 0),
         rejected_by_reason=ingest.get("rejected_by_reason", {}),
-        patients_by_level=levels,
+        patients_by_level=patients_by_level,
+        alerts_by_level=alerts_by_level,
         lag=max(lags, default=None),
         batches=ingest.get("batches", 0),
         ingest_ms=ingest.get("duration_ms"),

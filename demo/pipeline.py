@@ -22,11 +22,20 @@ from conf.settings import METRICS_FILE, Settings
 from conf.times import SECOND_US
 from demo import monitor, site
 from demo.display import step
-from demo.figures import Figures, count_levels, read_metrics, read_trouble, to_figures
+from demo.figures import (
+    ALERTS_SUCCESS,
+    OPEN_ALERTS,
+    STREAM_SUCCESS,
+    Figures,
+    count_levels,
+    read_metrics,
+    read_trouble,
+    to_figures,
+)
 from demo.lock import note_part
 from demo.processes import PROJECT_ROOT, Child, early_end, require_running, start_child, stop_children, wait_for_end
 from elastic.client import connect
-from elastic.names import LATEST
+from elastic.names import ALERTS, LATEST
 from embedded import services
 from embedded.services import NodeName, local_ports
 from ml.registry.bundles import current_version
@@ -87,10 +96,11 @@ class Demo:
 
 
 def bring_up(demo: Demo) -> None:
-    """Start services, site, first model, stream, producer: each step visible, each only when it is needed."""
+    """Start services, alerts, site, first model, stream, producer: each step visible, each only when it is needed."""
     demo.settings = site.choose_address(demo.settings, demo.options.web_port)
     with step(demo.console, "Kafka and Elasticsearch") as report:
         demo.settings = start_services(demo.settings, _ports(demo), report)
+    demo.start("alerts", sys.executable, "-m", "alerts")
     with step(demo.console, f"Site at {site.address(demo.settings)}"):
         passwords = _start_site(demo)
     for line in site.greeting(demo.settings, passwords):
@@ -166,14 +176,26 @@ def watch(demo: Demo, ends_after_s: float | None) -> Iterator[tuple[Figures, flo
     client = connect(demo.settings).options(request_timeout=ASK_TIMEOUT_S)
     while ends_after_s is None or time.monotonic() - began_s < ends_after_s:
         require_running(demo.children)
-        levels = count_levels(client, LATEST)
-        known = figures.patients_by_level if levels is None else levels
-        trouble = read_trouble(demo.log_dir / "stream.log") or monitoring.trouble
-        figures = to_figures(read_metrics(demo.metrics_file), known, trouble)
+        patients, alerts = (
+            count_levels(client, LATEST, "alert_level"),
+            count_levels(client, ALERTS, "level", OPEN_ALERTS),
+        )
+        figures = to_figures(
+            read_metrics(demo.metrics_file),
+            figures.patients_by_level if patients is None else patients,
+            figures.alerts_by_level if alerts is None else alerts,
+            trouble_of(demo.log_dir) or monitoring.trouble,
+        )
         elapsed_s = time.monotonic() - began_s
         monitoring.step(figures, elapsed_s)
         yield figures, elapsed_s
         time.sleep(REFRESH_S)
+
+
+def trouble_of(log_dir: Path) -> str | None:
+    """Return what the stream, or else the alert service, complains of at the moment."""
+    stream, alerts = log_dir / "stream.log", log_dir / "alerts.log"
+    return read_trouble(stream, STREAM_SUCCESS) or read_trouble(alerts, ALERTS_SUCCESS)
 
 
 def past_takes_s(options: Namespace) -> float:

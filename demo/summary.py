@@ -37,7 +37,8 @@ def plain_line(figures: Figures, rates: tuple[float, float], elapsed_s: float) -
         f"predictions {figures.predictions:,} ({rates[1]:,.0f}/s)",
         f"lag {_lag(figures)}",
         f"rejected {figures.rejected:,}",
-        f"patients {levels_text(figures)}",
+        f"patients {levels_text(figures.patients_by_level)}",
+        f"open alerts {alerts_text(figures)}",
         f"batch {_seconds(figures.ingest_ms)} / {_seconds(figures.score_ms)}",
     ]
     notes = [f"waiting for {awaited}"] if awaited else []
@@ -49,14 +50,20 @@ def closing_lines(figures: Figures, elapsed_s: float) -> list[str]:
     """Return what the run came to."""
     return [
         f"Ran {_clock(elapsed_s)}: {figures.readings:,} readings stored, {figures.predictions:,} predictions written.",
-        f"Patients by alert level: {levels_text(figures)} ({figures.patients:,} in all).",
+        f"Patients by alert level: {levels_text(figures.patients_by_level)} ({figures.patients:,} in all).",
+        f"Open alerts: {alerts_text(figures)}.",
         f"Rejected: {reasons_text(figures)}.",
     ]
 
 
-def levels_text(figures: Figures) -> str:
-    """Return the patients by alert level, highest first."""
-    return " ".join(f"{level} {count:,}" for level, count in figures.patients_by_level.items()) or "none yet"
+def levels_text(counts: Mapping[str, int], nothing: str = "none yet") -> str:
+    """Return what was counted by alert level, highest first."""
+    return " ".join(f"{level} {count:,}" for level, count in counts.items()) or nothing
+
+
+def alerts_text(figures: Figures) -> str:
+    """Return the open alerts by level, those of the levels that have one."""
+    return levels_text({level: count for level, count in figures.alerts_by_level.items() if count}, "none")
 
 
 def reasons_text(figures: Figures) -> str:
@@ -72,6 +79,7 @@ def _flow(figures: Figures, rates: tuple[float, float]) -> Table:
     table.add_row("Waiting in Kafka", _lag(figures), "")
     table.add_row("Last micro-batch", f"ingest {_seconds(figures.ingest_ms)}", f"score {_seconds(figures.score_ms)}")
     table.add_row("Rejected", f"{figures.rejected:,}", reasons_text(figures) if figures.rejected else "")
+    table.add_row("Open alerts", f"{figures.alerts:,}", alerts_text(figures) if figures.alerts else "")
     table.add_row("Model", figures.model_version or "-", "")
     return table
 

@@ -3,12 +3,26 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import elasticsearch
 import pytest
 
-from demo.figures import Figures, Rates, read_metrics, read_trouble, to_figures, waiting_for
+from demo.figures import (
+    ALERTS_SUCCESS,
+    OPEN_ALERTS,
+    STREAM_SUCCESS,
+    Figures,
+    Rates,
+    count_levels,
+    read_metrics,
+    read_trouble,
+    to_figures,
+    waiting_for,
+)
 
 LEVELS = {"CRITICAL": 1, "HIGH": 2, "MEDIUM": 3, "LOW": 4}
+ALERTS = {"CRITICAL": 2, "HIGH": 0, "MEDIUM": 0, "LOW": 0, "STALE": 3}
 
 
 def metrics(**changes: Any) -> dict[str, Any]:
@@ -25,19 +39,19 @@ def metrics(**changes: Any) -> dict[str, Any]:
 
 
 def test_figures_take_readings_from_ingest_and_predictions_from_score() -> None:
-    figures = to_figures(metrics(), LEVELS)
+    figures = to_figures(metrics(), LEVELS, ALERTS)
 
     assert (figures.readings, figures.predictions, figures.rejected, figures.patients) == (990, 900, 8, 10)
     assert (figures.ingest_ms, figures.score_ms, figures.model_version) == (400, 900, "m1")
 
 
 def test_the_lag_is_that_of_the_query_further_behind() -> None:
-    assert to_figures(metrics(), LEVELS).lag == 70
+    assert to_figures(metrics(), LEVELS, ALERTS).lag == 70
 
 
 def test_metrics_of_a_stream_that_has_just_begun_give_empty_figures() -> None:
-    assert to_figures({}, {}) == Figures()
-    assert to_figures({"queries": {}}, {}) == Figures()
+    assert to_figures({}, {}, {}) == Figures()
+    assert to_figures({"queries": {}}, {}, {}) == Figures()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
@@ -74,7 +88,27 @@ def test_the_streams_own_warning_counts_until_a_micro_batch_succeeds(
 ) -> None:
     (tmp_path / "stream.log").write_text(log)
 
-    assert read_trouble(tmp_path / "stream.log") == trouble
+    assert read_trouble(tmp_path / "stream.log", STREAM_SUCCESS) == trouble
+
+
+def test_the_alert_services_warning_counts_until_it_says_that_it_is_back(tmp_path: Path) -> None:
+    log = tmp_path / "alerts.log"
+    log.write_text("2026-01-01 00:00:00,000 WARNING alerts Elasticsearch does not answer\n")
+    assert read_trouble(log, ALERTS_SUCCESS) == "Elasticsearch does not answer"
+    with log.open("a") as more:
+        more.write("2026-01-01 00:00:02,000 INFO alerts this copy keeps the alerts now\n")
+    assert read_trouble(log, ALERTS_SUCCESS) is None
+
+
+def test_levels_are_counted_highest_first_and_what_is_no_level_of_a_model_comes_last() -> None:
+    answer = {"aggregations": {"levels": {"buckets": [{"key": k, "doc_count": n} for k, n in ALERTS.items() if n]}}}
+    client = Mock(search=Mock(return_value=answer))
+    assert list((count_levels(client, "alerts", "level", OPEN_ALERTS) or {}).items()) == list(ALERTS.items())
+
+
+def test_nothing_is_counted_while_elasticsearch_is_away() -> None:
+    client = Mock(search=Mock(side_effect=elasticsearch.ConnectionError("away")))
+    assert count_levels(client, "alerts", "level") is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +121,7 @@ def test_the_streams_own_warning_counts_until_a_micro_batch_succeeds(
     ],
 )
 def test_the_demo_says_what_it_waits_for(changes: dict[str, Any], levels: dict[str, int], awaited: str | None) -> None:
-    assert waiting_for(to_figures(metrics(**changes), levels)) == awaited
+    assert waiting_for(to_figures(metrics(**changes), levels, {})) == awaited
 
 
 def test_rates_are_those_of_the_last_half_minute() -> None:
@@ -98,6 +132,7 @@ def test_rates_are_those_of_the_last_half_minute() -> None:
 
 
 def test_the_json_for_scripts_holds_the_sums_too() -> None:
-    content = json.loads(to_figures(metrics(), LEVELS).to_json())
+    content = json.loads(to_figures(metrics(), LEVELS, ALERTS).to_json())
 
     assert (content["patients"], content["rejected"], content["patients_by_level"]) == (10, 8, LEVELS)
+    assert (content["alerts"], content["alerts_by_level"]) == (5, ALERTS)
