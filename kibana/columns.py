@@ -56,13 +56,13 @@ def last_value(field: str, label: str, data_type: DataType = "number", sort_fiel
     }
 
 
-def by_time(field: str = TIME_FIELD, label: str = "Heure", *, with_empty: bool = True) -> Json:
+def by_time(field: str = TIME_FIELD, label: str = "Heure", *, with_empty: bool = True, interval: str = "auto") -> Json:
     """Return buckets of time, as long as suits the range shown; with empty ones a chart has no false bridges."""
     return {
         **_column("date_histogram", label, "date", is_bucketed=True),
         "scale": "interval",
         "sourceField": field,
-        "params": {"interval": "auto", "includeEmptyRows": with_empty, "dropPartials": False},
+        "params": {"interval": interval, "includeEmptyRows": with_empty, "dropPartials": False},
     }
 
 

@@ -14,17 +14,22 @@ from kibana.saved import Json, saved_object, text
 from kibana.words import FIELDS, FORMATS
 
 TIME_FIELD: Final = "@timestamp"
+RAISED_FIELD: Final = "raised_at"  # of an alert
 PATIENT_FIELD: Final = "patient_id"
 
 
 @dataclass(frozen=True)
 class DataView:
-    """A family of indices as Kibana sees it; `fields` are those that have a French name."""
+    """A family of indices as Kibana sees it; `fields` are those that have a French name.
+
+    Without a time field the range that a dashboard shows does not narrow it: what is open now is open, however old.
+    """
 
     id: str
     index_pattern: str
     name: str
     fields: tuple[str, ...]
+    time_field: str | None = TIME_FIELD
 
     def saved(self, site_url: str) -> Json:
         """Return the saved object."""
@@ -33,7 +38,7 @@ class DataView:
         attributes = {
             "title": self.index_pattern,
             "name": self.name,
-            "timeFieldName": TIME_FIELD,
+            **({"timeFieldName": self.time_field} if self.time_field else {}),
             "fields": "[]",
             "fieldAttrs": text(labels),
             "fieldFormatMap": text({field: formats[field] for field in self.fields if field in formats}),
@@ -108,10 +113,29 @@ REJECTED: Final = DataView(
         "source_offset",
     ),
 )
+_ALERT: Final = (
+    PATIENT_FIELD,
+    "part",
+    "kind",
+    "state",
+    "level",
+    "is_unanswered",
+    "escalated",
+    RAISED_FIELD,
+    "ended_at",
+    "owner",
+    "answer.reason",
+    "why",
+    "worst.systolic",
+    "worst.diastolic",
+    "worst.risk_6h",
+)
+ALERTS: Final = DataView("bp-alerts", indices.ALERTS, "Alertes", _ALERT, RAISED_FIELD)
+ALERTS_NOW: Final = DataView("bp-alerts-now", indices.ALERTS, "Alertes, quelle que soit la période", _ALERT, None)
 ALERT_EVENTS: Final = DataView(
     "bp-alert-events",
     indices.ALERT_EVENTS,
-    "Réponses aux alertes",
+    "Journal des alertes",
     (
         TIME_FIELD,
         PATIENT_FIELD,
@@ -155,4 +179,4 @@ MODEL_MONITORING: Final = DataView(
     ),
 )
 
-ALL: Final = (OBSERVATIONS, PREDICTIONS, LATEST, REJECTED, ALERT_EVENTS, MODEL_MONITORING)
+ALL: Final = (OBSERVATIONS, PREDICTIONS, LATEST, REJECTED, ALERTS, ALERTS_NOW, ALERT_EVENTS, MODEL_MONITORING)

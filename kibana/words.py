@@ -38,12 +38,47 @@ CATEGORY_COLOURS: Final[Labels] = {
 }
 ALERT_KINDS: Final[Labels] = {
     "measured": "Crise mesurée",
+    "limit": "Hors des limites du patient",
+    "low": "Tension basse",
     "predicted": "Risque prédit",
-    "technical": "Données perdues",
     "attention": "Mesure inexploitable",
+    "silence": "Patient sans mesure",
+    "feed": "Flux interrompu",
+    "system": "Panne du système",
+    "technical": "Données perdues",
 }
-KIND_COLOURS: Final[Labels] = {"measured": RED, "predicted": ORANGE, "technical": GREY, "attention": VIOLET}
-ALERT_EVENTS: Final[Labels] = {"acknowledged": "Acquittement", "feedback": "Avis"}
+SEEN_LEVELS: Final[Labels] = {**LEVELS, "STALE": "Sans mesure"}  # of an alert
+ALERT_STATES: Final[Labels] = {
+    "raised": "Déclenchée",
+    "acknowledged": "Acquittée",
+    "reminded": "Rappelée",
+    "latched": "Maintenue",
+    "resolved": "Terminée",
+    "expired": "Expirée sans réponse",
+    "withdrawn": "Retirée",
+}
+WITHDRAWALS: Final[Labels] = {
+    "changed": "Mesures retirées ou corrigées",
+    "joined": "Réunie à une autre alerte",
+    "ended": "Fin de la surveillance",
+}
+ALERT_EVENTS: Final[Labels] = {
+    "acknowledged": "Acquittement",
+    "snoozed": "Mise en pause",
+    "noted": "Note",
+    "owned": "Prise en charge",
+    "undone": "Annulation",
+    "feedback": "Avis",
+    "limits": "Limites du patient",
+    "surveillance_ended": "Fin de la surveillance",
+    "raised": "Déclenchement",
+    "escalated": "Retard",
+    "reminded": "Rappel",
+    "latched": "Maintien",
+    "resolved": "Fin",
+    "expired": "Expiration",
+    "withdrawn": "Retrait",
+}
 ANSWERS: Final[Labels] = {
     "seen": "Vu, prise en charge en cours",
     "called": "Patient appelé",
@@ -85,6 +120,19 @@ FIELDS: Final[Labels] = {
     "source_topic": "Sujet Kafka",
     "event": "Événement",
     "kind": "Nature",
+    "part": "Partie du système",
+    "state": "État",
+    "level": "Niveau",
+    "is_unanswered": "Sans réponse",
+    "escalated": "En retard",
+    "raised_at": "Déclenchée à",
+    "ended_at": "Terminée à",
+    "owner": "Responsable",
+    "answer.reason": "Motif de la réponse",
+    "why": "Raison du retrait",
+    "worst.systolic": "Systolique la plus haute (mmHg)",
+    "worst.diastolic": "Diastolique associée (mmHg)",
+    "worst.risk_6h": "Risque 6 h le plus haut",
     "role": "Rôle",
     "useful": "Utile",
     "seen_level": "Niveau affiché",
@@ -128,7 +176,8 @@ def _names(labels: Labels) -> Json:
 
 FORMATS: Final[Mapping[str, Json]] = {
     **dict.fromkeys(("systolic", "diastolic", "heart_rate", "mean_arterial_pressure", "pulse_pressure"), WHOLE),
-    **dict.fromkeys((*RISK_FIELDS, "seen_risk_6h"), PERCENT),
+    **dict.fromkeys(("worst.systolic", "worst.diastolic"), WHOLE),
+    **dict.fromkeys((*RISK_FIELDS, "seen_risk_6h", "worst.risk_6h"), PERCENT),
     **dict.fromkeys(("observed_rate", "mean_risk", "censored_share"), PERCENT),
     **dict.fromkeys((f"ppv.{level}" for level in LEVELS), PERCENT),
     **dict.fromkeys(("auroc", "brier", "brier_skill", "ici", "psi"), THOUSANDTHS),
@@ -139,6 +188,10 @@ FORMATS: Final[Mapping[str, Json]] = {
     "drift": _names(DRIFTS),
     "event": _names(ALERT_EVENTS),
     "kind": _names(ALERT_KINDS),
+    "level": _names(SEEN_LEVELS),
     "reason": _names(ANSWERS),
+    "answer.reason": _names(ANSWERS),
+    "state": _names(ALERT_STATES),
     "stratum": _names(SUBGROUPS),
+    "why": _names(WITHDRAWALS),
 }

@@ -15,12 +15,24 @@ from conf.clinical import (
     risk_field,
 )
 from kibana import kql
-from kibana.columns import count, maximum, median, minimum
+from kibana.columns import count, maximum, median, minimum, top_values
 from kibana.dashboard import Control, Row
-from kibana.panels import Panel, Series, Threshold, markdown, palette, xy
+from kibana.panels import Panel, Series, Threshold, markdown, metric, palette, xy
 from kibana.saved import Json
-from kibana.views import OBSERVATIONS, PATIENT_FIELD, PREDICTIONS, DataView
-from kibana.words import BLUE, CATEGORIES, CATEGORY_COLOURS, GREEN, LEVEL_COLOURS, LEVELS, ORANGE, RED, YELLOW, Labels
+from kibana.views import ALERTS_NOW, OBSERVATIONS, PATIENT_FIELD, PREDICTIONS, DataView
+from kibana.words import (
+    ALERT_KINDS,
+    BLUE,
+    CATEGORIES,
+    CATEGORY_COLOURS,
+    GREEN,
+    LEVEL_COLOURS,
+    LEVELS,
+    ORANGE,
+    RED,
+    YELLOW,
+    Labels,
+)
 
 TITLE: Final = "Navigation"
 WARD_OVERVIEW: Final = "bp-ward-overview"
@@ -50,6 +62,10 @@ NAVIGATION_HEIGHT: Final = 4
 HIGHEST_PRESSURE: Final = 300  # mmHg, where a legend ends
 RISKS: Final = {f"risk_{hours}h": (risk_field(hours), f"Risque {hours} h") for hours in HORIZONS_H}
 RISK_COLOURS: Final = dict(zip(RISKS, (BLUE, ORANGE, RED), strict=True))
+
+IS_OPEN: Final = kql.is_true("is_open")
+IS_UNANSWERED: Final = kql.is_true("is_unanswered")
+IS_OVERDUE: Final = kql.is_true("escalated")
 
 RISK_PALETTE: Final = palette([LEVEL_COLOURS[level] for level in ALERT_LEVELS], (0, *ALERT_THRESHOLDS), 1)
 ANY_IS_BAD: Final = palette((GREEN, RED), (0, 1), 2)
@@ -117,6 +133,38 @@ def levels_over_time(title: str) -> Panel:
     """Return the predictions over time, stacked by alert level."""
     series = Series(PREDICTIONS, LEVEL_COUNTS, "bar_stacked", colours=LEVEL_COLOURS)
     return xy(title, "Predictions over time by alert level.", series, unit="prédictions")
+
+
+def open_alerts() -> Panel:
+    """Return how many alerts are open at this moment, and how many of them nobody has answered."""
+    return metric(
+        "Alertes ouvertes",
+        "Alerts that are open now, whatever the range, and those that nobody has answered.",
+        ALERTS_NOW,
+        count("ouvertes", IS_OPEN),
+        second=count("sans réponse", IS_UNANSWERED),
+        colours=ANY_IS_BAD,
+    )
+
+
+def overdue_alerts() -> Panel:
+    """Return how many alerts have waited for an answer longer than they may."""
+    return metric(
+        "Alertes en retard",
+        "Open alerts that nobody has answered within the time that the rules give.",
+        ALERTS_NOW,
+        count("Alertes", kql.both(IS_UNANSWERED, IS_OVERDUE)),
+        colours=ANY_IS_BAD,
+    )
+
+
+def open_alerts_by_kind() -> Panel:
+    """Return the alerts that are open at this moment by kind, stacked by level."""
+    across = top_values("kind", "Nature", len(ALERT_KINDS))
+    split = top_values("level", "Niveau", len(LEVELS) + 1)
+    series = Series(ALERTS_NOW, {"alerts": count("Alertes")}, "bar_stacked", across=across, split=split)
+    description = "Alerts that are open now by what they are about and by level."
+    return xy("Alertes ouvertes par nature et niveau", description, series, unit="alertes", where=IS_OPEN)
 
 
 def patient_control(*, is_single: bool = False) -> Control:

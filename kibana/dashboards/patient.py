@@ -9,8 +9,8 @@ from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
 from kibana.dashboards.parts import DASHBOARDS, PATIENT, diastolic_limit, systolic_limit
 from kibana.panels import Series, gauge, metric, table, xy
-from kibana.views import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
-from kibana.words import BLUE, GREY, RED, VIOLET
+from kibana.views import ALERT_EVENTS, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS, RAISED_FIELD
+from kibana.words import ALERT_KINDS, BLUE, GREY, RED, VIOLET
 
 SYSTOLIC_PALETTE = parts.pressure_palette([systolic_limit(name) for name in ("stage_1", "stage_2", "severe")])
 DIASTOLIC_PALETTE = parts.pressure_palette([diastolic_limit(name) for name in ("stage_1", "stage_2", "severe")])
@@ -24,7 +24,7 @@ def patient(site_url: str) -> Dashboard:
         id=PATIENT,
         title=DASHBOARDS[PATIENT],
         description="One patient: newest values, pressures against the clinical limits, predicted risk and what raises "
-        "it, answers to alerts. Choose the patient in the control first; without a choice all patients are mixed.",
+        "it, alerts and their answers. Choose the patient in the control first; without a choice all are mixed.",
         since="now-3d",
         refresh_s=parts.LIVE_S,
         rows=(
@@ -34,7 +34,8 @@ def patient(site_url: str) -> Dashboard:
             _derived_pressures_and_heart_rate(),
             _risks_and_reasons(),
             _categories_and_windows(),
-            _readings_and_answers(),
+            _readings(),
+            _alerts_and_answers(),
         ),
         controls=(parts.patient_control(is_single=True),),
     )
@@ -135,7 +136,7 @@ def _categories_and_windows() -> Row:
     return Row(12, ((18, categories), (30, windows)))
 
 
-def _readings_and_answers() -> Row:
+def _readings() -> Row:
     readings = table(
         "Mesures par période",
         "Readings of each interval: how many, mean and highest pressures, mean heart rate.",
@@ -149,6 +150,25 @@ def _readings_and_answers() -> Row:
             "heart_rate": average("heart_rate", "Pouls"),
         },
         sort_by="time",
+    )
+    return Row(14, ((48, readings),))
+
+
+def _alerts_and_answers() -> Row:
+    alerts = table(
+        "Alertes du patient",
+        "Alerts of this patient that were raised in the range, by kind: how many, how high, and the newest one.",
+        ALERTS,
+        {"kind": top_values("kind", "Nature", len(ALERT_KINDS), by="alerts")},
+        {
+            "alerts": count("Alertes"),
+            "unanswered": count("Sans réponse", parts.IS_UNANSWERED),
+            "systolic": maximum("worst.systolic", "Systolique max."),
+            "risk_6h": maximum("worst.risk_6h", "Risque 6 h max."),
+            "state": last_value("state", "Dernier état", "string", RAISED_FIELD),
+            "raised_at": last_value(RAISED_FIELD, "Dernière alerte", "date", RAISED_FIELD),
+        },
+        sort_by="alerts",
     )
     answers = table(
         "Réponses aux alertes",
@@ -164,5 +184,6 @@ def _readings_and_answers() -> Row:
             "answered_at": last_value("@timestamp", "Dernière réponse", "date"),
         },
         sort_by="answers",
+        where=kql.present("by"),
     )
-    return Row(14, ((28, readings), (20, answers)))
+    return Row(14, ((28, alerts), (20, answers)))

@@ -1,8 +1,8 @@
-"""*Prédictions et alertes*: what the model predicts, and how the team answers to it."""
+"""*Prédictions et alertes*: what the model predicts, which alerts were raised, and how the team answers to them."""
 
 from __future__ import annotations
 
-from alerts.episodes import ACKNOWLEDGED, FEEDBACK
+from alerts.events import Event
 from conf.clinical import ALERT_RISK_FIELD
 from kibana import kql
 from kibana.columns import average, by_time, count, last_value, maximum, median, top_values, unique_count
@@ -10,14 +10,15 @@ from kibana.dashboard import Dashboard, Row
 from kibana.dashboards import parts
 from kibana.dashboards.parts import DASHBOARDS, PREDICTIONS_ALERTS
 from kibana.panels import Series, gauge, heatmap, metric, table, xy
-from kibana.views import ALERT_EVENTS, PREDICTIONS
-from kibana.words import ALERT_KINDS, BLUE, GREEN, KIND_COLOURS, RED, VIOLET
+from kibana.views import ALERT_EVENTS, ALERTS, ALERTS_NOW, PREDICTIONS, RAISED_FIELD
+from kibana.words import ALERT_KINDS, BLUE, GREEN, RED, VIOLET
 
 MOST_PATIENTS = 25
 MOST_REASONS = 10
 IS_CRITICAL = kql.equals("alert_level", "CRITICAL")
-IS_ANSWER = kql.equals("event", ACKNOWLEDGED)
-IS_FEEDBACK = kql.equals("event", FEEDBACK)
+IS_ANSWER = kql.equals("event", Event.ACKNOWLEDGED)
+IS_FEEDBACK = kql.equals("event", Event.FEEDBACK)
+A_DAY = "1d"
 
 
 def predictions_alerts(site_url: str) -> Dashboard:
@@ -25,8 +26,8 @@ def predictions_alerts(site_url: str) -> Dashboard:
     return Dashboard(
         id=PREDICTIONS_ALERTS,
         title=DASHBOARDS[PREDICTIONS_ALERTS],
-        description="Predicted risks over time and by patient, and the team's answers to alerts: how many, how soon, "
-        "why, and whether the alerts were found useful. Alerts themselves are not stored, only what was answered.",
+        description="Predicted risks over time and by patient; alerts that are open now and those raised in the range; "
+        "the team's answers: how many, how soon, why, and whether the alerts were found useful.",
         since="now-24h",
         refresh_s=parts.LIVE_S,
         rows=(
@@ -34,6 +35,8 @@ def predictions_alerts(site_url: str) -> Dashboard:
             _figures(),
             _risks_and_levels(),
             _patients(),
+            _open_alerts(),
+            _raised_alerts(),
             _answers_over_time(),
             _answers(),
         ),
@@ -65,7 +68,7 @@ def _figures() -> Row:
             unique_count("patient_id", "Patients"),
             where=IS_CRITICAL,
         ),
-        metric("Alertes acquittées", "Acknowledgements in the range.", ALERT_EVENTS, count("Réponses", IS_ANSWER)),
+        parts.open_alerts(),
         metric(
             "Délai de réponse médian",
             "Median and mean time from an alert to its acknowledgement.",
@@ -121,11 +124,49 @@ def _patients() -> Row:
     return Row(15, ((28, risk_map), (20, highest)))
 
 
+def _open_alerts() -> Row:
+    unanswered = table(
+        "Alertes sans réponse",
+        "Patients with an alert that nobody has answered, whatever the range; the id leads to the patient's page.",
+        ALERTS_NOW,
+        {
+            "patient": top_values("patient_id", "Patient", MOST_PATIENTS, by="systolic"),
+            "kind": top_values("kind", "Nature", len(ALERT_KINDS)),
+        },
+        {
+            "level": last_value("level", "Niveau", "string", RAISED_FIELD),
+            "systolic": maximum("worst.systolic", "Systolique max."),
+            "risk_6h": maximum("worst.risk_6h", "Risque 6 h max."),
+            "raised_at": last_value(RAISED_FIELD, "Déclenchée à", "date", RAISED_FIELD),
+            "overdue": count("En retard", parts.IS_OVERDUE),
+        },
+        sort_by="systolic",
+        where=parts.IS_UNANSWERED,
+    )
+    return Row(13, ((20, parts.open_alerts_by_kind()), (28, unanswered)))
+
+
+def _raised_alerts() -> Row:
+    split = top_values("kind", "Nature", len(ALERT_KINDS))
+    across = by_time(RAISED_FIELD)
+    series = Series(ALERTS, {"alerts": count("Alertes")}, "bar_stacked", across=across, split=split)
+    over_time = xy("Alertes par nature", "Alerts raised over time by what they are about.", series, unit="alertes")
+    burden = heatmap(
+        "Alertes par patient et par jour",
+        "Alerts of each day of the patients who had the most.",
+        ALERTS,
+        rows=top_values("patient_id", "Patient", MOST_PATIENTS, by="cell"),
+        across=by_time(RAISED_FIELD, "Jour", interval=A_DAY),
+        cell=count("Alertes"),
+    )
+    return Row(14, ((24, over_time), (24, burden)))
+
+
 def _answers_over_time() -> Row:
-    figures = {kind: count(label, kql.both(IS_ANSWER, kql.equals("kind", kind))) for kind, label in ALERT_KINDS.items()}
-    series = Series(ALERT_EVENTS, figures, "bar_stacked", colours=KIND_COLOURS)
+    split = top_values("kind", "Nature", len(ALERT_KINDS))
+    series = Series(ALERT_EVENTS, {"answers": count("Réponses")}, "bar_stacked", split=split)
     description = "Acknowledgements over time by kind of alert."
-    answers = xy("Acquittements par nature", description, series, unit="réponses")
+    answers = xy("Acquittements par nature", description, series, unit="réponses", where=IS_ANSWER)
 
     figures = {"median": median("answered_after_s", "Médiane"), "slowest": maximum("answered_after_s", "Maximum")}
     series = Series(ALERT_EVENTS, figures, colours={"median": BLUE, "slowest": RED})

@@ -28,6 +28,7 @@ def ward_overview(site_url: str) -> Dashboard:
         rows=(
             parts.navigation_row(WARD_OVERVIEW, site_url),
             _figures(),
+            _alerts(),
             _patients(),
             _pressures(),
             _over_time(),
@@ -68,6 +69,12 @@ def _figures() -> Row:
         ),
     )
     return Row(6, tuple((8, panel) for panel in panels))
+
+
+def _alerts() -> Row:
+    """Return what waits for somebody now."""
+    figures = ((10, parts.open_alerts()), (10, parts.overdue_alerts()))
+    return Row(9, (*figures, (28, parts.open_alerts_by_kind())))
 
 
 def _patients() -> Row:

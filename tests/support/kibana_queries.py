@@ -95,7 +95,7 @@ class Board:
         state = state or {}
         times = {"gte": period.begin.isoformat(), "lte": period.end.isoformat()}
         conditions = [
-            {"range": {view["timeFieldName"]: times}},
+            *([{"range": {view["timeFieldName"]: times}}] if "timeFieldName" in view else []),
             *(translate_query(part["query"]) for part in (source, state) if "query" in part),
             *(translate_filter(filter_) for filter_ in (*source.get("filter", []), *state.get("filters", []))),
         ]

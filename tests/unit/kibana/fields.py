@@ -88,7 +88,8 @@ def uses(objects: Objects) -> Iterator[Use]:
 def _of_view(view: Json) -> Iterator[Use]:
     """Yield the time field, and each field that a data view names or formats."""
     attributes = view["attributes"]
-    yield Use("time field", view["id"], attributes["timeFieldName"], DATES)
+    if "timeFieldName" in attributes:
+        yield Use("time field", view["id"], attributes["timeFieldName"], DATES)
     for field in sorted({*attributes["fieldAttrs"], *attributes["fieldFormatMap"]}):
         yield Use("name or format", view["id"], field, ANY)
 

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from alerts.episodes import ACKNOWLEDGED, FEEDBACK
-from alerts.model import AlertKind, AnswerReason
+from alerts.events import Event
+from alerts.model import AlertKind, AnswerReason, State, Withdrawal
 from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, alert_level, pressure_category
 from kibana import views, words
 from kibana.columns import count, top_values
@@ -37,14 +37,20 @@ def test_every_category_that_is_stored_has_a_word_and_a_colour() -> None:
     assert stored == set(words.CATEGORIES) == set(words.CATEGORY_COLOURS)
 
 
-def test_every_alert_level_and_kind_has_a_word_and_a_colour() -> None:
+def test_every_alert_level_has_a_word_and_a_colour() -> None:
     assert set(ALERT_LEVELS) == set(words.LEVELS) == set(words.LEVEL_COLOURS)
-    assert {str(kind) for kind in AlertKind} == set(words.ALERT_KINDS) == set(words.KIND_COLOURS)
+    assert set(words.SEEN_LEVELS) == {*ALERT_LEVELS, "STALE"}
 
 
-def test_every_answer_to_an_alert_has_a_word() -> None:
+def test_every_kind_and_state_of_an_alert_has_a_word() -> None:
+    assert {str(kind) for kind in AlertKind} == set(words.ALERT_KINDS)
+    assert {str(state) for state in State} == set(words.ALERT_STATES)
+    assert {str(why) for why in Withdrawal} == set(words.WITHDRAWALS)
+
+
+def test_every_answer_to_an_alert_and_everything_in_its_journal_has_a_word() -> None:
     assert {str(reason) for reason in AnswerReason} == set(words.ANSWERS)
-    assert {ACKNOWLEDGED, FEEDBACK} == set(words.ALERT_EVENTS)
+    assert {str(event) for event in Event} == set(words.ALERT_EVENTS)
 
 
 def test_every_reading_of_drift_has_a_word() -> None:

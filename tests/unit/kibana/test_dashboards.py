@@ -66,9 +66,19 @@ def test_there_is_a_data_view_for_each_family_of_indices(objects: Objects) -> No
         "bp-predictions",
         "bp-latest",
         "bp-rejected",
+        "bp-alerts",
+        "bp-alerts-now",
         "bp-alert-events",
         "bp-model-monitoring",
     ]
+
+
+def test_what_is_open_now_is_shown_whatever_the_range(objects: Objects) -> None:
+    times = {view["id"]: view["attributes"].get("timeFieldName") for view in of_kind(objects, "index-pattern")}
+    assert [view_id for view_id, field in times.items() if field is None] == ["bp-alerts-now"]
+    assert times["bp-alerts"] == "raised_at"
+    open_now = lens(objects, "bp-ward-overview", "Alertes ouvertes")
+    assert {reference["id"] for reference in open_now.attributes["references"]} == {"bp-alerts-now"}
 
 
 def test_the_audit_is_not_shown(objects: Objects) -> None:

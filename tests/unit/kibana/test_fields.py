@@ -27,6 +27,8 @@ FILES = {
     "bp-predictions": "component-prediction-fields.json",
     "bp-latest": "component-prediction-fields.json",
     "bp-rejected": "template-rejected.json",
+    "bp-alerts": "template-alerts.json",
+    "bp-alerts-now": "template-alerts.json",
     "bp-alert-events": "template-alert-events.json",
     "bp-model-monitoring": "template-model-monitoring.json",
 }
