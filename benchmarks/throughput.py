@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -23,16 +22,15 @@ import xgboost
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.own_services import own_services
+from benchmarks.own_services import environment_of, own_services
 from benchmarks.topic import fill
 from conf import cli
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError
-from conf.settings import PREFIX, Settings
+from conf.settings import Settings
 from elastic.client import connect
 from elastic.names import ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS
 from elastic.schema import put_templates
-from embedded.java import find_java
 from embedded.services import Addresses
 from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
@@ -136,14 +134,12 @@ def _drain(settings: Settings, command: list[str]) -> Result:
     client = connect(settings)
     if names := list(client.indices.get(index=ALL_INDICES)):
         client.indices.delete(index=names)
-    own = {f"{PREFIX}{name.upper()}": str(value) for name, value in settings.model_dump(exclude_defaults=True).items()}
-    environment = {**os.environ, **own, "JAVA_HOME": str(find_java().parents[1])}
     log = settings.local_dir / f"{command[0]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         started = time.monotonic()
         program = [sys.executable, "-m", *command]
-        done = subprocess.run(program, env=environment, stdout=output, stderr=output, check=False)
+        done = subprocess.run(program, env=environment_of(settings), stdout=output, stderr=output, check=False)
         seconds = time.monotonic() - started
     if done.returncode:
         raise UserError(f"{command[0]} failed: {log.read_text().splitlines()[-1]}")
