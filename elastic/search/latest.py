@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, crisis_query
+from conf.times import MILLISECOND_US, from_us
 from elastic.client import After, Document, Page, Query, Search
-from elastic.names import LATEST, fit_id
+from elastic.names import LATEST, OBSERVATIONS, fit_id
+from elastic.search.observations import PRESSURES, standing
 from elastic.search.queries import all_of, between, buckets, contains, groups, later, term_if, terms
 
 MOST_VERSIONS: Final = 20
+MOST_UNSCORED: Final = 100  # patients that are looked at
 MOST_COUNTED: Final = 100_000  # matches of a page; beyond, the number says "at least"
 ORDERS: Final[Mapping[str, list[Any]]] = {
     "newest": [{"@timestamp": "desc"}, {"patient_id": "asc"}],
@@ -90,3 +93,29 @@ def newest_time(search: Search) -> str | None:
     found = search.aggregate(LATEST, {"newest": {"max": {"field": "scored_at"}}})
     text: str | None = found.get("newest", {}).get("value_as_string")
     return text
+
+
+def unscored_since(search: Search, since: datetime, until: datetime, least_readings: int) -> datetime | None:
+    """Return when the first reading out of those stored in [since, until) came that a prediction should know by now.
+
+    It is the newest of a patient who has a prediction, or readings enough for one; None: none is missing.
+    """
+    times = {"first": {"min": {"field": "ingested_at"}}, "newest": {"max": {"field": "@timestamp"}}}
+    patients = {"terms": {"field": "patient_id", "size": MOST_UNSCORED, "order": {"first": "asc"}}, "aggs": times}
+    stored = standing(PRESSURES, between("ingested_at", since, until))
+    waiting = {bucket["key"]: bucket for bucket in _patients(search, patients, stored)}
+    scored = of_patients(search, waiting)
+    others = standing(PRESSURES, terms("patient_id", waiting.keys() - scored.keys()))
+    enough = {"terms": {"field": "patient_id", "size": MOST_UNSCORED, "min_doc_count": least_readings}}
+    due = {bucket["key"] for bucket in _patients(search, enough, others)} | {
+        patient_id
+        for patient_id, document in scored.items()
+        if from_us(round(waiting[patient_id]["newest"]["value"]) * MILLISECOND_US)
+        > datetime.fromisoformat(document["@timestamp"])
+    }
+    firsts = [waiting[patient_id]["first"]["value"] for patient_id in due]
+    return from_us(round(min(firsts)) * MILLISECOND_US) if firsts else None
+
+
+def _patients(search: Search, patients: Query, query: Query) -> list[Document]:
+    return buckets(search.aggregate(OBSERVATIONS, {"patients": patients}, query), "patients")

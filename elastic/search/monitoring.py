@@ -37,6 +37,13 @@ def drift(search: Search, version: str, most: int = 10) -> list[Document]:
     return _sorted(search, query, most, [{"psi": "desc"}, {"feature": "asc"}])
 
 
+def newest_time(search: Search) -> str | None:
+    """Return when the monitor judged last (ISO 8601), None where it never did."""
+    found = search.aggregate(MODEL_MONITORING, {"newest": {"max": {"field": "judged_at"}}})
+    text: str | None = found.get("newest", {}).get("value_as_string")
+    return text
+
+
 def _sorted(search: Search, query: Query, most: int, order: list[Any]) -> list[Document]:
     body = {"size": most, "query": query, "sort": order, "track_total_hits": False}
     return search.page(MODEL_MONITORING, body).documents

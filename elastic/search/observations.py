@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from conf.clinical import crisis_query
+from conf.times import MILLISECOND_US, from_us, present_until
 from elastic.client import After, Document, Page, Query, Search
 from elastic.names import OBSERVATIONS, months_between
 from elastic.search.queries import (
@@ -33,6 +34,7 @@ MOST_CRISES: Final = 1_000
 MOST_CRISIS_READINGS: Final = 10_000
 CRISIS_FIELDS: Final = ["@timestamp", "patient_id", "systolic", "diastolic", "ingested_at"]
 MOST_AHEAD: Final = 50
+PATIENTS_A_PAGE: Final = 10_000
 PRESSURES: Final[Query] = {"exists": {"field": "systolic"}}
 NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}]
 
@@ -123,6 +125,34 @@ def newest_of_others(
     others = all_of(query, without=[terms("patient_id", known)])
     body = _body(others, most, newest_first=True) | {"collapse": {"field": "patient_id"}, "sort": NEWEST_FIRST}
     return search.page(OBSERVATIONS, body).documents
+
+
+def newest_times(
+    search: Search, since: datetime, now: datetime, size: int = PATIENTS_A_PAGE
+) -> Iterator[dict[str, datetime]]:
+    """Yield pages of patients with the time of their newest standing reading with pressures since then."""
+    index = months_between(OBSERVATIONS, since, present_until(now))
+    query = standing(between("@timestamp", since), PRESSURES)
+    patients: Query = {"size": size, "sources": [{"patient_id": {"terms": {"field": "patient_id"}}}]}
+    after: Query | None = {}
+    while after is not None:
+        asked = {"composite": patients | after, "aggs": {"newest": {"max": {"field": "@timestamp"}}}}
+        found = search.aggregate(index, {"patients": asked}, query).get("patients", {})
+        times = {
+            bucket["key"]["patient_id"]: from_us(round(bucket["newest"]["value"]) * MILLISECOND_US)
+            for bucket in found.get("buckets", [])
+        }
+        yield times
+        after = {"after": found["after_key"]} if len(times) == size else None
+
+
+def arrivals(search: Search, since: datetime) -> Counter[datetime]:
+    """Count the observations that were stored since then, by second."""
+    seconds = {"date_histogram": {"field": "ingested_at", "fixed_interval": "1s", "min_doc_count": 1}}
+    found = search.aggregate(OBSERVATIONS, {"seconds": seconds}, all_of(between("ingested_at", since)))
+    return Counter(
+        {from_us(bucket["key"] * MILLISECOND_US): bucket["doc_count"] for bucket in buckets(found, "seconds")}
+    )
 
 
 def ahead(search: Search, patient_id: str, now: datetime) -> list[Document]:

@@ -1,0 +1,69 @@
+"""Parts of the system that give no sign of life: what is missed, and what the stream's metrics file tells."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alerts.documents import to_document, to_episode
+from alerts.model import AlertKind, alert_id
+from alerts.rules import SystemRule, load_rules
+from alerts.system import INGEST, MONITOR, SCORE, Sign, check, read
+from jobs.streaming.progress import Metrics
+from tests.support.fake_search import FakeSearch
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RULE = SystemRule(silent_seconds=180, answer_within_minutes={"CRITICAL": 5})
+WITHIN = timedelta(minutes=3)
+
+
+def at(second: float) -> datetime:
+    return START + timedelta(seconds=second)
+
+
+def test_a_part_is_missed_from_its_limit_on_and_not_a_moment_before() -> None:
+    signs = [Sign(INGEST, START, WITHIN)]
+    assert check(signs, at(180) - timedelta(microseconds=1)) == {}
+    assert check(signs, at(180)) == check(signs, at(9000))
+
+
+def test_each_part_that_is_missed_has_its_alert() -> None:
+    signs = [Sign(INGEST, at(0), WITHIN), Sign(SCORE, at(100), WITHIN), Sign(MONITOR, at(-9e5), timedelta(days=2), 2)]
+    found = check(signs, at(200))
+    assert list(found) == [INGEST, MONITOR]
+    documents = {part: to_document(part, found[part], load_rules().terms(AlertKind.SYSTEM)) for part in found}
+    assert [document["level"] for document in documents.values()] == ["CRITICAL", "HIGH"]
+    assert documents[INGEST]["alert_id"] == alert_id(INGEST, AlertKind.SYSTEM, at(180))
+    assert documents[INGEST]["part"] == "stream-ingest"
+    assert datetime.fromisoformat(documents[INGEST]["worst"]["at"]) == at(0)
+    assert to_episode(documents[MONITOR]) == found[MONITOR]
+
+
+def signs(file: Path) -> list[Sign]:
+    return read(FakeSearch(), file, 10, RULE, at(900))
+
+
+def test_the_stream_of_this_machine_tells_of_both_its_queries(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    metrics = Metrics(file, at(0), None)
+    metrics.see("ingest", at(880))
+    assert signs(file) == [Sign(INGEST, at(880), WITHIN), Sign(SCORE, at(0), WITHIN)]
+    assert list(check(signs(file), at(900))) == [SCORE]
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"queries": 3}', '{"queries": {"ingest": {}}}'])
+def test_without_a_file_that_can_be_read_the_stream_runs_elsewhere(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "metrics.json"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    assert signs(file) == []
+
+
+def test_times_of_the_file_are_read_with_their_zone(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    queries = {"ingest": {"seen_at": "2026-03-01T13:00:00.000+01:00"}}
+    file.write_text(json.dumps({"queries": queries}), encoding="utf-8")
+    assert signs(file) == [Sign(INGEST, START, WITHIN)]
