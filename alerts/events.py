@@ -33,6 +33,7 @@ class Event(StrEnum):
     # said by people, of a patient
     LIMITS = "limits"
     SURVEILLANCE_ENDED = "surveillance_ended"
+    SURVEILLANCE_RESUMED = "surveillance_resumed"
     # said by the service
     RAISED = "raised"
     ESCALATED = "escalated"
@@ -48,8 +49,8 @@ UNDOABLE: Final = frozenset({Event.ACKNOWLEDGED, Event.SNOOZED, Event.NOTED, Eve
 
 def standing(events: Iterable[Document]) -> list[Document]:
     """Return the events that stand, oldest first: neither what was undone nor the undoing."""
-    known = sorted(events, key=lambda event: (_at(event), event["alert_id"], event.get("number", 0)))
-    said = {(event["alert_id"], event.get("number")): event for event in known}
+    known = sorted(events, key=lambda event: (_at(event), *_place(event)))
+    said = {_place(event): event for event in known}
     undone = {
         key
         for event in known
@@ -57,11 +58,12 @@ def standing(events: Iterable[Document]) -> list[Document]:
         and (key := (event["alert_id"], event["undone"])) in said
         and may_undo(said[key], event["by"], _at(event))
     }
-    return [
-        event
-        for event in known
-        if event["event"] != Event.UNDONE and (event["alert_id"], event.get("number")) not in undone
-    ]
+    return [event for event in known if event["event"] != Event.UNDONE and _place(event) not in undone]
+
+
+def _place(event: Document) -> tuple[str, int]:
+    """Return alert and number of an event; of what people say of a patient, or the service, neither or no number."""
+    return event.get("alert_id", ""), event.get("number", 0)
 
 
 def may_undo(event: Document, by: str, at: datetime) -> bool:

@@ -200,7 +200,7 @@ def _append(search: Search, event: dict[str, Any]) -> Appended:
     """Store an event under the next number; only an acknowledgement gives way to another acknowledgement."""
     number = len(alert_events.of_alert(search, event["alert_id"])) + 1
     for taken in range(MOST_COLLISIONS):
-        result = alert_events.append(search, event | {"number": number + taken})
+        (result,) = alert_events.append(search, [event | {"number": number + taken}])
         if result.stored or event["event"] == result.winner.get("event") == ACKNOWLEDGED:
             return result
     return result

@@ -25,6 +25,7 @@ REFUSED_ACCOUNT_STATUS: Final = 401  # also what a node answers while it starts 
 RETRIED_STATUS: Final = frozenset({REFUSED_ACCOUNT_STATUS, 429, 502, 503, 504})
 CONFLICT_STATUS: Final = 409
 NOT_FOUND_STATUS: Final = 404
+NO_INDEX: Final = "index_not_found_exception"
 
 TIMEOUT_S: Final = 5.0  # of the site: somebody waits
 MOST_DOCUMENTS: Final = 10_000  # of one answer; Elasticsearch's own limit
@@ -226,3 +227,14 @@ class Search:
         if not answer.get("found"):
             return None
         return dict(answer["_source"]), (answer["_seq_no"], answer["_primary_term"])
+
+    def get_many(self, index: str, ids: Sequence[str]) -> dict[str, Document]:
+        """Return those of some documents that exist by their ids, as they are now and not as of the last refresh."""
+        if not ids:
+            return {}
+        with answering():
+            found = self.client.options(request_timeout=self.timeout_s).mget(index=index, ids=ids)["docs"]
+        faults = [each["error"] for each in found if each.get("error", {}).get("type", NO_INDEX) != NO_INDEX]
+        if faults:
+            raise SearchUnavailable(f"Elasticsearch could not read a document ({faults[0]}). Try again in a moment.")
+        return {each["_id"]: dict(each["_source"]) for each in found if each.get("found")}

@@ -69,6 +69,11 @@ def alert_event_id(alert_id: str, number: int) -> str:
     return fit_id(f"{alert_id}-{number}")
 
 
+def patient_event_id(patient_id: str, event: str, at: datetime) -> str:
+    """Return the id of an event that concerns a patient and no single alert."""
+    return fit_id(f"{event}-{round(at.timestamp() * 1000)}-{patient_id}")
+
+
 def fit_id(text: str) -> str:
     """Return `text` if Elasticsearch takes it as an id (1 to 512 bytes), else its SHA-256."""
     encoded = text.encode("utf-8")

@@ -6,15 +6,13 @@ the same id; the first one wins and the second one is shown who that was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from elasticsearch import ConflictError
-
-from elastic.client import Document, Search, answering
-from elastic.names import ALERT_EVENTS, alert_event_id
+from elastic.client import CONFLICT_STATUS, Document, Search, SearchUnavailable, answering
+from elastic.names import ALERT_EVENTS, alert_event_id, patient_event_id
 from elastic.schema import put_templates
 from elastic.search.queries import all_of, between, term, terms
 
@@ -30,19 +28,32 @@ class Appended:
     winner: Document
 
 
-def append(search: Search, event: Document) -> Appended:
-    """Store an event (with `alert_id` and `number`) once and for all, visible to the next search."""
-    id_ = alert_event_id(event["alert_id"], event["number"])
+def append(search: Search, events: Sequence[Document]) -> list[Appended]:
+    """Store events, each once and for all, in one request and visible to the next search; answer in their order.
+
+    An event is of an alert (`alert_id`, `number`) or of a patient (`patient_id`).
+    """
+    if not events:
+        return []
+    ids = [_id(event) for event in events]
+    lines = [line for id_, event in zip(ids, events, strict=True) for line in ({"create": {"_id": id_}}, event)]
     with answering():
-        if not search.client.indices.exists(index=ALERT_EVENTS):
+        client = search.client.options(request_timeout=search.timeout_s)
+        if not client.indices.exists(index=ALERT_EVENTS):
             put_templates(search.client)  # for a strict mapping; the stream has put them unless it never ran
-        try:
-            search.client.options(request_timeout=search.timeout_s).index(
-                index=ALERT_EVENTS, id=id_, op_type="create", document=event, refresh="wait_for"
-            )
-        except ConflictError:
-            return Appended(False, search.get(ALERT_EVENTS, id_) or {})
-    return Appended(True, event)
+        items = [item["create"] for item in client.bulk(index=ALERT_EVENTS, operations=lines, refresh=True)["items"]]
+    faults = [item["error"] for item in items if "error" in item and item["status"] != CONFLICT_STATUS]
+    if faults:
+        raise SearchUnavailable(f"Elasticsearch could not store an event ({faults[0]}). Try again in a moment.")
+    winners = search.get_many(ALERT_EVENTS, [item["_id"] for item in items if item["status"] == CONFLICT_STATUS])
+    return [Appended(id_ not in winners, winners.get(id_, event)) for id_, event in zip(ids, events, strict=True)]
+
+
+def _id(event: Mapping[str, Any]) -> str:
+    """Return the id of an event: one number of an alert, or one moment of a patient."""
+    if "alert_id" in event:
+        return alert_event_id(event["alert_id"], event["number"])
+    return patient_event_id(event["patient_id"], event["event"], datetime.fromisoformat(event["@timestamp"]))
 
 
 def of_patients(search: Search, patient_ids: Iterable[str], since: datetime) -> list[Document]:
@@ -54,6 +65,16 @@ def of_patients(search: Search, patient_ids: Iterable[str], since: datetime) -> 
 def of_alert(search: Search, alert_id: str) -> list[Document]:
     """Return all events of one alert, oldest first."""
     return _read(search, all_of(term("alert_id", alert_id)))
+
+
+def of_alerts(search: Search, alert_ids: Iterable[str]) -> list[Document]:
+    """Return all events of some alerts, oldest first."""
+    return _read(search, all_of(terms("alert_id", sorted(set(alert_ids)))))
+
+
+def between_times(search: Search, start: datetime, end: datetime) -> list[Document]:
+    """Return all events in [start, end), oldest first."""
+    return _read(search, all_of(between("@timestamp", start, end)))
 
 
 def _read(search: Search, query: Document) -> list[Document]:

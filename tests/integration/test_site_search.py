@@ -222,8 +222,8 @@ def test_an_answer_is_in_the_journal_once_and_on_the_board(store: Store) -> None
 
 def test_the_same_event_twice_shows_the_first(store: Store) -> None:
     event = {"@timestamp": store.now.isoformat(), "event": "feedback", "alert_id": "measured-1-x", "number": 1}
-    assert alert_events.append(store.search, event | {"by": "anne"}).stored
-    result = alert_events.append(store.search, event | {"by": "bea"})
+    assert alert_events.append(store.search, [event | {"by": "anne"}])[0].stored
+    (result,) = alert_events.append(store.search, [event | {"by": "bea"}])
     assert (result.stored, result.winner["by"]) == (False, "anne")
 
 

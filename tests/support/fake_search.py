@@ -15,11 +15,10 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, cast
 
-from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
-from elasticsearch import ConflictError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from elastic.client import Search, SearchUnavailable
-from elastic.names import ALERT_SERVICE, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import ALERT_SERVICE, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS, fit_id
 from tests.support.ward import Patient, alerts_of, history
 
 Json = dict[str, Any]
@@ -52,12 +51,25 @@ class FakeClient:
     def exists(self, **_: object) -> bool:
         return True
 
-    def index(self, *, index: str, id: str, document: Json, op_type: str, **_: object) -> None:  # noqa: A002
-        assert op_type == "create"
-        if (index, id) in self.created:
-            meta = ApiResponseMeta(409, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "fake", 9200))
-            raise ConflictError("version_conflict_engine_exception", meta, {})
-        self.created[index, id] = document
+    def index(self, *, index: str, id: str, document: Json, **_: object) -> None:  # noqa: A002
+        """Store a document in place of the one of that id."""
+        before = self.created.get((index, id))
+        self._documents[index] = [each for each in self._documents[index] if each is not before]
+        self._store(index, id, document)
+
+    def bulk(self, *, index: str, operations: Sequence[Json], **_: object) -> Json:
+        """Create documents whose id is still free."""
+        items = []
+        for action, document in zip(operations[::2], operations[1::2], strict=True):
+            id_ = action["create"]["_id"]
+            is_free = (index, id_) not in self.created
+            items.append({"create": {"_id": id_, "status": 201 if is_free else 409}})
+            if is_free:
+                self._store(index, id_, document)
+        return {"items": items}
+
+    def _store(self, index: str, id_: str, document: Json) -> None:
+        self.created[index, id_] = document
         self._documents[index].append(document)
 
 
@@ -113,8 +125,10 @@ class FakeSearch(Search):
     def get(self, index: str, id_: str) -> Json | None:
         self._note(index, {"id": id_})
         created = self.fake.created.get((index, id_))
-        name = "alert_id" if index == ALERTS else "patient_id"
-        return created or next((each for each in self.documents[index] if each.get(name) == id_), None)
+        return created or next((each for each in self.documents[index] if _named(each) == id_), None)
+
+    def get_many(self, index: str, ids: Sequence[str]) -> dict[str, Json]:
+        return {id_: found for id_ in ids if (found := self.get(index, id_))}
 
     def _note(self, index: str, body: Mapping[str, Any]) -> None:
         self.asked.append(json.loads(json.dumps({"index": index, **body}, default=str)))
@@ -129,6 +143,11 @@ def _count(found: list[Json], asked: Mapping[str, Any]) -> Json:
         name: {each.get(inner["cardinality"]["field"]) for each in inside} for name, inner in asked["aggs"].items()
     }
     return {name: {"value": len(known - {None})} for name, known in values.items()} | {"doc_count": len(inside)}
+
+
+def _named(document: Json) -> str:
+    """Return the id of a document that was put: of an alert its own, else that of the patient."""
+    return fit_id(document.get("alert_id") or document.get("patient_id") or "")
 
 
 def _page(found: list[Json], body: Mapping[str, Any]) -> list[Json]:

@@ -1,0 +1,39 @@
+"""What is set for single patients: limits, a longer silence, the end of surveillance; one document for each patient."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from elastic.client import Document, Search, answering
+from elastic.names import PATIENT_RULES, fit_id
+from elastic.schema import put_templates
+from elastic.search.queries import all_of, between
+
+MOST_PATIENTS: Final = 100_000
+BY_PATIENT: Final[list[Any]] = [{"patient_id": "asc"}]
+
+
+def of_patient(search: Search, patient_id: str) -> Document | None:
+    """Return what is set for a patient, as it is now; None for nothing."""
+    return search.get(PATIENT_RULES, fit_id(patient_id))
+
+
+def all_patients(search: Search) -> list[Document]:
+    """Return what is set for all patients, by their ids."""
+    return search.pages(PATIENT_RULES, {"sort": BY_PATIENT, "track_total_hits": False}, MOST_PATIENTS)
+
+
+def changed_since(search: Search, since: datetime) -> list[Document]:
+    """Return what was set since then, by patient."""
+    query = all_of(between("changed_at", since))
+    return search.pages(PATIENT_RULES, {"query": query, "sort": BY_PATIENT, "track_total_hits": False}, MOST_PATIENTS)
+
+
+def keep(search: Search, document: Document) -> None:
+    """Store what is set for a patient in place of what was, visible to the next search."""
+    with answering():
+        client = search.client.options(request_timeout=search.timeout_s)
+        if not client.indices.exists(index=PATIENT_RULES):
+            put_templates(search.client)
+        client.index(index=PATIENT_RULES, id=fit_id(document["patient_id"]), document=document, refresh=True)
