@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +18,12 @@ BY_PATIENT: Final[list[Any]] = [{"patient_id": "asc"}]
 def of_patient(search: Search, patient_id: str) -> Document | None:
     """Return what is set for a patient, as it is now; None for nothing."""
     return search.get(PATIENT_RULES, fit_id(patient_id))
+
+
+def of_patients(search: Search, patient_ids: Iterable[str]) -> dict[str, Document]:
+    """Return what is set for those of some patients for whom something is, by patient."""
+    found = search.get_many(PATIENT_RULES, [fit_id(id_) for id_ in sorted(set(patient_ids))])
+    return {document["patient_id"]: document for document in found.values()}
 
 
 def all_patients(search: Search) -> list[Document]:
