@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pyspark.sql import SparkSession
 
+from conf.settings import Settings
 from embedded.services import Addresses
 from tests.browser.chromium import FLAGS, NONE, find_chromium
 from tests.browser.hospital import Hospital
 from tests.browser.site import Site, serve
 from tests.browser.visitor import Visitor
+from tests.support.fake_search import FakeSearch
+from tests.support.ward import ward
 
 DESKTOP = (1366, 768)
 TIMEOUT_MS = 15_000
@@ -54,14 +59,14 @@ def site(hospital: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
+def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """Open a browser: ``visit(width=360)``; at the end of the test no page may have done what it must not."""
     visitors = []
 
-    def begin(width: int = DESKTOP[0], height: int = DESKTOP[1], on: Site = site, **more: Any) -> Visitor:
+    def begin(width: int = DESKTOP[0], height: int = DESKTOP[1], on: Site | None = None, **more: Any) -> Visitor:
         context = chromium.new_context(viewport={"width": width, "height": height}, **more)
         context.set_default_timeout(TIMEOUT_MS)
-        visitors.append(Visitor(context, on))
+        visitors.append(Visitor(context, on or request.getfixturevalue("site")))
         return visitors[-1]
 
     yield begin
@@ -69,6 +74,16 @@ def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
     for visitor in visitors:
         visitor.context.close()
     assert faults == []
+
+
+@pytest.fixture
+def small_site(tmp_path: Path) -> Iterator[Site]:
+    """Yield a site of the test's own over a few patients in memory: for pages that need no pipeline behind them."""
+    search = FakeSearch()
+    for patient in ward(0):
+        search.put_history(patient, datetime.now(UTC))
+    with serve(Settings(local_dir=tmp_path, elasticsearch_url="http://127.0.0.1:9"), tmp_path, search) as running:
+        yield running
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from conf.settings import Settings
+from elastic.client import Search
 from webapp.factory import create_app
 from webapp.security import sessions
 from webapp.services import EXTENSION, Services
@@ -66,11 +67,11 @@ class Site:
 
 
 @contextmanager
-def serve(settings: Settings, folder: Path) -> Iterator[Site]:
-    """Serve the site on a free port, its store in `folder`."""
+def serve(settings: Settings, folder: Path, search: Search | None = None) -> Iterator[Site]:
+    """Serve the site on a free port, its store in `folder`; over `search` where it is not the settings' own."""
     clock = Clock()
     own = Settings(**{**settings.model_dump(), "secret_key": "s" * 48})
-    app = create_app(own, store=_make_store(folder), clock=clock, bcrypt_cost=QUICK_BCRYPT)
+    app = create_app(own, search=search, store=_make_store(folder), clock=clock, bcrypt_cost=QUICK_BCRYPT)
 
     class Handler(WSGIRequestHandler):
         protocol_version = "HTTP/1.1"

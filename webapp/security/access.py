@@ -64,7 +64,7 @@ def _find_principal(site: Services, *, poll: bool) -> Principal | None:
         return None
     session, user = found
     g.unfinished = unfinished_step(user)
-    return Principal(user.name, user.role, user.language, session.hash)
+    return Principal(user.name, user.role, user.language, session.hash, sound=user.sound, shortcuts=user.shortcuts)
 
 
 def _by_token(site: Services) -> Principal:

@@ -19,6 +19,8 @@ class Principal:
     session_hash: str  # SHA-256 of the session id, or of the token
     scopes: frozenset[str] = frozenset()
     is_token: bool = False
+    sound: bool = True  # whether this user's pages sound, and take single keys
+    shortcuts: bool = True
 
     @property
     def permissions(self) -> frozenset[Permission]:

@@ -220,11 +220,6 @@ installKeys({
 });
 if (pending) watchHold();
 filter?.addEventListener("input", applyFilter);
-document.getElementById("sound")?.addEventListener("click", ({ currentTarget: button }) => {
-  const on = sound.toggle();
-  button.setAttribute("aria-pressed", String(on));
-  button.textContent = on ? button.dataset.on : button.dataset.off;
-});
 installAcknowledge(list, () => {
   hold(false);
   polling.forget();

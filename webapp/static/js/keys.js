@@ -1,8 +1,12 @@
-// Keyboard shortcuts, one help dialogue, and a switch that turns them off for this tab.
+// Keyboard shortcuts and their help dialogue. The account switches them on or off (`data-shortcuts` of the body), the
+// dialogue does for this tab; what it says ends when the account's choice changes.
 
-const OFF = "shortcuts-off";
+const PREFERENCE = document.body.dataset.shortcuts;
+const CHOICE = `shortcuts-unlike-${PREFERENCE}`;
 const PLACES = { b: "/", p: "/predictions", s: "/stats" };
 const CHORD_MS = 1500;
+
+const areOn = () => (PREFERENCE !== "off") === (sessionStorage.getItem(CHOICE) === null);
 
 export function installKeys(actions = {}) {
   const help = document.getElementById("shortcuts");
@@ -10,10 +14,10 @@ export function installKeys(actions = {}) {
   let chordUntil = 0;
 
   if (allowed) {
-    allowed.checked = sessionStorage.getItem(OFF) === null;
+    allowed.checked = areOn();
     allowed.addEventListener("change", () => {
-      if (allowed.checked) sessionStorage.removeItem(OFF);
-      else sessionStorage.setItem(OFF, "1");
+      if (allowed.checked === (PREFERENCE !== "off")) sessionStorage.removeItem(CHOICE);
+      else sessionStorage.setItem(CHOICE, "1");
     });
   }
   document.getElementById("shortcuts-open")?.addEventListener("click", () => help.showModal());
@@ -25,7 +29,7 @@ export function installKeys(actions = {}) {
     const isTyping = event.target.closest("input, textarea, select");
     if (event.key === "Escape" && isTyping && !event.target.closest("dialog")) return event.target.blur();
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (sessionStorage.getItem(OFF) !== null) return;
+    if (!areOn()) return;
     if (Date.now() < chordUntil && PLACES[event.key]) return location.assign(PLACES[event.key]);
     chordUntil = event.key === "g" ? Date.now() + CHORD_MS : 0;
     const run = event.key === "?" ? () => help?.showModal() : actions[event.key];

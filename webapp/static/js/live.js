@@ -1,5 +1,6 @@
 // Polling with an entity tag that lives in memory (answers are `no-store`), and what tells whether the link is alive.
 // Rhythm: every 5 s plus up to 1 s of chance; hidden pages rest; failures back off to 30 s.
+import { installSound, playLost } from "./sound.js";
 
 export const POLL_MS = 5000;
 const JITTER_MS = 1000;
@@ -7,8 +8,11 @@ const LONGEST_MS = 30000;
 const ANSWER_MS = 10000;
 export const LOST_MS = 15000;
 const AFTER_WAKE_MS = 10000;
+const SOUND_LOST_MS = 30000;
 
 export function startPolling({ url, onContent, onAnswer, onState }) {
+  installSound(document.getElementById("sound"));
+  const warn = makeWarning();
   let tag = null;
   let timer = 0;
   let failures = 0;
@@ -63,7 +67,12 @@ export function startPolling({ url, onContent, onAnswer, onState }) {
   function alive(state) {
     answeredAt = Date.now();
     isLost = false;
-    onState(state, 0);
+    tell(state, 0);
+  }
+
+  function tell(state, silent) {
+    warn(state !== "ok");
+    onState(state, silent);
   }
 
   // The session is over: nothing on this page may stay readable as if it were current.
@@ -77,7 +86,7 @@ export function startPolling({ url, onContent, onAnswer, onState }) {
     const silent = Date.now() - answeredAt;
     if (!document.hidden && silent >= LOST_MS) {
       isLost = true;
-      onState("lost", silent);
+      tell("lost", silent);
     }
   }, 1000);
 
@@ -98,6 +107,25 @@ export function startPolling({ url, onContent, onAnswer, onState }) {
       tag = null;
       plan(0);
     },
+  };
+}
+
+// For whoever does not look at the page: while it is not current its title says so, and a tone at once and every 30 s.
+function makeWarning() {
+  let usualTitle = null; // of the page, while it is not current
+  let soundedAt = 0;
+  return (isOutdated) => {
+    if (isOutdated && usualTitle === null) {
+      usualTitle = document.title;
+      document.title = `${document.body.dataset.outdated} – ${usualTitle}`;
+    } else if (!isOutdated && usualTitle !== null) {
+      document.title = usualTitle;
+      usualTitle = null;
+    }
+    if (isOutdated && Date.now() - soundedAt >= SOUND_LOST_MS) {
+      soundedAt = Date.now();
+      playLost();
+    }
   };
 }
 
