@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
-from flask import Flask, redirect, request, url_for
+from flask import Flask, current_app, redirect, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response
 
+from webapp.codes import ROLE_NAMES, browser_name, model_name
 from webapp.i18n import N_
 from webapp.security.current import principal_or_none
-from webapp.security.roles import Permission, public
+from webapp.security.guard import is_own_path
+from webapp.security.roles import Permission, public, required_permission
 from webapp.services import services
 
 
@@ -49,8 +54,9 @@ HOMES: Final = {"/": Permission.BOARD, "/admin/system": Permission.SYSTEM}
 
 
 def install(app: Flask) -> None:
-    """Give the templates ``menu``, ``is_current``, ``principal`` and what the page's frame shows."""
+    """Give the templates ``menu``, ``is_current``, ``principal``, what the page's frame shows, and codes in words."""
     app.context_processor(_frame)
+    app.jinja_env.filters.update(browser=browser_name, model=model_name)
 
 
 def redirect_moved(app: Flask) -> None:
@@ -67,10 +73,24 @@ def _redirect_to(endpoint: str) -> Callable[..., Response]:
     return view
 
 
-def home_path() -> str:
-    """Return where the current user starts: the board, for an administrator the state of the system."""
-    known = principal_or_none()
-    return next((path for path, permission in HOMES.items() if known and known.allows(permission)), "/login")
+def home_path(permissions: Collection[Permission]) -> str:
+    """Return where a user with these permissions starts: the board, for an administrator the state of the system."""
+    return next((path for path, permission in HOMES.items() if permission in permissions), "/login")
+
+
+def landing_path(asked: str, permissions: Collection[Permission]) -> str:
+    """Return the asked path, or the start page where it is not of this site or not open with these permissions."""
+    return asked if is_own_path(asked) and _is_open(asked, permissions) else home_path(permissions)
+
+
+def _is_open(path: str, permissions: Collection[Permission]) -> bool:
+    pages = current_app.create_url_adapter(request)
+    try:
+        endpoint, _values = cast(MapAdapter, pages).match(urlsplit(path).path, "GET")
+    except HTTPException:  # there is no such page
+        return False
+    permission = required_permission(current_app.view_functions[endpoint])
+    return permission is None or permission in permissions
 
 
 def is_current(path: str) -> bool:
@@ -86,6 +106,7 @@ def _frame() -> dict[str, Any]:
         "menu": [entry for entry in MENU if known and known.allows(entry.permission)],
         "is_current": is_current,
         "principal": known,
+        "role_names": ROLE_NAMES,
         "kibana_url": settings.kibana_url if known else None,
         "is_insecure": settings.insecure_demo and not request.is_secure,
     }

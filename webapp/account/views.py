@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.audit import events as audit
+from webapp.confirming import ask_to_end, ask_to_revoke
 from webapp.http import FormError, choice, read_token, unwrap
 from webapp.i18n import LANGUAGES, N_
 from webapp.navigation import home_path
@@ -57,7 +58,7 @@ def password() -> Response:
     if fault:
         text = PASSWORD_FAULTS[fault]
         return make_response(render_template("account/password.html", fault=text), 422)
-    return redirect(url_for(".overview", done="password") if principal().allows(Permission.ACCOUNT) else home_path())
+    return _go_on("password")
 
 
 @blueprint.route("/totp", methods=["GET", "POST"])
@@ -71,7 +72,7 @@ def totp() -> Response:
     is_wrong = request.method == "POST" and not use_code(site.store, site.seals, me(), code, site.clock())
     if request.method == "POST" and not is_wrong:
         site.audit.record("totp")
-        return redirect(url_for(".overview", done="totp"))
+        return _go_on("totp")
     address = address_of(secret, user.name)
     page = render_template("account/totp.html", secret=secret, address=address, is_wrong=is_wrong)
     return make_response(page, 422 if is_wrong else 200)
@@ -92,10 +93,13 @@ def preferences() -> Response:
 @requires(Permission.ACCOUNT)
 def end_session() -> Response:
     """End one of the own sessions."""
-    session_hash = request.form.get("hash", "")
-    if not sessions.end(services().store, session_hash, principal().user_name):
-        abort(404)
-    services().audit.record("session_ended", target=session_hash)
+    site, session_hash = services(), request.form.get("hash", "")
+    own = {session.hash: session for session in sessions.list_sessions(site.store, site.clock(), principal().user_name)}
+    asked = ask_to_end(unwrap(own.get(session_hash)), url_for(".overview"))
+    if asked:
+        return asked
+    sessions.end(site.store, session_hash)
+    site.audit.record("session_ended", target=session_hash)
     return redirect(url_for(".overview", done="session"))
 
 
@@ -116,16 +120,24 @@ def create_token() -> Response:
 @requires(Permission.ACCOUNT)
 def revoke_token() -> Response:
     """Revoke one of the own tokens."""
-    token_id = request.form.get("id", "")
-    if not tokens.revoke(services().store, token_id, principal().user_name):
-        abort(404)
-    services().audit.record("token_revoked", target=audit.token(principal().user_name, token_id))
+    site, token_id = services(), request.form.get("id", "")
+    own = {token.id: token for token in tokens.list_tokens(site.store, principal().user_name)}
+    asked = ask_to_revoke(unwrap(own.get(token_id)), url_for(".overview"))
+    if asked:
+        return asked
+    tokens.revoke(site.store, token_id)
+    site.audit.record("token_revoked", target=audit.token(principal().user_name, token_id))
     return redirect(url_for(".overview", done="token"))
 
 
 def me() -> User:
     """Return the current user's row."""
     return unwrap(users.find(services().store, principal().user_name))
+
+
+def _go_on(done: str) -> Response:
+    """Lead on after a step: to the start page if the account was not to be used before it, else back to the account."""
+    return redirect(home_path(principal().permissions) if g.get("unfinished") else url_for(".overview", done=done))
 
 
 def _overview(*, new_token: str | None = None, token_fault: bool = False) -> Response:

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp.admin.blueprint import blueprint
 from webapp.audit import events as audit
+from webapp.confirming import ask_to_end, ask_to_revoke
 from webapp.http import FormError, read_token, unwrap
 from webapp.security import sessions, tokens
 from webapp.security.roles import Permission, requires
@@ -19,18 +20,23 @@ from webapp.store import users
 def list_sessions() -> str:
     """Show who is signed in, from where, since when."""
     site = services()
-    return render_template("admin/sessions.html", sessions=sessions.list_sessions(site.store, site.clock()))
+    return render_template(
+        "admin/sessions.html", sessions=sessions.list_sessions(site.store, site.clock()), done="done" in request.args
+    )
 
 
 @blueprint.post("/sessions")
 @requires(Permission.ADMIN)
 def end_session() -> Response:
     """End any session."""
-    session_hash = request.form.get("hash", "")
-    if not sessions.end(services().store, session_hash):
-        abort(404)
-    services().audit.record("session_ended", target=session_hash)
-    return redirect(url_for(".sessions"))
+    site, session_hash = services(), request.form.get("hash", "")
+    known = {session.hash: session for session in sessions.list_sessions(site.store, site.clock())}
+    asked = ask_to_end(unwrap(known.get(session_hash)), url_for(".sessions"))
+    if asked:
+        return asked
+    sessions.end(site.store, session_hash)
+    site.audit.record("session_ended", target=session_hash)
+    return redirect(url_for(".sessions", done="session"))
 
 
 @blueprint.get("/tokens", endpoint="tokens")
@@ -60,12 +66,15 @@ def create_token() -> Response:
 @requires(Permission.ADMIN)
 def revoke_token() -> Response:
     """Revoke any token."""
-    token_id = request.form.get("id", "")
-    owner_name = tokens.owner_of(services().store, token_id)
-    if owner_name is None or not tokens.revoke(services().store, token_id):
-        abort(404)
-    services().audit.record("token_revoked", target=audit.token(owner_name, token_id))
-    return redirect(url_for(".tokens"))
+    site, token_id = services(), request.form.get("id", "")
+    known = {token.id: token for token in tokens.list_tokens(site.store)}
+    token = unwrap(known.get(token_id))
+    asked = ask_to_revoke(token, url_for(".tokens"))
+    if asked:
+        return asked
+    tokens.revoke(site.store, token_id)
+    site.audit.record("token_revoked", target=audit.token(token.user_name, token_id))
+    return redirect(url_for(".tokens", done="token"))
 
 
 def _page(*, new_token: str | None = None, has_fault: bool = False, status: int = 200) -> Response:
@@ -77,5 +86,6 @@ def _page(*, new_token: str | None = None, has_fault: bool = False, status: int 
         scopes=tokens.allowed_scopes("service"),
         new_token=new_token,
         has_fault=has_fault,
+        done="done" in request.args,
     )
     return make_response(page, status)

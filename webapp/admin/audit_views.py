@@ -11,6 +11,7 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from webapp.admin.blueprint import blueprint
 from webapp.audit import search as audit_events
+from webapp.codes import ACTION_NAMES, OUTCOME_NAMES
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 
@@ -29,7 +30,14 @@ def search_audit() -> str:
     found = audit_events.find(services().search, **wanted, start=start, end=end, limit=PAGE_SIZE, after=_read_after())
     patient_ids = [wanted["patient_id"]] if wanted["patient_id"] else []
     services().audit.record("audit_search", patient_ids=patient_ids, target=wanted["actor"])
-    return render_template("admin/audit.html", found=found, wanted=wanted, next_query=_next_query(found.after))
+    return render_template(
+        "admin/audit.html",
+        found=found,
+        wanted=wanted,
+        next_query=_next_query(found.after),
+        action_names=ACTION_NAMES,
+        outcome_names=OUTCOME_NAMES,
+    )
 
 
 FIELDS = ("actor", "patient_id", "action")

@@ -8,8 +8,10 @@ from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.admin.blueprint import blueprint
+from webapp.codes import ROLE_NAMES
+from webapp.confirming import ask
 from webapp.http import choice, unwrap
-from webapp.i18n import LANGUAGES, N_
+from webapp.i18n import LANGUAGES, N_, gettext
 from webapp.security import accounts, throttle
 from webapp.security.current import principal
 from webapp.security.roles import ROLES, Permission, requires
@@ -21,6 +23,28 @@ DONE: Final = {
     "disable": N_("The account is shut and its sessions are ended."),
     "enable": N_("The account is open again."),
     "remove_totp": N_("The authenticator is removed and the user's sessions are ended."),
+}
+QUESTIONS: Final = {  # before an act: the question, what comes of it, the word on the button
+    "role": (
+        N_("Change the role of %(name)s?"),
+        N_("%(name)s is signed out everywhere now; from the next sign-in on the role is: %(role)s."),
+        N_("Set"),
+    ),
+    "disable": (
+        N_("Shut the account of %(name)s?"),
+        N_("%(name)s is signed out everywhere now, and cannot sign in until the account is opened again."),
+        N_("Shut"),
+    ),
+    "remove_totp": (
+        N_("Remove the authenticator of %(name)s?"),
+        N_("%(name)s is signed out everywhere now; until another one is set up the password alone opens the account."),
+        N_("Remove authenticator"),
+    ),
+    "reset_password": (
+        N_("Give %(name)s a new password?"),
+        N_("The password of %(name)s and all sessions end now. The new one is shown once, for you to hand over."),
+        N_("New password"),
+    ),
 }
 FAULTS: Final = {
     "name": N_("This user name is taken or not usable: 2 to 64 of a-z, 0-9, dot, dash, underscore."),
@@ -67,10 +91,14 @@ def change_user(user_id: int) -> Response:
     action = choice(request.form, "action", (*DONE, "reset_password"))
     if user.name == principal().user_name:
         return _page(fault="self", status=422)
+    role = choice(request.form, "role", tuple(ROLES)) if action == "role" else user.role
+    asked = _ask(action, user.name, role) if action in QUESTIONS else None
+    if asked:
+        return asked
     secret = None
     match action:
         case "role":
-            users.set_role(site.store, user.id, choice(request.form, "role", tuple(ROLES)))
+            users.set_role(site.store, user.id, role)
         case "disable" | "enable":
             users.set_disabled(site.store, user.id, action == "disable")
         case "remove_totp":
@@ -79,6 +107,12 @@ def change_user(user_id: int) -> Response:
             secret = accounts.give_one_time_password(site.store, site.passwords, user, site.clock())
     site.audit.record(f"user_{action}", target=user.name)
     return _page(secret=secret, secret_of=user.name) if secret else redirect(url_for(".users", done=action))
+
+
+def _ask(action: str, name: str, role: str) -> Response | None:
+    question, consequence, act = QUESTIONS[action]
+    told = gettext(consequence, name=name, role=gettext(ROLE_NAMES[role]))
+    return ask(gettext(question, name=name), told, gettext(act), url_for(".users"))
 
 
 def _page(

@@ -6,13 +6,13 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from werkzeug.wrappers import Response
 
 from webapp.i18n import LANGUAGES
-from webapp.navigation import home_path
+from webapp.navigation import home_path, landing_path
 from webapp.security import sessions
 from webapp.security.access import client_ip
 from webapp.security.accounts import unfinished_step
 from webapp.security.current import principal_or_none
 from webapp.security.guard import is_own_path
-from webapp.security.roles import public
+from webapp.security.roles import ROLES, public
 from webapp.security.signing_in import Attempt, Outcome, sign_in
 from webapp.services import services
 from webapp.store import users
@@ -25,9 +25,10 @@ CLEARED = '"cache", "cookies", "storage"'
 @public
 def login() -> Response:
     """Show the form; whoever is signed in already goes on."""
-    if principal_or_none():
-        return redirect(_next_path())
-    return make_response(render_template("login.html", next_path=_next_path()))
+    known = principal_or_none()
+    if known:
+        return redirect(landing_path(request.args.get("next", ""), known.permissions))
+    return make_response(render_template("login.html"))
 
 
 @blueprint.post("/login")
@@ -62,13 +63,12 @@ def logout() -> Response:
 @public
 def language() -> Response:
     """Switch the language, for a user also from now on."""
-    chosen, known = request.form.get("language", ""), principal_or_none()
-    path = _next_path()
-    if chosen in LANGUAGES and known:
+    chosen, asked, known = request.form.get("language", ""), request.form.get("next", ""), principal_or_none()
+    if known is None:
+        return redirect(url_for("auth.login", lang=chosen, next=asked if is_own_path(asked) else None))
+    if chosen in LANGUAGES:
         users.set_language(services().store, known.user_name, chosen)
-    elif chosen in LANGUAGES:
-        path = url_for("auth.login", lang=chosen, next=path)
-    return redirect(path)
+    return redirect(landing_path(asked, known.permissions))
 
 
 def _enter(outcome: Outcome) -> Response:
@@ -80,7 +80,8 @@ def _enter(outcome: Outcome) -> Response:
     if g.get("language"):
         users.set_language(site.store, outcome.user.name, g.language)
     step = unfinished_step(outcome.user)
-    response = redirect(url_for(step) if step else _next_path(url_for("auth.start")))
+    path = url_for(step) if step else landing_path(request.form.get("next", ""), ROLES[outcome.user.role])
+    response = redirect(path)
     sessions.set_cookie(response, request, outcome.session_id)  # type: ignore[arg-type]
     return response
 
@@ -89,17 +90,13 @@ def _enter(outcome: Outcome) -> Response:
 @public
 def start() -> Response:
     """Send a user to the first page that is open to the role."""
-    return redirect(home_path())
+    known = principal_or_none()
+    return redirect(home_path(known.permissions if known else ()))
 
 
 def _refuse(outcome: Outcome) -> Response:
-    response = make_response(render_template("login.html", next_path=_next_path(), wait_s=outcome.wait_s, failed=True))
+    response = make_response(render_template("login.html", wait_s=outcome.wait_s, failed=True))
     response.status_code = 429 if outcome.wait_s else 401
     if outcome.wait_s:
         response.headers["Retry-After"] = str(outcome.wait_s)
     return response
-
-
-def _next_path(default: str | None = None) -> str:
-    asked = request.values.get("next", "")
-    return asked if is_own_path(asked) else default or home_path()

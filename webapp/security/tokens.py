@@ -69,12 +69,6 @@ def id_of(text: str) -> str:
     return text.split("_", 2)[1]
 
 
-def owner_of(store: Store, token_id: str) -> str | None:
-    """Return whose token it is, None when there is none."""
-    row = store.row(_SELECT + " WHERE t.id = ?", (token_id,))
-    return None if row is None else str(row["user_name"])
-
-
 def find(store: Store, text: str, now: datetime) -> tuple[Token, User] | None:
     """Return the token of that text and its user, while both are valid."""
     prefix, _, rest = text.partition("_")

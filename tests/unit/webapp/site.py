@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,6 +132,13 @@ class Browser:
     def post(self, path: str, data: Any = None, **more: Any) -> TestResponse:
         """Send a form from a page of the site."""
         return self.send("POST", path, data=data, headers={**SAME_ORIGIN, **PAGE, **more.pop("headers", {})}, **more)
+
+    def confirm(self, path: str, data: dict[str, str]) -> TestResponse:
+        """Send a form that asks first, and then what the question's page holds."""
+        question = self.post(path, data).text
+        fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', question.partition("<main")[2])
+        assert dict(fields).items() > data.items(), question
+        return self.post(path, dict(fields))
 
     def send(self, method: str, path: str, **more: Any) -> TestResponse:
         """Send anything, as it is."""

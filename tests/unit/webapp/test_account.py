@@ -8,6 +8,7 @@ import pyotp
 import pytest
 
 from tests.unit.webapp.site import PASSWORD, Browser, Site
+from webapp.security import totp
 from webapp.store import users
 
 NEW = "une autre phrase bien longue"
@@ -28,7 +29,8 @@ def test_a_one_time_password_opens_nothing_but_its_own_change(site: Site) -> Non
     assert browser.get("/api/v1/me", page=False).status_code == 403
     assert browser.post("/account/tokens", {"name": "x"}).status_code == 403
 
-    assert change(browser) == 302
+    answer = browser.post("/account/password", {"present": PASSWORD, "new": NEW, "again": NEW})
+    assert answer.headers["Location"] == "/"  # on to her work
     assert browser.get("/help").status_code == 200
     assert site.signs_in("anne", NEW)
     assert not site.signs_in("anne", PASSWORD)
@@ -104,7 +106,7 @@ def test_an_administrator_sets_up_an_authenticator_before_anything_else(site: Si
 
     assert browser.post("/account/totp", {"code": "000000"}).status_code == 422
     code = pyotp.TOTP(secret).at(site.clock.now)
-    assert browser.post("/account/totp", {"code": code}).status_code == 302
+    assert browser.post("/account/totp", {"code": code}).headers["Location"] == "/admin/system"
     assert browser.get("/admin/users").status_code == 200
     assert browser.get("/account/totp").status_code == 302  # a secret in use is not shown again
 
@@ -135,8 +137,9 @@ def test_an_unfit_token_is_refused(site: Site, form: dict[str, str]) -> None:
     assert answer.status_code == 422
 
 
-def test_preferences_are_kept(site: Site) -> None:
+def test_preferences_are_kept_and_told_to_the_scripts_of_every_page(site: Site) -> None:
     browser = site.signed_in(name="anne")
+    assert 'data-sound="on" data-shortcuts="on"' in browser.get("/help").text
 
     browser.post("/account/preferences", {"language": "fr", "shortcuts": "on"})
 
@@ -144,6 +147,7 @@ def test_preferences_are_kept(site: Site) -> None:
     assert user
     assert (user.language, user.sound, user.shortcuts) == ("fr", False, True)
     assert "Mon compte" in browser.get("/account").text
+    assert 'data-sound="off" data-shortcuts="on"' in browser.get("/help").text
 
 
 def test_a_language_that_the_site_does_not_speak_is_refused(site: Site) -> None:
@@ -187,3 +191,34 @@ def test_each_role_starts_on_a_page_that_is_open_to_it(site: Site, role: str | N
     browser = site.signed_in(role) if role else site.client()
 
     assert browser.get("/start").headers["Location"] == start
+
+
+@pytest.mark.parametrize(
+    ("role", "asked", "target"),
+    [
+        ("viewer", "/", "/"),
+        ("clinician", "/?low=1", "/?low=1"),
+        ("kiosk", "/", "/"),
+        ("kiosk", "/patients/p-1", "/"),
+        ("admin", "/", "/admin/system"),
+        ("admin", "/?low=1", "/admin/system"),
+        ("admin", "/patients/p-1", "/admin/system"),
+        ("admin", "/admin/audit?actor=anne", "/admin/audit?actor=anne"),
+        ("clinician", "/admin/users", "/"),
+        ("clinician", "/patients/p-1", "/patients/p-1"),
+        ("clinician", "/nowhere", "/"),
+        ("clinician", "/help", "/help"),
+    ],
+)
+def test_signing_in_leads_to_what_was_asked_for_if_the_role_may_open_it_else_to_its_start(
+    site: Site, role: str, asked: str, target: str
+) -> None:
+    user = site.add_user("anne", role)
+    form = {"user_name": "anne", "password": PASSWORD, "next": asked}
+    if user.totp_secret:
+        form["code"] = pyotp.TOTP(totp.secret_of(site.services.seals, user.totp_secret)).at(site.clock.now)
+
+    signed_in = site.client().post("/login", form)
+    again = site.client(user).get("/login", query_string={"next": asked})
+
+    assert (signed_in.headers["Location"], again.headers["Location"]) == (target, target)

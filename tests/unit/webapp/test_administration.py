@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from elastic.names import AUDIT, all_months
+from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.recording import recording_search
-from tests.unit.webapp.site import Browser, Site, make_site
+from tests.unit.webapp.site import NOON, Browser, Site, make_site
+from webapp.audit.search import INDICES
+from webapp.security import sessions, tokens
+from webapp.security.sessions import digest
 from webapp.store import users
 
 
@@ -26,9 +30,10 @@ def chief(site: Site) -> Browser:
 def act(chief: Browser, site: Site, name: str, action: str, **more: str) -> str:
     user = users.find(site.services.store, name)
     assert user
-    answer = chief.post(f"/admin/users/{user.id}", {"action": action, **more})
+    send = chief.post if action == "enable" else chief.confirm
+    answer = send(f"/admin/users/{user.id}", {"action": action, **more})
     assert answer.status_code in (200, 302), answer.text
-    return answer.text
+    return answer.text if answer.status_code == 200 else chief.get(answer.headers["Location"]).text
 
 
 def test_a_new_user_signs_in_with_a_password_that_is_shown_once(site: Site, chief: Browser) -> None:
@@ -53,6 +58,7 @@ def test_a_role_that_does_not_exist_is_refused(chief: Browser) -> None:
 
 def test_a_service_has_tokens_and_no_password(site: Site, chief: Browser) -> None:
     chief.post("/admin/users", {"name": "robot", "role": "service", "language": "en"})
+    assert "Application" in chief.get("/admin/users").text
 
     made = chief.post("/admin/tokens", {"user_name": "robot", "name": "x", "scope": "read:alerts", "days": "7"})
 
@@ -69,14 +75,84 @@ def test_nobody_is_given_a_token_of_a_person(site: Site, chief: Browser) -> None
 
 
 @pytest.mark.parametrize(
-    ("action", "more"), [("disable", {}), ("role", {"role": "viewer"}), ("reset_password", {}), ("remove_totp", {})]
+    ("action", "more", "question", "told"),
+    [
+        ("disable", {}, "Shut the account of anne?", "The account is shut"),
+        ("role", {"role": "viewer"}, "the role is: Viewer.", "The role is changed"),
+        ("reset_password", {}, "Give anne a new password?", "Password for one use, for anne"),
+        ("remove_totp", {}, "Remove the authenticator of anne?", "The authenticator is removed"),
+    ],
 )
-def test_each_act_on_a_user_ends_the_sessions(site: Site, chief: Browser, action: str, more: dict[str, str]) -> None:
+def test_each_act_that_signs_a_user_out_asks_first_and_is_told_afterwards(
+    site: Site, chief: Browser, action: str, more: dict[str, str], question: str, told: str
+) -> None:
+    """1. One slip of the hand gives a question, no act. 2. Its answer acts. 3. The page says what was done."""
     anne = site.signed_in(name="anne")
+    before = users.find(site.services.store, "anne")
+    assert before
 
-    act(chief, site, "anne", action, **more)
+    asked = chief.post(f"/admin/users/{before.id}", {"action": action, **more})
+    assert asked.status_code == 200
+    assert question in asked.text
+    assert users.find(site.services.store, "anne") == before
+    assert anne.get("/help").status_code == 200
 
+    page = act(chief, site, "anne", action, **more)
+
+    assert told in page
     assert anne.get("/help").status_code == 302
+
+
+def test_ending_a_session_asks_first_and_is_told_afterwards(site: Site, chief: Browser) -> None:
+    anne = site.signed_in(name="anne")
+    form = {"hash": digest(anne.session_id)}
+
+    assert "End the session of anne?" in chief.post("/admin/sessions", form).text
+    assert anne.get("/help").status_code == 200
+    done = chief.confirm("/admin/sessions", form)
+
+    assert "The session is ended." in chief.get(done.headers["Location"]).text
+    assert anne.get("/help").status_code == 302
+    assert chief.post("/admin/sessions", form).status_code == 404
+
+
+def test_revoking_a_token_asks_first_and_is_told_afterwards(site: Site, chief: Browser) -> None:
+    header = site.token()
+    (token,) = tokens.list_tokens(site.services.store)
+
+    assert "Revoke the token test?" in chief.post("/admin/tokens/revoke", {"id": token.id}).text
+    assert site.client().send("GET", "/api/v1/me", headers=header).status_code == 200
+    done = chief.confirm("/admin/tokens/revoke", {"id": token.id})
+
+    assert "The token is revoked." in chief.get(done.headers["Location"]).text
+    assert site.client().send("GET", "/api/v1/me", headers=header).status_code == 401
+    assert chief.post("/admin/tokens/revoke", {"id": token.id}).status_code == 404
+
+
+def test_the_dangerous_act_stands_last_and_apart(site: Site, chief: Browser) -> None:
+    site.add_user("anne")
+
+    form = re.findall(r'<form [^>]*class="actions actions-apart">.*?</form>', chief.get("/admin/users").text, re.DOTALL)
+
+    assert [re.findall(r'value="(\w+)"', acts) for acts in form] == [["reset_password", "disable"]]
+
+
+def test_audit_and_sessions_speak_in_words(tmp_path: Path) -> None:
+    search = FakeSearch()
+    event = {"@timestamp": NOON.isoformat(), "actor": "anne", "role": "clinician", "ip": "10.0.0.1", "target": None}
+    numbers = {"chain_id": "c", "seq": 1, "patient_id": []}
+    search.put(INDICES, {**event, **numbers, "action": "user_disable", "outcome": "denied"})
+    site = make_site(tmp_path, search=search)
+    chief = site.signed_in("admin", language="fr")
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
+    sessions.begin(site.services.store, site.add_user("anne"), ip="10.0.0.1", agent=agent, now=site.clock.now)
+
+    audit, table = chief.get("/admin/audit").text, chief.get("/admin/sessions").text
+
+    assert ">a désactivé un compte<" in audit
+    assert "<strong>accès refusé</strong>" in audit
+    assert ">Soignant<" in audit
+    assert f'title="{agent}">Firefox 145, Windows<' in table
 
 
 def test_a_reset_gives_a_password_for_one_use(site: Site, chief: Browser) -> None:
@@ -152,3 +228,10 @@ def test_while_elasticsearch_is_away_the_audit_page_says_so(chief: Browser) -> N
 
     assert answer.status_code == 503
     assert "Elasticsearch does not answer" in answer.text
+
+
+def test_to_those_who_run_nothing_it_is_just_the_database(site: Site) -> None:
+    page = site.signed_in(language="fr").get("/patients").text
+
+    assert "Base de données indisponible." in page
+    assert "Elasticsearch" not in page

@@ -61,7 +61,7 @@ def test_who_is_denied_a_patient_s_page_is_noted_with_the_patient(
 def test_a_session_that_its_user_ends_is_noted(site: Site, fake: FakeElasticsearch) -> None:
     user = site.add_user("asker")
     here, there = site.client(user), site.client(user)
-    here.post("/account/sessions", {"hash": digest(there.session_id)})
+    here.confirm("/account/sessions", {"hash": digest(there.session_id)})
 
     assert site.services.audit.flush()
     (event,) = fake.stored(AUDIT).values()

@@ -152,7 +152,7 @@ def test_users_end_their_own_sessions_and_no_others(site: Site) -> None:
 
     for session in sessions.list_sessions(site.services.store, site.clock.now, "anne"):
         if session.hash != sessions.digest(mine.session_id):
-            mine.post("/account/sessions", {"hash": session.hash})
+            mine.confirm("/account/sessions", {"hash": session.hash})
     assert [is_in(mine), is_in(other), is_in(his)] == [True, False, True]
 
 
@@ -161,7 +161,7 @@ def test_an_administrator_ends_any_session(site: Site) -> None:
     chief = site.signed_in("admin", name="chief")
     (hers,) = sessions.list_sessions(site.services.store, site.clock.now, "anne")
 
-    assert chief.post("/admin/sessions", {"hash": hers.hash}).status_code == 302
+    assert chief.confirm("/admin/sessions", {"hash": hers.hash}).status_code == 302
 
     assert not is_in(anne)
     assert is_in(chief)

@@ -1,0 +1,102 @@
+"""Codes in words, for those who run the site: roles, events of the audit, browsers, models and their features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from ml.features import MEASURES
+from webapp.i18n import N_, gettext, when
+from webapp.wording import Translate
+
+ROLE_NAMES: Final[Mapping[str, str]] = {
+    "viewer": N_("Viewer"),
+    "clinician": N_("Clinician"),
+    "admin": N_("Administrator"),
+    "kiosk": N_("Wall screen"),
+    "service": N_("Application"),
+}
+ACTION_NAMES: Final[Mapping[str, str]] = {  # of the audit
+    "view": N_("opened a patient"),
+    "list": N_("saw a list"),
+    "print": N_("printed a report"),
+    "export": N_("exported data"),
+    "ack": N_("acknowledged an alert"),
+    "feedback": N_("judged an alert"),
+    "targets": N_("set a target"),
+    "login": N_("signed in"),
+    "logout": N_("signed out"),
+    "password": N_("changed the password"),
+    "totp": N_("set up the authenticator"),
+    "denied": N_("asked for a page without the right to it"),
+    "session_ended": N_("ended a session"),
+    "token_created": N_("made a token"),
+    "token_revoked": N_("revoked a token"),
+    "user_added": N_("added a user"),
+    "user_role": N_("changed a role"),
+    "user_disable": N_("shut an account"),
+    "user_enable": N_("opened an account"),
+    "user_remove_totp": N_("removed an authenticator"),
+    "user_reset_password": N_("gave a new password"),
+    "audit_search": N_("searched the audit"),
+}
+OUTCOME_NAMES: Final[Mapping[str, str]] = {
+    "ok": N_("done"),
+    "failed": N_("failed"),
+    "denied": N_("denied"),
+    "refused": N_("refused"),
+}
+BROWSERS: Final = (  # name, and what stands before its version; the first that fits: most claim to be others too
+    ("Edge", r"Edg(?:e|A|iOS)?"),
+    ("Opera", r"OPR"),
+    ("Samsung Internet", r"SamsungBrowser"),
+    ("Firefox", r"(?:Firefox|FxiOS)"),
+    ("Chrome", r"(?:HeadlessChrome|Chromium|Chrome|CriOS)"),
+    ("Safari", r"Version"),
+)
+SYSTEMS: Final = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("ChromeOS", "CrOS"),
+    ("macOS", "Macintosh"),
+    ("Linux", "Linux"),
+)
+UNKNOWN_BROWSER: Final = N_("unknown browser")
+MEASURE_NAMES: Final[Mapping[str, str]] = dict(
+    zip(MEASURES, (N_("systolic"), N_("diastolic"), N_("heart rate"), N_("time of the reading")), strict=True)
+)
+NEWEST_NAME: Final = N_("%(measure)s, newest reading")
+EARLIER_NAME: Final = N_("%(measure)s, %(lag)s back")
+FEATURE: Final = re.compile(r"(\w+)_lag(\d+)")
+VERSION_TIME: Final = re.compile(r"\d{8}T\d{6}Z(?=-)")
+VERSION_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+
+
+def browser_name(agent: str) -> str | None:
+    """Return browser and system of a user agent, such as ``Firefox 145, Windows``; None for one that is neither."""
+    found = ((name, re.search(rf"\b{mark}/(\d+)", agent)) for name, mark in BROWSERS)
+    browser = next((f"{name} {match[1]}" for name, match in found if match), None)
+    system = next((name for name, mark in SYSTEMS if mark in agent), None)
+    return ", ".join(name for name in (browser, system) if name) or None
+
+
+def feature_name(feature: str, translate: Translate) -> str:
+    """Return a feature of the window in words; one that this version does not know as it is."""
+    match = FEATURE.fullmatch(feature)
+    if match is None or match[1] not in MEASURE_NAMES:
+        return feature
+    measure, lag = translate(MEASURE_NAMES[match[1]]), int(match[2])
+    return translate(EARLIER_NAME if lag else NEWEST_NAME) % {"measure": measure, "lag": lag}
+
+
+def model_name(version: str) -> str:
+    """Return a model's version, such as ``20261129T112541Z-982092f8``, as when it was made; another kind as it is."""
+    match = VERSION_TIME.match(version)
+    if match is None:
+        return version
+    made_at = datetime.strptime(match[0], VERSION_FORMAT).replace(tzinfo=UTC)
+    return gettext("of %(when)s", when=when(made_at))
