@@ -15,7 +15,7 @@ from webapp.security.access import client_ip
 from webapp.security.current import principal
 from webapp.security.passwords import find_fault
 from webapp.security.roles import Permission, requires
-from webapp.security.totp import address_of, pending_secret, use_code
+from webapp.security.totp import address_of, pending_secret, picture_of, use_code
 from webapp.services import services
 from webapp.store import users
 from webapp.store.users import User
@@ -74,7 +74,9 @@ def totp() -> Response:
         site.audit.record("totp")
         return _go_on("totp")
     address = address_of(secret, user.name)
-    page = render_template("account/totp.html", secret=secret, address=address, is_wrong=is_wrong)
+    page = render_template(
+        "account/totp.html", secret=secret, address=address, picture=picture_of(address), is_wrong=is_wrong
+    )
     return make_response(page, 422 if is_wrong else 200)
 
 

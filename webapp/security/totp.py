@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final, cast
 
 import pyotp
+import segno
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -97,6 +98,11 @@ def renew_seal(store: Store, seals: Seals, user: User) -> None:
 def address_of(secret: str, user_name: str) -> str:
     """Return the ``otpauth://`` address that an authenticator opens."""
     return cast(str, pyotp.TOTP(secret).provisioning_uri(name=user_name, issuer_name=ISSUER))
+
+
+def picture_of(address: str) -> str:
+    """Return an address as a QR code for a telephone's camera: an inline SVG without styles, as the pages allow it."""
+    return segno.make(address, micro=False).svg_inline(omitsize=True, svgclass="qr", lineclass=None)
 
 
 def use_code(store: Store, seals: Seals, user: User, code: str, now: datetime) -> bool:

@@ -103,6 +103,7 @@ def test_an_administrator_sets_up_an_authenticator_before_anything_else(site: Si
     page = browser.get("/account/totp").text
     secret = re.sub(r"\s", "", re.findall(r'<code class="secret mono">([^<]+)<', page)[0])
     assert f"secret={secret}" in page
+    assert re.search(r'<svg viewBox="0 0 \d+ \d+" class="qr"><path stroke="#000" d="', page)
 
     assert browser.post("/account/totp", {"code": "000000"}).status_code == 422
     code = pyotp.TOTP(secret).at(site.clock.now)
