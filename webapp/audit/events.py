@@ -1,7 +1,8 @@
 """Who saw which patient: one event per access, made here and written by `webapp.audit.spool`.
 
-A list is noted per session when it grows or every 15 minutes, so that polling a board does not flood the trail. An
-export is made only when its event has reached Elasticsearch; views go on while that is away, and are shipped later.
+A list is noted with those patients alone whom the session was not shown within the last 15 minutes, so that polling a
+board on which patients come and go does not flood the trail. An export is made only when its event has reached
+Elasticsearch; views go on while that is away, and are shipped later.
 """
 
 from __future__ import annotations
@@ -61,10 +62,12 @@ class AuditTrail:
         `action`: view, list, export, print, ack, login, denied ...; `actor` only where nobody is signed in yet;
         `target`: the user or token that was acted on. Raises `AuditUnavailable` for an export that cannot be noted.
         """
-        ids = sorted({patient_id[:MAX_ID_LENGTH] for patient_id in patient_ids})
-        if action == "list" and not (ids and self._is_news(frozenset(ids))):
-            return
-        event = _event(self._clock(), action, outcome, actor) | {"patient_id": ids, "target": target}
+        ids = frozenset(patient_id[:MAX_ID_LENGTH] for patient_id in patient_ids)
+        if action == "list":
+            ids = self._not_shown_lately(ids)
+            if not ids:
+                return
+        event = _event(self._clock(), action, outcome, actor) | {"patient_id": sorted(ids), "target": target}
         self._spool.append(event)
         self._wake.set()
         if action in EXPORTS and outcome == "ok" and not self.flush():
@@ -94,17 +97,15 @@ class AuditTrail:
             else:
                 self._ended.wait(RETRY_S)
 
-    def _is_news(self, ids: frozenset[str]) -> bool:
-        """Tell whether a session sees a patient that it did not see within the last quarter of an hour."""
+    def _not_shown_lately(self, ids: frozenset[str]) -> frozenset[str]:
+        """Return those whom the session was not shown in its current quarter of an hour, and note that it is now."""
         known, now = principal_or_none(), self._clock()
         session = known.session_hash if known else ""
         with self._lists_lock:
             self._lists = {key: seen for key, seen in self._lists.items() if now - seen[0] < LIST_EVERY}
             since, seen_ids = self._lists.get(session, (now, frozenset()))
-            if session in self._lists and ids <= seen_ids:
-                return False
             self._lists[session] = since, seen_ids | ids
-        return True
+        return ids - seen_ids
 
     def _ensure_template(self) -> bool:
         """Create the index template if it is missing; an account without the right to look trusts that it is there."""

@@ -117,7 +117,7 @@ def test_what_an_administrator_does_is_noted_with_whom_it_was_done_to(watched: S
     chief = watched.signed_in("admin", name="chief")
     chief.post("/admin/users", {"name": "robot", "role": "service", "language": "en"})
     chief.post("/admin/tokens", {"user_name": "robot", "name": "x", "scope": "read:alerts", "days": "7"})
-    chief.post("/admin/users/2", {"action": "disable"})
+    chief.confirm("/admin/users/2", {"action": "disable"})
 
     found = [(event["action"], event["actor"], event["target"]) for event in noted(watched, fake)]
 
@@ -128,23 +128,36 @@ def test_what_an_administrator_does_is_noted_with_whom_it_was_done_to(watched: S
     ]
 
 
-def test_a_list_is_noted_when_it_grows_or_every_quarter_of_an_hour(watched: Site, fake: FakeElasticsearch) -> None:
-    def count() -> int:
-        return len(noted(watched, fake))
+def test_of_a_list_new_patients_alone_are_noted_and_all_every_quarter_of_an_hour(
+    watched: Site, fake: FakeElasticsearch
+) -> None:
+    def shown() -> list[list[str]]:
+        return [event["patient_id"] for event in noted(watched, fake)]
 
     record(watched, "list", "p-1", "p-2")
     record(watched, "list", "p-2")
     record(watched, "list")
-    assert count() == 1
-    record(watched, "list", "p-3")
-    assert count() == 2
+    assert shown() == [["p-1", "p-2"]]
     record(watched, "list", "p-1", "p-2", "p-3")
-    assert count() == 2
+    assert shown()[1:] == [["p-3"]]
     record(watched, "list", "p-1", user="paul")
-    assert count() == 3
+    assert shown()[2:] == [["p-1"]]
     watched.clock.pass_by(minutes=15)
-    record(watched, "list", "p-1")
-    assert count() == 4
+    record(watched, "list", "p-1", "p-3")
+    assert shown()[3:] == [["p-1", "p-3"]]
+
+
+def test_a_screen_on_which_patients_arrive_for_minutes_names_each_of_them_once(
+    watched: Site, fake: FakeElasticsearch
+) -> None:
+    """187 patients come onto a board that is asked every second for four minutes, as it was once."""
+    for second in range(240):
+        record(watched, "list", *(f"p-{number}" for number in range(min(187, second + 1))))
+        watched.clock.pass_by(seconds=1)
+
+    named = [patient_id for event in noted(watched, fake) for patient_id in event["patient_id"]]
+
+    assert len(named) == len(set(named)) == 187
 
 
 def test_events_bear_their_writer_and_their_number(watched: Site, fake: FakeElasticsearch) -> None:
