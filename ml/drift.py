@@ -14,12 +14,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.features import FEATURE_NAMES
+from ml.features import FEATURE_NAMES, MEASURES
 
 BINS: Final = 10
 PSEUDO_ROWS: Final = 0.5  # in every bin, so that an empty one is rare and not impossible
 MODERATE: Final = 0.1
 STRONG: Final = 0.25
+TIMES: Final = MEASURES[-1]
+LEAST_PATIENTS: Final = 100  # of fewer, whose windows overlap, chance alone may move an index by BINS / 100 = MODERATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,12 @@ def reading(index: float) -> str:
     if index < MODERATE:
         return "stable"
     return "moderate" if index < STRONG else "strong"
+
+
+def have_times_alone_moved(indices: Mapping[str, float]) -> bool:
+    """Tell whether readings only come in another rhythm than in the training: no other measure has moved."""
+    moved = [name for name, index in indices.items() if index >= MODERATE]
+    return bool(moved) and all(name.startswith(TIMES) for name in moved)
 
 
 def to_json(reference: Reference) -> dict[str, Any]:

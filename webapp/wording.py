@@ -40,11 +40,22 @@ REASON_NAMES: Final[Mapping[AnswerReason, str]] = {
 
 
 UNUSABLE: Final = N_("cannot be taken")
-REFUSAL_NAMES: Final[Mapping[Reason, str]] = {  # of the reasons that attention may have
+REFUSAL_NAMES: Final[Mapping[Reason, str]] = {
+    Reason.PAYLOAD_TOO_LARGE: N_("message too long"),
+    **dict.fromkeys((Reason.NOT_AN_OBJECT, Reason.MALFORMED_JSON), N_("message unreadable")),
+    Reason.UNSUPPORTED_RESOURCE_TYPE: N_("not a measurement"),
+    **dict.fromkeys(
+        (Reason.DELETED, Reason.STATUS_ENTERED_IN_ERROR, Reason.STATUS_CANCELLED), N_("taken back by the sender")
+    ),
     **dict.fromkeys(
         (Reason.STATUS_MISSING, Reason.STATUS_NO_RESULT, Reason.STATUS_UNRECOGNISED), N_("not released by the sender")
     ),
+    **dict.fromkeys((Reason.MODIFIER_EXTENSION, Reason.IMPLICIT_RULES), N_("holds only under unknown conditions")),
+    Reason.CODING_MALFORMED: N_("kind of the measurement unreadable"),
+    Reason.NOT_SYSTEMIC_PRESSURE: N_("pressure of another vessel"),
+    Reason.NOT_A_SINGLE_READING: N_("a mean, not a single reading"),
     **dict.fromkeys((Reason.SUBJECT_MISSING, Reason.SUBJECT_UNRESOLVED), N_("patient not identified")),
+    **dict.fromkeys((Reason.SUBJECT_NOT_A_PATIENT, Reason.FOCUS_NOT_THE_SUBJECT), N_("not of the patient")),
     **dict.fromkeys(
         (
             Reason.TIME_AMBIGUOUS,
@@ -57,18 +68,26 @@ REFUSAL_NAMES: Final[Mapping[Reason, str]] = {  # of the reasons that attention 
         N_("time of the measurement unclear"),
     ),
     Reason.TIME_IN_FUTURE: N_("the device's clock is ahead"),
+    **dict.fromkeys((Reason.TIME_TOO_OLD, Reason.LATE), N_("too old")),
     Reason.COMPONENT_DUPLICATED: N_("several values that differ"),
-    **dict.fromkeys((Reason.UNIT_MISMATCH, Reason.UNIT_MISSING, Reason.UNIT_UNSUPPORTED), N_("unit missing or wrong")),
+    **dict.fromkeys(
+        (Reason.UNIT_MISMATCH, Reason.UNIT_MISSING, Reason.UNIT_UNSUPPORTED, Reason.HEART_RATE_UNIT),
+        N_("unit missing or wrong"),
+    ),
     Reason.SYSTOLIC_MISSING: N_("systolic pressure missing"),
     Reason.DIASTOLIC_MISSING: N_("diastolic pressure missing"),
     Reason.COMPONENT_ABSENT: N_("one of the two pressures was not measured"),
     **dict.fromkeys((Reason.VALUE_NOT_A_QUANTITY, Reason.VALUE_NOT_NUMERIC), N_("value badly transmitted")),
     Reason.VALUE_HAS_COMPARATOR: N_("beyond the range of the cuff, no exact value"),
     **dict.fromkeys(
-        (Reason.SYSTOLIC_OUT_OF_RANGE, Reason.DIASTOLIC_OUT_OF_RANGE), N_("outside the limits of what is possible")
+        (Reason.SYSTOLIC_OUT_OF_RANGE, Reason.DIASTOLIC_OUT_OF_RANGE, Reason.HEART_RATE_OUT_OF_RANGE),
+        N_("outside the limits of what is possible"),
     ),
     Reason.SYSTOLIC_NOT_ABOVE_DIASTOLIC: N_("systolic pressure not above the diastolic"),
     Reason.PULSE_PRESSURE_OUT_OF_RANGE: N_("implausible distance of systolic and diastolic pressure"),
+    Reason.DUPLICATE: N_("sent twice"),
+    **dict.fromkeys((Reason.INDEX_NOT_WRITABLE, Reason.DOCUMENT_REFUSED), N_("not taken by the database")),
+    Reason.INTERNAL_ERROR: N_("fault of the program"),
 }
 WORDS_OF_ATTENTION: Final[Mapping[str, str]] = {  # that `fhir.parse.attention` writes
     SYSTOLIC.field: N_("systolic"),

@@ -1,6 +1,7 @@
-"""Refused messages that sound like a crisis: fields `attention`, `patient_id`, `device_id`, `measured_at`, `reason`.
+"""Refused messages: those that sound like a crisis, and how many of which patient, device and reason.
 
-`@timestamp` is the record time. What earlier releases refused has no `attention` and is found by none of these.
+Fields are `reason` and, where they could be read, `patient_id`, `device_id`, `measured_at` and `attention`;
+`@timestamp` is the record time. What earlier releases refused has the reason alone.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from typing import Any, Final
 
 from elastic.client import Document, Query, Search
 from elastic.names import REJECTED
-from elastic.search.queries import all_of, between, terms
+from elastic.search.queries import all_of, between, buckets, terms
+from fhir.reasons import Reason
 
 MOST: Final = 1_000  # documents of all patients; beyond that the newest of each patient
 FIELDS: Final = ["@timestamp", "patient_id", "device_id", "measured_at", "reason", "attention"]
 NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}]
+MOST_GROUPS: Final = 100
+NO_NEWS: Final = (Reason.DUPLICATE, Reason.DELETED, Reason.STATUS_ENTERED_IN_ERROR, Reason.STATUS_CANCELLED)
 
 _SOUNDS: Final[Query] = {"exists": {"field": "attention"}}
 _NAMED: Final[Query] = {"exists": {"field": "patient_id"}}
@@ -42,6 +46,29 @@ def attention(search: Search, since: datetime, patient_ids: Iterable[str] | None
 def nameless(search: Search, since: datetime, most: int) -> list[Document]:
     """Return what sounds like a crisis since then and names no known patient, newest first."""
     return _read(search, all_of(_SOUNDS, between("@timestamp", since), without=[_NAMED]), most)
+
+
+def refusals(
+    search: Search, since: datetime, patient_ids: Iterable[str] | None = None, most: int = MOST_GROUPS
+) -> list[Document]:
+    """Count what was refused since then by patient, device and reason, newest first: of these patients, or of all.
+
+    Each group has `patient_id` and `device_id` (None: not told), `reason`, `count`, and its `first` and `newest` time
+    (ISO 8601). What was said before, or has been taken back, is no news and not counted.
+    """
+    keys = [{"field": "patient_id", "missing": ""}, {"field": "device_id", "missing": ""}, {"field": "reason"}]
+    times = {name: {kind: {"field": "@timestamp"}} for name, kind in (("first", "min"), ("newest", "max"))}
+    asked = {"multi_terms": {"terms": keys, "size": most, "order": {"newest": "desc"}}, "aggs": times}
+    of_these = None if patient_ids is None else terms("patient_id", sorted(set(patient_ids)))
+    query = all_of(between("@timestamp", since), of_these, without=[terms("reason", NO_NEWS)])
+    return [
+        {
+            **dict(zip(("patient_id", "device_id", "reason"), (key or None for key in bucket["key"]), strict=True)),
+            "count": bucket["doc_count"],
+            **{name: bucket[name]["value_as_string"] for name in times},
+        }
+        for bucket in buckets(search.aggregate(REJECTED, {"groups": asked}, query), "groups")
+    ]
 
 
 def _read(search: Search, query: Query, most: int, **more: Query) -> list[Document]:

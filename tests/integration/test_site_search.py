@@ -17,7 +17,7 @@ from conf.clinical import ALERT_LEVELS
 from conf.settings import Settings
 from elastic.client import Search, connect
 from elastic.names import ALERT_EVENTS, ALL_INDICES, MODEL_MONITORING, OBSERVATIONS, REJECTED
-from elastic.search import alert_events, latest, monitoring, observations, predictions, statistics
+from elastic.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
 from tests.support.ward import INTERVAL, VERSION, fill, ward
@@ -207,6 +207,31 @@ def test_rejects_and_what_the_monitor_found_are_read(store: Store) -> None:
     assert [moved["psi"] for moved in monitoring.drift(store.search, VERSION)] == [0.3, 0.1]
     assert len(monitoring.live_quality(store.search, VERSION)) == 1
     assert monitoring.live_quality(store.search, VERSION, horizon_h=24) == []
+
+
+def test_refusals_are_counted_by_patient_device_and_reason_without_repetitions(store: Store) -> None:
+    """1. Three from one cuff, one from an unknown one, a repetition, an old one. 2. Of one patient, and of all."""
+    client = store.search.client
+    told: list[tuple[str | None, str | None, str, int]]
+    told = [("p-1", "cuff-7", "TIME_IN_FUTURE", back) for back in (1, 2, 30)]
+    told += [("p-1", None, "UNIT_MISSING", 3), (None, "cuff-9", "SUBJECT_MISSING", 4), ("p-2", "cuff-1", "LATE", 5)]
+    told += [("p-1", "cuff-7", "DUPLICATE", 1), ("p-1", "cuff-7", "TIME_IN_FUTURE", 3000)]
+    for patient_id, device_id, reason, minutes in told:
+        at = (store.now - timedelta(minutes=minutes)).isoformat()
+        named = {"patient_id": patient_id, "device_id": device_id, "reason": reason, "source_topic": "t"}
+        client.index(index=REJECTED, document={"@timestamp": at, **named})
+    client.indices.refresh(index=REJECTED)
+    since = store.now - timedelta(hours=24)
+
+    found = rejected.refusals(store.search, since, ["p-1", "p-3"])
+
+    assert [(group["device_id"], group["reason"], group["count"]) for group in found] == [
+        ("cuff-7", "TIME_IN_FUTURE", 3),
+        (None, "UNIT_MISSING", 1),
+    ]
+    assert datetime.fromisoformat(found[0]["first"]) < store.now - timedelta(minutes=29)
+    of_all = [group["patient_id"] for group in rejected.refusals(store.search, since) if group["reason"] != "NOT_JSON"]
+    assert of_all == ["p-1", "p-1", None, "p-2"]
 
 
 def test_an_answer_is_in_the_journal_once_and_on_the_board(store: Store) -> None:

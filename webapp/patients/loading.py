@@ -28,6 +28,7 @@ from webapp.patients.chart import (
 )
 from webapp.patients.periods import Period
 from webapp.patients.timeline import Timeline, make_timeline
+from webapp.refusals import TOLD_FOR, Refused, by_patient
 
 MOST_PREDICTIONS: Final = 10_000  # of the timeline
 TIMELINE_FIELDS: Final = [
@@ -48,7 +49,8 @@ JUST_AFTER: Final = timedelta(milliseconds=1)  # so that the newest reading lies
 class PatientNow:
     """A patient at this moment: newest reading and prediction (None: none yet), mmHg per 30 min, who looked, alerts.
 
-    `ahead` are the readings of the future, from a clock that runs ahead; the newest reading is none of them.
+    `ahead` are the readings of the future, from a clock that runs ahead; the newest reading is none of them. `refused`
+    are those that could not be taken lately.
     `usefulness` says of alerts, by id, whether they were useful, as somebody said last.
     """
 
@@ -60,6 +62,7 @@ class PatientNow:
     viewers: list[Document]
     episodes: list[Episode]
     usefulness: dict[str, bool]
+    refused: Refused | None
 
     @property
     def is_unread(self) -> bool:
@@ -80,13 +83,14 @@ class Scored:
 
 
 def load_now(search: Search, settings: Settings, patient_id: str, now: datetime) -> PatientNow | None:
-    """Return the patient at this moment; None for one of whom nothing is stored, nor refused that needs attention."""
+    """Return the patient at this moment; None for one of whom nothing is stored, nor refused lately."""
     reading = observations.newest(search, [patient_id], now).get(patient_id)
     prediction = latest.patient(search, patient_id)
     ahead = observations.ahead(search, patient_id, now)
     since = history_since(now)
-    is_stored = reading or prediction or ahead
-    if not is_stored and not rejected.attention(search, since, [patient_id]):
+    refused = by_patient(rejected.refusals(search, now - TOLD_FOR, [patient_id])).get(patient_id)
+    is_known = reading or prediction or ahead or refused
+    if not is_known and not rejected.attention(search, since, [patient_id]):
         return None
     interval = settings.expected_interval
     events = alert_events.of_patients(search, [patient_id], since)
@@ -99,6 +103,7 @@ def load_now(search: Search, settings: Settings, patient_id: str, now: datetime)
         viewers=audit_events.viewers(search, patient_id, now - VIEWED_SINCE),
         episodes=journal.episodes_of_patient(search, patient_id, now, interval),
         usefulness=usefulness(events),
+        refused=refused,
     )
 
 

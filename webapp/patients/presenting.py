@@ -159,6 +159,8 @@ def alerts_view(patient: PatientNow) -> dict[str, Any]:
         "pauses": PAUSES_MIN,
         "heard": lambda refusal: attention_in_words(refusal.words, gettext, language()),
         "why_refused": lambda refusal: gettext(refusal_name(refusal.reason)),
+        "refused": patient.refused,
+        "reason_name": lambda reason: gettext(refusal_name(reason)),
     }
 
 

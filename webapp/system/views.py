@@ -12,16 +12,20 @@ from conf.settings import METRICS_FILE
 from elastic.client import Search, SearchUnavailable
 from elastic.search import latest, monitoring, observations, rejected, statistics
 from fhir.reasons import Reason
+from ml import drift
+from ml.features import FEATURE_NAMES
+from webapp.codes import feature_name
 from webapp.i18n import gettext, language
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.system import metrics
-from webapp.wording import attention_in_words
+from webapp.wording import attention_in_words, refusal_name
 
 blueprint = Blueprint("system", __name__)
 
 REJECTS_OVER: Final = timedelta(hours=24)
 MOST_NAMELESS: Final = 20
+MOST_FEATURES: Final = 10
 
 
 @blueprint.get("/admin/system")
@@ -42,7 +46,13 @@ def index() -> str:
         "not_kept": told.totals("unwritten") if told else 0,
         "hours": int(REJECTS_OVER.total_seconds() // 3600),
         "heard": lambda refusal: attention_in_words(refusal.words, gettext, language()),
+        "why_refused": lambda reason: gettext(refusal_name(reason)),
+        "feature_name": lambda feature: feature_name(feature, gettext),
+        "least_patients": drift.LEAST_PATIENTS,
     }
+    if store:
+        named = {group["patient_id"] for group in store["refusals"]} - {None}
+        site.audit.record("list", patient_ids=named)
     return render_template("system.html", **values)
 
 
@@ -64,8 +74,23 @@ def _store(search: Search) -> dict[str, Any] | None:
             "nameless": [
                 read_refusal(document) for document in rejected.nameless(search, now - REJECTS_OVER, MOST_NAMELESS)
             ],
+            "refusals": rejected.refusals(search, now - REJECTS_OVER),
             "versions": versions,
-            "drift": monitoring.drift(search, versions[0]) if versions else [],
+            "drift": _drift(search, versions[0]) if versions else None,
         }
     except SearchUnavailable:
         return None
+
+
+def _drift(search: Search, version: str) -> dict[str, Any] | None:
+    """Return what the monitor found on its newest day, what has moved most first; None before its first."""
+    found = monitoring.drift(search, version, len(FEATURE_NAMES))
+    if not found:
+        return None
+    return {
+        "day": found[0]["@timestamp"][:10],
+        "patients": found[0]["patients"],
+        "is_judged": found[0]["patients"] >= drift.LEAST_PATIENTS,
+        "have_times_alone_moved": drift.have_times_alone_moved({one["feature"]: one["psi"] for one in found}),
+        "features": found[:MOST_FEATURES],
+    }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ml.drift import FeatureBins, from_json, make_reference, psi, reading, to_json
+from ml.drift import MODERATE, FeatureBins, from_json, have_times_alone_moved, make_reference, psi, reading, to_json
 from ml.features import FEATURE_NAMES
 
 FEATURE = 116
@@ -97,3 +97,11 @@ def test_what_is_no_reference_is_refused(value: dict[str, object]) -> None:
 )
 def test_the_usual_reading(index: float, read: str) -> None:
     assert reading(index) == read
+
+
+def test_another_rhythm_of_readings_is_told_from_other_patients() -> None:
+    times = {"hours_before_newest_lag05": 3.1, "hours_before_newest_lag06": 0.2, "systolic_lag00": 0.02}
+
+    assert have_times_alone_moved(times)
+    assert not have_times_alone_moved({**times, "systolic_lag00": MODERATE})
+    assert not have_times_alone_moved({"hours_before_newest_lag05": 0.01})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir.parse.attention import MAY_BE_TRUE
+from fhir.reasons import Reason
 from ml.explanation import LEAST_CONTRIBUTION, ReasonCode
 from webapp.wording import (
     REFUSAL_NAMES,
@@ -72,8 +72,8 @@ def test_a_greater_contribution_never_has_a_weaker_word(one: float, other: float
     assert words.index(strength(min(one, other))) <= words.index(strength(max(one, other)))
 
 
-def test_every_reason_that_attention_may_have_has_words() -> None:
-    assert set(REFUSAL_NAMES) == MAY_BE_TRUE
+def test_every_reason_of_a_refusal_has_words() -> None:
+    assert set(REFUSAL_NAMES) == set(Reason)
 
 
 def test_a_reason_of_a_later_version_has_plain_words() -> None:

@@ -83,5 +83,40 @@ def test_what_sounds_like_a_crisis_of_an_unknown_patient_is_told_for_a_day_with_
     assert "212/134 mmHg" in html
     assert "cuff-7" in html
     assert "214/134" not in html
-    assert "216/134" not in html  # of a known patient: not for who runs the site
-    assert "p-1" not in html
+    assert "216/134" not in html  # of a known patient: no values for who runs the site
+
+
+def drift_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patients: int, *features: str) -> str:
+    day = {"@timestamp": "2026-03-09T00:00:00Z", "patients": patients, "psi": 20.7, "drift": "strong"}
+    monkeypatch.setattr("webapp.system.views.latest.model_versions", lambda *_: ["v1"])
+    found = [{**day, "feature": name} for name in features]
+    monkeypatch.setattr("webapp.system.views.monitoring.drift", lambda *_: found)
+    return page(tmp_path)
+
+
+def test_strong_drift_of_enough_patients_is_marked_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    html = drift_page(tmp_path, monkeypatch, 100, "systolic_lag00", "hours_before_newest_lag07")
+
+    assert 'title="systolic_lag00">systolic, newest reading<' in html
+    assert 'class="state-bad">strong<' in html
+
+
+def test_drift_of_few_patients_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    html = drift_page(tmp_path, monkeypatch, 99, "systolic_lag00")
+
+    assert "99 patients: too few for a judgement" in html
+    assert "strong<" not in html
+
+
+def test_another_rhythm_of_readings_alone_is_told_calmly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    html = drift_page(tmp_path, monkeypatch, 200, "hours_before_newest_lag07", "hours_before_newest_lag08")
+
+    assert "Only the times of the readings have moved" in html
+    assert "state-bad" not in html
+
+
+def test_reasons_are_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = [{"reason": "SYSTOLIC_OUT_OF_RANGE", "count": 2, "newest": NOON.isoformat()}]
+    monkeypatch.setattr("webapp.system.views.statistics.rejects_by_reason", lambda *_: groups)
+
+    assert 'title="SYSTOLIC_OUT_OF_RANGE">outside the limits of what is possible<' in page(tmp_path)

@@ -1,0 +1,59 @@
+"""Refusals are counted by patient, device and reason, in one search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from elasticsearch import Elasticsearch
+
+from elastic.client import Search
+from elastic.search.rejected import refusals
+
+SINCE = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+class Answering:
+    """A client whose every search answers with these buckets."""
+
+    def __init__(self, *buckets: Mapping[str, Any]) -> None:
+        self.buckets, self.bodies = buckets, list[Any]()
+
+    def options(self, **_: Any) -> Answering:
+        return self
+
+    def search(self, *, body: Any, **_: Any) -> dict[str, Any]:
+        self.bodies.append(body)
+        return {"timed_out": False, "hits": {"hits": []}, "aggregations": {"groups": {"buckets": self.buckets}}}
+
+
+def asked(client: Answering, *patients: str) -> list[Any]:
+    return refusals(Search(cast(Elasticsearch, client)), SINCE, patients or None)
+
+
+def test_what_is_not_told_is_none() -> None:
+    first, newest = ({"value_as_string": f"2026-03-10T12:0{minute}:00.000Z"} for minute in (1, 5))
+    key = ["p-1", "", "UNIT_MISSING"]
+    client = Answering({"key": key, "doc_count": 3, "first": first, "newest": newest})
+
+    (group,) = asked(client)
+
+    assert group == {
+        "patient_id": "p-1",
+        "device_id": None,
+        "reason": "UNIT_MISSING",
+        "count": 3,
+        "first": "2026-03-10T12:01:00.000Z",
+        "newest": "2026-03-10T12:05:00.000Z",
+    }
+
+
+def test_several_patients_take_one_search_and_repetitions_are_no_news() -> None:
+    client = Answering()
+
+    assert asked(client, "p-2", "p-1", "p-2") == []
+
+    (body,) = client.bodies
+    assert {"terms": {"patient_id": ["p-1", "p-2"]}} in body["query"]["bool"]["filter"]
+    assert "DUPLICATE" in body["query"]["bool"]["must_not"][0]["terms"]["reason"]
