@@ -15,6 +15,8 @@ from webapp.audit.events import AuditUnavailable
 from webapp.http import PatientUnknown
 from webapp.i18n import N_
 from webapp.security.access import API_PATHS
+from webapp.security.current import principal_or_none
+from webapp.security.roles import Permission
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +32,10 @@ TEXTS: Final = {
     422: N_("Something in the request is not valid."),
     429: N_("Too many requests. Wait a moment."),
     500: N_("Something went wrong. It has been noted."),
-    503: N_("Elasticsearch does not answer. Data cannot be shown now."),
+    503: N_("The database does not answer. Data cannot be shown now."),
 }
 NO_PATIENT: Final = N_("No data of this patient.")
+ELASTICSEARCH_AWAY: Final = N_("Elasticsearch does not answer. Data cannot be shown now.")  # for who can do something
 
 
 def install(app: Flask) -> None:
@@ -74,5 +77,9 @@ def _page(error: HTTPException, status: int) -> Response:
     """Return the page of an error; no page where the host's name is not ours, as its links could not be made."""
     if isinstance(error, SecurityError):
         return Response("Bad Request", mimetype="text/plain")
-    text = NO_PATIENT if isinstance(error, PatientUnknown) else TEXTS.get(status, TEXTS[500])
+    known, text = principal_or_none(), TEXTS.get(status, TEXTS[500])
+    if isinstance(error, PatientUnknown):
+        text = NO_PATIENT
+    elif status == ServiceUnavailable.code and known and known.allows(Permission.SYSTEM):
+        text = ELASTICSEARCH_AWAY
     return Response(render_template("error.html", status=status, text=text))

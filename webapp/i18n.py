@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -31,6 +32,7 @@ LANGUAGES: Final = {"fr": "Français", "en": "English"}
 FOLDER: Final = Path(__file__).parent / "translations"
 NO_VALUE: Final = "\N{EN DASH}"
 PATTERN: Final = "d MMM HH:mm"
+BREAKABLE: Final = re.compile(r" (?=[:;!?»])|(?<=«) ")
 LONG_PATTERNS: Final = {"fr": "d MMMM y 'à' HH:mm:ss", "en": "d MMMM y, HH:mm:ss"}
 
 
@@ -118,11 +120,24 @@ def mmhg(pressure: float) -> str:
 
 @cache
 def compile_catalogue(file: Path) -> bytes:
-    """Return the ``.mo`` file of ``<language>/LC_MESSAGES/<name>.po``; raises when that is not well formed."""
+    """Return the ``.mo`` file of ``<language>/LC_MESSAGES/<name>.po``; raises when that is not well formed.
+
+    What French sets apart by a space (``: ; ! ?`` and guillemets) is never parted by the end of a line.
+    """
     compiled = io.BytesIO()
     with file.open("rb") as source:
-        write_mo(compiled, read_po(source, locale=file.parents[1].name, abort_invalid=True))
+        catalogue = read_po(source, locale=file.parents[1].name, abort_invalid=True)
+    for message in catalogue:
+        if isinstance(message.string, str):
+            message.string = _join(message.string)
+        elif message.string:
+            message.string = tuple(map(_join, message.string))
+    write_mo(compiled, catalogue)
     return compiled.getvalue()
+
+
+def _join(text: str) -> str:
+    return BREAKABLE.sub("\N{NO-BREAK SPACE}", text)
 
 
 def _to_datetime(value: datetime | str | None) -> datetime | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from tests.unit.webapp.site import Site
@@ -100,3 +102,15 @@ def test_the_catalogue_says_how_french_counts_and_gives_each_text_once() -> None
 
     assert "nplurals=2; plural=(n > 1)" in text
     assert text.count("\nmsgid ") == len(catalogue())
+
+
+def test_french_signs_never_stand_alone_at_the_beginning_of_a_line() -> None:
+    texts = read_mo(io.BytesIO(i18n.compile_catalogue(FILE)))
+    spoken = [
+        text
+        for message in texts
+        for text in ([message.string] if isinstance(message.string, str) else message.string or ())
+    ]
+
+    assert not [text for text in spoken if re.search(" [:;!?»]|« ", text)]
+    assert "rôle «\N{NO-BREAK SPACE}Application\N{NO-BREAK SPACE}»" in "".join(spoken)
