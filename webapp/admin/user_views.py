@@ -92,7 +92,7 @@ def change_user(user_id: int) -> Response:
     if user.name == principal().user_name:
         return _page(fault="self", status=422)
     role = choice(request.form, "role", tuple(ROLES)) if action == "role" else user.role
-    asked = _ask(action, user.name, role) if action in QUESTIONS else None
+    asked = _ask(action, user.name, role)
     if asked:
         return asked
     secret = None
@@ -110,6 +110,9 @@ def change_user(user_id: int) -> Response:
 
 
 def _ask(action: str, name: str, role: str) -> Response | None:
+    """Ask before an act that has a question; see `webapp.confirming.ask`."""
+    if action not in QUESTIONS:
+        return None
     question, consequence, act = QUESTIONS[action]
     told = gettext(consequence, name=name, role=gettext(ROLE_NAMES[role]))
     return ask(gettext(question, name=name), told, gettext(act), url_for(".users"))
