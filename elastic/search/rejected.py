@@ -7,7 +7,8 @@ Fields are `reason` and, where they could be read, `patient_id`, `device_id`, `m
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from elastic.client import Document, Query, Search
@@ -20,6 +21,8 @@ FIELDS: Final = ["@timestamp", "patient_id", "device_id", "measured_at", "reason
 NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}]
 MOST_GROUPS: Final = 100
 NO_NEWS: Final = (Reason.DUPLICATE, Reason.DELETED, Reason.STATUS_ENTERED_IN_ERROR, Reason.STATUS_CANCELLED)
+
+TOLD_FOR: Final = timedelta(hours=24)  # to people
 
 _SOUNDS: Final[Query] = {"exists": {"field": "attention"}}
 _NAMED: Final[Query] = {"exists": {"field": "patient_id"}}
@@ -69,6 +72,32 @@ def refusals(
         }
         for bucket in buckets(search.aggregate(REJECTED, {"groups": asked}, query), "groups")
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How many readings of a patient were refused, since when (ISO 8601), and why; groups are by device and reason."""
+
+    count: int
+    since: str
+    reasons: tuple[str, ...]
+    groups: tuple[Document, ...]
+
+
+def refused_lately(search: Search, patient_ids: Iterable[str], now: datetime) -> dict[str, Refused]:
+    """Return what was refused of each of these patients in the last day; most often of none."""
+    of: dict[str, list[Document]] = {}
+    for group in refusals(search, now - TOLD_FOR, patient_ids):
+        of.setdefault(group["patient_id"], []).append(group)
+    return {
+        patient_id: Refused(
+            sum(group["count"] for group in found),
+            min(group["first"] for group in found),
+            tuple(dict.fromkeys(group["reason"] for group in found)),
+            tuple(found),
+        )
+        for patient_id, found in of.items()
+    }
 
 
 def _read(search: Search, query: Query, most: int, **more: Query) -> list[Document]:

@@ -28,7 +28,6 @@ from webapp.patients.chart import (
 )
 from webapp.patients.periods import Period
 from webapp.patients.timeline import Timeline, make_timeline
-from webapp.refusals import TOLD_FOR, Refused, by_patient
 
 MOST_PREDICTIONS: Final = 10_000  # of the timeline
 TIMELINE_FIELDS: Final = [
@@ -62,7 +61,7 @@ class PatientNow:
     viewers: list[Document]
     episodes: list[Episode]
     usefulness: dict[str, bool]
-    refused: Refused | None
+    refused: rejected.Refused | None
 
     @property
     def is_unread(self) -> bool:
@@ -88,7 +87,7 @@ def load_now(search: Search, settings: Settings, patient_id: str, now: datetime)
     prediction = latest.patient(search, patient_id)
     ahead = observations.ahead(search, patient_id, now)
     since = history_since(now)
-    refused = by_patient(rejected.refusals(search, now - TOLD_FOR, [patient_id])).get(patient_id)
+    refused = rejected.refused_lately(search, [patient_id], now).get(patient_id)
     is_known = reading or prediction or ahead or refused
     if not is_known and not rejected.attention(search, since, [patient_id]):
         return None

@@ -12,7 +12,6 @@ from elastic.search import rejected
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import Patient
 from tests.unit.webapp.site import NOON, Site, make_site
-from webapp.refusals import by_patient
 
 AHEAD, NO_UNIT = "TIME_IN_FUTURE", "UNIT_MISSING"
 
@@ -29,16 +28,8 @@ def refusing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     search = FakeSearch()
     search.put_history(Patient("P-1", 131, 0.1), NOON)
     groups = [group(AHEAD, 3, 40), group(NO_UNIT, 1, 20, device_id=None), group(AHEAD, 7, 60, patient_id=None)]
-    monkeypatch.setattr(rejected, "refusals", lambda *_: groups)
+    monkeypatch.setattr(rejected, "refusals", lambda _, __, ids=None: groups[: 2 if ids else 3])
     return make_site(tmp_path, search)
-
-
-def test_refusals_of_a_patient_are_put_together() -> None:
-    refused = by_patient([group(AHEAD, 3, 40), group(NO_UNIT, 1, 90), group(AHEAD, 2, 10, patient_id=None)])
-
-    assert list(refused) == ["P-1"]
-    assert (refused["P-1"].count, refused["P-1"].reasons) == (4, (AHEAD, NO_UNIT))
-    assert refused["P-1"].since == (NOON - timedelta(minutes=90)).isoformat()
 
 
 @pytest.mark.parametrize("path", ["/patients/P-1", "/patients/P-1/live"])

@@ -9,7 +9,7 @@ from typing import Any, cast
 from elasticsearch import Elasticsearch
 
 from elastic.client import Search
-from elastic.search.rejected import refusals
+from elastic.search.rejected import refusals, refused_lately
 
 SINCE = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -57,3 +57,17 @@ def test_several_patients_take_one_search_and_repetitions_are_no_news() -> None:
     (body,) = client.bodies
     assert {"terms": {"patient_id": ["p-1", "p-2"]}} in body["query"]["bool"]["filter"]
     assert "DUPLICATE" in body["query"]["bool"]["must_not"][0]["terms"]["reason"]
+
+
+def test_refusals_of_a_patient_are_put_together() -> None:
+    def bucket(device: str, reason: str, count: int, minute: int) -> dict[str, Any]:
+        first = {"value_as_string": f"2026-03-10T11:{minute}:00.000Z"}
+        return {"key": ["p-1", device, reason], "doc_count": count, "first": first, "newest": first}
+
+    client = Answering(bucket("cuff-7", "UNIT_MISSING", 3, 50), bucket("cuff-8", "LATE", 1, 20))
+
+    found = refused_lately(Search(cast(Elasticsearch, client)), ["p-1", "p-2"], SINCE)
+
+    assert list(found) == ["p-1"]
+    assert (found["p-1"].count, found["p-1"].since) == (4, "2026-03-10T11:20:00.000Z")
+    assert (found["p-1"].reasons, len(found["p-1"].groups)) == (("UNIT_MISSING", "LATE"), 2)
