@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from conf.ports import HOST
 from deploy.account_files import SUPERUSER, read_password
 from embedded.accounts import give_away, home_for, make_private, unprivileged_account
 from embedded.paths import elasticsearch_zip, log_file
-from embedded.process import Account, launch, mark_of
+from embedded.process import SHORT_LIVED, Account, launch, mark_of
 from embedded.realm import SECURITY_ON, accounts_of, write_realm
 
 REQUEST_TIMEOUT_S = 5.0
@@ -68,12 +68,12 @@ class ElasticsearchNode:
         """Return the file that the node locks while it uses its data."""
         return self.home / "data" / "node.lock"
 
-    def start(self, java: Path, port: int, heap: str) -> None:
+    def start(self, java: Path, port: int, jvm: Sequence[str]) -> None:
         """Unpack the distribution the first time, write the configuration and start the node."""
         archive = elasticsearch_zip()
         make_private(self.home, self.account)
         program = self._unpack(archive)
-        self._write_configuration(port, heap)
+        self._write_configuration(port, jvm)
         if self.account:
             give_away(self.home, self.account)
         launch(
@@ -113,7 +113,7 @@ class ElasticsearchNode:
             partial.rmdir()
         return program
 
-    def _write_configuration(self, port: int, heap: str) -> None:
+    def _write_configuration(self, port: int, asked: Sequence[str]) -> None:
         for directory in ("conf", "data", "logs", "tmp"):
             (self.home / directory).mkdir(exist_ok=True)
         own = {"http.port": port, "path.data": str(self.home / "data"), "path.logs": str(self.home / "logs")}
@@ -122,7 +122,7 @@ class ElasticsearchNode:
         settings = "".join(
             f"{key}: {json.dumps(value)}\n" for key, value in {**NODE_SETTINGS, **own, **security}.items()
         )
-        jvm = ("-XX:+UseG1GC", "-Djava.io.tmpdir=${ES_TMPDIR}", f"-Xms{heap}", f"-Xmx{heap}", mark_of(self.home))
+        jvm = ("-XX:+UseG1GC", "-Djava.io.tmpdir=${ES_TMPDIR}", *asked, mark_of(self.home))
         conf = self.home / "conf"
         if accounts is not None:
             write_realm(conf, accounts)
@@ -134,7 +134,7 @@ class ElasticsearchNode:
         """Return what ``bin/elasticsearch`` runs; that script itself breaks on blanks in a path and needs bash."""
         return [
             str(java),
-            *("-Xms4m", "-Xmx64m", "-XX:+UseSerialGC", mark_of(self.home)),
+            *("-Xms4m", "-Xmx64m", *SHORT_LIVED, mark_of(self.home)),
             "-Dcli.name=server",
             f"-Dcli.script={program / 'bin' / 'elasticsearch'}",
             "-Dcli.libs=lib/tools/server-cli",

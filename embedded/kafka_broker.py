@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kafka.errors import KafkaError
 from conf.errors import UserError
 from conf.ports import HOST, free_port, is_listening
 from embedded.paths import kafka_jars, log_file
-from embedded.process import launch, mark_of
+from embedded.process import SHORT_LIVED, launch, mark_of
 from producer.topic import MAX_MESSAGE_BYTES
 
 RETENTION_HOURS = 720
@@ -80,12 +81,12 @@ class KafkaBroker:
         """Return the file that the broker locks while it uses its data."""
         return self.data / ".lock"
 
-    def start(self, java: Path, port: int, heap: str) -> None:
+    def start(self, java: Path, port: int, jvm: Sequence[str]) -> None:
         """Write the configuration, format the storage the first time, and start the broker."""
         jars = kafka_jars()
         self.home.mkdir(exist_ok=True)
         properties = self._write_configuration(port)
-        run = [str(java), f"-Xms{heap}", f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError", mark_of(self.home)]
+        run = [str(java), *jvm, "-XX:+ExitOnOutOfMemoryError", mark_of(self.home)]
         logging = f"-Dlog4j2.configurationFile={(self.home / 'log4j2.properties').as_uri()}"
         run += [logging, "-cp", f"{jars}/*"]
         if not (self.data / "meta.properties").exists():
@@ -126,7 +127,7 @@ class KafkaBroker:
         return properties
 
     def _format(self, java: Path, jars: Path, properties: Path) -> None:
-        tool = [str(java), "-cp", f"{jars}/*", "kafka.tools.StorageTool"]
+        tool = [str(java), *SHORT_LIVED, "-cp", f"{jars}/*", "kafka.tools.StorageTool"]
         command = [*tool, "format", "--standalone", "--ignore-formatted", "-t", new_cluster_id(), "-c", str(properties)]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, cwd=self.home)
         if answer.returncode != 0:

@@ -6,6 +6,7 @@ import fcntl
 import re
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -37,8 +38,8 @@ class Node(Protocol):
     def lock(self) -> Path:
         """Return the file that the server locks while it uses its data."""
 
-    def start(self, java: Path, port: int, heap: str) -> None:
-        """Write the configuration and start the server; it is not ready yet."""
+    def start(self, java: Path, port: int, jvm: Sequence[str]) -> None:
+        """Write the configuration and start the server with these Java options; it is not ready yet."""
 
     def is_healthy(self, port: int) -> bool:
         """Tell whether it answers a real request."""

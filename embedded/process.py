@@ -22,6 +22,7 @@ from conf.retry import wait_until
 TERMINATE_TIMEOUT_S = 5.0
 KILL_TIMEOUT_S = 2.0
 POLL_S = 0.1
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # for a JVM that only prepares or starts something
 _PROC = Path("/proc")
 _children: list[subprocess.Popen[bytes]] = []  # kept to reap them, should this process outlive them
 

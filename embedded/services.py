@@ -45,6 +45,7 @@ class Options:
     """What to run and where. Port 0: any free port; `topic` is created when given; `only` leaves the other out.
 
     `elasticsearch_accounts` is a folder of secrets: Elasticsearch then has its security on, with those accounts.
+    `java_options` are given to the JVMs of both servers.
     """
 
     local_dir: Path
@@ -56,14 +57,16 @@ class Options:
     topic: str | None = None
     partitions: int = 2
     elasticsearch_accounts: Path | None = None
+    java_options: tuple[str, ...] = ()
 
     def port(self, name: str) -> int:
         """Return the requested port of the node `name`."""
         return self.kafka_port if name == "kafka" else self.elasticsearch_port
 
-    def heap(self, name: str) -> str:
-        """Return the Java heap of the node `name`."""
-        return self.kafka_heap if name == "kafka" else self.elasticsearch_heap
+    def jvm(self, name: str) -> tuple[str, ...]:
+        """Return the Java options of the node `name`: its heap, and what is asked for beside it."""
+        heap = self.kafka_heap if name == "kafka" else self.elasticsearch_heap
+        return f"-Xms{heap}", f"-Xmx{heap}", *self.java_options
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,7 @@ def _launch_missing(nodes: list[Node], missing: list[Node], local_dir: Path, opt
         for node in missing:
             why = "" if node.home.is_relative_to(local_dir) else f" (its user cannot reach {local_dir})"
             report(f"{node.title}: starting on {node.address(ports[node.name])}, files in {node.home}{why}")
-            node.start(java, ports[node.name], options.heap(node.name))
+            node.start(java, ports[node.name], options.jvm(node.name))
     return ports
 
 

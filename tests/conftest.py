@@ -22,12 +22,19 @@ PROJECT = Path(__file__).parents[1]
 TEST_CONF = ("spark.ui.enabled=false", "spark.task.maxFailures=1")
 
 BROWSER = "tests/browser/"
+INTEGRATION = "tests/integration/test_"
+LONGEST_FIRST = (
+    BROWSER,
+    *(f"{INTEGRATION}{name}.py" for name in ("retrain", "demo", "crash", "accounts", "cluster", "containers")),
+    *(f"{INTEGRATION}{name}.py" for name in ("embedded", "guarantee", "stream", "parity")),
+)
 KAFKA_HEAP = "384m"
 ELASTICSEARCH_HEAP = "768m"
 
-# Spark's JVMs live for seconds here: the quick compiler alone takes half of their processor time (22 s instead of 44 s
+# JVMs live for seconds here: the quick compiler alone takes half of their processor time (22 s instead of 44 s
 # for a job of a few hundred messages, counted over its processes).
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+os.environ.setdefault("JDK_JAVA_OPTIONS", f"{QUICK_COMPILER} -XX:+UseSerialGC")
 
 
 class ByFileAndWard(LoadFileScheduling):  # type: ignore[misc]
@@ -40,6 +47,15 @@ class ByFileAndWard(LoadFileScheduling):  # type: ignore[misc]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let somebody ask for more of the fuzz than the suite has the time for (`tests.fuzz`)."""
     parser.addoption("--fuzz", type=int, metavar="N", help="ask N examples in tests/fuzz")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files, which ``--dist loadfile`` hands out in this order: short ones at the end even out."""
+
+    def place(item: pytest.Item) -> int:
+        return next((at for at, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path)), len(LONGEST_FIRST))
+
+    items.sort(key=place)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndWard | None:
@@ -59,6 +75,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         elasticsearch_port=0,
         kafka_heap=KAFKA_HEAP,
         elasticsearch_heap=ELASTICSEARCH_HEAP,
+        java_options=(QUICK_COMPILER,),
     )
     try:
         yield start(options)

@@ -42,8 +42,9 @@ run "mypy" .venv/bin/mypy
 run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run
 run "chromium" prepare_chromium
 if [[ $# == 0 ]]; then # the quick ones first; then what needs services, each process with services of its own
-    run "unit tests" .venv/bin/pytest --numprocesses auto tests/unit tests/fuzz
-    # The browser tests are one long piece of work: they come first, and the other process has the rest meanwhile.
+    # The fuzz is the longest: it comes first, and a process that has nothing left takes over from another.
+    run "unit tests" .venv/bin/pytest --numprocesses auto --dist worksteal tests/fuzz tests/unit
+    # Whole files, the long ones first (tests/conftest.py).
     set -- --numprocesses "$(processes)" --dist loadfile --no-loadscope-reorder --durations 25 tests/browser tests/integration
 fi
 run "tests" .venv/bin/pytest "$@"

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ import numpy as np
 import xgboost
 from elasticsearch import Elasticsearch
 from kafka import KafkaProducer
+from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from conf.clinical import HORIZONS_H
@@ -176,6 +178,17 @@ def publish_model(
 
     `even_at` (mmHg) is where a crisis becomes as likely as not, less one for each hour of the horizon.
     """
+    boosters, golden = train_boosters(seed, even_at)
+    version = save_bundle(
+        model_dir, boosters, UNCALIBRATED, {}, golden_features=golden, created_at=created_at, parent=None, **more
+    )
+    publish(model_dir, version, by="tests", why="a test needs a model", at=created_at)
+    return version
+
+
+@cache
+def train_boosters(seed: int, even_at: float) -> tuple[dict[int, xgboost.Booster], NDArray[np.float32]]:
+    """Return the boosters of `publish_model` by horizon in hours, and rows to know them by; they are only read."""
     random = np.random.default_rng(seed)
     features = random.normal(130, 20, (2_000, len(FEATURE_NAMES))).astype(np.float32)
     features[random.random(features.shape) < 0.2] = np.nan
@@ -187,11 +200,7 @@ def publish_model(
         label = (random.random(len(highest)) < risk).astype(np.float32)
         parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "seed": seed}
         boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, label), num_boost_round=20)
-    version = save_bundle(
-        model_dir, boosters, UNCALIBRATED, {}, golden_features=features[:3], created_at=created_at, parent=None, **more
-    )
-    publish(model_dir, version, by="tests", why="a test needs a model", at=created_at)
-    return version
+    return boosters, features[:3]
 
 
 def delete_documents(client: Elasticsearch) -> None:

@@ -21,7 +21,7 @@ from deploy.account_files import SUPERUSER, read_password, read_roles
 from deploy.secrets import all_names, make_missing
 from elastic.client import connect
 from embedded.services import Addresses, Options, start, stop
-from tests.conftest import ELASTICSEARCH_HEAP
+from tests.conftest import ELASTICSEARCH_HEAP, QUICK_COMPILER
 from tests.integration.job import PROJECT, Job
 
 COMMAND_TIMEOUT_S = 120
@@ -86,6 +86,7 @@ def secured_node(services: Addresses, folder: Path) -> Iterator[Secured]:
         folder,
         elasticsearch_port=0,
         elasticsearch_heap=ELASTICSEARCH_HEAP,
+        java_options=(QUICK_COMPILER,),
         only="elasticsearch",
         elasticsearch_accounts=secrets,
     )

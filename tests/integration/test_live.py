@@ -20,7 +20,7 @@ from jobs.stream import run
 from jobs.streaming.checkpoint import guarded
 from jobs.streaming.queries import QUERIES
 from jobs.streaming.stopping import StopGate
-from tests.conftest import ELASTICSEARCH_HEAP
+from tests.conftest import ELASTICSEARCH_HEAP, QUICK_COMPILER
 from tests.integration.pipeline import Pipeline
 from tests.support.clock import RECENTLY, at
 from tests.support.factories import observation, payload
@@ -79,7 +79,13 @@ def test_nothing_is_lost_while_elasticsearch_is_away(
 ) -> None:
     """A node of this test's own is stopped under the running stream and comes back with its data."""
     folder = tmp_path_factory.mktemp("away")
-    options = Options(folder, elasticsearch_port=0, elasticsearch_heap=ELASTICSEARCH_HEAP, only="elasticsearch")
+    options = Options(
+        folder,
+        elasticsearch_port=0,
+        elasticsearch_heap=ELASTICSEARCH_HEAP,
+        only="elasticsearch",
+        java_options=(QUICK_COMPILER,),
+    )
     own = start(options)
     same_port = replace(options, elasticsearch_port=int(urlsplit(str(own.elasticsearch_url)).port or 0))
     try:

@@ -20,6 +20,7 @@ from producer.position import load_position
 from producer.simulation.patients import draw_patients
 from producer.simulation.readings import Plan, Simulation
 from producer.topic import create_topic
+from tests.conftest import KAFKA_HEAP, QUICK_COMPILER
 
 pytestmark = pytest.mark.integration
 
@@ -146,7 +147,9 @@ def test_other_arguments_begin_a_new_stream_and_say_so(station: Station) -> None
 
 def test_a_broker_that_dies_loses_no_reading(tmp_path: Path) -> None:
     """1. The broker goes in mid-stream. 2. A stop then reports the failure. 3. With the broker back all arrives."""
-    options = Options(tmp_path / "kafka", kafka_port=0, kafka_heap="384m", only="kafka")
+    options = Options(
+        tmp_path / "kafka", kafka_port=0, kafka_heap=KAFKA_HEAP, only="kafka", java_options=(QUICK_COMPILER,)
+    )
     live = ("--interval", "1s", "--history", "1h")
     try:
         bootstrap = start(options).kafka_bootstrap_servers or ""
