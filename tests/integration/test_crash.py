@@ -1,6 +1,7 @@
 """The job as a process that is killed, told to stop, started twice and started wrongly: nothing is lost or done twice.
 
-All tests read one topic; each has folders of its own and an Elasticsearch without documents.
+All tests read one topic; each has folders of its own and an Elasticsearch without documents. What is left to be read
+once a job has ended is read in the tests' own Spark session: the same code, without another JVM.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from elastic.client import connect
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
@@ -20,7 +22,7 @@ from embedded.services import Addresses
 from jobs.streaming.queries import INGEST, SCORE
 from tests.integration.job import PROC, Job, Outcome, in_folder
 from tests.integration.mixed import PATIENTS, Mixture, mixture
-from tests.integration.pipeline import build_settings, delete_documents, publish_model
+from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
 
 pytestmark = [
     pytest.mark.integration,
@@ -48,10 +50,10 @@ def topic(services: Addresses, tmp_path_factory: pytest.TempPathFactory, sent: M
 
 
 @pytest.fixture(scope="module")
-def undisturbed(topic: Job) -> Outcome:
+def undisturbed(topic: Job, spark: SparkSession) -> Outcome:
     """Return what must come out, whatever happens."""
     delete_documents(connect(topic.settings))
-    topic.drain()
+    Pipeline(topic.settings, spark).drain()
     return topic.outcome()
 
 
@@ -112,7 +114,7 @@ def test_undisturbed_run_puts_every_message_where_it_belongs(undisturbed: Outcom
 
 
 def test_job_that_is_killed_again_and_again_ends_in_the_same_documents_scores_and_archive(
-    job: Job, undisturbed: Outcome, sent: Mixture
+    job: Job, undisturbed: Outcome, sent: Mixture, spark: SparkSession
 ) -> None:
     for moment in (documents_written, repetition_begun, predictions_appear):
         with job.running("--available-now") as process:
@@ -120,37 +122,33 @@ def test_job_that_is_killed_again_and_again_ends_in_the_same_documents_scores_an
             process.kill()
         assert job.interrupted(INGEST) or job.interrupted(SCORE)
         assert max(job.messages_begun(INGEST), job.messages_begun(SCORE)) < len(sent.messages)
-    job.drain()
+    Pipeline(job.settings, spark).drain()
     assert job.outcome() == undisturbed
 
 
-def test_sigterm_ends_the_job_in_time_without_leftovers_and_the_next_start_goes_on(
-    job: Job, undisturbed: Outcome, sent: Mixture
+def test_second_job_on_a_checkpoint_is_refused_and_sigterm_ends_the_first_in_time_and_the_next_start_goes_on(
+    job: Job, undisturbed: Outcome, sent: Mixture, spark: SparkSession
 ) -> None:
-    with job.running("--available-now") as process:
-        process.wait_until(in_a_micro_batch(job, INGEST))
-        asked = time.monotonic()
-        process.popen.send_signal(signal.SIGTERM)
-        process.must_end(STOP_LIMIT_S)
-        while process.members():
-            assert time.monotonic() - asked < STOP_LIMIT_S, process.members()
-            time.sleep(0.1)
-    assert max(job.messages_begun(INGEST), job.messages_begun(SCORE)) < len(sent.messages)
-    job.drain()
-    assert job.outcome() == undisturbed
-
-
-def test_second_job_on_a_checkpoint_is_refused_names_the_first_and_touches_nothing(job: Job) -> None:
     with job.running() as first:
         first.wait_until(in_a_micro_batch(job, INGEST))
+        # 1. a second job names the first and touches nothing
         first.signal_all(signal.SIGSTOP)  # so that whatever changes now is the second job's work
         documents, files = job.everything(), files_of(job)
         said = job.refused()
         assert (job.everything(), files_of(job)) == (documents, files)
+        assert f"error: The job with process id {first.popen.pid} is using the checkpoint" in said
+        # 2. SIGTERM ends the first in time, without leftovers and before it has read everything
         first.signal_all(signal.SIGCONT)
+        asked = time.monotonic()
         first.popen.send_signal(signal.SIGTERM)
         first.must_end(STOP_LIMIT_S)
-    assert f"error: The job with process id {first.popen.pid} is using the checkpoint" in said
+        while first.members():
+            assert time.monotonic() - asked < STOP_LIMIT_S, first.members()
+            time.sleep(0.1)
+    assert max(job.messages_begun(INGEST), job.messages_begun(SCORE)) < len(sent.messages)
+    # 3. the next start goes on
+    Pipeline(job.settings, spark).drain()
+    assert job.outcome() == undisturbed
 
 
 @pytest.mark.parametrize(
