@@ -16,7 +16,7 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from alerts.lease import Lease
+from alerts.lease import LENGTH, Lease
 from alerts.rules import load_rules
 from alerts.service import Service
 from conf import cli
@@ -26,6 +26,7 @@ from elastic.client import Search, connect
 from elastic.schema import ensure_templates
 
 EVERY_S: Final = 0.5
+LEASE: Final = LENGTH
 WAIT_S: Final = 2.0  # of a copy that waits for the lease, and after a fault
 SEARCH_TIMEOUT_S: Final = 30.0
 
@@ -47,7 +48,7 @@ def run(settings: Settings, *, once: bool = False, stopping: threading.Event | N
     rules = load_rules(settings.alert_rules)
     search = Search(connect(settings), SEARCH_TIMEOUT_S)
     ensure_templates(search.client)
-    lease = Lease(search, f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}")
+    lease = Lease(search, f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}", LEASE)
     while not stop.is_set():
         try:
             if _work(lease, Service(search, rules), stop, once=once):
@@ -64,6 +65,7 @@ def _work(lease: Lease, service: Service, stop: threading.Event, *, once: bool) 
     if not lease.take(datetime.now(UTC)):
         return False
     service.start(lease.kept.get("position"), datetime.now(UTC))
+    lease.renew(datetime.now(UTC), {"position": service.position})
     log.info("this copy keeps the alerts now")
     while lease.is_held and not stop.is_set():
         is_more = service.turn(datetime.now(UTC))

@@ -103,8 +103,8 @@ def _finding(document: Document, rank: int, arrived: str) -> Finding:
         at,
         rank if arrived_at - at <= NEWS_FOR else 0,
         arrived_at=arrived_at,
-        systolic=document["systolic"],
-        diastolic=document["diastolic"],
+        systolic=float(document["systolic"]),
+        diastolic=float(document["diastolic"]),
     )
 
 

@@ -39,6 +39,8 @@ REFUSAL_FIELDS: Final = ("@timestamp", "patient_id", "attention")
 EVENT_FIELDS: Final = ("@timestamp", "patient_id", "event", "kind", "started_at", "number")
 AT_ONCE: Final = 5_000  # patients whose alerts are looked at together
 
+FIRST: Final = "first"  # in a position: what the first start begins with is not done with
+
 Position = dict[str, dict[str, tuple[str, int]]]
 
 
@@ -76,7 +78,10 @@ class Service:
         )
 
     def start(self, position: Position | None, now: datetime) -> None:
-        """Go on from a position; without one, begin with the crises of three days and the newest predictions."""
+        """Go on from a position; the first time, begin with the crises of three days and the newest predictions.
+
+        It is the first time until all of these are done with, whoever dies on the way.
+        """
         for family in self._followed[:-1]:  # patients' own rules are few: all are read
             if not position:
                 family.skip(self._search)
@@ -85,7 +90,8 @@ class Service:
                 family.recognise(self._search)
         ahead = observations.crises_ahead(self._search, now)
         self._ahead = sorted((datetime.fromisoformat(it["@timestamp"]), it["patient_id"]) for it in ahead)
-        if not position:
+        if not position or FIRST in position:
+            self._done = {FIRST: {}} | {family.pattern: family.position for family in self._followed}
             self._note_readings(self._again, recent_crises(self._search, self._rules, now), now)
             refusals = rejected.attention(self._search, now - NEWS_FOR)
             self._note_others(self._again, newest_raised(self._search, self._rules), refusals, ())
