@@ -13,8 +13,8 @@ from typing import Final
 from werkzeug.routing import BaseConverter, ValidationError
 
 MARK: Final = "~"
-LONGEST_SHOWN: Final = 24  # characters, in lists and headings
-KEPT_END: Final = 12
+LONGEST_SHOWN: Final = 20  # characters, in lists and headings
+KEPT_END: Final = 10
 LONGEST_IN_NAME: Final = 64
 UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # categories of characters that show nothing
 LONGEST_ID: Final = 2_048  # characters
