@@ -20,6 +20,7 @@ MOST: Final = 1_000  # documents of all patients; beyond that the newest of each
 FIELDS: Final = ["@timestamp", "patient_id", "device_id", "measured_at", "reason", "attention"]
 NEWEST_FIRST: Final[list[Any]] = [{"@timestamp": "desc"}]
 MOST_GROUPS: Final = 100
+MOST_DEVICES: Final = 5  # of a patient
 NO_NEWS: Final = (Reason.DUPLICATE, Reason.DELETED, Reason.STATUS_ENTERED_IN_ERROR, Reason.STATUS_CANCELLED)
 
 TOLD_FOR: Final = timedelta(hours=24)  # to people
@@ -59,19 +60,33 @@ def refusals(
     Each group has `patient_id` and `device_id` (None: not told), `reason`, `count`, and its `first` and `newest` time
     (ISO 8601). What was said before, or has been taken back, is no news and not counted.
     """
-    keys = [{"field": "patient_id", "missing": ""}, {"field": "device_id", "missing": ""}, {"field": "reason"}]
-    times = {name: {kind: {"field": "@timestamp"}} for name, kind in (("first", "min"), ("newest", "max"))}
-    asked = {"multi_terms": {"terms": keys, "size": most, "order": {"newest": "desc"}}, "aggs": times}
-    of_these = None if patient_ids is None else terms("patient_id", sorted(set(patient_ids)))
+    ids = None if patient_ids is None else sorted(set(patient_ids))
+    if ids == []:
+        return []
+    of_these = None if ids is None else terms("patient_id", ids)
     query = all_of(between("@timestamp", since), of_these, without=[terms("reason", NO_NEWS)])
-    return [
+    asked = _by("patient_id", len(ids or ()) or most, _by("device_id", MOST_DEVICES, _by("reason", len(Reason), {})))
+    found = search.aggregate(REJECTED, asked, query)
+    told = [
         {
-            **dict(zip(("patient_id", "device_id", "reason"), (key or None for key in bucket["key"]), strict=True)),
-            "count": bucket["doc_count"],
-            **{name: bucket[name]["value_as_string"] for name in times},
+            "patient_id": patient["key"] or None,
+            "device_id": device["key"] or None,
+            "reason": reason["key"],
+            "count": reason["doc_count"],
+            **{name: reason[name]["value_as_string"] for name in ("first", "newest")},
         }
-        for bucket in buckets(search.aggregate(REJECTED, {"groups": asked}, query), "groups")
+        for patient in buckets(found, "patient_id")
+        for device in buckets(patient, "device_id")
+        for reason in buckets(device, "reason")
     ]
+    return sorted(told, key=lambda group: str(group["newest"]), reverse=True)[: most if ids is None else None]
+
+
+def _by(field: str, most: int, within: Query) -> Query:
+    """Return an aggregation by a keyword, "" where it is absent, whose groups are grouped by `within`, newest first."""
+    times = {name: {kind: {"field": "@timestamp"}} for name, kind in (("first", "min"), ("newest", "max"))}
+    groups = {"field": field, "missing": "", "size": most, "order": {"newest": "desc"}}
+    return {field: {"terms": groups, "aggs": {**times, **within}}}
 
 
 @dataclass(frozen=True, slots=True)
