@@ -47,7 +47,7 @@ def numbers(statements: list[Statement]) -> set[int]:
     return {statement.number for statement in statements}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_only_what_is_said_counts_not_how_it_is_listed(history: list[Statement], random) -> None:  # type: ignore[no-untyped-def]
     listed = random.sample(history, len(history))
@@ -55,7 +55,7 @@ def test_only_what_is_said_counts_not_how_it_is_listed(history: list[Statement],
     assert readings_of(listed) == readings_of(history)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories(), st.permutations(range(9)))
 def test_arrival_plays_no_part_among_versions_that_compare(history: list[Statement], arrival: list[int]) -> None:
     versions_of_one = [
@@ -69,7 +69,7 @@ def test_arrival_plays_no_part_among_versions_that_compare(history: list[Stateme
     assert numbers(in_force(versions_of_one)) == numbers(in_force(otherwise)) == expected
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories(), st.sampled_from("abc"), st.integers(0, 9), st.integers(0, 2))
 def test_retraction_by_name_takes_the_name_out_of_history_whenever_it_arrives(
     history: list[Statement], name: str, order: int, instant: int
@@ -81,7 +81,7 @@ def test_retraction_by_name_takes_the_name_out_of_history_whenever_it_arrives(
     assert in_force([*history, retraction]) == in_force([retraction, *history]) == in_force([*without, retraction])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories())
 def test_neither_retractions_nor_withdrawals_ever_stand_and_nothing_older_than_them(history: list[Statement]) -> None:
     withdrawals = [
@@ -112,7 +112,7 @@ def _not_outdated(history: list[Statement]) -> list[Statement]:
     ]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories())
 def test_what_is_in_force_stays_so_when_it_is_all_that_is_known(history: list[Statement]) -> None:
     standing = in_force(history)

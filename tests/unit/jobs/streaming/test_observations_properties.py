@@ -73,7 +73,7 @@ def refused(batch: Sequence[Document], verdicts: Sequence[Verdict]) -> set[int]:
     return {incoming["source_offset"] for incoming, verdict in pairs if verdict is Verdict.DUPLICATE}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sequences)
 def test_replaying_everything_changes_nothing_and_refuses_the_same(sequence: list[Drawn]) -> None:
     batch = arrivals(sequence)
@@ -84,7 +84,7 @@ def test_replaying_everything_changes_nothing_and_refuses_the_same(sequence: lis
     assert Verdict.STORED not in repeated
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sequences, st.sets(st.integers(1, 7)), st.booleans())
 def test_end_and_refusals_are_the_same_however_batches_are_cut_and_repeated(
     sequence: list[Drawn], cuts: set[int], repeat: bool
@@ -102,7 +102,7 @@ def test_end_and_refusals_are_the_same_however_batches_are_cut_and_repeated(
     assert duplicates == refused(whole, verdicts)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sequences)
 def test_document_knows_every_message_it_met(sequence: list[Drawn]) -> None:
     batch = arrivals(sequence)
@@ -183,7 +183,7 @@ def has_spoken(stored: Document | None, message: Sent) -> bool:
     return not spoken.isdisjoint({message.name} if "by id" in message.kind else {message.name, message.partner})
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(sent, min_size=1, max_size=10))
 def test_document_and_window_agree_on_what_stands(sequence: list[Sent]) -> None:
     """Of one instant, after each message; what speaks of it from elsewhere comes after it (docs/architecture.md).
@@ -225,7 +225,7 @@ def reused_id() -> list[Drawn]:
     return [Drawn(kind, name, 120.0, None) for kind, name in kinds_and_names]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sequences)
 @example(reused_id())
 def test_what_was_retracted_by_its_id_never_stands_again(sequence: list[Drawn]) -> None:
@@ -241,7 +241,7 @@ def test_what_was_retracted_by_its_id_never_stands_again(sequence: list[Drawn]) 
         assert end.get("heart_rate_from") not in retracted
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sequences)
 def test_retraction_without_an_id_takes_out_all_pressures_that_arrived_before(sequence: list[Drawn]) -> None:
     unnamed = Drawn("retraction", None, 120.0, None)
@@ -254,7 +254,7 @@ def test_retraction_without_an_id_takes_out_all_pressures_that_arrived_before(se
     assert (end["systolic"], end["status"], end.get("heart_rate")) == (111.0, "final", 50.0)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sequences)
 def test_lone_heart_rates_that_are_all_retracted_do_not_refuse_a_new_one(sequence: list[Drawn]) -> None:
     lone = [drawn_message for drawn_message in sequence if drawn_message.kind in ("heart rate", "retraction")]

@@ -54,7 +54,7 @@ def build(
     return statements
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(patients, st.randoms(), st.sampled_from([STATEMENT, VERSIONED]))
 def test_fold_of_many_patients_equals_the_rule_applied_to_each(patients, random, dtype) -> None:  # type: ignore[no-untyped-def]
     """Statements come in any order within a patient, long or short; one patient never touches another."""
@@ -68,7 +68,7 @@ def test_fold_of_many_patients_equals_the_rule_applied_to_each(patients, random,
         assert folded[folded_patients == row].tobytes() == fold_patient(group).tobytes()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(patients)
 def test_every_window_holds_the_newest_folded_readings_right_aligned(patients) -> None:  # type: ignore[no-untyped-def]
     """A patient without any reading left has no window."""
@@ -86,7 +86,7 @@ def test_every_window_holds_the_newest_folded_readings_right_aligned(patients) -
         assert scorable.readings[position] == len(newest)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(patients, st.integers(-1, 15))
 def test_readings_of_the_future_are_as_if_they_had_not_been_sent(patients, now) -> None:  # type: ignore[no-untyped-def]
     """Of what neither corrects nor retracts, and no newer version; a heart rate may still join one of just before."""
@@ -105,7 +105,7 @@ def test_readings_of_the_future_are_as_if_they_had_not_been_sent(patients, now) 
     np.testing.assert_array_equal(feature_matrix(scorable.windows), feature_matrix(without.windows))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(patients, st.integers(-1, 15))
 def test_what_lies_in_the_future_changes_nothing_of_a_window_but_what_it_corrects(patients, now) -> None:  # type: ignore[no-untyped-def]
     """Until `now` a window is what the folded readings until then make; without a future, it is the whole window."""
@@ -126,7 +126,7 @@ def values_of(folded: Statements) -> list[str]:
     return [str((row["effective_us"], row["systolic"], row["diastolic"], row["heart_rate"])) for row in folded]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(statement, min_size=1, max_size=6), st.lists(st.integers(0, 5), max_size=12))
 def test_of_what_is_said_again_the_last_is_enough(said, again) -> None:  # type: ignore[no-untyped-def]
     """So resends within one Arrow batch need only one place in the state."""
