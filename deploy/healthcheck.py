@@ -9,7 +9,7 @@ import argparse
 import json
 import ssl
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -20,12 +20,11 @@ from conf import cli
 from conf.errors import UserError
 from conf.settings import METRICS_FILE, Settings, load_settings
 from elastic.client import Search, connect
-from elastic.names import ALERT_SERVICE
+from elastic.search.alerts import watched_until
 
 HERE: Final = "127.0.0.1"
 TIMEOUT_S: Final = 5.0
 USUAL_MAX_AGE_S: Final = 180.0  # a micro-batch that catches up takes its time; a quiet query tells of itself every 10 s
-MOST_LEASES: Final = 10
 LEASE_MAX_AGE_S: Final = 60.0  # twice what a second copy of the alert service needs to take over
 
 
@@ -43,15 +42,14 @@ def check_stream(metrics: Mapping[str, Any], now: datetime, max_age: timedelta) 
             )
 
 
-def check_alerts(leases: Sequence[Mapping[str, Any]], now: datetime, max_age: timedelta) -> None:
-    """Raise `UnhealthyError` unless some copy of the alert service has renewed its lease within `max_age` before `now`.
+def check_alerts(watched_until: datetime | None, now: datetime, max_age: timedelta) -> None:
+    """Raise `UnhealthyError` unless some copy of the alert service has held the watch within `max_age` before `now`.
 
     A copy that waits for its turn is healthy: that another one works is all that it can do.
     """
-    renewed = [datetime.fromisoformat(lease["changed_at"]) for lease in leases if "changed_at" in lease]
-    if not renewed:
+    if watched_until is None:
         raise UnhealthyError("The alert service has not begun its work. Look into its log.")
-    age = now - max(renewed)
+    age = now - watched_until
     if age > max_age:
         raise UnhealthyError(f"No alert service has been at work for {age.total_seconds():.0f} s. Look into its log.")
 
@@ -102,8 +100,8 @@ def _stream(chosen: argparse.Namespace) -> None:
 
 def _alerts(chosen: argparse.Namespace) -> None:
     """Ask Elasticsearch with the service's own account, since what it has raised is nowhere else."""
-    leases = Search(connect(load_settings())).page(ALERT_SERVICE, {"size": MOST_LEASES, "sort": ["_doc"]}).documents
-    check_alerts(leases, datetime.now(UTC), timedelta(seconds=chosen.max_age))
+    until = watched_until(Search(connect(load_settings())))
+    check_alerts(until, datetime.now(UTC), timedelta(seconds=chosen.max_age))
 
 
 def _site(_chosen: argparse.Namespace) -> None:

@@ -1,8 +1,12 @@
-"""A ward for the dashboards: what the real pipeline, monitor and site have written, and who looks at it when."""
+"""A ward for the dashboards: what the real pipeline, monitor, alert service and site have written, and who looks."""
 
 from __future__ import annotations
 
+import os
 import random
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +21,7 @@ from pyspark.sql import SparkSession
 from alerts import journal
 from alerts.journal import Acknowledgement, NoOpenAlert, Person
 from alerts.model import AnswerReason
+from alerts.rules import RULES_FILE
 from elastic.client import Search
 from elastic.names import ALERT_EVENTS, ALL_INDICES, LATEST
 from embedded.services import Addresses
@@ -26,7 +31,14 @@ from producer.forms import USUAL_FORMS
 from producer.position import Identity
 from producer.run import Options, Run
 from producer.sender import Sender
-from tests.integration.pipeline import Document, Pipeline, build_settings, delete_documents, publish_model
+from tests.integration.pipeline import (
+    Document,
+    Pipeline,
+    build_settings,
+    delete_documents,
+    environment,
+    publish_model,
+)
 from tests.support.bundles import drift_reference
 from tests.support.factories import observation, payload
 from tests.support.kibana_queries import DataQuery
@@ -75,8 +87,9 @@ class Ward(NamedTuple):
 
 
 def open_ward(services: Addresses, spark: SparkSession, folder: Path) -> Ward:
-    """Send histories with forms and faults and a late reading, run the monitor, and answer alerts."""
-    pipeline = Pipeline(build_settings(services, folder, max_offsets_per_trigger=BATCH), spark)
+    """Send histories with forms and faults and a late reading, run monitor and alert service, and answer alerts."""
+    rules = impatient_rules(folder / "alerts.yaml")
+    pipeline = Pipeline(build_settings(services, folder, max_offsets_per_trigger=BATCH, alert_rules=rules), spark)
     delete_documents(pipeline.client)
     publish_model(pipeline.settings.model_dir, even_at=EVEN_AT, files={"drift.json": drift_reference()})
     send_histories(pipeline, datetime.now(UTC) - SILENT)
@@ -86,10 +99,25 @@ def open_ward(services: Addresses, spark: SparkSession, folder: Path) -> Ward:
     pipeline.drain()
     found = Ward(pipeline.client, datetime.now(UTC))
     monitor(spark, pipeline.settings, days=DAYS, now=found.now)
-    refresh(pipeline)
+    found.client.indices.create(index=ALERT_EVENTS, settings=QUICK)  # each answer waits until it can be seen
+    keep_alerts(pipeline)
     answer_alerts(found)
+    keep_alerts(pipeline)
     refresh(pipeline)
     return found
+
+
+def impatient_rules(file: Path) -> Path:
+    """Write rules by which an alert is overdue at once, as it would be in a ward that nobody looks at."""
+    file.write_text(re.sub(r"CRITICAL: 5\b", "CRITICAL: 0.001", RULES_FILE.read_text(encoding="utf-8")))
+    return file
+
+
+def keep_alerts(pipeline: Pipeline) -> None:
+    """Let the alert service come up to what is stored."""
+    refresh(pipeline)
+    command = [sys.executable, "-m", "alerts", "--once"]
+    subprocess.run(command, env={**os.environ, **environment(pipeline.settings)}, check=True)
 
 
 def refresh(pipeline: Pipeline) -> None:
@@ -140,7 +168,6 @@ def send_late(pipeline: Pipeline, newest: Document) -> None:
 
 def answer_alerts(ward: Ward) -> None:
     """Answer the alerts of patients in danger, for different reasons; call every second one useless."""
-    ward.client.indices.create(index=ALERT_EVENTS, settings=QUICK)  # each answer waits until it can be seen
     search, person = Search(ward.client), Person("anne", "clinician")
     useful, reasons = cycle((True, False)), cycle(AnswerReason)
     in_danger = [prediction["patient_id"] for prediction in ward.latest()[:ANSWERED]]
