@@ -22,7 +22,7 @@ OscillatorNode.prototype.start = function (...when) {
   start.apply(this, when);
 };
 """
-ON, OFF, WAITS = "Sound on", "Sound off \N{EN DASH} switch on", "Sound starts with your first click or key"
+ON, OFF, WAITS = "Sound on", "Sound off \N{EN DASH} switch on", "Sound starts with your first click"
 OUTDATED = "NOT CURRENT \N{EN DASH} "
 LOST_TONES = [440, 440, 330]
 PATIENT = "/patients/P-0412"

@@ -38,7 +38,7 @@ Document = dict[str, Any]
 
 INTERVAL: Final = timedelta(minutes=15)
 WATCHED: Final = timedelta(days=30)  # by an alert service, for the site's eyes
-VERSION: Final = "2026-03-01T06-00-00Z-ward"
+VERSION: Final = "20260301T060000Z-5a51d4a0"
 REASONS: Final = [
     RiskReason(ReasonCode.SYSTOLIC_NEWEST, 0.8, 171.0),
     RiskReason(ReasonCode.SYSTOLIC_RECENT, 0.4, 165.5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from webapp.audit import events as audit
@@ -101,7 +102,7 @@ def end_session() -> Response:
     if asked:
         return asked
     sessions.end(site.store, session_hash)
-    site.audit.record("session_ended", target=session_hash)
+    site.audit.record("session_ended", target=audit.of_owner(principal().user_name, session_hash))
     return redirect(url_for(".overview", done="session"))
 
 
@@ -114,7 +115,7 @@ def create_token() -> Response:
         text = tokens.create(site.store, me(), **read_token(request.form), now=site.clock())
     except (tokens.TokenError, FormError):
         return make_response(_overview(token_fault=True), 422)
-    site.audit.record("token_created", target=audit.token(principal().user_name, tokens.id_of(text)))
+    site.audit.record("token_created", target=audit.of_owner(principal().user_name, tokens.id_of(text)))
     return _overview(new_token=text)
 
 
@@ -128,7 +129,7 @@ def revoke_token() -> Response:
     if asked:
         return asked
     tokens.revoke(site.store, token_id)
-    site.audit.record("token_revoked", target=audit.token(principal().user_name, token_id))
+    site.audit.record("token_revoked", target=audit.of_owner(principal().user_name, token_id))
     return redirect(url_for(".overview", done="token"))
 
 
@@ -157,6 +158,7 @@ def _overview(*, new_token: str | None = None, token_fault: bool = False) -> Res
         done=DONE.get(request.args.get("done", "")),
         new_token=new_token,
         token_fault=token_fault,
+        typed=request.form if token_fault else MultiDict(),
     )
     return make_response(page)
 

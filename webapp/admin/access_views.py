@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import abort, make_response, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from webapp.admin.blueprint import blueprint
@@ -31,11 +32,12 @@ def end_session() -> Response:
     """End any session."""
     site, session_hash = services(), request.form.get("hash", "")
     known = {session.hash: session for session in sessions.list_sessions(site.store, site.clock())}
-    asked = ask_to_end(unwrap(known.get(session_hash)), url_for(".sessions"))
+    session = unwrap(known.get(session_hash))
+    asked = ask_to_end(session, url_for(".sessions"))
     if asked:
         return asked
     sessions.end(site.store, session_hash)
-    site.audit.record("session_ended", target=session_hash)
+    site.audit.record("session_ended", target=audit.of_owner(session.user_name, session_hash))
     return redirect(url_for(".sessions", done="session"))
 
 
@@ -58,7 +60,7 @@ def create_token() -> Response:
         text = tokens.create(site.store, owner, **read_token(request.form), now=site.clock())
     except (tokens.TokenError, FormError):
         return _page(has_fault=True, status=422)
-    site.audit.record("token_created", target=audit.token(owner.name, tokens.id_of(text)))
+    site.audit.record("token_created", target=audit.of_owner(owner.name, tokens.id_of(text)))
     return _page(new_token=text)
 
 
@@ -73,7 +75,7 @@ def revoke_token() -> Response:
     if asked:
         return asked
     tokens.revoke(site.store, token_id)
-    site.audit.record("token_revoked", target=audit.token(token.user_name, token_id))
+    site.audit.record("token_revoked", target=audit.of_owner(token.user_name, token_id))
     return redirect(url_for(".tokens", done="token"))
 
 
@@ -86,6 +88,7 @@ def _page(*, new_token: str | None = None, has_fault: bool = False, status: int 
         scopes=tokens.allowed_scopes("service"),
         new_token=new_token,
         has_fault=has_fault,
+        typed=request.form if has_fault else MultiDict(),
         done="done" in request.args,
     )
     return make_response(page, status)

@@ -44,7 +44,7 @@ def create_token(body: NewToken) -> Answer:
         raise fault("body", str(error)) from error
     own = tokens.list_tokens(site.store, owner.user_name)
     made = next(token for token in own if token.id == tokens.id_of(text))
-    events.record("token_created", target=events.token(owner.user_name, made.id))
+    events.record("token_created", target=events.of_owner(owner.user_name, made.id))
     return Answer(CreatedToken.model_validate({**asdict(made), "token": text}))
 
 
@@ -54,7 +54,7 @@ def delete_token(path: TokenPath) -> Answer:
     owner = _person()
     if not tokens.revoke(services().store, path.token_id, owner.user_name):
         raise ApiError(404)
-    events.record("token_revoked", target=events.token(owner.user_name, path.token_id))
+    events.record("token_revoked", target=events.of_owner(owner.user_name, path.token_id))
     return Answer(b"")
 
 

@@ -127,9 +127,9 @@ def record(action: str, *, patient_ids: Iterable[str] = (), outcome: str = "ok",
     services().audit.record(action, patient_ids=patient_ids, outcome=outcome, target=target)
 
 
-def token(owner_name: str, token_id: str) -> str:
-    """Return how an event names a token that was acted on."""
-    return f"{owner_name}/{token_id}"
+def of_owner(owner_name: str, id_: str) -> str:
+    """Return how an event names a session or token that was acted on."""
+    return f"{owner_name}/{id_}"
 
 
 def _event(now: datetime, action: str, outcome: str, actor: str | None) -> dict[str, Any]:

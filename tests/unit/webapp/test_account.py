@@ -131,6 +131,14 @@ def test_a_token_is_shown_once(site: Site) -> None:
     assert "my script" in browser.get("/account").text
 
 
+def test_a_refused_token_keeps_what_was_typed(site: Site) -> None:
+    page = site.signed_in().post("/account/tokens", {"name": "my script", "scope": "read:alerts", "days": "400"}).text
+
+    assert 'value="my script"' in page
+    assert 'value="400"' in page
+    assert re.findall(r'value="(read:\w+|write:\w+)" checked', page) == ["read:alerts"]
+
+
 @pytest.mark.parametrize("form", [{"days": "0"}, {"days": "366"}, {"days": "x"}, {"scope": "admin"}, {"name": ""}])
 def test_an_unfit_token_is_refused(site: Site, form: dict[str, str]) -> None:
     answer = site.signed_in().post("/account/tokens", {"name": "x", "scope": "read:alerts", "days": "7", **form})

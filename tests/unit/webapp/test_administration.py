@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from elastic.names import AUDIT, all_months
 from tests.support.fake_search import FakeSearch
@@ -49,6 +50,7 @@ def test_a_name_that_is_taken_or_unfit_is_refused(site: Site, chief: Browser, na
     answer = chief.post("/admin/users", {"name": name, "role": "viewer", "language": "fr"})
 
     assert answer.status_code == 422
+    assert f'name="name" type="text" value="{escape(name)}"' in answer.text  # to be mended, not typed again
     assert len(users.list_all(site.services.store)) == 1
 
 

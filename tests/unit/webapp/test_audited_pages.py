@@ -65,4 +65,4 @@ def test_a_session_that_its_user_ends_is_noted(site: Site, fake: FakeElasticsear
 
     assert site.services.audit.flush()
     (event,) = fake.stored(AUDIT).values()
-    assert (event["action"], event["target"]) == ("session_ended", digest(there.session_id))
+    assert (event["action"], event["target"]) == ("session_ended", f"asker/{digest(there.session_id)}")

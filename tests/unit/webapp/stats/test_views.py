@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,17 @@ def test_the_page_stands_without_data(tmp_path: Path, query: str) -> None:
     answer = make_site(tmp_path, search).signed_in("admin").get(f"/stats{query}")
     assert answer.status_code == 200
     assert "No prediction yet" in answer.get_data(as_text=True)
+
+
+def test_ages_are_told_as_spans_that_nobody_can_read_as_running_totals(tmp_path: Path) -> None:
+    search, _ = recording_search()
+
+    page = make_site(tmp_path, search).signed_in("viewer", language="fr").get("/stats").text
+
+    rows = page.partition("Ancienneté de la dernière mesure")[2].partition("</table>")[0]
+    spans = re.findall(r'<th scope="row">([^<]*)</th>', rows)
+    assert spans[:2] == ["moins de 5 min", "5 min à 15 min"]
+    assert spans[-1].endswith(" et plus")
 
 
 def test_figures_are_shared_for_a_minute(tmp_path: Path) -> None:
