@@ -15,6 +15,7 @@ from typing import Any, Final
 from alerts.model import CRITICAL_RANK, AlertKind, Finding
 from alerts.rules import Rules, rank_of
 from conf.clinical import ALERT_RISK_FIELD
+from fhir.readings import CONFLICTING_VALUES, RETRACTED_STATUS
 
 Document = Mapping[str, Any]
 
@@ -59,12 +60,14 @@ def find(
     return ordered | {AlertKind.MEASURED: confirmed(ordered[AlertKind.MEASURED], within)}
 
 
+VOIDING: Final = frozenset({"retracted", "withdrawn", "moved"})  # what a stored note says of an Observation
+
 MEASURED_KINDS: Final = (AlertKind.MEASURED, AlertKind.LIMIT, AlertKind.LOW)
 
 
 def ranks_of_reading(reading: Document, rules: Rules, limits: Limits | None) -> dict[AlertKind, int]:
     """Return the rank of a reading with pressures for each measured kind, 0 where nothing is met, or asked for."""
-    systolic, diastolic = reading["systolic"], reading["diastolic"]
+    systolic, diastolic = pressures_of(reading)
     crisis = systolic >= rules.measured.systolic or diastolic >= rules.measured.diastolic
     own = limits if limits and datetime.fromisoformat(reading["@timestamp"]) >= limits.since else NO_LIMITS
     beyond = _reaches(systolic, own.systolic_from) or _reaches(diastolic, own.diastolic_from)
@@ -98,14 +101,37 @@ def of_prediction(prediction: Document, rules: Rules) -> Finding:
 
 
 def _finding(document: Document, rank: int, arrived: str) -> Finding:
+    systolic, diastolic = map(float, pressures_of(document))
     at, arrived_at = (datetime.fromisoformat(document[name]) for name in ("@timestamp", arrived))
     return Finding(
         at,
         rank if arrived_at - at <= NEWS_FOR else 0,
         arrived_at=arrived_at,
-        systolic=float(document["systolic"]),
-        diastolic=float(document["diastolic"]),
+        systolic=systolic,
+        diastolic=diastolic,
     )
+
+
+def pressures_of(document: Document) -> tuple[float, float]:
+    """Return the pressures that alerts go by: of several Observations of one instant, of two arms say, the highest.
+
+    Which of them stands is settled by arrival, and must not decide whether anybody hears of a crisis. What was taken
+    back, or said of another instant since, is none of them.
+    """
+    own = document["systolic"], document["diastolic"]
+    if CONFLICTING_VALUES not in (document.get("flags") or ()):
+        return own
+    notes = document.get("merged") or []
+    void = {note.get("observation_id") for note in notes if not VOIDING.isdisjoint(note)}
+    others = [
+        (note["systolic"], note["diastolic"])
+        for note in notes
+        if note.get("systolic") is not None
+        and note.get("diastolic") is not None
+        and note.get("status") != RETRACTED_STATUS
+        and note.get("observation_id") not in void | {document.get("observation_id")}
+    ]
+    return max(own, *others) if others else own
 
 
 def confirmed(findings: Sequence[Finding], within: timedelta) -> list[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from alerts.findings import NEWS_FOR
+from alerts.findings import NEWS_FOR, VOIDING
 from alerts.rules import Rules
 from conf.clinical import ALERT_RISK_FIELD
 from elastic.client import Document, Query, Search
@@ -17,7 +17,17 @@ from elastic.search.observations import standing
 from elastic.search.queries import all_of, any_of, between, present, terms
 from fhir.readings import RETRACTED_STATUS
 
-READING_FIELDS: Final = ("@timestamp", "patient_id", "systolic", "diastolic", "status", "ingested_at")
+READING_FIELDS: Final = (
+    "@timestamp",
+    "patient_id",
+    "systolic",
+    "diastolic",
+    "status",
+    "ingested_at",
+    "flags",
+    "observation_id",
+    *(f"merged.{name}" for name in ("systolic", "diastolic", "status", "observation_id", *sorted(VOIDING))),
+)
 PREDICTION_FIELDS: Final = (
     "@timestamp",
     "patient_id",

@@ -77,6 +77,20 @@ def test_a_risk_reaches_a_level_at_its_threshold_and_keeps_it_a_little_below(
     assert (finding.rank, finding.holds) == (rank, holds)
 
 
+def test_of_two_values_of_one_instant_the_higher_counts_whichever_stands_unless_it_was_taken_back() -> None:
+    higher = {"systolic": 186.0, "diastolic": 121.0, "observation_id": "left", "status": "final"}
+    both = reading(132, 84) | {"observation_id": "right", "flags": ["conflicting_values"], "merged": [higher]}
+    (finding,) = find([both], [], RULES, None)[MEASURED]
+    assert (finding.rank, finding.systolic, finding.diastolic) == (CRITICAL, 186, 121)
+    taken_back = {"observation_id": "left", "status": "retracted", "retracted": True}
+    for merged in (
+        [higher, taken_back],
+        [higher | {"observation_id": "right"}],
+        [higher | {"status": "entered-in-error"}],
+    ):
+        assert find([both | {"merged": merged}], [], RULES, None)[MEASURED][0].rank == 0
+
+
 def test_what_came_days_after_it_was_measured_raises_nothing() -> None:
     late = [reading(200, came_after=NEWS_FOR), reading(200, minute=5, came_after=NEWS_FOR + timedelta(seconds=1))]
     assert [finding.rank for finding in find(late, [], RULES, None)[MEASURED]] == [CRITICAL, 0]
