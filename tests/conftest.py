@@ -23,10 +23,12 @@ TEST_CONF = ("spark.ui.enabled=false", "spark.task.maxFailures=1")
 
 BROWSER = "tests/browser/"
 INTEGRATION = "tests/integration/test_"
+SECURED = (f"{INTEGRATION}accounts.py", f"{INTEGRATION}containers.py")
 LONGEST_FIRST = (
     BROWSER,
-    *(f"{INTEGRATION}{name}.py" for name in ("retrain", "demo", "crash", "accounts", "cluster", "containers")),
-    *(f"{INTEGRATION}{name}.py" for name in ("embedded", "guarantee", "stream", "parity")),
+    *(f"{INTEGRATION}{name}.py" for name in ("retrain", "demo")),
+    *SECURED,
+    *(f"{INTEGRATION}{name}.py" for name in ("crash", "cluster", "embedded", "guarantee", "stream", "parity")),
 )
 KAFKA_HEAP = "384m"
 ELASTICSEARCH_HEAP = "768m"
@@ -38,10 +40,14 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", f"{QUICK_COMPILER} -XX:+UseSerialGC")
 
 
 class ByFileAndWard(LoadFileScheduling):  # type: ignore[misc]
-    """One process gets a whole file, and one all browser tests: integration tests would empty the ward they share."""
+    """One process gets a whole file. One gets all browser tests: integration tests would empty the ward they share.
+
+    And one gets all tests that need an Elasticsearch with its security on, so that only one is set up.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
+        together = ((BROWSER,), SECURED)
+        return next((files[0] for files in together if nodeid.startswith(files)), super()._split_scope(nodeid))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

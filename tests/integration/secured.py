@@ -20,9 +20,11 @@ from conf.settings import Settings
 from deploy.account_files import SUPERUSER, read_password, read_roles
 from deploy.secrets import all_names, make_missing
 from elastic.client import connect
+from elastic.schema import create_standing_indices
 from embedded.services import Addresses, Options, start, stop
 from tests.conftest import ELASTICSEARCH_HEAP, QUICK_COMPILER
 from tests.integration.job import PROJECT, Job
+from tests.integration.pipeline import delete_documents
 
 COMMAND_TIMEOUT_S = 120
 
@@ -71,6 +73,11 @@ class Secured:
     def client(self, account: str = SUPERUSER) -> Elasticsearch:
         """Return a client that is signed in."""
         return connect(self.settings(account))
+
+    def empty(self) -> None:
+        """Remove all documents of the project; the indices are those that were set up."""
+        delete_documents(self.client())
+        create_standing_indices(self.client())
 
     def clients(self) -> dict[str, Elasticsearch]:
         """Return a client for each account of a role."""

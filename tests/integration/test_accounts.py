@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,6 @@ from elastic import client as elastic_client
 from elastic.client import Search, connect
 from elastic.connector import read_index
 from elastic.names import ALERT_EVENTS, ALL_INDICES, AUDIT, MODEL_MONITORING, OBSERVATIONS, all_months
-from embedded.services import Addresses
 from jobs.monitor import monitor
 from jobs.training.history import history_rows, observations_from_elasticsearch
 from tests.integration.mixed import PATIENTS, Mixture, mixture
@@ -42,17 +40,10 @@ from tests.integration.rights import (
     search,
     send,
 )
-from tests.integration.secured import Secured, SecuredJob, run, secured_node
+from tests.integration.secured import Secured, SecuredJob, run
 from tests.unit.webapp.site import SAME_ORIGIN, Site, make_site
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def secured(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """Run an Elasticsearch with security on."""
-    with secured_node(services, tmp_path_factory.mktemp("secured")) as node:
-        yield node
 
 
 @dataclass(frozen=True)
@@ -73,6 +64,7 @@ class Ward:
 @pytest.fixture(scope="module")
 def ward(secured: Secured) -> Ward:
     """Run the stream with its own account."""
+    secured.empty()
     settings = secured.base.model_copy(update={"elasticsearch_user": STREAM})
     publish_model(settings.model_dir)
     job = SecuredJob(settings, password_file=secured.secrets / STREAM)

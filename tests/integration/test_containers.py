@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,10 @@ import pytest
 from conf.errors import EXIT_OK
 from conf.ports import free_port
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from embedded.services import Addresses
+from producer.topic import create_topic
 from tests.integration.containers import Containers, fill_secrets, image_environment
-from tests.integration.pipeline import publish_model
-from tests.integration.secured import Secured, secured_node
+from tests.integration.pipeline import PARTITIONS, publish_model
+from tests.integration.secured import Secured
 from tests.support.fake_kibana import running as fake_kibana
 
 pytestmark = pytest.mark.integration
@@ -25,23 +25,19 @@ PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")
-def secured(services: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """Run an Elasticsearch with security on, set up."""
-    with secured_node(services, tmp_path_factory.mktemp("containers")) as node:
-        yield node
-
-
-@pytest.fixture(scope="module")
 def containers(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Containers:
-    """Return the services, with a model as `first-model` leaves one."""
+    """Return the services with a topic of their own, and a model as `first-model` leaves one."""
     volumes = tmp_path_factory.mktemp("volumes")
     fill_secrets(secured.secrets, volumes)
     publish_model(volumes / "models")
+    secured.empty()
+    topic = f"{secured.base.kafka_topic}-containers"
+    create_topic(secured.base.kafka_bootstrap_servers, topic, PARTITIONS)
     addresses = {
         "kafka:19092": secured.base.kafka_bootstrap_servers,
         "http://elasticsearch:9200": secured.base.elasticsearch_url,
     }
-    own = {"BP_KAFKA_TOPIC": secured.base.kafka_topic, "DEMO_PATIENTS": str(PATIENTS)}
+    own = {"BP_KAFKA_TOPIC": topic, "DEMO_PATIENTS": str(PATIENTS)}
     return Containers(volumes, addresses, own)
 
 
