@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from alerts.model import AlertKind, Answer, AnswerReason
 
 Document = Mapping[str, Any]
+Known = TypeVar("Known", bound=Document)
 
 UNDO_WITHIN: Final = timedelta(minutes=1)
 
@@ -47,7 +48,7 @@ class Event(StrEnum):
 UNDOABLE: Final = frozenset({Event.ACKNOWLEDGED, Event.SNOOZED, Event.NOTED, Event.OWNED})
 
 
-def standing(events: Iterable[Document]) -> list[Document]:
+def standing(events: Iterable[Known]) -> list[Known]:
     """Return the events that stand, oldest first: neither what was undone nor the undoing."""
     known = sorted(events, key=lambda event: (_at(event), *_place(event)))
     said = {_place(event): event for event in known}

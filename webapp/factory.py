@@ -37,10 +37,12 @@ BLUEPRINTS: Final = (
     "admin",
     "help",
     "board.views",
+    "answers.views",
     "predictions.views",
     "stats.views",
     "system.views",
     "patients.views",
+    "rules.views",
 )
 MAX_BODY_BYTES: Final = 64 * 1024
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from babel.numbers import format_decimal, get_decimal_symbol
 
-from alerts.model import AnswerReason
+from alerts.events import Event
+from alerts.model import AlertKind, AnswerReason, State, Withdrawal
 from fhir.measures import DIASTOLIC, SYSTOLIC
 from fhir.parse.attention import IN_DOUBT
 from fhir.reasons import Reason
@@ -36,6 +37,56 @@ REASON_NAMES: Final[Mapping[AnswerReason, str]] = {
     AnswerReason.TREATED: N_("Treatment adapted"),
     AnswerReason.FALSE_ALARM: N_("False alarm"),
     AnswerReason.OTHER: N_("Other"),
+}
+KIND_NAMES: Final[Mapping[AlertKind, str]] = {
+    AlertKind.PREDICTED: N_("Predicted risk"),
+    AlertKind.MEASURED: N_("Measured crisis"),
+    AlertKind.LIMIT: N_("Beyond the limit of this patient"),
+    AlertKind.LOW: N_("Low pressure"),
+    AlertKind.TECHNICAL: N_("Data lost after a high level"),
+    AlertKind.ATTENTION: N_("Unusable reading that sounds like a crisis"),
+    AlertKind.SILENCE: N_("No reading any more"),
+    AlertKind.FEED: N_("No reading of any patient any more"),
+    AlertKind.SYSTEM: N_("A part of the system gives no sign of life"),
+}
+STATE_NAMES: Final[Mapping[State, str]] = {
+    State.RAISED: N_("not acknowledged"),
+    State.ACKNOWLEDGED: N_("acknowledged"),
+    State.REMINDED: N_("acknowledgement ran out"),
+    State.LATCHED: N_("over, not acknowledged"),
+    State.RESOLVED: N_("over"),
+    State.EXPIRED: N_("over, never acknowledged"),
+    State.WITHDRAWN: N_("withdrawn"),
+}
+EVENT_NAMES: Final[Mapping[Event, str]] = {  # of the journal
+    Event.ACKNOWLEDGED: N_("acknowledged"),
+    Event.SNOOZED: N_("suspended again"),
+    Event.NOTED: N_("note"),
+    Event.OWNED: N_("takes care of it"),
+    Event.UNDONE: N_("taken back"),
+    Event.FEEDBACK: N_("opinion"),
+    Event.LIMITS: N_("limits set"),
+    Event.SURVEILLANCE_ENDED: N_("surveillance ended"),
+    Event.SURVEILLANCE_RESUMED: N_("surveillance resumed"),
+    Event.RAISED: N_("raised"),
+    Event.ESCALATED: N_("overdue"),
+    Event.REMINDED: N_("acknowledgement ran out"),
+    Event.LATCHED: N_("over, not acknowledged"),
+    Event.RESOLVED: N_("over"),
+    Event.EXPIRED: N_("over, never acknowledged"),
+    Event.WITHDRAWN: N_("withdrawn"),
+}
+LIMIT_NAMES: Final[Mapping[str, str]] = {
+    "systolic_from": N_("systolic from"),
+    "diastolic_from": N_("diastolic from"),
+    "systolic_below": N_("systolic below"),
+    "diastolic_below": N_("diastolic below"),
+    "silence_minutes": N_("silence after"),
+}
+WITHDRAWAL_NAMES: Final[Mapping[Withdrawal, str]] = {
+    Withdrawal.CHANGED: N_("its reading was retracted or corrected"),
+    Withdrawal.JOINED: N_("it is part of an earlier alert"),
+    Withdrawal.ENDED: N_("the surveillance of the patient was ended"),
 }
 
 

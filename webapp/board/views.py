@@ -1,4 +1,4 @@
-"""The board's pages: the live list, its rows for polling screens, the wall, and the acknowledgement of alerts."""
+"""The board's pages: the live list, its rows for polling screens, and the wall."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import gzip
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from flask import Blueprint, Response, abort, current_app, jsonify, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 
-from alerts import journal
-from alerts.journal import Acknowledgement, NoOpenAlert, Person
-from alerts.model import PAUSES_MIN, AnswerReason
 from assessment.freshness import stale_after
 from assessment.urgency import Urgency
 from webapp import i18n
@@ -22,14 +19,13 @@ from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.shared import Shared
-from webapp.wording import REASON_NAMES, attention_in_words, refusal_name
+from webapp.wording import attention_in_words, refusal_name
 
 blueprint = Blueprint("board", __name__)
 
 EXTENSION: Final = "bp_board"
 TILES: Final = 24
 SHOWN_ID_END: Final = 4  # characters of an id that a wall shows
-MOST_NOTE: Final = 280
 RENDERED_FOR: Final = timedelta(minutes=2)
 SMALLEST_GZIP: Final = 1_000
 
@@ -127,8 +123,6 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
         "stale_s": int(stale_after(interval).total_seconds()),
         "heard": lambda refusal: attention_in_words(refusal.words, i18n.gettext, i18n.language()),
         "why_refused": lambda refusal: i18n.gettext(refusal_name(refusal.reason)),
-        "reason_names": REASON_NAMES,
-        "pauses": PAUSES_MIN,
         "min_readings": services().settings.min_readings,
     }
 
@@ -153,63 +147,3 @@ def note_seen(ward: Ward) -> None:
     """Note in the audit whom this screen shows."""
     shown = [row.patient_id for row in ward.attention] + [row.patient_id for row in ward.rows]
     services().audit.record("list", patient_ids=list(dict.fromkeys(shown)))
-
-
-@blueprint.get("/acknowledge")
-@requires(Permission.ACKNOWLEDGE)
-def acknowledge_form() -> str:
-    """Show the form for one patient, for browsers without scripts and for links."""
-    patient_id = request.args.get("patient_id", "")
-    values = {"reason_names": REASON_NAMES, "pauses": PAUSES_MIN, "patient_id": patient_id}
-    return render_template("acknowledge.html", **values)
-
-
-@blueprint.post("/acknowledge")
-@requires(Permission.ACKNOWLEDGE)
-def acknowledge() -> Response:
-    """Acknowledge all open alerts of a patient; tell whose answer stands."""
-    site, known = services(), principal()
-    patient_id, given = _read_form()
-    person = Person(known.user_name, known.role)
-    try:
-        results = journal.acknowledge(
-            site.search, patient_id, given, person, site.clock(), site.settings.expected_interval
-        )
-    except NoOpenAlert:
-        site.audit.record("ack", patient_ids=[patient_id], outcome="refused")
-        return _answer(patient_id, None, 404)
-    screens().board.forget()
-    is_stored = any(result.stored for result in results)
-    site.audit.record("ack", patient_ids=[patient_id], outcome="ok" if is_stored else "refused")
-    winner = next((result.winner for result in results if not result.stored), None)
-    return _answer(patient_id, winner, 200 if is_stored else 409)
-
-
-def _read_form() -> tuple[str, Acknowledgement]:
-    form = request.form
-    reason, note, pause = (form.get(name, "") for name in ("reason", "note", "pause"))
-    is_valid = reason in list(AnswerReason) and len(note) <= MOST_NOTE and pause in map(str, PAUSES_MIN)
-    if not is_valid or not form.get("patient_id"):
-        abort(422)
-    return form["patient_id"], Acknowledgement(AnswerReason(reason), note, timedelta(minutes=int(pause)))
-
-
-def _answer(patient_id: str, winner: dict[str, Any] | None, status: int) -> Response:
-    """Tell what became of an acknowledgement: a sentence for the script, a page for everybody else."""
-    text = _sentence(winner, status)
-    if request.headers.get("Accept") == "application/json":
-        response = jsonify({"text": text, "stored": status == 200})
-    else:
-        response = make_response(render_template("acknowledged.html", text=text, patient_id=patient_id))
-    response.status_code = status
-    return response
-
-
-def _sentence(winner: dict[str, Any] | None, status: int) -> str:
-    if status == 404:
-        return i18n.gettext("There is no open alert of this patient any more.")
-    if status == 200 or winner is None:
-        return i18n.gettext("Acknowledged.")
-    return i18n.gettext(
-        "Already acknowledged by %(name)s, %(age)s.", name=winner["by"], age=i18n.age(winner["@timestamp"])
-    )

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from alerts import journal
-from alerts.episodes import ACKNOWLEDGED, history_since
-from alerts.events import usefulness
-from alerts.model import Episode
+from alerts.events import Event, standing, usefulness
+from alerts.lifecycle import LATCH_EXPIRES
+from alerts.patient_rules import PatientRules, read_patient_rules
 from assessment.daytime import local_day, read_day_hours
 from assessment.report import Report, summarise
 from conf.clinical import ALERT_RISK_FIELD
 from conf.settings import Settings
 from elastic.client import Document, Search
-from elastic.search import alert_events, latest, observations, predictions, rejected
+from elastic.search import alert_events, alerts, latest, observations, patient_rules, predictions, rejected
 from elastic.search.trends import trends
 from webapp.audit import search as audit_events
 from webapp.patients.chart import (
@@ -50,7 +49,7 @@ class PatientNow:
 
     `ahead` are the readings of the future, from a clock that runs ahead; the newest reading is none of them. `refused`
     are those that could not be taken lately.
-    `usefulness` says of alerts, by id, whether they were useful, as somebody said last.
+    `alerts` are open or ended within three days, the newest first; `events` is the journal of this time, oldest first.
     """
 
     patient_id: str
@@ -59,9 +58,20 @@ class PatientNow:
     ahead: list[Document]
     slope: float | None
     viewers: list[Document]
-    episodes: list[Episode]
-    usefulness: dict[str, bool]
+    alerts: list[Document]
+    events: list[Document]
+    rules: PatientRules
     refused: rejected.Refused | None
+
+    @property
+    def usefulness(self) -> dict[str, bool]:
+        """Return of alerts, by id, whether they were useful, as somebody said last."""
+        return usefulness(self.events)
+
+    @property
+    def is_ended(self) -> bool:
+        """Tell whether the surveillance was ended and nothing has come since."""
+        return self.rules.is_ended(datetime.fromisoformat(self.reading["@timestamp"]) if self.reading else None)
 
     @property
     def is_unread(self) -> bool:
@@ -82,26 +92,25 @@ class Scored:
 
 
 def load_now(search: Search, settings: Settings, patient_id: str, now: datetime) -> PatientNow | None:
-    """Return the patient at this moment; None for one of whom nothing is stored, nor refused lately."""
+    """Return the patient at this moment; None for one of whom nothing is stored, nor refused lately, nor any alert."""
     reading = observations.newest(search, [patient_id], now).get(patient_id)
     prediction = latest.patient(search, patient_id)
     ahead = observations.ahead(search, patient_id, now)
-    since = history_since(now)
+    since = now - LATCH_EXPIRES
+    found = alerts.of_patient(search, patient_id, since)
     refused = rejected.refused_lately(search, [patient_id], now).get(patient_id)
-    is_known = reading or prediction or ahead or refused
-    if not is_known and not rejected.attention(search, since, [patient_id]):
+    if not (reading or prediction or ahead or refused or found):
         return None
-    interval = settings.expected_interval
-    events = alert_events.of_patients(search, [patient_id], since)
     return PatientNow(
         patient_id=patient_id,
         reading=reading,
         prediction=prediction,
         ahead=ahead,
-        slope=trends(search, [patient_id], now, interval)[patient_id],
+        slope=trends(search, [patient_id], now, settings.expected_interval)[patient_id],
         viewers=audit_events.viewers(search, patient_id, now - VIEWED_SINCE),
-        episodes=journal.episodes_of_patient(search, patient_id, now, interval),
-        usefulness=usefulness(events),
+        alerts=found,
+        events=alert_events.of_patients(search, [patient_id], since),
+        rules=read_patient_rules(patient_rules.of_patient(search, patient_id), patient_id),
         refused=refused,
     )
 
@@ -135,7 +144,7 @@ def load_scored(search: Search, settings: Settings, patient_id: str, period: Per
     made = make_timeline(found, start=start, end=end, expected_interval=settings.expected_interval)
     return Scored(
         timeline=None if len(found) == MOST_PREDICTIONS else made,
-        acknowledgements=[event for event in events if event["event"] == ACKNOWLEDGED],
+        acknowledgements=[event for event in standing(events) if event["event"] == Event.ACKNOWLEDGED],
         rescored=[prediction for prediction in found if prediction.get("replaced_risk_6h") is not None],
     )
 

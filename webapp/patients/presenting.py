@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Any, Final
 
-from alerts.model import PAUSES_MIN, AlertKind, Episode, State, alert_id
+from alerts.events import Event, standing
+from alerts.model import State
 from assessment import report
 from assessment.daytime import read_day_hours
 from assessment.freshness import Freshness, freshness
@@ -31,8 +32,6 @@ from webapp.patients.timeline import Timeline, changes
 from webapp.store.patient_targets import PatientTargets
 from webapp.wording import (
     LEVEL_NAMES,
-    REASON_NAMES,
-    attention_in_words,
     reasons_in_words,
     refusal_name,
     summary,
@@ -71,23 +70,10 @@ DIPPING_NAMES: Final[Mapping[Dipping, str]] = {
     Dipping.UNKNOWN: N_("cannot be told: no reading by day or none by night"),
 }
 INTERVAL_NAMES: Final[Mapping[str, str]] = {"1m": N_("1 min"), "15m": N_("15 min"), "1h": N_("1 h")}
-KIND_NAMES: Final[Mapping[AlertKind, str]] = {
-    AlertKind.PREDICTED: N_("Predicted risk"),
-    AlertKind.MEASURED: N_("Measured crisis"),
-    AlertKind.TECHNICAL: N_("Data lost after a high level"),
-    AlertKind.ATTENTION: N_("Unusable reading that sounds like a crisis"),
-}
-STATE_NAMES: Final[Mapping[State, str]] = {
-    State.RAISED: N_("not acknowledged"),
-    State.ACKNOWLEDGED: N_("acknowledged"),
-    State.REMINDED: N_("acknowledgement ran out"),
-    State.LATCHED: N_("over, not acknowledged"),
-    State.RESOLVED: N_("over"),
-    State.EXPIRED: N_("over, never acknowledged"),
-}
 LONGEST_GAP_H: Final = ALERT_HORIZON_H  # a window with a hole as long as the horizon of the alert tells little
 MOST_RESCORED: Final = 20
 MOST_AHEAD: Final = 5
+MOST_EVENTS: Final = 200  # of the journal
 MOST_LISTED: Final = 144  # readings that fit onto the page of a report
 
 
@@ -150,15 +136,26 @@ def patient_view(patient: PatientNow, now: datetime, interval: timedelta) -> dic
 
 
 def alerts_view(patient: PatientNow) -> dict[str, Any]:
-    """Return the alerts of a patient's page, the newest first, and the words for them."""
+    """Return the alerts of a patient's page, the newest first, and the journal, its newest event first."""
+    stands = standing(patient.events)
+    notes = [event for event in stands if event["event"] == Event.NOTED]
+    useful = patient.usefulness
     return {
-        "episodes": [_episode(patient, episode) for episode in reversed(patient.episodes)],
-        "kind_names": KIND_NAMES,
-        "state_names": STATE_NAMES,
-        "reason_names": REASON_NAMES,
-        "pauses": PAUSES_MIN,
-        "heard": lambda refusal: attention_in_words(refusal.words, gettext, language()),
-        "why_refused": lambda refusal: gettext(refusal_name(refusal.reason)),
+        "alerts": [
+            {
+                "alert": alert,
+                "useful": useful.get(alert["alert_id"]),
+                "notes": [note for note in notes if note["alert_id"] == alert["alert_id"]],
+            }
+            for alert in patient.alerts
+        ],
+        "journal": [
+            {"event": event, "is_undone": event["event"] != Event.UNDONE and event not in stands}
+            for event in reversed(patient.events[-MOST_EVENTS:])
+        ],
+        "rules": patient.rules,
+        "is_ended": patient.is_ended,
+        "why_refused": lambda refusal: gettext(refusal_name(refusal["reason"])),
         "refused": patient.refused,
         "reason_name": lambda reason: gettext(refusal_name(reason)),
     }
@@ -204,16 +201,6 @@ def _quality(prediction: Document) -> dict[str, Any]:
     }
 
 
-def _episode(patient: PatientNow, episode: Episode) -> dict[str, Any]:
-    id_ = alert_id(patient.patient_id, episode.kind, episode.started_at)
-    return {
-        "id": id_,
-        "level": None if episode.level == "STALE" else episode.level,
-        "episode": episode,
-        "useful": patient.usefulness.get(id_),
-    }
-
-
 def table_view(chart: Chart, scored: Scored) -> dict[str, Any]:
     """Return the twin of the charts as tables, newest first: readings with the gaps between them, changes of level."""
     points = [{"at": point.at, "point": point} for point in chart.points]
@@ -231,7 +218,11 @@ def alert_marks(patient: PatientNow, scored: Scored) -> dict[str, Any]:
     """Return when alerts began and were acknowledged, for the charts; seconds since the epoch."""
     answered = [datetime.fromisoformat(event["@timestamp"]) for event in scored.acknowledgements]
     return {
-        "alerts": [{"t": episode.started_at.timestamp(), "level": episode.level} for episode in patient.episodes],
+        "alerts": [
+            {"t": datetime.fromisoformat(alert["started_at"]).timestamp(), "level": alert["level"]}
+            for alert in reversed(patient.alerts)
+            if alert["state"] != State.WITHDRAWN
+        ],
         "acknowledgements": [{"t": at.timestamp()} for at in answered],
     }
 

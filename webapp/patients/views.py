@@ -21,8 +21,7 @@ from flask import (
 )
 from flask.blueprints import BlueprintSetupState
 
-from alerts import journal
-from alerts.model import alert_id
+from alerts import answering
 from assessment.daytime import read_day_hours
 from assessment.targets import Fault, TargetsError, read_targets
 from webapp.audit import events as audit
@@ -194,9 +193,9 @@ def feedback(patient_id: str) -> Response:
     now = site.clock()
     alert, useful = request.form.get("alert_id", ""), choice(request.form, "useful", ("yes", "no")) == "yes"
     patient = require_patient(patient_id, now)
-    if alert not in (alert_id(patient_id, episode.kind, episode.started_at) for episode in patient.episodes):
+    if alert not in {each["alert_id"] for each in patient.alerts}:
         abort(404)
-    journal.give_feedback(site.search, alert, useful, journal.Person(known.user_name, known.role), now)
+    answering.give_feedback(site.search, [alert], useful, answering.Person(known.user_name, known.role), now)
     audit.record("feedback", patient_ids=[patient_id])
     if request.headers.get("Accept") == "application/json":
         return jsonify(text=gettext("Noted, thank you."))

@@ -10,12 +10,13 @@ import pytest
 
 from alerts import answering
 from alerts.answering import Acknowledgement, Fate, Outcome, Person, wait_until_shown
-from alerts.model import AlertKind, AnswerReason, State
+from alerts.model import CRITICAL_RANK, AlertKind, AnswerReason, Finding, State
 from elastic.client import SearchUnavailable
 from elastic.names import ALERT_EVENTS, ALERTS
 from elastic.search import alert_events
-from tests.support.alerts import alert, serve
+from tests.support.alerts import serve
 from tests.support.fake_search import FakeSearch
+from tests.support.ward import alert
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ANNE, BEA = Person("anne", "clinician"), Person("bea", "clinician")
@@ -31,7 +32,9 @@ def ago(**span: float) -> datetime:
 @pytest.fixture
 def search() -> FakeSearch:
     made = FakeSearch()
-    made.put(ALERTS, alert("p-1", MEASURED, ago(minutes=4)), alert("p-1", PREDICTED, ago(minutes=9)))
+    at = ago(minutes=4)
+    worst = Finding(at, CRITICAL_RANK, systolic=208.4, diastolic=126.0, model_version="2026-03-01")
+    made.put_alerts(alert("p-1", at, MEASURED, worst=worst), alert("p-1", ago(minutes=9), PREDICTED))
     return made
 
 
@@ -124,7 +127,7 @@ def test_an_alert_that_rose_after_the_answer_waits_for_another_one(search: FakeS
 
 def test_what_somebody_had_before_the_eyes_of_refused_readings_is_noted() -> None:
     search = FakeSearch()
-    search.put(ALERTS, alert("p-1", AlertKind.ATTENTION, ago(minutes=2)))
+    search.put_alerts(alert("p-1", ago(minutes=2), AlertKind.ATTENTION))
     acknowledge(search)
     (event,) = search.documents[ALERT_EVENTS]
     assert event["seen_until"] == first(search)["met_at"]
@@ -132,7 +135,7 @@ def test_what_somebody_had_before_the_eyes_of_refused_readings_is_noted() -> Non
 
 def test_an_answer_to_what_concerns_no_patient_names_the_part() -> None:
     search = FakeSearch()
-    search.put(ALERTS, alert("ward", AlertKind.FEED, ago(minutes=2)))
+    search.put_alerts(alert(None, ago(minutes=2), AlertKind.FEED, part="ward"))
     acknowledge(search)
     (event,) = search.documents[ALERT_EVENTS]
     assert (event["part"], "patient_id" in event) == ("ward", False)
@@ -152,7 +155,7 @@ def test_an_alert_is_snoozed_only_after_somebody_has_answered_it(search: FakeSea
 
 def test_an_answer_that_ran_out_is_renewed_by_a_snooze() -> None:
     search = FakeSearch()
-    search.put(ALERTS, alert("p-1", MEASURED, ago(minutes=50)))
+    search.put_alerts(alert("p-1", ago(minutes=50), MEASURED))
     acknowledge(search, at=ago(minutes=40))
     serve(search, NOW)
     assert first(search)["state"] == State.REMINDED

@@ -166,5 +166,5 @@ def make_site(tmp_path: Path, search: Any = None, **changes: Any) -> Site:
     clock = Clock()
     app = create_app(settings(tmp_path, **changes), search=search, clock=clock, bcrypt_cost=4)
     app.jinja_env.bytecode_cache = COMPILED
-    app.config.update(READS_PER_MINUTE=NO_LIMIT, EXPORTS_PER_MINUTE=NO_LIMIT)
+    app.config.update(READS_PER_MINUTE=NO_LIMIT, EXPORTS_PER_MINUTE=NO_LIMIT, ALERT_PATIENCE=timedelta(0))
     return Site(app, clock)

@@ -11,6 +11,7 @@ from ml.features import FEATURE_NAMES
 from tests.support.sources import ROOT
 from tests.unit.webapp.site import Site
 from webapp.admin.user_views import DONE, QUESTIONS
+from webapp.answers.views import ACTIONS
 from webapp.codes import ACTION_NAMES, OUTCOME_NAMES, ROLE_NAMES, browser_name, feature_name, model_name
 from webapp.security.roles import ROLES
 
@@ -30,7 +31,9 @@ def test_every_role_has_a_name() -> None:
 def test_every_action_of_the_audit_has_words() -> None:
     recorded = {action for file in sources() for action in RECORDED.findall(file.read_text())}
 
-    assert recorded | {f"user_{action}" for action in (*DONE, *QUESTIONS)} == set(ACTION_NAMES)
+    users = {f"user_{action}" for action in (*DONE, *QUESTIONS)}
+
+    assert recorded | users | set(ACTIONS.values()) == set(ACTION_NAMES)
 
 
 def test_every_outcome_of_the_audit_has_words() -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from elastic.names import ALERT_EVENTS, LATEST, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS, REJECTED
+from elastic.names import (
+    ALERT_EVENTS,
+    ALERTS,
+    LATEST,
+    MODEL_MONITORING,
+    OBSERVATIONS,
+    PATIENT_RULES,
+    PREDICTIONS,
+    REJECTED,
+)
 from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.recording import recording_search
 from tests.unit.webapp.site import PAGE, make_site
@@ -74,6 +83,8 @@ INDICES = {
     REJECTED,
     MODEL_MONITORING,
     ALERT_EVENTS,
+    ALERTS,
+    PATIENT_RULES,
     audit_events.INDICES,
 }  # by name: no pattern takes in what an account need not read
 FORBIDDEN = {

@@ -1,23 +1,21 @@
-// The acknowledgement in a dialogue; without scripts the same link opens a page.
+// Answering alerts in a dialogue: the page of the form is loaded into it, so that both are the same. Without scripts
+// the link opens that page.
 
-const CLOSE_MS = 1500;
+const READ_MS = 2500; // how long a refusal stays in the dialogue
+const SHOWN_MS = 12000; // how long the outcome stays without anything to undo
+const SECOND_MS = 1000;
 
 export function installAcknowledge(list, onDone) {
-  const dialog = document.getElementById("acknowledge-dialog");
+  const dialog = document.getElementById("answer-dialog");
   if (!dialog) return;
-  const form = dialog.querySelector("form");
-  const result = document.getElementById("acknowledge-result");
+  const holder = document.getElementById("answer-holder");
+  const toast = makeToast(onDone);
 
   list.addEventListener("click", (event) => {
     const button = event.target.closest(".button-acknowledge");
     if (!button) return;
     event.preventDefault();
-    const { patient } = button.closest("[data-patient]").dataset;
-    form.reset();
-    form.elements.patient_id.value = patient;
-    document.getElementById("acknowledge-patient").textContent = patient;
-    result.hidden = true;
-    dialog.showModal();
+    open(button.href, button.closest("[data-patient]")?.dataset.patient ?? "");
   });
 
   list.addEventListener("keydown", (event) => {
@@ -27,25 +25,120 @@ export function installAcknowledge(list, onDone) {
     }
   });
 
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const button = form.querySelector(".button-main");
-    button.disabled = true;
+  async function open(address, patient) {
+    const loading = document.createElement("p");
+    loading.textContent = `${patient} ${dialog.dataset.loading}`;
+    holder.replaceChildren(loading);
+    dialog.showModal();
     try {
-      const response = await fetch(form.action, {
-        method: "POST",
-        body: new URLSearchParams(new FormData(form)),
-        headers: { Accept: "application/json" },
-      });
-      result.textContent = (await response.json()).text;
-      if (response.ok || response.status === 404) setTimeout(() => dialog.close(), CLOSE_MS);
+      const response = await fetch(address, { cache: "no-store" });
+      if (!response.ok) throw new Error(response.status);
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const forms = page.querySelectorAll("[data-answer-form]");
+      if (!forms.length) throw new Error("no form");
+      holder.replaceChildren(...[...forms].map((form) => document.adoptNode(form)));
+      (holder.querySelector("input[type=radio]:checked") ?? holder.querySelector("button"))?.focus();
     } catch {
-      form.submit(); // the page tells what is wrong
-      return;
-    } finally {
-      button.disabled = false;
+      location.assign(address); // the page tells what is wrong
     }
-    result.hidden = false;
+  }
+
+  dialog.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-close]")) return;
+    event.preventDefault();
+    dialog.close();
+  });
+
+  dialog.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    if (form.classList.contains("is-busy")) return;
+    const body = new URLSearchParams(new FormData(form, event.submitter));
+    tell(form, form.dataset.progress);
+    form.classList.add("is-busy");
+    const answer = await send(form.action, body);
+    form.classList.remove("is-busy");
+    if (!answer || answer.status === 422) {
+      tell(form, "");
+      fault(form, answer?.text ?? form.dataset.failed, answer?.field);
+      return;
+    }
+    toast.show(answer, body);
+    onDone();
+    if (answer.stored) return dialog.close();
+    tell(form, answer.text);
+    setTimeout(() => form.isConnected && dialog.close(), READ_MS);
+  });
+}
+
+// Returns what the site answered to an answer, with its status; null where none came.
+export async function send(address, body) {
+  try {
+    const response = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
+    return { ...(await response.json()), status: response.status };
+  } catch {
+    return null;
+  }
+}
+
+function tell(form, text) {
+  const place = form.querySelector("[data-progress-text]");
+  if (!place) return;
+  place.hidden = !text;
+  place.textContent = text;
+}
+
+function fault(form, text, field) {
+  const place = form.querySelector("[data-error]");
+  if (!place) return;
+  place.textContent = text;
+  place.hidden = false;
+  form.querySelector(`[name="${field}"]`)?.focus();
+}
+
+// The line at the foot of the page: what became of the last answer, and for a minute its undoing.
+export function makeToast(onDone) {
+  const toast = document.getElementById("answer-toast");
+  const undo = document.getElementById("answer-undo");
+  let timer = 0;
+  let left = 0;
+  let taken = null;
+
+  function hide() {
+    clearInterval(timer);
+    toast.hidden = true;
+  }
+
+  function count() {
+    undo.textContent = undo.dataset.text.replace("{seconds}", left);
+    if (left <= 0) hide();
+    left -= 1;
+  }
+
+  function show(answer, sent) {
+    hide();
+    toast.hidden = false;
+    document.getElementById("answer-outcome").textContent = `${sent.get("patient_id") ?? ""} ${answer.text}`.trim();
+    undo.hidden = !answer.undo?.length;
+    if (undo.hidden) {
+      timer = setTimeout(hide, SHOWN_MS);
+      return;
+    }
+    taken = new URLSearchParams([["act", "undo"], ["patient_id", sent.get("patient_id") ?? ""]]);
+    for (const id of answer.undo) taken.append("alert_id", id);
+    left = answer.undo_s;
+    count();
+    timer = setInterval(count, SECOND_MS);
+  }
+
+  undo.addEventListener("click", async () => {
+    undo.disabled = true;
+    const answer = await send("/acknowledge", taken);
+    undo.disabled = false;
+    if (!answer) return;
+    show(answer, taken);
     onDone();
   });
+  document.getElementById("answer-toast-close").addEventListener("click", hide);
+  return { show };
 }

@@ -1,4 +1,5 @@
 // The page of one patient: draws the charts and keeps the changing parts fresh while the page is open.
+import { installAcknowledge } from "./acknowledge.js";
 import { makeClock } from "./chart/clock.js";
 import { followCursor } from "./chart/cursor.js";
 import { makePressureChart } from "./chart/pressures.js";
@@ -70,7 +71,7 @@ function showState(state, silentMs) {
   document.getElementById("lost-since").textContent = elapsed(silentMs);
 }
 
-// Acknowledging or judging an alert without leaving the page; without this script the forms lead to pages.
+// Judging an alert without leaving the page; without this script the form leads to a page.
 page.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("[data-answer]")) return;
@@ -99,4 +100,5 @@ const poller = startPolling({
   },
   onState: showState,
 });
+installAcknowledge(page, () => poller.forget());
 refreshCharts();

@@ -63,31 +63,6 @@ def test_in_french_it_is_told_in_french(site: Site, search: FakeSearch) -> None:
     assert "plusieurs valeurs discordantes" in shown
 
 
-def test_acknowledging_takes_it_from_the_board_and_is_journalled(site: Site, search: FakeSearch) -> None:
-    again = refusal("p-high", NOON - timedelta(minutes=3), WORDS)
-    search.put(REJECTED, again)
-    browser = site.signed_in(name="bea")
-    assert 'data-unanswered="1"' in text(browser)
-
-    answer = browser.post("/acknowledge", {**ANSWER, "patient_id": "p-high"})
-
-    assert answer.status_code == 200
-    search.put(REJECTED, again)  # the micro-batch was repeated
-    assert section(text(browser)) == ""
-    (event,) = (event for event in search.documents[ALERT_EVENTS] if event["kind"] == "attention")
-    assert (event["by"], event["note"]) == ("bea", "measured by hand")
-
-
-def test_the_next_refusal_after_an_answer_is_shown_again(site: Site, search: FakeSearch) -> None:
-    search.put(REJECTED, refusal("p-high", NOON - timedelta(minutes=3), WORDS))
-    browser = site.signed_in()
-    browser.post("/acknowledge", {**ANSWER, "patient_id": "p-high"})
-    search.put(REJECTED, refusal("p-high", NOON, "310/160 mmHg", "SYSTOLIC_OUT_OF_RANGE"))
-    site.clock.pass_by(seconds=3)
-
-    assert "310/160 mmHg" in section(text(browser))
-
-
 def test_several_refusals_of_a_patient_are_one_row_that_counts_them(site: Site, search: FakeSearch) -> None:
     search.put(REJECTED, *(refusal("p-high", NOON - timedelta(minutes=minutes), WORDS) for minutes in (9, 6, 1)))
 
@@ -129,7 +104,6 @@ def test_who_may_not_acknowledge_sees_it_without_a_button(site: Site, search: Fa
 
     assert "systolic &gt; 250 mmHg" in section(text(browser))
     assert "button-acknowledge" not in text(browser)
-    assert browser.post("/acknowledge", {**ANSWER, "patient_id": "p-high"}).status_code == 403
     assert search.documents[ALERT_EVENTS] == []
 
 

@@ -1,4 +1,4 @@
-"""The board as a browser gets it: sections, polling, the wall, and acknowledging."""
+"""The board as a browser gets it: sections, polling, and the wall."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from elastic.names import ALERT_EVENTS, LATEST, PREDICTIONS
+from elastic.names import LATEST, PREDICTIONS
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import Patient, prediction, reading
 from tests.unit.webapp.site import NOON, Browser, Site, make_site
@@ -201,44 +201,6 @@ def test_a_kiosk_sees_tiles_with_masked_ids(ward: Ward) -> None:
 def test_a_viewer_cannot_acknowledge(ward: Ward) -> None:
     browser = ward.site.signed_in("viewer")
     assert "button-acknowledge" not in text(browser, "/")
-    assert browser.post("/acknowledge", ANSWER).status_code == 403
-
-
-def test_an_acknowledgement_is_stored_and_shown_at_once(ward: Ward) -> None:
-    browser = ward.site.signed_in(name="anne")
-    answer = browser.post("/acknowledge", ANSWER, headers=JSON)
-    assert answer.get_json() == {"text": "Acknowledged.", "stored": True}
-    (event,) = ward.search.documents[ALERT_EVENTS]
-    assert (event["by"], event["reason"], event["note"]) == ("anne", "called", "back at 3")
-    assert "acknowledged by anne" in text(browser, "/?level=HIGH")
-
-
-def test_the_second_to_acknowledge_hears_who_was_first(ward: Ward) -> None:
-    ward.site.signed_in(name="anne").post("/acknowledge", ANSWER)
-    ward.site.clock.pass_by(seconds=40)
-    answer = ward.site.signed_in(name="bea").post("/acknowledge", ANSWER)
-    assert answer.status_code == 409
-    assert "Already acknowledged by anne, 40 s ago." in answer.get_data(as_text=True)
-    assert len(ward.search.documents[ALERT_EVENTS]) == 1
-
-
-def test_there_may_be_nothing_left_to_acknowledge(ward: Ward) -> None:
-    answer = ward.site.signed_in().post("/acknowledge", ANSWER | {"patient_id": "p-low"})
-    assert answer.status_code == 404
-
-
-@pytest.mark.parametrize(
-    "change", [{"reason": "bored"}, {"pause": "10000"}, {"pause": ""}, {"note": "x" * 281}, {"patient_id": ""}]
-)
-def test_an_acknowledgement_that_is_not_complete_is_refused(ward: Ward, change: dict[str, str]) -> None:
-    assert ward.site.signed_in().post("/acknowledge", ANSWER | change).status_code == 422
-    assert ward.search.documents[ALERT_EVENTS] == []
-
-
-def test_the_form_works_without_scripts(ward: Ward) -> None:
-    html = text(ward.site.signed_in(), "/acknowledge?patient_id=p-high")
-    assert 'value="p-high"' in html
-    assert 'action="/acknowledge"' in html
 
 
 def test_ids_are_written_so_that_no_browser_reads_them_as_markup(tmp_path: Path) -> None:

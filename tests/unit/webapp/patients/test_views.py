@@ -10,10 +10,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from alerts.model import AlertKind, Answer, Finding, Refusal, State, Withdrawal
+from elastic.names import ALERT_EVENTS, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS, REJECTED
+from tests.support.alerts import serve
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.fake_search import FakeSearch
-from tests.support.ward import reading, refusal
+from tests.support.ward import alert, reading, refusal
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import NOON, Site, make_site
 from webapp.patient_ids import LONGEST_ID
@@ -24,11 +26,12 @@ PAGES = ("/patients", "/patients/P-0412", "/patients/P-0412?view=table", "/patie
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)
 
 
-def acknowledgement(note: str = "") -> dict[str, Any]:
+def acknowledgement(search: FakeSearch, note: str = "") -> dict[str, Any]:
     """Return the event of somebody who answered the crisis of P-0412 a minute ago."""
+    (crisis,) = (each for each in search.documents[ALERTS] if each["patient_id"] == "P-0412" and is_crisis(each))
     return {
         "@timestamp": (NOON - timedelta(minutes=1)).isoformat(),
-        "alert_id": "measured-1-P-0412",
+        "alert_id": crisis["alert_id"],
         "patient_id": "P-0412",
         "kind": "measured",
         "event": "acknowledged",
@@ -38,6 +41,10 @@ def acknowledgement(note: str = "") -> dict[str, Any]:
         "until": (NOON + timedelta(minutes=29)).isoformat(),
         "number": 1,
     }
+
+
+def is_crisis(document: dict[str, Any]) -> bool:
+    return bool(document["kind"] == "measured" and document["is_open"])
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -178,12 +185,14 @@ def test_reasons_and_quality_are_told_in_french(site: Site) -> None:
 
 
 def test_an_open_alert_can_be_acknowledged_by_who_may(site: Site) -> None:
-    assert 'action="/acknowledge"' in text(site, "/patients/P-0412")
-    assert 'action="/acknowledge"' not in text(site, "/patients/P-0412", role="viewer")
+    link = 'href="/acknowledge?patient_id=P-0412"'
+    assert link in text(site, "/patients/P-0412")
+    assert link not in text(site, "/patients/P-0412", role="viewer")
 
 
 def test_the_note_of_an_acknowledgement_is_text_and_nothing_else(site: Site, search: FakeSearch) -> None:
-    search.put(ALERT_EVENTS, acknowledgement("<script>alert(1)</script>"))
+    search.put(ALERT_EVENTS, acknowledgement(search, "<script>alert(1)</script>"))
+    serve(search, NOON)
 
     page = text(site, "/patients/P-0412", language="en")
 
@@ -252,22 +261,21 @@ def test_while_elasticsearch_is_away_every_page_says_so(site: Site, search: Fake
 
 
 @pytest.mark.parametrize(
-    ("alert", "useful", "status"),
+    ("alert_id", "useful", "status"),
     [("measured-1-P-0412", "yes", 404), ("nonsense", "no", 404), ("measured-1-P-0412", "perhaps", 422)],
 )
-def test_only_an_alert_of_this_patient_can_be_judged(site: Site, alert: str, useful: str, status: int) -> None:
-    answer = site.signed_in().post("/patients/P-0412/feedback", {"alert_id": alert, "useful": useful})
+def test_only_an_alert_of_this_patient_can_be_judged(site: Site, alert_id: str, useful: str, status: int) -> None:
+    answer = site.signed_in().post("/patients/P-0412/feedback", {"alert_id": alert_id, "useful": useful})
 
     assert answer.status_code == status
 
 
 def test_a_judgement_is_shown_on_the_alert(site: Site, search: FakeSearch) -> None:
-    search.put(ALERT_EVENTS, acknowledgement())
+    answer = acknowledgement(search)
+    search.put(ALERT_EVENTS, answer)
+    serve(search, NOON)
     page = text(site, "/patients/P-0412", language="en")
-    alert = re.search(r'name="alert_id" value="([^"]+)"', page)
-    assert alert is not None
-
-    search.put(ALERT_EVENTS, acknowledgement() | {"event": "feedback", "alert_id": alert[1], "useful": False})
+    search.put(ALERT_EVENTS, answer | {"event": "feedback", "number": 2, "useful": False})
     judged = site.signed_in(name="other", language="en").get("/patients/P-0412").get_data(as_text=True)
 
     assert re.findall(r'aria-pressed="(\w+)"', page)[:2] == ["false", "false"]
@@ -288,7 +296,9 @@ def test_the_night_of_chart_legend_and_report_is_that_of_the_setting(
 def test_a_refused_reading_that_sounds_like_a_crisis_is_told_on_the_page_until_it_is_answered(
     site: Site, search: FakeSearch
 ) -> None:
-    search.put(REJECTED, refusal("P-0233", NOON - timedelta(minutes=2), "310/160 mmHg", "SYSTOLIC_OUT_OF_RANGE"))
+    at = NOON - timedelta(minutes=2)
+    refused = Refusal(at, None, "cuff-7", "SYSTOLIC_OUT_OF_RANGE", "310/160 mmHg")
+    search.put_alerts(alert("P-0233", at, AlertKind.ATTENTION, refusals=(refused,)))
     browser = site.signed_in(name="bea")
     page = visible(browser.get("/patients/P-0233").get_data(as_text=True))
     assert "Unusable reading that sounds like a crisis" in page
@@ -296,7 +306,10 @@ def test_a_refused_reading_that_sounds_like_a_crisis_is_told_on_the_page_until_i
     assert "not usable for the prediction: outside the limits of what is possible" in page
     assert "150/93 mmHg" in page  # the newest reading that was taken, untouched
 
-    browser.post("/acknowledge", {"patient_id": "P-0233", "reason": "seen", "note": "", "pause": "30"})
+    answer = Answer(NOON, NOON, "bea")
+    search.put_alerts(
+        alert("P-0233", at, AlertKind.ATTENTION, state=State.RESOLVED, refusals=(refused,), answer=answer)
+    )
 
     answered = visible(browser.get("/patients/P-0233").get_data(as_text=True))
     open_ones, earlier = answered.split("1 earlier alert in three days")
@@ -305,8 +318,28 @@ def test_a_refused_reading_that_sounds_like_a_crisis_is_told_on_the_page_until_i
     assert "bea" in earlier
 
 
+def test_a_withdrawn_alert_is_struck_through_with_its_reason(site: Site, search: FakeSearch) -> None:
+    at = NOON - timedelta(minutes=9)
+    worst = Finding(at, 3, systolic=222.0, diastolic=136.0)
+    search.put_alerts(alert("P-0233", at, state=State.WITHDRAWN, worst=worst, why=Withdrawal.CHANGED))
+    page = text(site, "/patients/P-0233", language="en")
+    assert "<s>222/136 mmHg</s>" in page
+    assert re.search("withdrawn ?: its reading was retracted or corrected", visible(page))
+
+
+def test_the_journal_tells_who_said_what_and_what_was_taken_back(site: Site, search: FakeSearch) -> None:
+    answer = acknowledgement(search)
+    undone = {"@timestamp": (NOON - timedelta(seconds=30)).isoformat(), "event": "undone", "number": 2, "undone": 1}
+    search.put(ALERT_EVENTS, answer, answer | undone)
+    page = text(site, "/patients/P-0412", language="en")
+    (line,) = re.findall(r"<s><b>anne</b>.*?</s> \(taken back\)", page, re.DOTALL)
+    assert "Patient called" in line
+
+
 def test_a_refusal_of_another_patient_is_on_no_other_page(site: Site, search: FakeSearch) -> None:
-    search.put(REJECTED, refusal("P-0412", NOON, "310/160 mmHg"), refusal(None, NOON, "312/160 mmHg"))
+    refused = Refusal(NOON, None, None, "UNIT_MISSING", "310/160 mmHg")
+    search.put_alerts(alert("P-0412", NOON, AlertKind.ATTENTION, refusals=(refused,)))
+    search.put(REJECTED, refusal(None, NOON, "312/160 mmHg"))
 
     page = text(site, "/patients/P-0233")
 

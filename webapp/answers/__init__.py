@@ -1,0 +1,1 @@
+"""Answering alerts: the form, what it says, and what became of it; with a script in a dialogue, else on pages."""
