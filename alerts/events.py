@@ -35,6 +35,8 @@ class Event(StrEnum):
     LIMITS = "limits"
     SURVEILLANCE_ENDED = "surveillance_ended"
     SURVEILLANCE_RESUMED = "surveillance_resumed"
+    # noted by the site
+    SHOWN = "shown"  # it first stood on somebody's board
     # said by the service
     RAISED = "raised"
     ESCALATED = "escalated"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,7 @@ from alerts.lifecycle import happenings
 from alerts.model import AlertKind, Episode, alert_id
 from alerts.replay import Change, Stored
 from alerts.rules import Rules
+from conf.times import iso
 from elastic.bulk import Operation, write
 from elastic.client import Query, Search, refresh
 from elastic.names import ALERT_EVENTS, ALERTS, fit_id
@@ -79,7 +80,8 @@ def put(search: Search, changes: Iterable[tuple[Said, Change]], rules: Rules, no
     if not found:
         return set()
     events = [event for said, change in found for event in events_of(said.subject, change, rules)]
-    write(search.client, [_create(event) for event in events])
+    noted_at = {"written_at": iso(datetime.now(UTC))}  # not that of the turn: it tells how soon something was noted
+    write(search.client, [_create(event | noted_at) for event in events])
     stored = write(search.client, [_operation(said, change, rules, now) for said, change in found])
     refresh(search.client, ALERTS)
     return {said.subject for (said, _), done in zip(found, stored, strict=True) if not done}

@@ -71,6 +71,8 @@ ALERT_EVENTS: Final[Labels] = {
     "feedback": "Avis",
     "limits": "Limites du patient",
     "surveillance_ended": "Fin de la surveillance",
+    "surveillance_resumed": "Reprise de la surveillance",
+    "shown": "Affichage",
     "raised": "Déclenchement",
     "escalated": "Retard",
     "reminded": "Rappel",

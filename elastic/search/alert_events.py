@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from elastic.client import CONFLICT_STATUS, Document, Search, SearchUnavailable, answering
-from elastic.names import ALERT_EVENTS, alert_event_id, patient_event_id
+from elastic.names import ALERT_EVENTS, alert_event_id, fit_id, patient_event_id
 from elastic.schema import put_templates
 from elastic.search.queries import all_of, between, term, terms
 
 OLDEST_FIRST: Final[list[Any]] = [{"@timestamp": "asc"}, {"event": "asc"}]
 MOST_EVENTS: Final = 10_000
+SHOWN: Final = "shown"  # an event that measures us, and says nothing of the alert: readers do not get it
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,19 @@ def _id(event: Mapping[str, Any]) -> str:
     return patient_event_id(event["patient_id"], event["event"], datetime.fromisoformat(event["@timestamp"]))
 
 
+def note_shown(search: Search, alerts: Iterable[Mapping[str, Any]], at: datetime) -> None:
+    """Note that alerts, given as their documents, stood on a board at that time; the first such note stays."""
+    lines: list[Document] = []
+    for alert in alerts:
+        about = {
+            name: alert[name] for name in ("alert_id", "patient_id", "part", "kind", "started_at") if name in alert
+        }
+        lines += [{"create": {"_id": fit_id(f"{alert['alert_id']}-{SHOWN}")}}]
+        lines += [{"@timestamp": at.isoformat(), "event": SHOWN, **about}]
+    with answering():
+        search.client.options(request_timeout=search.timeout_s).bulk(index=ALERT_EVENTS, operations=lines)
+
+
 def of_patients(search: Search, patient_ids: Iterable[str], since: datetime) -> list[Document]:
     """Return the events of these patients since then, oldest first."""
     ids = sorted(set(patient_ids))
@@ -78,7 +92,8 @@ def between_times(search: Search, start: datetime, end: datetime) -> list[Docume
 
 
 def _read(search: Search, query: Document) -> list[Document]:
-    body = {"query": query, "sort": OLDEST_FIRST, "track_total_hits": False}
+    said = all_of(query, without=[term("event", SHOWN)])
+    body = {"query": said, "sort": OLDEST_FIRST, "track_total_hits": False}
     return search.pages(ALERT_EVENTS, body, MOST_EVENTS)
 
 

@@ -204,7 +204,7 @@ def matches(document: Json, query: Mapping[str, Any]) -> bool:
     if kind == "term":
         return bool(value == wanted["value"])
     if kind == "terms":
-        return value in wanted
+        return _instant(document[field]) in map(_instant, wanted) if field == "@timestamp" else value in wanted
     if kind == "wildcard":
         return _fits(str(value), wanted["value"])
     if kind == "prefix":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import Blueprint, render_template
@@ -11,6 +11,7 @@ from alerts.attention import read_refusal
 from conf.settings import METRICS_FILE
 from elastic.client import Search, SearchUnavailable
 from elastic.search import latest, monitoring, observations, rejected, statistics
+from elastic.search.passages import newest
 from fhir.reasons import Reason
 from ml import drift
 from ml.features import FEATURE_NAMES
@@ -18,7 +19,7 @@ from webapp.codes import feature_name
 from webapp.i18n import gettext, language
 from webapp.security.roles import Permission, requires
 from webapp.services import services
-from webapp.system import metrics
+from webapp.system import metrics, passages
 from webapp.wording import attention_in_words, refusal_name
 
 blueprint = Blueprint("system", __name__)
@@ -49,6 +50,8 @@ def index() -> str:
         "why_refused": lambda reason: gettext(refusal_name(reason)),
         "feature_name": lambda feature: feature_name(feature, gettext),
         "least_patients": drift.LEAST_PATIENTS,
+        "passage_hours": passages.SINCE_HOURS,
+        "drawn_steps": passages.DRAWN,
     }
     if store:
         named = {group["patient_id"] for group in store["refusals"]} - {None}
@@ -67,6 +70,7 @@ def _store(search: Search) -> dict[str, Any] | None:
     try:
         versions = latest.model_versions(search)
         return {
+            **_passages(search, now),
             "newest_reading": observations.newest_time(search),
             "newest_prediction": latest.newest_time(search),
             "patients": sum(latest.count_levels(search).values()),
@@ -94,3 +98,9 @@ def _drift(search: Search, version: str) -> dict[str, Any] | None:
         "have_times_alone_moved": drift.have_times_alone_moved({one["feature"]: one["psi"] for one in found}),
         "features": found[:MOST_FEATURES],
     }
+
+
+def _passages(search: Search, now: datetime) -> dict[str, Any]:
+    """Return how measured crises came to the board in the last hours: each step, and a drawing of the newest."""
+    found = newest(search, now - timedelta(hours=passages.SINCE_HOURS), now)
+    return {"steps": passages.steps(found), "passages": passages.columns(found)}
