@@ -18,6 +18,7 @@ from conf.settings import Settings
 from elastic.client import Search, connect
 from elastic.names import ALERT_EVENTS, ALL_INDICES, MODEL_MONITORING, OBSERVATIONS, REJECTED
 from elastic.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
+from elastic.search.trends import trends
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
 from tests.support.ward import INTERVAL, VERSION, fill, ward
@@ -106,11 +107,31 @@ def test_pages_of_patients_hold_each_once_crises_first(store: Store) -> None:
         ({"prefix": "P-03"}, {"P-0301", "P-0302", "P-0350", "P-0351"}),
         ({"prefix": "P-03", "level": "LOW"}, {"P-0302"}),
         ({"model_version": "none"}, set()),
+        ({"part": "035"}, {"P-0350", "P-0351"}),
+        ({"part": "p-030"}, {"P-0301", "P-0302"}),
+        ({"part": "P*1"}, set()),
+        ({"part": "?"}, set()),
+        ({"part": "\\"}, set()),
     ],
 )
 def test_patients_can_be_filtered(store: Store, filters: dict[str, object], expected: set[str]) -> None:
     found = latest.page(store.search, **filters)  # type: ignore[arg-type]
     assert {row["patient_id"] for row in found.documents} == expected
+
+
+def test_a_patient_without_a_prediction_is_found_by_a_part_of_the_id(store: Store) -> None:
+    found = observations.newest_of_others(
+        store.search, "p-090", ["P-0900"], store.now - timedelta(days=1), store.now, 5
+    )
+    assert [(document["patient_id"], document["systolic"]) for document in found] == [("P-0901", 184)]
+
+
+def test_the_trends_of_a_whole_ward_are_those_of_each_patient(store: Store) -> None:
+    ids = ["P-0412", "P-0077", "P-0302", "P-1003"]
+    whole = trends(store.search, ids, store.now, INTERVAL)
+    assert whole == {id_: trends(store.search, [id_], store.now, INTERVAL)[id_] for id_ in ids}
+    assert whole["P-0412"] is not None
+    assert whole["P-0302"] is None  # silent for five hours
 
 
 def test_a_patient_is_read_by_id_and_levels_are_counted(store: Store) -> None:
