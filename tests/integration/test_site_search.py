@@ -107,7 +107,7 @@ def test_pages_of_patients_hold_each_once_crises_first(store: Store) -> None:
         ({"prefix": "P-03"}, {"P-0301", "P-0302", "P-0350", "P-0351"}),
         ({"prefix": "P-03", "level": "LOW"}, {"P-0302"}),
         ({"model_version": "none"}, set()),
-        ({"part": "035"}, {"P-0350", "P-0351"}),
+        ({"part": "-035"}, {"P-0350", "P-0351"}),
         ({"part": "p-030"}, {"P-0301", "P-0302"}),
         ({"part": "P*1"}, set()),
         ({"part": "?"}, set()),
