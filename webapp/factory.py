@@ -38,6 +38,7 @@ BLUEPRINTS: Final = (
     "help",
     "board.views",
     "answers.views",
+    "handover.views",
     "predictions.views",
     "stats.views",
     "system.views",

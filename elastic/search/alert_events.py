@@ -86,9 +86,9 @@ def of_alerts(search: Search, alert_ids: Iterable[str]) -> list[Document]:
     return _read(search, all_of(terms("alert_id", sorted(set(alert_ids)))))
 
 
-def between_times(search: Search, start: datetime, end: datetime) -> list[Document]:
-    """Return all events in [start, end), oldest first."""
-    return _read(search, all_of(between("@timestamp", start, end)))
+def since(search: Search, start: datetime, events: Iterable[str]) -> list[Document]:
+    """Return the events of some names since then, oldest first."""
+    return _read(search, all_of(between("@timestamp", start), terms("event", events)))
 
 
 def _read(search: Search, query: Document) -> list[Document]:

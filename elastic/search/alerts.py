@@ -86,6 +86,22 @@ def of_patient(search: Search, patient_id: str, since: datetime, kind: str | Non
     return search.page(ALERTS, _body(query, MOST_OF_PATIENT, NEWEST_FIRST)).documents
 
 
+def open_or_ended_since(search: Search, since: datetime) -> list[Document]:
+    """Return all alerts that are open or have ended since then, in the order of action."""
+    ended_before = all_of(term("is_open", False), without=[between("ended_at", since)])
+    return search.page(ALERTS, _body(all_of(without=[ended_before]), MOST_OF_PATIENTS)).documents
+
+
+def count_raised(search: Search, since: datetime) -> int:
+    """Count the alerts that were raised since then."""
+    return search.count(ALERTS, all_of(between("raised_at", since)))
+
+
+def count_ended(search: Search, since: datetime) -> int:
+    """Count the alerts that have ended since then."""
+    return search.count(ALERTS, all_of(between("ended_at", since)))
+
+
 def without_patient(search: Search) -> list[Document]:
     """Return the open alerts about the feed or a part of the system."""
     query = is_open({"exists": {"field": "part"}})

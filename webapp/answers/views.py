@@ -42,6 +42,7 @@ def _install(state: BlueprintSetupState) -> None:
     )
     state.app.jinja_env.globals.update(
         kind_names=wording.KIND_NAMES,
+        level_names=wording.LEVEL_NAMES,
         state_names=wording.STATE_NAMES,
         withdrawal_names=wording.WITHDRAWAL_NAMES,
         reason_names=wording.REASON_NAMES,

@@ -38,6 +38,8 @@ ROUTES = {
     "GET /board/rows": SCREENS,
     "GET /acknowledge": "clinician",
     "POST /acknowledge": "clinician",
+    "GET /handover": READERS,
+    "POST /handover/seen": SCREENS,
     "GET /patient": READERS,
     "GET /patients": READERS,
     "GET /patients.csv": "clinician",
