@@ -1,19 +1,19 @@
-"""What the site concludes from a reading and a prediction side by side: its urgency. Pure.
+"""How urgent a patient is: by the worst alert that is open, and by nothing else. Pure.
 
-A measured crisis is a fact and a prediction an opinion: the first is red whatever the second says. Data too old to act
-upon have a section of their own, except a measured crisis, which silence never takes off the screen for three days.
+The level of a prediction is another word: what the model says, whether or not anybody is alerted by it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from assessment.freshness import Freshness
 from conf.clinical import ALERT_LEVELS
 
-CRISIS_KEPT: Final = timedelta(hours=72)  # how long a last reading in crisis stays among the critical ones
+CRISIS_KEPT: Final = timedelta(hours=72)  # how far back a last reading is looked for that nothing else tells of
+LEAST_URGENT_RANK: Final = ALERT_LEVELS.index("HIGH")  # of an alert that goes before silence
 
 
 class Urgency(StrEnum):
@@ -21,11 +21,10 @@ class Urgency(StrEnum):
 
     CRITICAL = "CRITICAL"
     HIGH = "HIGH"
-    UNSEEN = "UNSEEN"  # a critical alert that went away before anybody acknowledged it
-    STALE = "STALE"
+    SILENT = "SILENT"  # no reading comes any more, and nothing worse is open
     MEDIUM = "MEDIUM"
-    LOW = "LOW"
-    WAITING = "WAITING"  # too few readings for a prediction
+    NONE = "NONE"  # no open alert
+    WAITING = "WAITING"  # no open alert, and too few readings for a prediction
 
 
 def level_rank(level: str | None) -> int:
@@ -33,10 +32,13 @@ def level_rank(level: str | None) -> int:
     return ALERT_LEVELS.index(level) if level in ALERT_LEVELS else 0
 
 
-def urgency(level: str | None, *, crisis: bool, state: Freshness, age: timedelta) -> Urgency:
-    """Return the section of a patient with this predicted level, whose newest reading has this freshness and age."""
-    if crisis and age <= CRISIS_KEPT:
-        return Urgency.CRITICAL
-    if state is not Freshness.FRESH:
-        return Urgency.STALE
-    return Urgency.WAITING if level is None else Urgency(level)
+def urgency(ranks: Iterable[int], *, is_silent: bool, is_scored: bool) -> Urgency:
+    """Return the urgency of a patient whose open alerts, but that of silence, have these ranks."""
+    worst = max(ranks, default=0)
+    if worst >= LEAST_URGENT_RANK:
+        return Urgency(ALERT_LEVELS[worst])
+    if is_silent:
+        return Urgency.SILENT
+    if worst:
+        return Urgency.MEDIUM
+    return Urgency.NONE if is_scored else Urgency.WAITING

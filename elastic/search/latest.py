@@ -75,6 +75,18 @@ def page(
     return search.page(LATEST, body)
 
 
+def riskiest(search: Search, limit: int, *, without: Iterable[str]) -> list[Document]:
+    """Return the newest predictions of the highest 6 h risk, but of these patients."""
+    query = all_of(without=[terms("patient_id", without)])
+    body = {"size": limit, "query": query, "sort": ORDERS["risk"], "track_total_hits": False}
+    return search.page(LATEST, body).documents
+
+
+def count(search: Search) -> int:
+    """Count the patients with a prediction."""
+    return search.count(LATEST, {"match_all": {}})
+
+
 def model_versions(search: Search) -> list[str]:
     """Return the model versions of the newest predictions, the one that scored last first."""
     versions = groups("model_version", MOST_VERSIONS, "scored_at")

@@ -10,26 +10,26 @@ import pytest
 from elasticsearch import BadRequestError
 
 from alerts import journal
-from alerts import model as alerts
 from alerts.journal import Acknowledgement, Person
-from assessment.urgency import CRISIS_KEPT, Urgency
+from alerts.model import AnswerReason
+from assessment.urgency import Urgency
 from conf.clinical import ALERT_LEVELS
 from conf.settings import Settings
 from elastic.client import Search, connect
-from elastic.names import ALERT_EVENTS, ALL_INDICES, MODEL_MONITORING, OBSERVATIONS, REJECTED
-from elastic.search import alert_events, latest, monitoring, observations, predictions, rejected, statistics
+from elastic.names import ALERT_EVENTS, ALERTS, ALL_INDICES, MODEL_MONITORING, OBSERVATIONS, REJECTED, fit_id
+from elastic.search import alert_events, alerts, latest, monitoring, observations, predictions, rejected, statistics
 from elastic.search.trends import trends
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
 from tests.support.ward import INTERVAL, VERSION, fill, ward
-from webapp.board.sections import Bounds, find_sections
+from webapp.board.sections import count_sections, first_of_sections
 from webapp.board.ward import Board, View
 
 pytestmark = pytest.mark.integration
 
 QUIET = 40
 ANNE, BEA = Person("anne", "clinician"), Person("bea", "clinician")
-SEEN = Acknowledgement(alerts.AnswerReason.SEEN, "", timedelta(minutes=30))
+SEEN = Acknowledgement(AnswerReason.SEEN, "", timedelta(minutes=30))
 
 
 class Store(NamedTuple):
@@ -63,28 +63,57 @@ def test_the_board_shows_each_patient_of_the_ward_in_its_section(store: Store) -
         "P-0901": "CRITICAL",
         "P-0233": "HIGH",
         "P-0250": "HIGH",
-        "P-0261": "UNSEEN",
-        "P-0301": "STALE",
-        "P-0302": "STALE",
+        "P-0261": "MEDIUM",
+        "P-0301": "HIGH",
+        "P-0302": "SILENT",
         "P-0350": "MEDIUM",
         "P-0351": "MEDIUM",
         "P-0900": "WAITING",
     }
-    assert len(places(store, View(low=True))) == 12 + QUIET
+    assert len(places(store, View(quiet=True))) == 12 + QUIET
 
 
 def test_totals_of_the_sections_are_exact_whatever_is_listed(store: Store) -> None:
     found = board(store).ward(View(), store.now)
     totals = {section.urgency: section.total for section in found.sections}
-    assert totals == {"CRITICAL": 4, "HIGH": 2, "UNSEEN": 1, "STALE": 2, "MEDIUM": 2, "LOW": QUIET, "WAITING": 1}
+    assert totals == {"CRITICAL": 4, "HIGH": 3, "SILENT": 1, "MEDIUM": 3, "NONE": QUIET, "WAITING": 1}
 
 
-def test_a_small_page_of_a_section_still_knows_its_total(store: Store) -> None:
-    bounds = Bounds(store.now - 2 * INTERVAL, store.now + INTERVAL, store.now - CRISIS_KEPT)
-    pages = find_sections(store.search, bounds, {Urgency.CRITICAL: 1, Urgency.LOW: 0})
-    assert [row["patient_id"] for row in pages[Urgency.CRITICAL].documents] == ["P-0412"]
-    assert pages[Urgency.CRITICAL].total == 3  # the fourth is not scored yet
-    assert (pages[Urgency.LOW].documents, pages[Urgency.LOW].total) == ([], QUIET)
+def test_a_section_alone_is_in_the_order_of_action(store: Store) -> None:
+    """Unanswered, measured before predicted, the higher pressure first; one that is cut still knows its total."""
+    rows = board(store).ward(View(Urgency.CRITICAL), store.now)["CRITICAL"].rows
+    kinds = [row.alert["kind"] for row in rows if row.alert]
+    assert kinds == sorted(kinds)
+    assert [row.patient_id for row in rows][-1] == "P-0190"
+    assert count_sections(store.search) == ({"CRITICAL": 4, "HIGH": 3, "SILENT": 1, "MEDIUM": 3}, 11)
+    assert len(first_of_sections(store.search, {Urgency.CRITICAL: 2})) == 2
+
+
+def test_open_alerts_are_read_page_by_page_in_the_order_of_action(store: Store) -> None:
+    whole = alerts.open_page(store.search, limit=100).documents
+    found, after = [], None
+    while True:
+        page = alerts.open_page(store.search, limit=3, after=after)
+        found += page.documents
+        after = page.after
+        if after is None:
+            break
+    assert found == whole
+    assert [alert["is_unanswered"] for alert in whole] == sorted(
+        (alert["is_unanswered"] for alert in whole), reverse=True
+    )
+
+
+def test_each_change_of_an_alert_is_noticed(store: Store) -> None:
+    before = alerts.newest_change(store.search)
+    document = alerts.open_page(store.search, limit=1).documents[0]
+    store.search.client.index(index=ALERTS, id=fit_id(document["alert_id"]), document=document, refresh=True)
+    assert before is not None
+    assert alerts.newest_change(store.search) == before + 1
+    assert alerts.by_id(store.search, document["alert_id"]) == document
+    until = alerts.watched_until(store.search)
+    assert until is not None
+    assert until > store.now
 
 
 def test_pages_of_patients_hold_each_once_crises_first(store: Store) -> None:
@@ -255,14 +284,11 @@ def test_refusals_are_counted_by_patient_device_and_reason_without_repetitions(s
     assert of_all == ["p-1", "p-1", None, "p-2"]
 
 
-def test_an_answer_is_in_the_journal_once_and_on_the_board(store: Store) -> None:
+def test_an_answer_is_in_the_journal_once(store: Store) -> None:
     first = journal.acknowledge(store.search, "P-0250", SEEN, ANNE, store.now, INTERVAL)
     assert [answer.stored for answer in first] == [True]
     second = journal.acknowledge(store.search, "P-0250", SEEN, BEA, store.now + timedelta(seconds=40), INTERVAL)
     assert [(answer.stored, answer.winner["by"]) for answer in second] == [(False, "anne")]
-    row = next(row for row in board(store).ward(View(), store.now).rows if row.patient_id == "P-0250")
-    assert row.alert
-    assert row.alert.state is alerts.State.ACKNOWLEDGED
     assert alert_events.usefulness(store.search, store.now - INTERVAL, store.now + INTERVAL)["acknowledged"] == 1
 
 

@@ -5,18 +5,18 @@ The board is the same ward, loaded once for all screens, that the page shows.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import request
 
 from alerts import journal, model
-from alerts.episodes import history_since
-from alerts.model import AlertKind, Episode, State
+from alerts.documents import subject_of
+from alerts.lifecycle import LATCH_EXPIRES
+from alerts.model import AlertKind
 from conf.clinical import ALERT_LEVELS
-from elastic.client import After
-from elastic.search import alert_events, latest, observations, rejected
+from elastic.search import alert_events, alerts
 from webapp.api.documents import AlertDetail, AlertList, AttentionList, Board
 from webapp.api.inputs import Acknowledgement, AlertPath, AlertsQuery, AlertStatus, BoardQuery, Feedback, PatientPath
 from webapp.api.problems import ApiError, fault
@@ -32,27 +32,28 @@ from webapp.security.roles import Permission
 from webapp.services import services
 
 USUAL_PAUSE: Final = timedelta(minutes=30)
-MOST_REFUSALS: Final = 20  # of one alert
-Found = tuple[str, Episode]  # patient and episode
+SILENT_LEVEL: Final = "STALE"
+
+Document = Mapping[str, Any]
 
 
 @operation("GET /api/v1/board", Permission.API_READ_PREDICTIONS, Board, tag="board", is_poll=True)
 def get_board(query: BoardQuery) -> Answer:
     """Show the live board, the most urgent patients first; made for polling with If-None-Match."""
-    ward = screens().board.ward(View(query.level), services().clock())
-    known = tag(ward.fingerprint.encode(), str(query.level).encode(), str(ward.newest_at).encode())
+    ward = screens().board.ward(View(query.urgency), services().clock())
+    known = tag(ward.fingerprint.encode(), str(query.urgency).encode(), str(ward.newest_at).encode())
     if request.if_none_match.contains(known):
         return Answer(b"", status=304, etag=known)
     note_seen(ward)
     sections = [
-        {"level": section.urgency, "total": section.total, "patients": list(map(_row, section.rows))}
+        {"urgency": section.urgency, "total": section.total, "patients": list(map(_row, section.rows))}
         for section in ward.sections
     ]
-    attention = [_describe(row.patient_id, row.alert) for row in ward.attention]
     board = {
         "newest_scored_at": ward.newest_at,
+        "watched": ward.is_watched,
         "unanswered": ward.unanswered,
-        "attention": attention,
+        "outages": list(map(_describe, ward.outages)),
         "sections": sections,
     }
     return Answer(Board.model_validate(board), etag=known)
@@ -60,33 +61,34 @@ def get_board(query: BoardQuery) -> Answer:
 
 @operation("GET /api/v1/alerts", Permission.API_READ_ALERTS, AlertList, tag="alerts")
 def list_alerts(query: AlertsQuery) -> Answer:
-    """List alerts, unanswered ones first; those that are over page by page."""
-    found, after = _resolved(query) if query.status == "resolved" else (_on_board(), None)
-    kept = [
-        (patient_id, episode)
-        for patient_id, episode in found
-        if query.status in (None, _status(episode)) and query.level in (None, episode.level)
-    ]
-    record("list", patient_ids={patient_id for patient_id, _ in kept})
-    return paged(AlertList, [_describe(patient_id, episode) for patient_id, episode in kept], query, after)
+    """List all alerts that are open, what is to be done first on top, or those that have ended, the last one first."""
+    search, after = services().search, position(query)
+    if query.status == "resolved":
+        start, end = query.span(services().clock())
+        page = alerts.ended_page(search, start, end, level=query.level, limit=query.limit, after=after)
+    else:
+        answered = None if query.status is None else query.status == "acked"
+        page = alerts.open_page(search, is_answered=answered, level=query.level, limit=query.limit, after=after)
+    record("list", patient_ids={alert["patient_id"] for alert in page.documents if "patient_id" in alert})
+    return paged(AlertList, list(map(_describe, page.documents)), query, page.after)
 
 
 @operation("GET /api/v1/patients/<patient_id>/attention", Permission.API_READ_ALERTS, AttentionList, tag="alerts")
 def list_attention_of_patient(path: PatientPath) -> AttentionList:
     """List a patient's refused readings that sound like a crisis, answered or not, with who answered."""
     site = services()
-    found = journal.episodes_of_patient(site.search, path.patient_id, site.clock(), site.settings.expected_interval)
+    since = site.clock() - LATCH_EXPIRES
+    found = alerts.of_patient(site.search, path.patient_id, since, AlertKind.ATTENTION)
     record("view", patient_ids=[path.patient_id])
-    alerts = [_describe(path.patient_id, episode) for episode in found if episode.kind is AlertKind.ATTENTION]
-    return AttentionList.model_validate({"items": alerts[::-1]})
+    return AttentionList.model_validate({"items": list(map(_describe, found))})
 
 
 @operation("GET /api/v1/alerts/<alert_id>", Permission.API_READ_ALERTS, AlertDetail, tag="alerts")
 def get_alert(path: AlertPath) -> AlertDetail:
-    """Show one alert of the last three days with what was said about it."""
-    patient_id, episode = _find(path.alert_id)
-    record("view", patient_ids=[patient_id])
-    return _detail(patient_id, episode)
+    """Show one alert, open or over, with what was said about it."""
+    alert = find_alert(path.alert_id)
+    record("view", patient_ids=[alert["patient_id"]] if "patient_id" in alert else [])
+    return detail(alert)
 
 
 @operation("POST /api/v1/alerts/<alert_id>/ack", Permission.API_WRITE_ACK, AlertDetail, tag="alerts", also={409: None})
@@ -94,12 +96,13 @@ def acknowledge_alert(path: AlertPath, body: Acknowledgement) -> AlertDetail:
     """Acknowledge an open alert; the first answer stands, a later one is told whose it is."""
     site = services()
     now, interval = site.clock(), site.settings.expected_interval
-    patient_id, episode = _find(path.alert_id)
+    alert = find_alert(path.alert_id)
+    patient_id, kind = subject_of(alert), AlertKind(alert["kind"])
     given = journal.Acknowledgement(body.reason, body.note, _pause(body.until, now))
-    if not episode.is_open:
+    if not alert["is_open"]:
         raise ApiError(409, "The alert is over.")
     try:
-        (result,) = journal.acknowledge(site.search, patient_id, given, _person(), now, interval, episode.kind)
+        (result,) = journal.acknowledge(site.search, patient_id, given, _person(), now, interval, kind)
     except journal.NoOpenAlert as error:
         raise ApiError(409, "The alert is over.") from error
     record("ack", patient_ids=[patient_id], outcome="ok" if result.stored else "refused")
@@ -107,7 +110,7 @@ def acknowledge_alert(path: AlertPath, body: Acknowledgement) -> AlertDetail:
         winner = result.winner
         raise ApiError(409, f"Already acknowledged by {winner.get('by')} at {winner.get('@timestamp')}.")
     screens().board.forget()
-    return _detail(*_find(path.alert_id))
+    return detail(find_alert(path.alert_id))
 
 
 @operation(
@@ -116,93 +119,60 @@ def acknowledge_alert(path: AlertPath, body: Acknowledgement) -> AlertDetail:
 def give_feedback(path: AlertPath, body: Feedback) -> AlertDetail:
     """Say whether an alert was useful."""
     site = services()
-    patient_id, episode = _find(path.alert_id)
-    stored_id = model.alert_id(patient_id, episode.kind, episode.started_at)
-    is_stored = journal.give_feedback(site.search, stored_id, body.useful, _person(), site.clock()).stored
-    record("feedback", patient_ids=[patient_id], outcome="ok" if is_stored else "refused")
+    alert = find_alert(path.alert_id)
+    is_stored = journal.give_feedback(site.search, alert["alert_id"], body.useful, _person(), site.clock()).stored
+    record("feedback", patient_ids=[subject_of(alert)], outcome="ok" if is_stored else "refused")
     if not is_stored:
         raise ApiError(409, "Others answered at the same time. Try again.")
-    return _detail(patient_id, episode)
+    return detail(alert)
 
 
 def _row(row: Row) -> dict[str, Any]:
     """Return a patient on the board, with the alerts as the API shows them."""
-    return {**vars(row), "alerts": [_describe(row.patient_id, episode) for episode in row.episodes]}
+    return {**vars(row), "measured_crisis": row.is_crisis, "alerts": list(map(_describe, row.alerts))}
 
 
-def _describe(patient_id: str, episode: Episode) -> dict[str, Any]:
-    """Return an episode with what the API says of it besides."""
+def _describe(alert: Document) -> dict[str, Any]:
+    """Return an alert with what the API says of it besides."""
+    level = alert["level"]
     return {
-        **asdict(replace(episode, refusals=episode.refusals[:MOST_REFUSALS])),
-        "patient_id": patient_id,
-        "alert_id": _address(patient_id, episode),
-        "status": _status(episode),
-        "level": episode.level,
-        "peak": episode.level if episode.kind is AlertKind.TECHNICAL else ALERT_LEVELS[episode.peak],
+        **alert,
+        "alert_id": _address(alert),
+        "status": _status(alert),
+        "peak": level if level == SILENT_LEVEL else ALERT_LEVELS[alert["peak"]],
     }
 
 
-def _address(patient_id: str, episode: Episode) -> str:
+def _address(alert: Document) -> str:
     """Return the id of an alert with the patient spelled as in addresses, so that it stays one part of a path."""
-    return model.alert_id(spell(patient_id), episode.kind, episode.started_at)
+    started_at = datetime.fromisoformat(alert["started_at"])
+    return model.alert_id(spell(subject_of(alert)), AlertKind(alert["kind"]), started_at)
 
 
-def _status(episode: Episode) -> AlertStatus:
-    """Return the word of the filter for an episode's state."""
-    if episode.is_open:
-        return "acked" if episode.state is State.ACKNOWLEDGED else "open"
-    return "resolved"
+def _status(alert: Document) -> AlertStatus:
+    """Return the word of the filter for an alert's state."""
+    if not alert["is_open"]:
+        return "resolved"
+    return "open" if alert["is_unanswered"] else "acked"
 
 
-def _on_board() -> list[Found]:
-    """Return the alerts of the patients on the board: unanswered ones first, then the higher level, then the older."""
-
-    def urgency(found: Found) -> tuple[bool, int, datetime]:
-        episode = found[1]
-        return not episode.is_unanswered, -(episode.rank or episode.peak), episode.started_at
-
-    ward = screens().board.ward(View(), services().clock())
-    found = [(row.patient_id, row.alert) for row in ward.attention]
-    return sorted([*found, *((row.patient_id, alert) for row in ward.rows for alert in row.episodes)], key=urgency)
-
-
-def _resolved(query: AlertsQuery) -> tuple[list[Found], After | None]:
-    """Return the alerts that ended within the asked span, and after which one the next page begins."""
-    site = services()
-    now, interval = site.clock(), site.settings.expected_interval
-    start, end = query.span_of_resolved(now, history_since(now), interval)
-    return journal.ended(site.search, start, end, now, interval, position(query))
-
-
-def _find(alert_id: str) -> Found:
-    """Return patient and episode of an id; raise the 404, for ids of nobody before anything is folded."""
-    site = services()
+def find_alert(alert_id: str) -> Document:
+    """Return the alert of an id; raise the 404."""
     try:
-        patient_id = read_id(model.read_alert_id(alert_id)[0])
+        spelled, kind, started_at = model.read_alert_id(alert_id)
     except (ValueError, OverflowError) as error:
         raise ApiError(404) from error
-    search, now, interval = site.search, site.clock(), site.settings.expected_interval
-    if patient_id and _is_known(patient_id, now):
-        for episode in journal.episodes_of_patient(search, patient_id, now, interval):
-            if _address(patient_id, episode) == alert_id:
-                return patient_id, episode
-    raise ApiError(404)
+    subject = read_id(spelled)
+    found = alerts.by_id(services().search, model.alert_id(subject, kind, started_at)) if subject else None
+    if found is None or _address(found) != alert_id:
+        raise ApiError(404)
+    return found
 
 
-def _is_known(patient_id: str, now: datetime) -> bool:
-    """Tell whether anything of a patient is stored, or refused that needs attention."""
-    search = services().search
-    return bool(
-        latest.patient(search, patient_id)
-        or observations.newest(search, [patient_id], now)
-        or rejected.attention(search, history_since(now), [patient_id])
-    )
-
-
-def _detail(patient_id: str, episode: Episode) -> AlertDetail:
-    stored_id = model.alert_id(patient_id, episode.kind, episode.started_at)
-    events = alert_events.of_alert(services().search, stored_id)
-    return AlertDetail.model_validate({**_describe(patient_id, episode), "events": events})
+def detail(alert: Document) -> AlertDetail:
+    """Return an alert with what people said about it."""
+    events = alert_events.of_alert(services().search, alert["alert_id"])
+    return AlertDetail.model_validate({**_describe(alert), "events": [event for event in events if "by" in event]})
 
 
 def _pause(until: datetime | None, now: datetime) -> timedelta:

@@ -178,14 +178,26 @@ class RefusedReading(Output):
     device_id: str | None = Field(None, description="The device that measured.")
 
 
+class Worst(Output):
+    """The worst that an alert is about."""
+
+    at: When = Field(description="When it was measured; of silence, a feed or a part: its last sign of life.")
+    systolic: float | None = Field(None, description="Systolic pressure in mmHg.")
+    diastolic: float | None = Field(None, description="Diastolic pressure in mmHg.")
+    risk_6h: float | None = Field(None, description="Of the kind predicted: the risk within 6 hours.")
+    model_version: str | None = Field(None, description="Of the kind predicted: the model.")
+
+
 class Alert(Output):
-    """One episode of one patient: raised, taken care of, over."""
+    """One episode of one patient, of the feed or of a part of the system: raised, taken care of, over."""
 
     alert_id: str = Field(description="Id made of kind, beginning and patient.")
-    patient_id: PatientId
+    patient_id: PatientId | None = Field(None, description="The patient; null for alerts about feed and system.")
+    part: str | None = Field(None, description="Of the kinds feed and system: the part that it is about.")
     kind: AlertKind = Field(
-        description="What it is about; technical: data lost after a high or critical level; attention: a reading that "
-        "could not be taken but sounds like a crisis."
+        description="What it is about: a measured crisis, a patient's own limit, low pressure, a predicted risk, "
+        "attention (a reading that could not be taken but sounds like a crisis), silence of a patient, the feed or a "
+        "part of the system."
     )
     state: State = Field(description="Where in its life it is.")
     status: AlertStatus = Field(description="The same in the words of the filter.")
@@ -195,6 +207,10 @@ class Alert(Output):
     raised_at: When = Field(description="When it was raised for the last time.")
     changed_at: When = Field(description="When its state began.")
     met_at: When = Field(description="When its condition was found last.")
+    ended_at: When | None = Field(None, description="When it ended.")
+    why: str | None = Field(None, description="Why it was withdrawn.")
+    worst: Worst | None = Field(None, description="The worst that it is about.")
+    owner: str | None = Field(None, description="Who has taken charge of it.")
     escalated: bool = Field(description="Whether its time for action passed without an acknowledgement.")
     acknowledged_by: str | None = Field(
         None, validation_alias=AliasPath("answer", "by"), description="Who acknowledged it last."
@@ -229,9 +245,9 @@ class AlertDetail(Alert):
 
 
 class AlertList(Output):
-    """Alerts: unanswered ones first, then the higher level, then the older one; resolved ones: by patient."""
+    """Alerts: open ones in the order of action (unanswered, level, measured before predicted, pressure, age)."""
 
-    items: list[Alert] = Field(description="All that are on the board; of resolved ones, those of this page.")
+    items: list[Alert] = Field(description="Those of this page.")
     next_cursor: str | None = Field(None, description="Where the next page begins; null on the last one.")
 
 
@@ -245,19 +261,21 @@ class BoardRow(Output):
     """One patient on the board: measured and predicted side by side."""
 
     patient_id: PatientId
-    reading: BoardReading = Field(description="What was measured.")
+    reading: BoardReading | None = Field(None, description="What was measured; null: nothing could be taken yet.")
     freshness: Freshness = Field(description="stale: older than twice the expected interval.")
-    measured_crisis: bool = Field(validation_alias="is_crisis", description=f"Whether the reading is {CRISIS}.")
+    measured_crisis: bool = Field(description=f"Whether the reading is {CRISIS}.")
     slope: float | None = Field(None, description="Systolic trend in mmHg per 30 minutes; null while withheld.")
     prediction: Prediction | None = Field(None, description="What is predicted; null while there are too few readings.")
     readings: int | None = Field(None, description="Readings so far, of a patient who waits for a prediction.")
-    alerts: list[Alert] = Field(description="Open alerts, the worst first.")
+    alerts: list[Alert] = Field(description="Open alerts in the order of action.")
 
 
 class BoardSection(Output):
     """The patients of one urgency."""
 
-    level: Urgency = Field(description="Which section; a measured crisis is CRITICAL whatever is predicted.")
+    urgency: Urgency = Field(
+        description="The urgency, by a patient's worst open alert: another word than the level that is predicted."
+    )
     total: int = Field(description="Patients in it, shown or not.")
     patients: list[BoardRow] = Field(description="The first of them.")
 
@@ -266,8 +284,9 @@ class Board(Output):
     """The live board; the sections are in the order of the page."""
 
     newest_scored_at: When | None = Field(None, description="When the newest prediction was made.")
-    unanswered: int = Field(description="Patients shown with an alert that nobody has acknowledged.")
-    attention: list[Alert] = Field(description="Refused readings that sound like a crisis, not acknowledged yet.")
+    watched: bool = Field(description="Whether the alert service runs; if not, nothing new is raised.")
+    unanswered: int = Field(description="All patients with an alert that nobody has acknowledged, shown or not.")
+    outages: list[Alert] = Field(description="Open alerts about the feed or a part of the system.")
     sections: list[BoardSection] = Field(description="All sections.")
 
 

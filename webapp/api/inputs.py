@@ -11,10 +11,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from alerts.lifecycle import USUAL
 from alerts.model import AlertKind, AnswerReason
 from assessment.urgency import Urgency
-from conf.times import iso
 from webapp.api.fhir.dates import MOST_DATES
 from webapp.api.fhir.dates import PATTERN as DATE_PATTERN
 from webapp.api.problems import fault
@@ -198,57 +196,31 @@ class PredictionsQuery(LevelFilter, RangeQuery):
     min_risk_6h: float | None = Field(None, ge=0, le=1, description="Smallest risk of the next 6 hours (0 to 1).")
 
 
-class AlertsQuery(LevelFilter, Range, Pages):
+class AlertsQuery(LevelFilter, Range, LimitedPages):
     """Filters of the alerts."""
 
     status: AlertStatus | None = Field(
         None,
-        description="Where in its life an alert is. open and acked, together the default, list the alerts of the "
-        "patients on the board. resolved lists page by page those that are over, with the span `from` to `to`.",
+        description="Where in its life an alert is. open (to be answered) and acked, together the default, are all "
+        "open alerts; resolved lists those that ended in the span `from` to `to`.",
     )
     from_: Instant | None = Field(
-        None,
-        alias="from",
-        description="Of resolved alerts: their condition was last found at this instant or later; 24 hours before `to` "
-        "by default, at most three days ago.",
+        None, alias="from", description="Of resolved alerts: ended then or later; 24 hours before `to` by default."
     )
-    to: Instant | None = Field(
-        None,
-        description="Of resolved alerts: their condition was last found before this instant; two expected intervals "
-        "ago by default, because an alert is over after two findings without it.",
-    )
-    cursor: str | None = Field(
-        None,
-        min_length=1,
-        max_length=MAX_LENGTH,
-        description="Of resolved alerts: where the page begins, from the Link header or from next_cursor. A page may "
-        "hold few alerts or none and yet not be the last one.",
-    )
+    to: Instant | None = Field(None, description="Of resolved alerts: ended before this instant; now by default.")
 
     @model_validator(mode="after")
     def _refuse_span_of_open_alerts(self) -> Self:
-        if self.status != "resolved" and (self.from_ or self.to or self.cursor):
-            raise ValueError("`from`, `to` and `cursor` go with status=resolved")
+        if self.status != "resolved" and (self.from_ or self.to):
+            raise ValueError("`from` and `to` go with status=resolved")
         return self
-
-    def span_of_resolved(
-        self, now: datetime, earliest: datetime, expected_interval: timedelta
-    ) -> tuple[datetime, datetime]:
-        """Return first and last instant; raise the 422 if the span begins before `earliest` or after it ends."""
-        end = min(self.to, now) if self.to else now - USUAL.quiet * expected_interval
-        start = self.from_ or max(end - DEFAULT_RANGE, earliest)
-        if start > end:
-            raise fault("query.from", "`from` must not be after `to`")
-        if start < earliest:
-            raise fault("query.from", f"alerts are known for three days: from {iso(earliest)} on")
-        return start, end
 
 
 class BoardQuery(Query):
     """Which part of the board."""
 
-    level: Urgency | None = Field(
-        None, description="One section only; by default all of them, that of LOW with its total alone."
+    urgency: Urgency | None = Field(
+        None, description="One section only; by default all of them, that of NONE with its total alone."
     )
 
 

@@ -53,6 +53,8 @@ def logout() -> Response:
     if known:
         services().audit.record("logout")
         sessions.end(services().store, known.session_hash)
+    elif "idle_session" in g:
+        sessions.end(services().store, g.idle_session)
     response = redirect(url_for("auth.login"))
     sessions.delete_cookie(response, request)  # type: ignore[arg-type]
     response.headers["Clear-Site-Data"] = CLEARED
@@ -73,8 +75,9 @@ def language() -> Response:
 
 def _enter(outcome: Outcome) -> Response:
     site, before = services(), principal_or_none()
-    if before:
-        sessions.end(site.store, before.session_hash)  # the browser holds one session only
+    for session_hash in (before.session_hash if before else None, g.get("idle_session")):
+        if session_hash:
+            sessions.end(site.store, session_hash)  # the browser holds one session only
     assert outcome.user is not None  # noqa: S101 - a session has a user
     assert outcome.session_id is not None  # noqa: S101
     if g.get("language"):

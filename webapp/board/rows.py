@@ -1,50 +1,68 @@
-"""The board's content: a row for each patient, in sections of fixed order."""
+"""The board's content: a row for each patient, in sections of fixed order, as the open alerts say."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
-from alerts.model import AlertKind, Episode, Refusal, alert_id
+from alerts.model import AlertKind
 from assessment.freshness import Freshness, freshness
 from assessment.readings import in_crisis
 from assessment.trend import direction
 from assessment.urgency import Urgency, urgency
-from conf.clinical import ALERT_RISK_FIELD
+from conf.clinical import ALERT_RISK_FIELD, pressure_category
+from elastic.search.rejected import Refused
 
 Document = Mapping[str, Any]
 
-KIND_ORDER: Final = (AlertKind.MEASURED, AlertKind.PREDICTED, AlertKind.TECHNICAL)  # attention has rows of its own
-BELOW_UNSEEN: Final = frozenset({Urgency.STALE, Urgency.MEDIUM, Urgency.LOW, Urgency.WAITING})
+CONFLICT_MARK: Final = "conflicting_values"  # a flag of the intake: another message said something else of that instant
+WALL_ORDER: Final = (
+    Urgency.CRITICAL,
+    Urgency.HIGH,
+    Urgency.MEDIUM,
+    Urgency.SILENT,
+)  # nobody alarmed gives way to silence
 
 
 @dataclass(frozen=True)
 class Row:
-    """One patient: what was measured, what is predicted, and the open alerts, worst first."""
+    """One patient: the open alerts in the order of action, what was measured, and what is predicted."""
 
     patient_id: str
     urgency: Urgency
-    reading: Document  # the newest one: `@timestamp`, pressures, heart rate
+    alerts: tuple[Document, ...]
+    reading: Document | None  # the newest one: `@timestamp`, pressures, heart rate; None: nothing could be taken yet
     freshness: Freshness
-    is_crisis: bool
     prediction: Document | None
     slope: float | None = None  # mmHg per 30 min, None while withheld
     risk_line: str = ""
-    episodes: tuple[Episode, ...] = ()
     readings: int | None = None  # so far, of a patient who waits for a prediction
+    refused: Refused | None = None  # what could not be taken of this patient lately
 
     @property
-    def unscored(self) -> Document | None:
-        """Return the newest reading where it is newer than the prediction, or there is none."""
-        return None if self.reading is self.prediction else self.reading
+    def is_crisis(self) -> bool:
+        """Tell whether the newest reading is a crisis."""
+        return self.reading is not None and in_crisis(self.reading)
 
     @property
-    def measured_at(self) -> datetime:
+    def is_low(self) -> bool:
+        """Tell whether the newest reading is low."""
+        pressures = [(self.reading or {}).get(name) for name in ("systolic", "diastolic")]
+        return None not in pressures and pressure_category(*pressures) == "low"  # type: ignore[arg-type]
+
+    @property
+    def has_conflict(self) -> bool:
+        """Tell whether two messages said different things of the newest reading's instant."""
+        return CONFLICT_MARK in (self.reading or {}).get("flags", ())
+
+    @property
+    def measured_at(self) -> datetime | None:
         """Return when the newest reading was taken."""
-        return datetime.fromisoformat(self.reading["@timestamp"])
+        return datetime.fromisoformat(self.reading["@timestamp"]) if self.reading else None
 
     @property
     def scored_at(self) -> datetime | None:
@@ -52,15 +70,15 @@ class Row:
         return datetime.fromisoformat(self.prediction["scored_at"]) if self.prediction else None
 
     @property
-    def alert(self) -> Episode | None:
-        """Return the alert to show, of several open ones: the one that put the row into its section."""
-        unseen = (alert for alert in self.episodes if self.urgency is Urgency.UNSEEN and alert.is_unseen)
-        return next(unseen, self.episodes[0] if self.episodes else None)
+    def alert(self) -> Document | None:
+        """Return the alert that put the row into its section and place; None without an open one."""
+        of_section = [alert for alert in self.alerts if urgency_of([alert]) is self.urgency]
+        return next(iter([*of_section, *self.alerts]), None)
 
     @property
-    def alert_id(self) -> str:
-        """Return the id of the alert to show, empty for none."""
-        return alert_id(self.patient_id, self.alert.kind, self.alert.started_at) if self.alert else ""
+    def is_unanswered(self) -> bool:
+        """Tell whether any alert waits for somebody."""
+        return any(alert["is_unanswered"] for alert in self.alerts)
 
     @property
     def direction(self) -> str | None:
@@ -69,31 +87,29 @@ class Row:
 
     @property
     def level(self) -> str | None:
-        """Return the level of the prediction."""
+        """Return the level that is predicted."""
         return self.prediction["alert_level"] if self.prediction else None
 
     @property
-    def risk_6h(self) -> float:
-        """Return what rows of a section are ordered by."""
-        return self.prediction[ALERT_RISK_FIELD] if self.prediction else 0.0
-
-
-@dataclass(frozen=True)
-class AttentionRow:
-    """A patient of whom a reading was refused that sounds like a crisis, as long as nobody has answered."""
-
-    patient_id: str
-    alert: Episode
-
-    @property
-    def alert_id(self) -> str:
-        """Return the id of the alert."""
-        return alert_id(self.patient_id, self.alert.kind, self.alert.started_at)
+    def order(self) -> tuple[Any, ...]:
+        """Return what rows of a section are ordered by: first what is to be done first."""
+        alert = self.alert
+        if alert is None:
+            risk = self.prediction[ALERT_RISK_FIELD] if self.prediction else 0.0
+            return False, 0, 0, -risk, 0.0, self.patient_id
+        systolic = alert.get("worst", {}).get("systolic") or 0.0
+        since = datetime.fromisoformat(alert["raised_at"]).timestamp()
+        if self.urgency is Urgency.SILENT:  # who fell silent last is the likeliest to be here still
+            return not alert["is_unanswered"], -alert["shown_rank"], 0, 0.0, -since, self.patient_id
+        act = (not alert["is_unanswered"], -alert["shown_rank"], alert["kind_order"])
+        return *act, -systolic, since, self.patient_id
 
     @property
-    def newest(self) -> Refusal:
-        """Return the refusal to show."""
-        return self.alert.refusals[0]
+    def on_wall(self) -> tuple[Any, ...]:
+        """Return what tiles are ordered by: unanswered before answered, and the silent last of all."""
+        answered = self.alert is None or not self.alert["is_unanswered"]
+        silent = self.urgency is Urgency.SILENT
+        return silent, answered, WALL_ORDER.index(self.urgency), self.order
 
 
 @dataclass(frozen=True)
@@ -104,16 +120,26 @@ class Section:
     rows: tuple[Row, ...]
     total: int
 
+    @property
+    def more(self) -> int:
+        """Return how many patients are not shown."""
+        return self.total - len(self.rows)
+
 
 @dataclass(frozen=True)
 class Ward:
-    """All sections in their order, and when the newest prediction was made (ISO 8601)."""
+    """All sections in their order, what is wrong with the surveillance itself, and when the newest prediction was made.
+
+    `unanswered` counts all patients with an alert that waits for somebody, shown or not.
+    """
 
     sections: tuple[Section, ...]
     newest_at: str | None
-    fingerprint: str
-    attention: tuple[AttentionRow, ...] = ()
-    nameless: tuple[Refusal, ...] = ()  # what sounds like a crisis of a patient who is not known
+    unanswered: int
+    outages: tuple[Document, ...] = ()  # open alerts about the feed or a part of the system
+    unwatched_since: datetime | None = None  # the alert service does not run
+    never_watched: bool = False  # and never did
+    nameless: tuple[Document, ...] = ()  # refused, sounds like a crisis, of a patient who is not known
 
     def __getitem__(self, section: str) -> Section:
         """Return the section of an urgency."""
@@ -125,19 +151,32 @@ class Ward:
         return [row for section in self.sections for row in section.rows]
 
     @property
-    def unanswered(self) -> int:
-        """Return how many patients shown have an alert that nobody has acknowledged."""
-        waiting = {row.patient_id for row in self.rows if any(episode.is_unanswered for episode in row.episodes)}
-        return len(waiting | {row.patient_id for row in self.attention})
+    def is_watched(self) -> bool:
+        """Tell whether alerts are raised at all."""
+        return self.unwatched_since is None and not self.never_watched
 
     @property
     def is_empty(self) -> bool:
         """Tell whether there is no patient at all."""
-        return not (self.attention or any(section.total or section.rows for section in self.sections))
+        return not (self.nameless or any(section.total or section.rows for section in self.sections))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Return what changes with anything that is shown."""
+        shown = (self.sections, self.unanswered, self.outages, self.unwatched_since, self.never_watched, self.nameless)
+        return hashlib.blake2b(repr(shown).encode(), digest_size=16).hexdigest()
+
+
+def urgency_of(alerts: Sequence[Document], *, is_scored: bool = True) -> Urgency:
+    """Return the urgency of a patient with these open alerts."""
+    others = [alert for alert in alerts if alert["kind"] != AlertKind.SILENCE]
+    is_silent = len(others) < len(alerts)
+    return urgency((alert["shown_rank"] for alert in others), is_silent=is_silent, is_scored=is_scored)
 
 
 def make_row(
     patient_id: str,
+    alerts: Sequence[Document],
     prediction: Document | None,
     unscored: Document | None,
     now: datetime,
@@ -145,47 +184,45 @@ def make_row(
     readings: int | None = None,
 ) -> Row:
     """Return a patient's row without the past; `unscored`: a reading newer than the prediction's, if there is one."""
-    reading = unscored or prediction or {}
-    measured_at = datetime.fromisoformat(reading["@timestamp"])
-    crisis = in_crisis(reading)
-    state = freshness(measured_at, now, expected_interval)
-    level = prediction["alert_level"] if prediction else None
-    place = urgency(level, crisis=crisis, state=state, age=now - measured_at)
-    return Row(patient_id, place, reading, state, crisis, prediction, readings=readings)
+    known, reading = tuple(alerts), unscored or prediction
+    age = (
+        freshness(datetime.fromisoformat(reading["@timestamp"]), now, expected_interval) if reading else Freshness.STALE
+    )
+    place = urgency_of(known, is_scored=prediction is not None)
+    return Row(patient_id, place, known, reading, age, prediction, readings=readings)
 
 
-def open_episodes(episodes: Iterable[Episode]) -> tuple[Episode, ...]:
-    """Return the open ones: unanswered before acknowledged, then the higher level, then measured before predicted."""
-    found = [episode for episode in episodes if episode.is_open]
-    return tuple(sorted(found, key=lambda it: (not it.is_unanswered, -it.rank, KIND_ORDER.index(it.kind))))
-
-
-def place_unseen(row: Row) -> Urgency:
-    """Return where a row belongs once its alerts are known."""
-    unseen = any(episode.is_unseen for episode in row.episodes)
-    return Urgency.UNSEEN if unseen and row.urgency in BELOW_UNSEEN else row.urgency
-
-
-def arrange(
-    rows: Iterable[Row],
-    totals: Mapping[Urgency, int],
-    newest_at: str | None,
-    attention: tuple[AttentionRow, ...] = (),
-    nameless: tuple[Refusal, ...] = (),
-) -> Ward:
-    """Put rows into their sections: measured crises first, then by risk, then the alert that has waited longest."""
+def arrange(rows: Iterable[Row], totals: Mapping[Urgency, int], sizes: Mapping[Urgency, int]) -> tuple[Section, ...]:
+    """Put rows into their sections, what is to be done first on top, each cut to its size."""
     of: dict[Urgency, list[Row]] = {place: [] for place in Urgency}
     for row in rows:
         of[row.urgency].append(row)
-    sections = tuple(
-        Section(place, tuple(sorted(found, key=_first)), max(totals.get(place, 0), len(found)))
+    return tuple(
+        Section(
+            place,
+            tuple(sorted(found, key=lambda row: row.order)[: sizes.get(place, 0)]),
+            max(totals.get(place, 0), len(found)),
+        )
         for place, found in of.items()
     )
-    digest = hashlib.blake2b(repr((sections, attention, nameless)).encode(), digest_size=16).hexdigest()
-    return Ward(sections, newest_at, digest, attention, nameless)
 
 
-def _first(row: Row) -> tuple[bool, float, float, str]:
-    """Order the rows of a section."""
-    waiting_since = row.alert.raised_at.timestamp() if row.alert and row.alert.is_unanswered else float("inf")
-    return not row.is_crisis, -row.risk_6h, waiting_since, row.patient_id
+def tiles_of(ward: Ward) -> list[Row]:
+    """Return whom a wall shows, in its order."""
+    return sorted((row for row in ward.rows if row.urgency in WALL_ORDER), key=lambda row: row.on_wall)
+
+
+def shown_ids(patient_ids: Iterable[str], least: int) -> dict[str, str]:
+    """Return ids as passers-by may read them: the last `least` characters, and as many more as keep them apart."""
+    ids = list(dict.fromkeys(patient_ids))
+    shown = {id_: id_ for id_ in ids}
+    longest = max((len(id_) for id_ in ids), default=0)
+    for length in range(least, longest):
+        ends: dict[str, list[str]] = {}
+        for id_ in ids:
+            if shown[id_] == id_:
+                ends.setdefault(id_[-length:], []).append(id_)
+        for end, of_end in ends.items():
+            if len(of_end) == 1 and len(of_end[0]) > length:
+                shown[of_end[0]] = f"\N{HORIZONTAL ELLIPSIS}{end}"
+    return shown

@@ -11,8 +11,8 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from assessment.freshness import stale_after
 from assessment.urgency import Urgency
 from webapp import i18n
-from webapp.board.histories import RISK_LIMIT_Y
-from webapp.board.rows import Ward
+from webapp.board.past import RISK_LIMIT_Y
+from webapp.board.rows import WALL_ORDER, Ward, shown_ids, tiles_of
 from webapp.board.ward import Board, View
 from webapp.http import tag
 from webapp.security.current import principal
@@ -24,7 +24,7 @@ from webapp.wording import attention_in_words, refusal_name
 blueprint = Blueprint("board", __name__)
 
 EXTENSION: Final = "bp_board"
-TILES: Final = 24
+TILES: Final = 60  # a wall shows as many of them as it has room for, and says how many more there are
 SHOWN_ID_END: Final = 4  # characters of an id that a wall shows
 RENDERED_FOR: Final = timedelta(minutes=2)
 SMALLEST_GZIP: Final = 1_000
@@ -77,7 +77,17 @@ def rows() -> Response:
         response = packed_response(plain, packed)
     response.set_etag(screen)
     response.headers["X-Newest"] = ward.newest_at or ""
+    known = principal()
+    if known.idle_at:
+        response.headers["X-Idle-In"] = str(int((known.idle_at - now).total_seconds()))
     return response
+
+
+@blueprint.post("/board/stay")
+@requires(Permission.BOARD)
+def stay() -> Response:
+    """Keep the session of somebody who is there; a screen that only renews itself does not."""
+    return Response(status=204)
 
 
 def render(ward: Ward, view: View, now: datetime) -> Rendered:
@@ -101,49 +111,59 @@ def packed_response(plain: bytes, packed: bytes) -> Response:
 def screen_tag(ward: Ward, view: View, now: datetime) -> str:
     """Tag what a screen shows: the ward, the minute (ages), the reader's rights and language, the filter."""
     known = principal()
-    parts = (ward.fingerprint, int(now.timestamp()) // 60, known.role, known.language, view, is_wall())
+    parts = (ward.fingerprint, int(now.timestamp()) // 60, known.role, known.language, known.is_idle, view, is_wall())
     return tag(repr(parts).encode())
 
 
 def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
-    """Return what the templates of board and wall need."""
-    interval = services().settings.expected_interval
+    """Return what the templates of board and wall need; ids are masked for who may not open a patient."""
+    settings, known = services().settings, principal()
+    may_open = known.allows(Permission.PATIENT) and not is_wall()
+    tiles = tiles_of(ward)
+    masked = {} if may_open else shown_ids((row.patient_id for row in ward.rows), SHOWN_ID_END)
     return {
         "ward": ward,
         "view": view,
         "now": now,
-        "zone": services().settings.time_zone,
-        "attention_tiles": ward.attention[:TILES],
-        "tiles": [row for row in ward.rows if row.urgency is not Urgency.LOW][: max(0, TILES - len(ward.attention))],
-        "minutes": lambda at: int((now - at).total_seconds() // 60),
+        "zone": settings.time_zone,
+        "tiles": tiles[:TILES],
+        "more_tiles": sum(ward[place].total for place in WALL_ORDER) - len(tiles[:TILES]),
+        "minutes": lambda at: minutes_before(now, at),
+        "shown_id": lambda id_: masked.get(id_, id_),
         "short": short_id,
-        "may_acknowledge": principal().allows(Permission.ACKNOWLEDGE),
-        "may_open": principal().allows(Permission.PATIENT),
+        "may_acknowledge": known.allows(Permission.ACKNOWLEDGE) and not is_wall(),
+        "may_open": may_open,
         "risk_limit_y": RISK_LIMIT_Y,
-        "stale_s": int(stale_after(interval).total_seconds()),
-        "heard": lambda refusal: attention_in_words(refusal.words, i18n.gettext, i18n.language()),
-        "why_refused": lambda refusal: i18n.gettext(refusal_name(refusal.reason)),
-        "min_readings": services().settings.min_readings,
+        "stale_s": int(stale_after(settings.expected_interval).total_seconds()),
+        "heard": lambda refusal: attention_in_words(refusal["words"], i18n.gettext, i18n.language()),
+        "why_refused": lambda reason: i18n.gettext(refusal_name(reason)),
+        "min_readings": settings.min_readings,
     }
 
 
-def short_id(patient_id: str) -> str:
-    """Return an id as passers-by may read it."""
-    return "\N{HORIZONTAL ELLIPSIS}" + patient_id[-SHOWN_ID_END:]
+def minutes_before(now: datetime, at: datetime | str) -> int:
+    """Return how many minutes ago a time is; also of one in a stored document (ISO 8601)."""
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return int((now - moment).total_seconds() // 60)
+
+
+def short_id(text: str) -> str:
+    """Return a device's id as passers-by may read it."""
+    return "\N{HORIZONTAL ELLIPSIS}" + text[-SHOWN_ID_END:]
 
 
 def is_wall() -> bool:
     """Tell whether this screen hangs on a wall: asked for, and always for a kiosk."""
-    return principal().role == "kiosk" or request.args.get("kiosk") == "1"
+    known = principal()
+    return (known.role == "kiosk" and not known.is_idle) or request.args.get("kiosk") == "1"
 
 
 def asked_view() -> View:
     """Return the view in the address; what it does not know is left out."""
-    level = request.args.get("level", "")
-    return View(Urgency(level) if level in list(Urgency) else None, request.args.get("low") == "1")
+    place = request.args.get("urgency", "")
+    return View(Urgency(place) if place in list(Urgency) else None, request.args.get("quiet") == "1")
 
 
 def note_seen(ward: Ward) -> None:
     """Note in the audit whom this screen shows."""
-    shown = [row.patient_id for row in ward.attention] + [row.patient_id for row in ward.rows]
-    services().audit.record("list", patient_ids=list(dict.fromkeys(shown)))
+    services().audit.record("list", patient_ids=[row.patient_id for row in ward.rows])

@@ -1,64 +1,67 @@
-"""The board out of Elasticsearch: one load per distinct view and second, shared by every screen of this process."""
+"""The board out of Elasticsearch: one load per distinct view and moment, shared by every screen of this process.
+
+What is shown are the documents of the alert service, the newest reading and the newest prediction. Nothing is concluded
+here from what was measured: whoever has no open alert has none on the board either.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 
-from alerts.episodes import HISTORY, history_since
-from alerts.journal import attention_of_all, events_of_patients
-from alerts.model import Refusal
 from assessment.freshness import Freshness, stale_after
 from assessment.urgency import CRISIS_KEPT, Urgency
-from conf.times import present_until
 from elastic.client import Search
-from elastic.search import latest, observations, predictions
-from webapp.board.histories import Histories
-from webapp.board.rows import AttentionRow, Document, Row, Ward, arrange, make_row, open_episodes, place_unseen
-from webapp.board.sections import Bounds, find_sections
+from elastic.search import alerts, latest, observations, rejected
+from webapp.board.past import NOTHING, Pasts
+from webapp.board.rows import Document, Row, Ward, arrange, make_row
+from webapp.board.sections import count_sections, first_of_sections
 from webapp.shared import Shared
 
-LIFETIME: Final = timedelta(seconds=1)
-GRACE: Final = timedelta(seconds=1)
-SLOW_LIFETIME: Final = timedelta(seconds=15)  # of what changes slowly or is only a safeguard
+LIFETIME: Final = timedelta(seconds=0.5)
+GRACE: Final = timedelta(seconds=0.25)  # shorter than the pause of a screen that is alone: it never gets an old ward
+RENEWED_EVERY_S: Final = 5  # a ward is loaded again even where nothing seems to have changed
+SLOW_LIFETIME: Final = timedelta(seconds=15)  # of what changes slowly
 WAITING_SPANS: Final = tuple(timedelta(hours=hours) for hours in (24, 6, 1, 0.25))  # the first that is not too much
 MOST_READINGS: Final = 2_000_000
-MOST_IN_CRISIS: Final = 200  # patients with a crisis that was stored last, beyond the sections
+UNWATCHED_AFTER: Final = timedelta(seconds=5)  # past the time to which the alert service holds the watch
 NAMELESS_SHOWN: Final = timedelta(hours=1)  # nobody can answer for them: they go by themselves
 MOST_NAMELESS: Final = 5
-SIZES: Final[Mapping[Urgency, int]] = {  # rows that a section shows; beyond, it tells how many there are
+MOST_OF_ONE: Final = 500  # rows where a screen asks for one section only
+SIZES: Final[Mapping[Urgency, int]] = {  # rows that a section shows; beyond, it tells how many more there are
     Urgency.CRITICAL: 200,
-    Urgency.HIGH: 200,
-    Urgency.STALE: 100,
+    Urgency.HIGH: 100,
+    Urgency.SILENT: 50,
     Urgency.MEDIUM: 100,
-    Urgency.LOW: 100,
+    Urgency.NONE: 100,
+    Urgency.WAITING: 100,
 }
 
 
 @dataclass(frozen=True)
 class View:
-    """What a screen asks for: one section only (None: all), and whether the patients at low risk are listed."""
+    """What a screen asks for: one section only (None: all), and whether the patients without alert are listed."""
 
     only: Urgency | None = None
-    low: bool = False
+    quiet: bool = False
 
     def sizes(self) -> dict[Urgency, int]:
-        """Return how many rows of each section are read; totals come with all of them."""
-        listed = {self.only} if self.only else set(SIZES) - ({Urgency.LOW} if not self.low else set())
-        return {place: size if place in listed else 0 for place, size in SIZES.items()}
+        """Return how many rows of each section are shown; totals come with all of them."""
+        if self.only:
+            return {self.only: MOST_OF_ONE}
+        return {place: size for place, size in SIZES.items() if self.quiet or place is not Urgency.NONE}
 
 
 @dataclass(frozen=True)
-class Others:
-    """Patients that the sections may miss."""
+class State:
+    """What tells that a ward may have changed, and whether anybody watches over it."""
 
-    were_critical: frozenset[str]
-    waiting: Mapping[str, int]  # readings by patient
-    crises: Mapping[str, Sequence[Document]]  # readings in crisis of all patients, those on screen too
+    newest_at: str | None
+    newest_change: int | None
+    unwatched_since: datetime | None
+    never_watched: bool
 
 
 class Board:
@@ -67,76 +70,101 @@ class Board:
     def __init__(self, search: Search, expected_interval: timedelta) -> None:
         self._search = search
         self._interval = expected_interval
-        self._histories = Histories(expected_interval)
-        self._wards: Shared[Ward] = Shared(LIFETIME, GRACE)
-        self._others: Shared[Others] = Shared(SLOW_LIFETIME, SLOW_LIFETIME)
+        self._pasts = Pasts(expected_interval)
+        self._waiting: Shared[Mapping[str, int]] = Shared(SLOW_LIFETIME, SLOW_LIFETIME)
+        self.forget()
 
     def ward(self, view: View, now: datetime) -> Ward:
         """Return the ward as this view shows it; raise `SearchUnavailable`."""
-        return self._wards.get(view, now, lambda: self._load(view, now))
+        return self._wards.get(view, now, lambda: self._renew(view, now))
 
-    def rows(self, documents: Iterable[Document], now: datetime) -> list[Row]:
-        """Return the rows of these newest predictions, in their order."""
-        bare = [make_row(document["patient_id"], document, None, now, self._interval) for document in documents]
-        return self._with_past(bare, now)
+    def rows(self, patient_ids: Iterable[str], now: datetime) -> list[Row]:
+        """Return the rows of these patients, in their order."""
+        return self._make_rows(list(patient_ids), {}, now - CRISIS_KEPT, now)
 
     def forget(self) -> None:
-        """Let the next screen read again: somebody has just acknowledged something."""
-        self._wards = Shared(LIFETIME, GRACE)
+        """Let the next screen read again: somebody has just answered something."""
+        self._wards: Shared[Ward] = Shared(LIFETIME, GRACE)
+        self._loaded: dict[View, tuple[Hashable, Ward]] = {}
 
-    def _load(self, view: View, now: datetime) -> Ward:
-        """Load the sections, add whom they miss, and count each patient in the section where the row is shown."""
-        bounds = Bounds(now - stale_after(self._interval), present_until(now), now - CRISIS_KEPT)
-        pages = find_sections(self._search, bounds, view.sizes())
-        shown = {document["patient_id"]: document for page in pages.values() for document in page.documents}
-        newest_at = latest.newest_time(self._search)
-        scored_until = datetime.fromisoformat(newest_at) if newest_at else now - CRISIS_KEPT
-        rows = self._with_past(self._all_rows(shown, scored_until, now), now)
-        rows = [row for row in rows if _belongs(row, shown, view)]
-        totals = Counter({place: page.total for place, page in pages.items()})
-        totals.subtract(place for place, page in pages.items() for _ in page.documents)
-        totals.update(row.urgency for row in rows)
-        return arrange(rows, totals, newest_at, *self._attention(now))
+    def _renew(self, view: View, now: datetime) -> Ward:
+        """Return the ward that was loaded last, as long as nothing has changed since."""
+        state = self._find_state(now)
+        key = state, int(now.timestamp()) // RENEWED_EVERY_S
+        known = self._loaded.get(view)
+        if known is None or known[0] != key:
+            known = self._loaded[view] = (key, self._load(view, state, now))
+        return known[1]
 
-    def _attention(self, now: datetime) -> tuple[tuple[AttentionRow, ...], tuple[Refusal, ...]]:
-        """Return who was refused a reading that sounds like a crisis, waiting longest first, and what names nobody."""
-        alerts, nameless = attention_of_all(self._search, now)
-        rows = sorted((AttentionRow(*alert) for alert in alerts), key=lambda row: (row.alert.raised_at, row.patient_id))
-        recent = [refusal for refusal in nameless if now - refusal.arrived_at < NAMELESS_SHOWN]
-        return tuple(rows), tuple(recent[:MOST_NAMELESS])
+    def _find_state(self, now: datetime) -> State:
+        until = alerts.watched_until(self._search)
+        is_late = until is not None and now > until + UNWATCHED_AFTER
+        return State(
+            latest.newest_time(self._search),
+            alerts.newest_change(self._search),
+            until if is_late else None,
+            never_watched=until is None,
+        )
 
-    def _all_rows(self, shown: Mapping[str, Document], scored_until: datetime, now: datetime) -> list[Row]:
-        """Make the rows of those shown and of patients whom the sections miss, with readings that are not scored yet.
-
-        Scoring may have stopped: crises without prediction are then looked for longer ago than usual.
-        """
-        others = self._find_or_keep_others(now)
+    def _load(self, view: View, state: State, now: datetime) -> Ward:
+        """Load who is shown, and count each patient in the section of the worst alert."""
+        search, sizes = self._search, view.sizes()
+        totals, unanswered = count_sections(search)
+        waiting = self._waiting.get("", now, lambda: self._find_waiting(now))
+        ids = first_of_sections(search, sizes)
+        if Urgency.WAITING in sizes:
+            ids = list(dict.fromkeys([*ids, *waiting]))
+        if Urgency.NONE in sizes:
+            ids += self._find_quiet(sizes[Urgency.NONE], ids)
+        scored_until = datetime.fromisoformat(state.newest_at) if state.newest_at else now - CRISIS_KEPT
         unscored_since = max(min(now, scored_until) - stale_after(self._interval), now - CRISIS_KEPT)
-        crises = observations.crises(self._search, unscored_since, now)
-        missing = {*crises, *others.were_critical, *others.waiting} - set(shown)
-        scored: dict[str, Any] = {**shown, **latest.of_patients(self._search, missing)}
-        watched = crises | (others.waiting.keys() - scored.keys())
-        newest = observations.newest(self._search, watched, now, now - CRISIS_KEPT)
+        rows = self._make_rows(ids, waiting, unscored_since, now)
+        unscored = sum(row.prediction is None and bool(row.alerts) for row in rows)
+        quiet = latest.count(search) - sum(totals.values()) + unscored
+        totals |= {Urgency.NONE: max(0, quiet), Urgency.WAITING: 0}
+        nameless = rejected.nameless(search, now - NAMELESS_SHOWN, MOST_NAMELESS)
+        return Ward(
+            arrange(rows, totals, sizes),
+            state.newest_at,
+            unanswered,
+            tuple(alerts.without_patient(search)),
+            state.unwatched_since,
+            state.never_watched,
+            tuple(nameless),
+        )
+
+    def _make_rows(
+        self, ids: list[str], waiting: Mapping[str, int], unscored_since: datetime, now: datetime
+    ) -> list[Row]:
+        """Make rows with readings that are not scored yet: of all since then, of who has no prediction for longer."""
+        alerted = alerts.open_of_patients(self._search, ids)
+        scored = latest.of_patients(self._search, ids)
+        readings = observations.newest(self._search, ids, now, unscored_since)
+        unknown = [id_ for id_ in ids if id_ not in scored and id_ not in readings]
+        readings |= observations.newest(self._search, unknown, now, now - CRISIS_KEPT)
+        newest = {id_: (scored.get(id_), _newer(readings.get(id_), scored.get(id_))) for id_ in ids}
+        pasts = self._pasts.of(self._search, newest, now)
+        refused = rejected.refused_lately(self._search, ids, now)
         rows = []
-        for id_ in {**scored, **newest}:
-            prediction, reading = scored.get(id_), newest.get(id_)
-            if reading and prediction and reading["@timestamp"] <= prediction["@timestamp"]:
-                reading = None
-            readings = None if prediction else others.waiting.get(id_)
-            rows.append(make_row(id_, prediction, reading, now, self._interval, readings))
+        for id_, (prediction, reading) in newest.items():
+            count = None if prediction else waiting.get(id_)
+            row = make_row(id_, alerted.get(id_, ()), prediction, reading, now, self._interval, count)
+            past = pasts.get(id_, NOTHING)
+            slope = past.slope if row.freshness is Freshness.FRESH else None
+            rows.append(replace(row, slope=slope, risk_line=past.risk_line, refused=refused.get(id_)))
         return rows
 
-    def _find_or_keep_others(self, now: datetime) -> Others:
-        """Return the same for a while to every screen."""
-        return self._others.get("", now, lambda: self._find_others(now))
+    def _find_quiet(self, size: int, others: Sequence[str]) -> list[str]:
+        """Return patients without any open alert, the highest risk first, as far as `others` are those with one."""
+        found = latest.riskiest(self._search, size, without=others)
+        ids = [document["patient_id"] for document in found]
+        return [id_ for id_ in ids if id_ not in alerts.open_of_patients(self._search, ids)]
 
-    def _find_others(self, now: datetime) -> Others:
+    def _find_waiting(self, now: datetime) -> Mapping[str, int]:
+        """Return the readings so far of the patients who have too few for a prediction."""
         counts = observations.waiting(self._search, self._waiting_since(now), now)
         scored = latest.of_patients(self._search, counts)
-        crises = observations.crisis_readings(self._search, history_since(now), now)
-        were_critical = {*predictions.were_critical(self._search, now - HISTORY), *islice(crises, MOST_IN_CRISIS)}
-        waiting = {id_: count for id_, count in counts.items() if id_ not in scored}
-        return Others(frozenset(were_critical), waiting, crises)
+        return {id_: count for id_, count in counts.items() if id_ not in scored}
 
     def _waiting_since(self, now: datetime) -> datetime:
         """Return since when readings are counted: a day, less where that would be too many readings to go over."""
@@ -144,28 +172,8 @@ class Board:
         bearable = (at for at in starts if observations.count_since(self._search, at, now) <= MOST_READINGS)
         return next(bearable, starts[-1])
 
-    def _with_past(self, rows: Iterable[Row], now: datetime) -> list[Row]:
-        """Return the rows with their trends, risk lines and open alerts, in the section where these put them."""
-        by_id = {row.patient_id: row for row in rows}
-        newest = {id_: (row.prediction, row.unscored) for id_, row in by_id.items()}
-        self._histories.read(self._search, newest, now, self._find_or_keep_others(now).crises)
-        events = events_of_patients(self._search, by_id, history_since(now))
-        return [self._with_alerts(row, events[id_], now) for id_, row in by_id.items()]
 
-    def _with_alerts(self, row: Row, events: Sequence[Document], now: datetime) -> Row:
-        history = self._histories.history(row.patient_id)
-        full = replace(
-            row,
-            slope=history.slope if row.freshness is Freshness.FRESH else None,
-            risk_line=history.risk_line,
-            episodes=open_episodes(self._histories.episodes(row.patient_id, events, now)),
-        )
-        return replace(full, urgency=place_unseen(full))
-
-
-def _belongs(row: Row, shown: Mapping[str, Any], view: View) -> bool:
-    """Tell whether a row is shown: of those beyond the sections' pages unscored crises, unseen alerts and who waits."""
-    if view.only and row.urgency is not view.only:
-        return False
-    is_news = row.urgency is Urgency.CRITICAL and row.unscored is not None
-    return row.patient_id in shown or is_news or row.urgency is Urgency.UNSEEN or row.prediction is None
+def _newer(reading: Document | None, prediction: Document | None) -> Document | None:
+    """Return a reading, unless a prediction goes by a newer one."""
+    is_old = reading and prediction and reading["@timestamp"] < prediction["@timestamp"]
+    return None if is_old else reading

@@ -123,7 +123,8 @@ def _is_old(document: Document, now: datetime, interval: timedelta) -> bool:
 def patient_view(patient: PatientNow, now: datetime, interval: timedelta) -> dict[str, Any]:
     """Return the parts of a patient's page that change from reading to reading; sections are those of the board."""
     reading = patient.reading or (None if patient.prediction else patient.ahead[0])  # told as the fault that it is
-    row = make_row(patient.patient_id, patient.prediction, reading, now, interval)
+    open_ones = [alert for alert in patient.alerts if alert["is_open"]]
+    row = make_row(patient.patient_id, open_ones, patient.prediction, reading, now, interval)
     return {
         "patient_id": patient.patient_id,
         "measured": _measured(row, patient),
@@ -167,9 +168,10 @@ def _measured(row: Row, patient: PatientNow) -> dict[str, Any]:
     Of the latter the next ones are listed, and all are counted.
     """
     slope = patient.slope
+    reading = row.reading or {}
     return {
-        **row.reading,
-        "mean": row.reading.get("mean_arterial_pressure"),
+        **reading,
+        "mean": reading.get("mean_arterial_pressure"),
         "crisis": row.is_crisis,
         "state": row.freshness,
         "slope": None if slope is None else round(slope),

@@ -11,7 +11,7 @@ from flask import Blueprint, render_template, request, url_for
 from conf.clinical import ALERT_LEVELS
 from elastic.search import latest
 from webapp import figures
-from webapp.board.views import screens
+from webapp.board.views import minutes_before, screens
 from webapp.http import cursors, position
 from webapp.predictions.quality import live_model
 from webapp.security.roles import Permission, requires
@@ -53,7 +53,7 @@ def index() -> str:
         after=position(pages, 422),
         order="urgent",
     )
-    rows = screens().board.rows(page.documents, now)
+    rows = screens().board.rows([document["patient_id"] for document in page.documents], now)
     site.audit.record("list", patient_ids=[row.patient_id for row in rows])
     asked: dict[str, Any] = {name: value for name, value in request.args.items() if name != "cursor" and value}
     values = {
@@ -67,7 +67,7 @@ def index() -> str:
         "levels": ALERT_LEVELS[::-1],
         "risk_choices": RISK_CHOICES,
         "min_readings": site.settings.min_readings,
-        "minutes": lambda at: int((now - at).total_seconds() // 60),
+        "minutes": lambda at: minutes_before(now, at),
     }
     return render_template("predictions.html", **values)
 

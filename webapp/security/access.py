@@ -20,6 +20,7 @@ from webapp.services import Services, services
 
 API_PATHS: Final = ("/api/", "/openapi.json")  # only here a token is looked at
 BEARER: Final = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
+IDLE_ALLOWED: Final = frozenset({"board.rows"})  # to a session that fell idle, with the rights of a wall
 UNFINISHED_ALLOWED: Final = frozenset({"account.password", "account.totp", "auth.logout", "auth.language", "static"})
 
 
@@ -48,6 +49,13 @@ def check_request() -> Any:
     return _authorise(view, known)
 
 
+def why_signed_out() -> str:
+    """Tell why who comes with a session is nobody any more: ``idle`` or ``ended``; empty without a session."""
+    if "idle_session" in g:
+        return "idle"
+    return "ended" if sessions.cookie_name(request) in request.cookies else ""
+
+
 def client_ip() -> str:
     """Return the address that the request came from."""
     return request.remote_addr or ""
@@ -63,8 +71,21 @@ def _find_principal(site: Services, *, poll: bool) -> Principal | None:
     if found is None:
         return None
     session, user = found
+    if session.is_idle(site.clock()):
+        g.idle_session = session.hash
+        if request.endpoint not in IDLE_ALLOWED:
+            return None
     g.unfinished = unfinished_step(user)
-    return Principal(user.name, user.role, user.language, session.hash, sound=user.sound, shortcuts=user.shortcuts)
+    return Principal(
+        user.name,
+        user.role,
+        user.language,
+        session.hash,
+        sound=user.sound,
+        shortcuts=user.shortcuts,
+        idle_at=session.idle_at,
+        is_idle="idle_session" in g,
+    )
 
 
 def _by_token(site: Services) -> Principal:
@@ -82,7 +103,8 @@ def _authorise(view: Callable[..., Any], known: Principal | None) -> Response | 
     if permission is None:
         return None
     if known is None and wants_page():
-        return _to_response(redirect(url_for("auth.login", next=request.full_path.rstrip("?"))))
+        why = why_signed_out() or None  # url_for leaves out what is None
+        return _to_response(redirect(url_for("auth.login", next=request.full_path.rstrip("?"), why=why)))
     if known is None:
         raise Unauthorized("Sign in first.")
     step = g.get("unfinished")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import g
 
@@ -21,11 +22,16 @@ class Principal:
     is_token: bool = False
     sound: bool = True  # whether this user's pages sound, and take single keys
     shortcuts: bool = True
+    idle_at: datetime | None = None  # when the session falls idle unless somebody acts
+    is_idle: bool = False  # it has: only the masked board is left
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """Return all that this principal may do: the role's rights, for a token only those among its scopes."""
-        granted = ROLES.get(self.role, frozenset())
+        """Return all that this principal may do: the role's rights, for a token only those among its scopes.
+
+        An idle session has those of a wall: what it showed stays readable, masked, and asks for the password to act.
+        """
+        granted = ROLES.get("kiosk" if self.is_idle else self.role, frozenset())
         if not self.is_token:
             return granted
         return granted & {*self.scopes, Permission.SIGNED_IN}

@@ -45,6 +45,17 @@ class Session:
     agent: str
     previous_login_at: datetime | None
 
+    @property
+    def idle_at(self) -> datetime | None:
+        """Return when it is idle unless somebody acts before; None: never."""
+        if self.role == "kiosk":
+            return None
+        return self.seen_at + (ADMIN_IDLE if self.role == "admin" else IDLE)
+
+    def is_idle(self, now: datetime) -> bool:
+        """Tell whether nobody has acted in it for too long."""
+        return self.idle_at is not None and now >= self.idle_at
+
 
 def digest(secret: str) -> str:
     """Return what is stored of a session id or token."""
@@ -71,16 +82,20 @@ def begin(store: Store, user: User, *, ip: str, agent: str, now: datetime) -> st
 
 
 def find(store: Store, session_id: str, *, ip: str, now: datetime, is_poll: bool) -> tuple[Session, User] | None:
-    """Return the session of that id and its user while both are valid; anything but a poll keeps it alive."""
+    """Return the session of that id and its user while both are valid; anything but a poll keeps it alive.
+
+    One that has been idle for too long is returned too, at its own address, to the end of its 12 hours, and nothing
+    wakes it up again: see `Session.is_idle` and what `webapp.security.access` still allows it.
+    """
     row = store.row(_SELECT + " WHERE s.hash = ?", (digest(session_id),))
     session = _to_session(row) if row else None
     user = find_by_id(store, session.user_id) if session else None
     if session is None or user is None or user.disabled:
         return None
-    if not _is_valid(session, ip, now):
+    if _is_over(session, ip, now):
         end(store, session.hash)
         return None
-    if not is_poll and now - session.seen_at >= NOTE_EVERY:
+    if not is_poll and not session.is_idle(now) and now - session.seen_at >= NOTE_EVERY:
         store.run("UPDATE sessions SET seen_at = ? WHERE hash = ?", (now.timestamp(), session.hash))
     return session, user
 
@@ -91,9 +106,9 @@ def end(store: Store, session_hash: str, user_name: str | None = None) -> bool:
 
 
 def list_sessions(store: Store, now: datetime, user_name: str | None = None) -> list[Session]:
-    """Return the valid sessions, newest first; of one user when a name is given."""
+    """Return the sessions that are not over, idle ones too, newest first; of one user when a name is given."""
     rows = store.rows(_LIST, {"owner": user_name})
-    return [session for session in map(_to_session, rows) if _is_valid(session, session.ip, now)]
+    return [session for session in map(_to_session, rows) if not _is_over(session, session.ip, now)]
 
 
 def remove_expired(store: Store, now: datetime) -> None:
@@ -113,12 +128,12 @@ def delete_cookie(response: Response, request: Request) -> None:
     response.delete_cookie(cookie_name(request), secure=request.is_secure, httponly=True, samesite="Lax", path="/")
 
 
-def _is_valid(session: Session, ip: str, now: datetime) -> bool:
-    if now >= session.expires_at:
-        return False
+def _is_over(session: Session, ip: str, now: datetime) -> bool:
+    """Tell whether nothing is left of a session; an idle one at its own address keeps what a wall may do."""
+    elsewhere = ip != session.ip
     if session.role == "kiosk":
-        return ip == session.ip
-    return now - session.seen_at < (ADMIN_IDLE if session.role == "admin" else IDLE)
+        return elsewhere or now >= session.expires_at
+    return now >= session.expires_at or (session.is_idle(now) and (elsewhere or session.role == "admin"))
 
 
 _SELECT: Final = "SELECT s.*, u.name AS user_name, u.role AS role FROM sessions s JOIN users u ON u.id = s.user_id"

@@ -10,6 +10,7 @@ import pytest
 
 from elastic.names import (
     ALERT_EVENTS,
+    ALERT_SERVICE,
     ALERTS,
     LATEST,
     MODEL_MONITORING,
@@ -82,8 +83,9 @@ INDICES = {
     LATEST,
     REJECTED,
     MODEL_MONITORING,
-    ALERT_EVENTS,
     ALERTS,
+    ALERT_EVENTS,
+    ALERT_SERVICE,
     PATIENT_RULES,
     audit_events.INDICES,
 }  # by name: no pattern takes in what an account need not read

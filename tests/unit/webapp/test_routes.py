@@ -36,6 +36,7 @@ ROUTES = {
     "GET /readyz": EVERYBODY,
     "GET /": SCREENS,
     "GET /board/rows": SCREENS,
+    "POST /board/stay": SCREENS,
     "GET /acknowledge": "clinician",
     "POST /acknowledge": "clinician",
     "GET /handover": READERS,

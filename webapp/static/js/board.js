@@ -2,14 +2,22 @@
 
 import { clock, span, startPolling } from "./live.js";
 import { installKeys } from "./keys.js";
+import { isUrgent, keyOf, merge, parse, rowsOf } from "./board/rows.js";
+import { installIdle } from "./board/idle.js";
+import { fitTiles } from "./board/wall.js";
 import * as sound from "./sound.js";
 import { installAcknowledge } from "./acknowledge.js";
 
+const POLL_MS = 1000;
+const JITTER_MS = 200;
 const REPEAT_MS = 10000;
+const HOLD_URGENT_MS = 10000; // the longest that something urgent waits for the hand that holds the list
+const MOST_HEARD = 5000;
 
 const live = document.getElementById("live");
 const list = document.getElementById("board-list");
 const pending = document.getElementById("pending");
+const urgent = document.getElementById("urgent");
 const filter = document.getElementById("board-filter");
 const title = document.title;
 const words = live.dataset;
@@ -19,67 +27,75 @@ let newestAt = Date.parse(live.dataset.newest);
 let serverAhead = Date.parse(live.dataset.now) - Date.now();
 let waiting = null; // content that comes while the list is held
 let isHeld = false;
-let heardAlerts = new Set(rows().map((row) => row.dataset.alert));
-let knownStale = new Set(rows().filter(isStale).map((row) => row.dataset.patient));
+let releaseTimer = 0;
+let heard = new Set(rows().map((row) => row.dataset.alert));
+let heardOutages = new Set(outages());
+const unfiltered = new Set(); // what came while a filter was typed and must not be hidden by it
 
 function rows(root = list) {
-  return [...root.querySelectorAll("[data-patient]")];
+  return rowsOf(root);
 }
 
-// What a row is known by: a patient may have a second one, for a reading that was refused.
-function keyOf(row) {
-  return row.dataset.row ?? row.dataset.patient;
-}
-
-function isStale(row) {
-  return row.classList.contains("is-stale");
-}
-
-function parse(content) {
-  const holder = document.createElement("div");
-  holder.append(document.createRange().createContextualFragment(content));
-  return holder;
+function outages(root = list) {
+  return [...root.querySelectorAll("[data-outage]")].map((outage) => outage.dataset.outage);
 }
 
 // Content
 
 function takeContent(content) {
   const fresh = parse(content);
-  announce(fresh);
+  const news = announce(fresh);
   if (!isHeld) return show(fresh);
   waiting = fresh;
-  replaceInPlace(fresh);
-  const moved = countMoved(fresh);
-  pending.hidden = moved === 0;
-  pending.textContent = moved === 1 ? pending.dataset.one : pending.dataset.many.replace("{n}", moved);
+  holdBack(news);
 }
 
 function show(fresh) {
-  const focused = document.activeElement?.closest?.("[data-patient]");
+  const focused = document.activeElement?.closest?.("[data-row]");
   const back = focused && [keyOf(focused), document.activeElement === focused ? null : document.activeElement.className];
-  list.replaceChildren(...fresh.childNodes);
+  for (const row of rows()) row.hidden = false;
+  merge(list, fresh);
   waiting = null;
-  if (pending) pending.hidden = true;
+  clearTimeout(releaseTimer);
+  releaseTimer = 0;
+  for (const chip of [pending, urgent]) if (chip) chip.hidden = true;
   applyFilter();
-  if (back) restoreFocus(...back);
+  fitTiles(list);
+  if (back && !list.contains(document.activeElement)) restoreFocus(...back);
 }
 
 function restoreFocus(key, className) {
-  const row = rows().find((one) => keyOf(one) === key);
+  const row = rows().find((each) => keyOf(each) === key);
   const within = className && row?.getElementsByClassName(className)[0];
   (within || row)?.focus({ preventScroll: true });
 }
 
-// While the list is held each row keeps its place; its values are renewed unless the focus is in it.
-function replaceInPlace(fresh) {
-  const byKey = new Map(rows(fresh).map((row) => [keyOf(row), row]));
+// While the list is held each row keeps its place and its values are renewed. Something urgent is named in a red chip,
+// and shown after 10 s whoever holds the list.
+function holdBack(news) {
+  const byKey = new Map(rows(waiting).map((row) => [keyOf(row), row]));
   for (const row of rows()) {
     const next = byKey.get(keyOf(row));
     if (!next) row.classList.add("is-leaving");
     else if (!row.contains(document.activeElement)) row.replaceWith(next.cloneNode(true));
   }
-  list.querySelector("#board-counts").replaceWith(fresh.querySelector("#board-counts").cloneNode(true));
+  for (const id of ["board-counts", "board-outages"]) {
+    document.getElementById(id).replaceWith(waiting.querySelector(`#${id}`).cloneNode(true));
+  }
   applyFilter();
+  const moved = countMoved(waiting);
+  pending.hidden = moved === 0 || !urgent.hidden;
+  pending.textContent = moved === 1 ? pending.dataset.one : pending.dataset.many.replace("{n}", moved);
+  if (news.length) {
+    urgent.textContent = urgent.dataset.text.replace("{names}", news.map(nameOf).join(", "));
+    urgent.hidden = false;
+    pending.hidden = true;
+    if (!releaseTimer) releaseTimer = setTimeout(() => waiting && show(waiting), HOLD_URGENT_MS);
+  }
+}
+
+function nameOf(row) {
+  return `${row.dataset.patient} ${row.querySelector(".pressure, .tile-pressure")?.textContent.trim() ?? ""}`.trim();
 }
 
 function countMoved(fresh) {
@@ -101,38 +117,49 @@ function hold(on) {
 
 function watchHold() {
   let pointed = false;
+  const chips = [pending, urgent];
   const settle = () => hold(pointed || list.contains(document.activeElement));
   list.addEventListener("pointerenter", (event) => {
     pointed = event.pointerType === "mouse";
     settle();
   });
-  for (const place of [list, pending]) {
+  for (const place of [list, ...chips]) {
     place.addEventListener("pointerleave", ({ relatedTarget: to }) => {
-      pointed = pointed && (to === pending || list.contains(to)); // the way from the list to its chip
+      pointed = pointed && (chips.includes(to) || list.contains(to)); // the way from the list to its chip
       settle();
     });
   }
   list.addEventListener("focusin", settle);
   list.addEventListener("focusout", () => setTimeout(settle));
-  pending.addEventListener("click", () => waiting && show(waiting));
+  for (const chip of chips) chip.addEventListener("click", () => waiting && show(waiting));
 }
 
 // What is new
 
+// Sounds and tells what nobody has heard yet; returns the urgent rows among it.
 function announce(fresh) {
   const all = rows(fresh);
-  const due = all.filter((row) => row.dataset.due === "1" && !heardAlerts.has(row.dataset.alert));
-  const critical = due.filter((row) => row.dataset.urgency === "CRITICAL");
-  const lost = all.filter((row) => isStale(row) && !knownStale.has(row.dataset.patient) && row.dataset.alert);
-  if (critical.length) {
-    const named = critical.map((row) => `${row.dataset.patient} ${row.querySelector(".pressure, .tile-pressure").textContent.trim()}`);
-    document.getElementById("announce").textContent = `${words.critical}: ${named.join(", ")}`;
-    sound.playCritical();
-  } else if (due.some((row) => row.dataset.urgency === "HIGH")) sound.playHigh();
-  else if (lost.length) sound.playStale();
-  heardAlerts = new Set([...heardAlerts, ...all.map((row) => row.dataset.alert)]);
-  knownStale = new Set(all.filter(isStale).map((row) => row.dataset.patient));
+  const due = all.filter((row) => row.dataset.due === "1" && !heard.has(soundKey(row)));
+  const news = due.filter(isUrgent);
+  const lost = outages(fresh).filter((outage) => !heardOutages.has(outage));
+  if (news.length) {
+    document.getElementById("announce").textContent = `${words.critical}: ${news.map(nameOf).join(", ")}`;
+  }
+  if (lost.length) sound.playLost();
+  else if (news.some((row) => row.dataset.urgency === "CRITICAL")) sound.playCritical();
+  else if (news.length) sound.playHigh();
+  else if (due.some((row) => row.dataset.kind === "silence")) sound.playStale();
+  if (filter?.value.trim()) for (const row of news) unfiltered.add(keyOf(row));
+  if (heard.size > MOST_HEARD) heard = new Set(all.filter((row) => !due.includes(row)).map(soundKey));
+  for (const row of all) heard.add(soundKey(row));
+  heardOutages = new Set(outages(fresh));
   tellCounts(fresh.querySelector("#board-counts"));
+  return news;
+}
+
+// An alert that has become overdue is news once more.
+function soundKey(row) {
+  return row.dataset.alert + (row.dataset.late === "1" ? " late" : "");
 }
 
 function tellCounts(counts) {
@@ -145,7 +172,8 @@ function tellCounts(counts) {
 
 setInterval(() => {
   const due = rows().some((row) => row.dataset.urgency === "CRITICAL" && row.dataset.due === "1");
-  if (due) sound.playCritical();
+  if (outages().length) sound.playLost();
+  else if (due) sound.playCritical();
 }, REPEAT_MS);
 
 // Is it current?
@@ -166,6 +194,7 @@ function takeAnswer(headers) {
   newestAt = Date.parse(headers.get("X-Newest"));
   const sent = Date.parse(headers.get("Date"));
   if (sent) serverAhead = sent - Date.now();
+  idle.take(headers.get("X-Idle-In"));
 }
 
 function tick() {
@@ -184,19 +213,30 @@ function tick() {
 function applyFilter() {
   if (!filter) return;
   const wanted = filter.value.trim().toLowerCase();
-  for (const row of rows()) row.hidden = !row.dataset.patient.toLowerCase().includes(wanted);
+  if (!wanted) unfiltered.clear();
+  for (const row of rows()) {
+    row.hidden = !row.dataset.patient.toLowerCase().includes(wanted) && !unfiltered.has(keyOf(row));
+  }
+  const note = document.getElementById("filter-note");
+  const hidden = rows().filter((row) => row.hidden && row.dataset.urgency === "CRITICAL").length;
+  note.hidden = hidden === 0;
+  const text = hidden === 1 ? note.dataset.one : note.dataset.many.replace("{n}", hidden);
+  if (!note.hidden && note.textContent !== text) note.textContent = text;
+  const nobody = document.getElementById("filter-nobody");
+  nobody.hidden = !wanted || rows().some((row) => !row.hidden);
+  nobody.querySelector("a").href = `/patients?q=${encodeURIComponent(filter.value.trim())}`;
 }
 
 function step(by) {
   const shown = rows().filter((row) => !row.hidden);
-  const at = shown.indexOf(document.activeElement?.closest?.("[data-patient]"));
+  const at = shown.indexOf(document.activeElement?.closest?.("[data-row]"));
   const next = at < 0 ? (by > 0 ? 0 : shown.length - 1) : at + by;
   shown[Math.min(shown.length - 1, Math.max(0, next))]?.focus();
 }
 
 function clickIn(selector) {
   return () => {
-    const row = document.activeElement?.closest?.("[data-patient]");
+    const row = document.activeElement?.closest?.("[data-row]");
     const target = row?.querySelector(selector);
     if (!target || (selector === ".patient" && document.activeElement !== row)) return false;
     target.click();
@@ -204,11 +244,14 @@ function clickIn(selector) {
   };
 }
 
+const idle = installIdle();
 const polling = startPolling({
   url: () => `/board/rows${location.search}`,
   onContent: takeContent,
   onAnswer: takeAnswer,
   onState: takeState,
+  every: POLL_MS,
+  jitter: JITTER_MS,
 });
 
 installKeys({
@@ -220,10 +263,15 @@ installKeys({
 });
 if (pending) watchHold();
 filter?.addEventListener("input", applyFilter);
+document.getElementById("filter-note")?.addEventListener("click", () => {
+  filter.value = "";
+  applyFilter();
+});
 installAcknowledge(list, () => {
   hold(false);
   polling.forget();
 });
 tellCounts(document.getElementById("board-counts"));
+fitTiles(list);
 tick();
 setInterval(tick, 1000);

@@ -1,5 +1,5 @@
 // Polling with an entity tag that lives in memory (answers are `no-store`), and what tells whether the link is alive.
-// Rhythm: every 5 s plus up to 1 s of chance; hidden pages rest; failures back off to 30 s.
+// Rhythm: every 5 s plus up to 1 s of chance unless told otherwise; hidden pages rest; failures back off to 30 s.
 import { installSound, playLost } from "./sound.js";
 
 export const POLL_MS = 5000;
@@ -10,7 +10,7 @@ export const LOST_MS = 15000;
 const AFTER_WAKE_MS = 10000;
 const SOUND_LOST_MS = 30000;
 
-export function startPolling({ url, onContent, onAnswer, onState }) {
+export function startPolling({ url, onContent, onAnswer, onState, every = POLL_MS, jitter = JITTER_MS }) {
   installSound(document.getElementById("sound"));
   const warn = makeWarning();
   let tag = null;
@@ -20,7 +20,7 @@ export function startPolling({ url, onContent, onAnswer, onState }) {
   let answeredAt = Date.now();
   let isLost = false;
 
-  function plan(wait = POLL_MS + Math.random() * JITTER_MS) {
+  function plan(wait = every + Math.random() * jitter) {
     clearTimeout(timer);
     if (!document.hidden) timer = setTimeout(poll, wait);
   }
@@ -75,11 +75,11 @@ export function startPolling({ url, onContent, onAnswer, onState }) {
     onState(state, silent);
   }
 
-  // The session is over: nothing on this page may stay readable as if it were current.
+  // The session is over: nothing on this page may stay readable as if it were current. The site says why.
   function end() {
     answeredAt = Infinity;
     clearTimeout(timer);
-    location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    location.reload();
   }
 
   setInterval(() => {

@@ -12,6 +12,7 @@ from flask import Flask
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.fake_search import FakeSearch
+from tests.support.ward import alerts_of
 from tests.unit.webapp.api.documents import NEWEST, prediction, reading
 from tests.unit.webapp.site import Site, make_site
 from webapp.security.roles import Permission, required_permission
@@ -47,9 +48,12 @@ def search() -> FakeSearch:
 def make_ward() -> FakeSearch:
     ward = FakeSearch()
     for patient_id, risk in RISKS.items():
-        ward.put(OBSERVATIONS, *(reading(patient_id, minutes) for minutes in MINUTES))
-        ward.put(PREDICTIONS, *(prediction(patient_id, risk, minutes) for minutes in MINUTES))
+        readings = [reading(patient_id, minutes) for minutes in MINUTES]
+        predictions = [prediction(patient_id, risk, minutes) for minutes in MINUTES]
+        ward.put(OBSERVATIONS, *readings)
+        ward.put(PREDICTIONS, *predictions)
         ward.put(LATEST, prediction(patient_id, risk))
+        ward.put_alerts(*alerts_of(readings, predictions, NEWEST))
     return ward
 
 

@@ -1,4 +1,4 @@
-"""How a board is loaded: what it looks at does not grow with what is stored."""
+"""How a board is loaded: what the alert service has written, the newest readings and predictions; nothing is folded."""
 
 from __future__ import annotations
 
@@ -6,15 +6,181 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alerts.model import AlertKind
-from assessment.urgency import CRISIS_KEPT, Urgency
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
-from elastic.search import latest, observations
+from alerts.model import AlertKind, Answer, Finding, State
+from assessment.urgency import Urgency
+from elastic.names import ALERT_SERVICE, LATEST, OBSERVATIONS, REJECTED
 from tests.support.fake_search import FakeSearch
-from tests.support.ward import INTERVAL, Patient, prediction, reading
+from tests.support.ward import INTERVAL, Document, Patient, alert, prediction, reading, refusal
 from tests.unit.webapp.site import NOON
 from webapp.board import ward
+from webapp.board.rows import Row, Ward
 from webapp.board.ward import Board, View
+
+ALL = View(quiet=True)
+
+
+@pytest.fixture
+def search() -> FakeSearch:
+    return FakeSearch()
+
+
+def load(search: FakeSearch, view: View = ALL, now: datetime = NOON) -> Ward:
+    return Board(search, INTERVAL).ward(view, now)
+
+
+def totals(shown: Ward) -> dict[str, int]:
+    return {section.urgency: section.total for section in shown.sections if section.total}
+
+
+def measured(search: FakeSearch, patient_id: str, systolic: float, minutes: float = 1) -> Document:
+    """Store a newest reading with its prediction; return the reading."""
+    taken = reading(patient_id, NOON - timedelta(minutes=minutes), systolic, 80)
+    search.put(OBSERVATIONS, taken)
+    search.documents[LATEST] = [each for each in search.documents[LATEST] if each["patient_id"] != patient_id]
+    search.put(LATEST, prediction(taken, 0.05))
+    return taken
+
+
+def crisis(patient_id: str, minutes: float = 15, **more: object) -> Document:
+    at = NOON - timedelta(minutes=minutes)
+    return alert(patient_id, at, worst=Finding(at, 3, systolic=208, diastolic=126), **more)  # type: ignore[arg-type]
+
+
+def only_row(shown: Ward, place: Urgency) -> Row:
+    (row,) = shown[place].rows
+    return row
+
+
+def test_one_normal_reading_takes_no_unanswered_crisis_off(search: FakeSearch) -> None:
+    """The level falls to LOW, then the alert is latched: the patient stays among the first until somebody answers."""
+    measured(search, "p-1", 122)
+    for document in (crisis("p-1", quiet=1), crisis("p-1", state=State.LATCHED)):
+        search.put_alerts(document)
+        shown = load(search, View())
+        assert only_row(shown, Urgency.CRITICAL).alert == document
+        assert (shown.unanswered, only_row(shown, Urgency.CRITICAL).level) == (1, "LOW")
+    search.put_alerts(crisis("p-1", state=State.RESOLVED))
+    assert totals(load(search)) == {"NONE": 1}
+
+
+def test_of_120_such_patients_all_are_counted_whatever_is_shown(
+    search: FakeSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ward, "SIZES", {**ward.SIZES, Urgency.CRITICAL: 42})
+    for number in range(120):
+        measured(search, f"p-{number}", 122)
+        search.put_alerts(crisis(f"p-{number}", quiet=1))
+    shown = load(search, View())
+    critical = shown[Urgency.CRITICAL]
+    assert (len(critical.rows), critical.total, critical.more, shown.unanswered) == (42, 120, 78, 120)
+
+
+def test_a_patient_is_counted_once_where_the_worst_alert_is(search: FakeSearch) -> None:
+    at = NOON - timedelta(minutes=5)
+    for patient_id in ("worst", "high", "silent", "medium", "none"):
+        measured(search, patient_id, 130)
+    every = [alert("worst", at, kind, rank=rank) for kind, rank in ((AlertKind.PREDICTED, 2), (AlertKind.SILENCE, 1))]
+    search.put_alerts(crisis("worst"), *every)
+    search.put_alerts(alert("high", at, AlertKind.PREDICTED, rank=2), alert("high", at, AlertKind.SILENCE, rank=1))
+    search.put_alerts(alert("silent", at, AlertKind.PREDICTED, rank=1), alert("silent", at, AlertKind.SILENCE, rank=1))
+    search.put_alerts(alert("medium", at, AlertKind.PREDICTED, rank=1))
+
+    assert totals(load(search)) == {"CRITICAL": 1, "HIGH": 1, "SILENT": 1, "MEDIUM": 1, "NONE": 1}
+
+
+def test_a_silence_alert_of_any_rank_is_no_crisis(search: FakeSearch) -> None:
+    search.put_alerts(alert("p-1", NOON - timedelta(hours=1), AlertKind.SILENCE, rank=3))
+    assert totals(load(search)) == {"SILENT": 1}
+
+
+def test_a_crisis_that_is_not_the_newest_reading_is_shown_with_its_values(search: FakeSearch) -> None:
+    newest = measured(search, "p-1", 164)
+    search.put_alerts(crisis("p-1", minutes=97))
+    row = only_row(load(search), Urgency.CRITICAL)
+    assert (row.reading, row.is_crisis) == (newest, False)
+    assert row.alert is not None
+    assert row.alert["worst"]["systolic"] == 208
+
+
+def test_who_has_no_open_alert_has_none_whatever_was_measured(search: FakeSearch) -> None:
+    """The board concludes nothing: the alert service says who is alerted of what."""
+    measured(search, "p-1", 205)
+    search.documents[ALERT_SERVICE] = [{"until": "2999-01-01T00:00:00Z"}]
+    assert totals(load(search)) == {"NONE": 1}
+
+
+def test_a_crisis_before_any_prediction_and_a_refused_one_before_any_reading_are_shown(search: FakeSearch) -> None:
+    search.put(OBSERVATIONS, reading("waits", NOON - timedelta(hours=3), 210, 130))
+    search.put_alerts(crisis("waits"), alert("refused", NOON, AlertKind.ATTENTION))
+    rows = {row.patient_id: row for row in load(search)[Urgency.CRITICAL].rows}
+    assert rows["waits"].reading is not None
+    assert (rows["refused"].reading, rows["waits"].prediction) == (None, None)
+    assert totals(load(search)) == {"CRITICAL": 2}
+
+
+def test_an_answer_keeps_the_patient_in_the_section(search: FakeSearch) -> None:
+    answer = Answer(NOON, NOON + timedelta(minutes=30), "anne")
+    measured(search, "p-1", 208)
+    search.put_alerts(crisis("p-1", state=State.ACKNOWLEDGED, answer=answer))
+    shown = load(search)
+    assert (totals(shown), shown.unanswered) == ({"CRITICAL": 1}, 0)
+
+
+def test_alerts_about_the_feed_are_no_patients(search: FakeSearch) -> None:
+    search.put_alerts(alert(None, NOON, AlertKind.FEED, part="feed"))
+    shown = load(search)
+    assert ([outage["part"] for outage in shown.outages], totals(shown), shown.unanswered) == (["feed"], {}, 0)
+
+
+def test_without_the_alert_service_a_board_says_so(search: FakeSearch) -> None:
+    assert load(search).never_watched
+    until = NOON - timedelta(seconds=40)
+    search.put(ALERT_SERVICE, {"holder": "x", "until": until.isoformat()})
+    assert load(search).unwatched_since == until
+    assert load(search, now=until).is_watched
+
+
+def test_one_section_can_be_asked_for(search: FakeSearch) -> None:
+    for patient in (Patient("p-1", 150, 0.7), Patient("p-2", 150, 0.45), Patient("p-3", 120, 0.05)):
+        search.put_history(patient, NOON)
+    assert {place: [row.patient_id for row in load(search, View(place)).rows] for place in Urgency} == {
+        "CRITICAL": ["p-1"],
+        "HIGH": ["p-2"],
+        "SILENT": [],
+        "MEDIUM": [],
+        "NONE": ["p-3"],
+        "WAITING": [],
+    }
+
+
+def test_as_long_as_nothing_changes_three_small_searches_are_all(search: FakeSearch) -> None:
+    search.put_history(Patient("p-1", 186, 0.7), NOON)
+    board = Board(search, INTERVAL)
+    first = board.ward(View(), NOON)
+    before = len(search.asked)
+    assert board.ward(View(), NOON + timedelta(seconds=1)) is first
+    assert len(search.asked) - before == 3
+    search.put_alerts(crisis("p-2"))
+    assert board.ward(View(), NOON + timedelta(seconds=2))[Urgency.CRITICAL].total == 2
+
+
+def test_a_load_takes_no_more_searches_for_more_patients(search: FakeSearch) -> None:
+    board = Board(search, INTERVAL)
+    asked = []
+    for size in (2, 30):
+        for number in range(size):
+            search.put_history(Patient(f"p-{number}", 186, 0.7, readings=20), NOON)
+        search.asked.clear()
+        board.forget()
+        board.ward(View(), NOON)
+        asked.append(len(search.asked))
+    assert asked[0] >= asked[1]
+
+
+def test_what_names_nobody_is_told_for_an_hour(search: FakeSearch) -> None:
+    search.put(REJECTED, refusal(None, NOON - timedelta(minutes=59), "212/134 mmHg", "SUBJECT_MISSING"))
+    assert [told["attention"] for told in load(search).nameless] == ["212/134 mmHg"]
+    assert load(search, now=NOON + timedelta(minutes=2)).nameless == ()
 
 
 def counted_since(search: FakeSearch) -> list[str]:
@@ -25,105 +191,11 @@ def counted_since(search: FakeSearch) -> list[str]:
 
 @pytest.mark.parametrize(("most", "hours"), [(96, 24), (95, 6), (24, 6), (23, 1), (4, 1), (3, 0.25), (0, 0.25)])
 def test_patients_who_wait_are_looked_for_in_a_shorter_time_where_there_are_many_readings(
-    most: int, hours: float, monkeypatch: pytest.MonkeyPatch
+    most: int, hours: float, monkeypatch: pytest.MonkeyPatch, search: FakeSearch
 ) -> None:
-    search = FakeSearch()
     search.put(OBSERVATIONS, *(reading("p-1", NOON - INTERVAL * back - INTERVAL / 2, 120, 80) for back in range(96)))
     monkeypatch.setattr(ward, "MOST_READINGS", most)
 
-    Board(search, INTERVAL).ward(View(), NOON)
+    load(search, View())
 
     assert counted_since(search) == [(NOON - timedelta(hours=hours)).isoformat()]
-
-
-@pytest.mark.parametrize(
-    ("scored_until", "since"),
-    [
-        (NOON, NOON - 2 * INTERVAL),
-        (NOON - timedelta(hours=3), NOON - timedelta(hours=3) - 2 * INTERVAL),
-        (NOON - timedelta(days=9), NOON - CRISIS_KEPT),
-        (None, NOON - CRISIS_KEPT),
-    ],
-    ids=["scoring at work", "stopped", "stopped long ago", "never"],
-)
-def test_crises_without_prediction_are_looked_for_since_scoring_stopped(
-    scored_until: datetime | None, since: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[datetime] = []
-
-    def crises(_search: FakeSearch, start: datetime, _now: datetime) -> set[str]:
-        asked.append(start)
-        return set()
-
-    monkeypatch.setattr(latest, "newest_time", lambda _: scored_until and scored_until.isoformat())
-    monkeypatch.setattr(observations, "crises", crises)
-
-    Board(FakeSearch(), INTERVAL).ward(View(), NOON)
-
-    assert asked == [since]
-
-
-def stored(search: FakeSearch, at: datetime, systolic: float, diastolic: float, received: datetime = NOON) -> None:
-    """Store a reading of p-1 that no prediction knows yet."""
-    document = reading("p-1", at, systolic, diastolic)
-    search.put(OBSERVATIONS, document | {"ingested_at": received.isoformat()})
-
-
-@pytest.mark.parametrize("ahead", [timedelta(hours=23), timedelta(minutes=4, seconds=30)], ids=["23 h", "4.5 min"])
-def test_a_crisis_of_now_is_shown_whatever_a_clock_that_runs_ahead_has_sent_before(
-    ahead: timedelta, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    search = FakeSearch()
-    search.put_history(Patient("p-1", 128, 0.05, silent=INTERVAL), NOON)
-    monkeypatch.setattr(observations, "crises", lambda *_: {"p-1"})  # the fake aggregates nothing
-    stored(search, NOON + ahead, 124, 76)
-    stored(search, NOON, 190, 125)
-
-    (row,) = Board(search, INTERVAL).ward(View(), NOON)[Urgency.CRITICAL].rows
-
-    assert (row.reading["systolic"], row.is_crisis, [alert.kind for alert in row.episodes]) == (
-        190,
-        True,
-        [AlertKind.MEASURED],
-    )
-
-
-def test_a_crisis_by_a_clock_that_runs_ahead_asks_for_attention_until_its_time_has_come() -> None:
-    search = FakeSearch()
-    search.put_history(Patient("p-1", 128, 0.05, silent=INTERVAL), NOON)
-    stored(search, NOON + timedelta(hours=1), 212, 134)
-
-    (row,) = Board(search, INTERVAL).ward(View(), NOON).attention
-
-    assert (row.patient_id, row.newest.words, row.newest.reason) == ("p-1", "212/134 mmHg", "TIME_IN_FUTURE")
-    assert row.newest.measured_at == NOON + timedelta(hours=1)
-    assert not Board(search, INTERVAL).ward(View(), NOON + timedelta(hours=1)).attention
-
-
-def test_a_reading_of_the_future_counts_once_its_time_has_come() -> None:
-    search = FakeSearch()
-    stored(search, NOON + timedelta(hours=2), 190, 125)
-
-    found = [observations.newest(search, ["p-1"], NOON + timedelta(hours=hours)) for hours in (0, 1, 2)]
-
-    assert [set(newest) for newest in found] == [set(), set(), {"p-1"}]
-
-
-def test_an_old_crisis_of_a_backlog_is_told_beside_the_newer_normal_value_that_came_with_it() -> None:
-    search = FakeSearch()
-    search.put_history(Patient("p-1", 128, 0.05, silent=timedelta(hours=2)), NOON)
-    board = Board(search, INTERVAL)
-    assert not board.ward(View(), NOON - timedelta(minutes=1))[Urgency.UNSEEN].rows
-
-    stored(search, NOON - timedelta(minutes=97), 214, 132)
-    normal = reading("p-1", NOON, 126, 78)
-    newest = prediction(normal, 0.05)
-    search.put(OBSERVATIONS, normal)
-    search.put(PREDICTIONS, newest)
-    search.documents[LATEST] = [newest]
-
-    (row,) = board.ward(View(), NOON)[Urgency.UNSEEN].rows
-
-    assert row.reading["systolic"] == 126
-    assert row.alert is not None
-    assert (row.alert.kind, row.alert.started_at) == (AlertKind.MEASURED, NOON - timedelta(minutes=97))

@@ -8,7 +8,7 @@ import pytest
 
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
 from tests.support.fake_search import FakeSearch
-from tests.support.ward import prediction, reading
+from tests.support.ward import alerts_of, prediction, reading
 from tests.unit.webapp.patients.pages import text, visible
 from tests.unit.webapp.site import NOON, Site
 from webapp.i18n import mmhg
@@ -23,6 +23,7 @@ def search(search: FakeSearch) -> FakeSearch:
     search.put(OBSERVATIONS, below)
     search.put(PREDICTIONS, prediction(below, 0.45))
     search.put(LATEST, prediction(below, 0.45))
+    search.put_alerts(*alerts_of([below], [prediction(below, 0.45)], NOON))
     return search
 
 
