@@ -34,6 +34,11 @@ class RecordingClient:
         self.bodies.append({"id": id})
         return {"found": False}
 
+    def mget(self, *, index: str, ids: list[str], **_options: Any) -> dict[str, Any]:
+        self.indices_asked.add(index)
+        self.bodies.append({"ids": ids})
+        return {"docs": [{"_id": id_, "found": False} for id_ in ids]}
+
     def ping(self) -> bool:
         return True
 
