@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,10 +14,12 @@ from tests.support.fake_search import FakeSearch
 from tests.support.ward import Patient
 from tests.unit.webapp.patients.pages import text
 from tests.unit.webapp.site import NOON, Site
+from webapp import patient_ids
 from webapp.patient_ids import LONGEST_SHOWN, shortened, visible
 from webapp.patients.views import patient_path
 
 TURNING = "P-\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe"
+TEMPLATES = Path(patient_ids.__file__).parent / "templates"
 LONG = "urn:oid:1.2.840.113619.21.1.3214775690001|" + "0123456789" * 18
 
 
@@ -61,3 +65,11 @@ def test_a_patients_page_has_the_whole_id_to_copy(site: Site, search: FakeSearch
 
     assert page.count(f"<bdi>{LONG}</bdi>") == 1
     assert "whole-id" not in text(site, "/patients/P-0412", name="other")
+
+
+def test_a_template_writes_no_id_as_it_comes() -> None:
+    """Ids come from outside: what is shown of one goes through `ui.patient_id`, `id_text`, `short_id`, `short`."""
+    raw = re.compile(r"(?<!=\")\{\{ ?(?:\w+\.)?(?:patient|device)_id ?\}\}|id=(?:\w+\.)?device_id[,)]")
+    found = {file.name: raw.findall(file.read_text(encoding="utf-8")) for file in TEMPLATES.rglob("*.html")}
+
+    assert {name: ids for name, ids in found.items() if ids} == {}
