@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyspark
 import pytest
+from pyspark.sql import SparkSession
 
 from conf.ports import free_port
 from deploy.pack import pack
@@ -27,7 +28,7 @@ from embedded.java import find_java
 from embedded.services import Addresses
 from tests.integration.job import PROJECT, Job, in_folder
 from tests.integration.mixed import PATIENTS, mixture
-from tests.integration.pipeline import build_settings, delete_documents, publish_model
+from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
 
 pytestmark = pytest.mark.integration
 
@@ -99,16 +100,16 @@ def packed() -> Path:
 
 @pytest.mark.timeout(600)  # the first time, the environment is packed
 def test_a_cluster_with_nothing_but_python_writes_what_one_process_writes(
-    services: Addresses, packed: Path, cluster: Cluster, tmp_path: Path
+    services: Addresses, spark: SparkSession, packed: Path, cluster: Cluster, tmp_path: Path
 ) -> None:
     assert has_no_packages(bare_python()), "this test needs workers whose Python has no packages"
-    # 1. one process
+    # 1. one process: that of the tests
     settings = build_settings(services, tmp_path / "one", max_offsets_per_trigger=1_000, spark_master="local[2]")
     single = Job(settings)
     publish_model(settings.model_dir)
     single.send_all(mixture().messages)
     delete_documents(connect(settings))
-    single.drain()
+    Pipeline(settings, spark).drain()
     expected = single.outcome()
     assert len(expected.documents[LATEST]) == PATIENTS
     # 2. the cluster, on the same topic
