@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from webapp.api import account, alerts, patients, statistics, surroundings
+from webapp.api import account, alerts, answers, patients, statistics, surroundings
 from webapp.api.fhir import views
 from webapp.api.routes import blueprint
 
-__all__ = ["account", "alerts", "blueprint", "patients", "statistics", "surroundings", "views"]
+__all__ = ["account", "alerts", "answers", "blueprint", "patients", "statistics", "surroundings", "views"]

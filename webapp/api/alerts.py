@@ -1,4 +1,4 @@
-"""The live board and its alerts: the list, one of them, its acknowledgement, and whether it was useful.
+"""The live board and its alerts: the list, and one of them with all that was said of it.
 
 The board is the same ward, loaded once for all screens, that the page shows.
 """
@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from flask import request
 
-from alerts import journal, model
+from alerts import model
 from alerts.documents import subject_of
 from alerts.lifecycle import LATCH_EXPIRES
 from alerts.model import AlertKind
 from conf.clinical import ALERT_LEVELS
 from elastic.search import alert_events, alerts
 from webapp.api.documents import AlertDetail, AlertList, AttentionList, Board
-from webapp.api.inputs import Acknowledgement, AlertPath, AlertsQuery, AlertStatus, BoardQuery, Feedback, PatientPath
-from webapp.api.problems import ApiError, fault
+from webapp.api.inputs import AlertPath, AlertsQuery, AlertStatus, BoardQuery, PatientPath
+from webapp.api.problems import ApiError
 from webapp.api.routes import Answer, operation, paged, position
 from webapp.audit.events import record
 from webapp.board.rows import Row
@@ -27,7 +27,6 @@ from webapp.board.views import note_seen, screens
 from webapp.board.ward import View
 from webapp.http import tag
 from webapp.patient_ids import read_id, spell
-from webapp.security.current import principal
 from webapp.security.roles import Permission
 from webapp.services import services
 
@@ -91,42 +90,6 @@ def get_alert(path: AlertPath) -> AlertDetail:
     return detail(alert)
 
 
-@operation("POST /api/v1/alerts/<alert_id>/ack", Permission.API_WRITE_ACK, AlertDetail, tag="alerts", also={409: None})
-def acknowledge_alert(path: AlertPath, body: Acknowledgement) -> AlertDetail:
-    """Acknowledge an open alert; the first answer stands, a later one is told whose it is."""
-    site = services()
-    now, interval = site.clock(), site.settings.expected_interval
-    alert = find_alert(path.alert_id)
-    patient_id, kind = subject_of(alert), AlertKind(alert["kind"])
-    given = journal.Acknowledgement(body.reason, body.note, _pause(body.until, now))
-    if not alert["is_open"]:
-        raise ApiError(409, "The alert is over.")
-    try:
-        (result,) = journal.acknowledge(site.search, patient_id, given, _person(), now, interval, kind)
-    except journal.NoOpenAlert as error:
-        raise ApiError(409, "The alert is over.") from error
-    record("ack", patient_ids=[patient_id], outcome="ok" if result.stored else "refused")
-    if not result.stored:
-        winner = result.winner
-        raise ApiError(409, f"Already acknowledged by {winner.get('by')} at {winner.get('@timestamp')}.")
-    screens().board.forget()
-    return detail(find_alert(path.alert_id))
-
-
-@operation(
-    "POST /api/v1/alerts/<alert_id>/feedback", Permission.API_WRITE_ACK, AlertDetail, tag="alerts", also={409: None}
-)
-def give_feedback(path: AlertPath, body: Feedback) -> AlertDetail:
-    """Say whether an alert was useful."""
-    site = services()
-    alert = find_alert(path.alert_id)
-    is_stored = journal.give_feedback(site.search, alert["alert_id"], body.useful, _person(), site.clock()).stored
-    record("feedback", patient_ids=[subject_of(alert)], outcome="ok" if is_stored else "refused")
-    if not is_stored:
-        raise ApiError(409, "Others answered at the same time. Try again.")
-    return detail(alert)
-
-
 def _row(row: Row) -> dict[str, Any]:
     """Return a patient on the board, with the alerts as the API shows them."""
     return {**vars(row), "measured_crisis": row.is_crisis, "alerts": list(map(_describe, row.alerts))}
@@ -173,17 +136,3 @@ def detail(alert: Document) -> AlertDetail:
     """Return an alert with what people said about it."""
     events = alert_events.of_alert(services().search, alert["alert_id"])
     return AlertDetail.model_validate({**_describe(alert), "events": [event for event in events if "by" in event]})
-
-
-def _pause(until: datetime | None, now: datetime) -> timedelta:
-    """Return how long an acknowledgement silences the alert; raise the 422 beyond what is allowed."""
-    pause = until - now if until else USUAL_PAUSE
-    if not model.SHORTEST_PAUSE <= pause <= model.LONGEST_PAUSE:
-        shortest, longest = (limit // timedelta(minutes=1) for limit in (model.SHORTEST_PAUSE, model.LONGEST_PAUSE))
-        raise fault("body.until", f"must be {shortest} to {longest} minutes ahead")
-    return pause
-
-
-def _person() -> journal.Person:
-    known = principal()
-    return journal.Person(known.user_name, known.role)

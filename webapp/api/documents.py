@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from alerts.events import Event
 from alerts.model import AlertKind, AnswerReason, State
 from assessment.freshness import Freshness
 from assessment.urgency import Urgency
@@ -225,7 +226,9 @@ class AlertEvent(Output):
     """What a person said about an alert, and what the person saw."""
 
     timestamp: At = Field(description="When.")
-    event: Literal["acknowledged", "feedback"] = Field(description="What was said.")
+    event: Event = Field(description="What was said.")
+    number: int = Field(description="Its number among what people said of this alert.")
+    undone: int | None = Field(None, description="Of undone: the number of what was taken back.")
     by: str = Field(description="By whom.")
     role: str = Field(description="In which role.")
     reason: AnswerReason | None = Field(None, description="Why it was acknowledged.")
@@ -242,6 +245,23 @@ class AlertDetail(Alert):
     """An alert with what was said about it."""
 
     events: list[AlertEvent] = Field(description="Oldest first.")
+
+
+class PatientRules(Output):
+    """What a clinician has set for one patient; null: as for everybody."""
+
+    patient_id: PatientId
+    systolic_from: float | None = Field(None, description="Alert at this systolic pressure (mmHg) or above.")
+    diastolic_from: float | None = Field(None, description="Alert at this diastolic pressure (mmHg) or above.")
+    systolic_below: float | None = Field(None, description="Alert below this systolic pressure (mmHg).")
+    diastolic_below: float | None = Field(None, description="Alert below this diastolic pressure (mmHg).")
+    silence_minutes: float | None = Field(None, description="Alert after so many minutes without a reading.")
+    surveillance_ended_at: When | None = Field(
+        None, description="When surveillance was ended; a reading after that brings it back."
+    )
+    by: str = Field(description="Who changed this last; empty: nobody has set anything.")
+    changed_at: When | None = Field(None, description="When.")
+    why: str = Field(description="Why.")
 
 
 class AlertList(Output):

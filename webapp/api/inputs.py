@@ -232,6 +232,33 @@ class Acknowledgement(Input):
     until: Instant | None = Field(None, description="Silent until then, 15 to 60 minutes ahead; 30 by default.")
 
 
+class Snooze(Input):
+    """Lets an acknowledged alert keep silent for longer."""
+
+    until: Instant | None = Field(None, description="Silent until then, 15 to 60 minutes ahead; 30 by default.")
+
+
+class Note(Input):
+    """Remarks something."""
+
+    note: str = Field(min_length=1, max_length=280, pattern=r"\S", description="A short note; no names.")
+
+
+class Nothing(Input):
+    """Says nothing more than what the address does: an empty object."""
+
+
+class NewPatientRules(Input):
+    """What is set for one patient; what is left out is as for everybody."""
+
+    systolic_from: float | None = Field(None, ge=0, le=400, description="Alert at this systolic pressure or above.")
+    diastolic_from: float | None = Field(None, ge=0, le=400, description="Alert at this diastolic pressure or above.")
+    systolic_below: float | None = Field(None, ge=0, le=400, description="Alert below this systolic pressure.")
+    diastolic_below: float | None = Field(None, ge=0, le=400, description="Alert below this diastolic pressure.")
+    silence_minutes: float | None = Field(None, ge=0, le=100_000, description="Alert after so long without a reading.")
+    why: str = Field(min_length=1, max_length=280, pattern=r"\S", description="Why; no names.")
+
+
 class Feedback(Input):
     """Says whether an alert was useful."""
 

@@ -67,7 +67,7 @@ def operation(
     None being a problem. A poll (`is_poll`) does not keep its session alive.
     """
     method, rule = address.split()
-    declare = {"GET": blueprint.get, "POST": blueprint.post, "DELETE": blueprint.delete}[method]
+    declare = getattr(blueprint, method.lower())
     mark = public if permission is None else requires(permission, is_poll=is_poll)
     media_type = document if isinstance(document, str) else JSON
     ways = (BEARER, SESSION) if permission in BY_TOKEN else (SESSION,)
@@ -121,7 +121,7 @@ def check_form() -> None:
         _refuse_parameters(request.args, "unknown")
     repeated = [name for name, values in request.args.lists() if len(values) > 1 and name not in LISTS]
     _refuse_parameters(repeated, "given more than once")
-    if request.method == "POST":
+    if request.method in ("POST", "PUT"):
         if request.mimetype != JSON:
             raise ApiError(415)
         if isinstance(request.get_json(), str):  # what it holds would be read as JSON in turn

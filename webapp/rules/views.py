@@ -87,7 +87,7 @@ def change_limits(patient_id: str) -> Response:
         return make_response(_limits_page(patient_id, error.faults), 422)
     kept = set_limits(site.search, changed, _person(), now, request.form["why"].strip())
     told = ", ".join(f"{name}={value:g}" for name, value in kept.limits.items())
-    audit.record("limits", patient_ids=[patient_id], target=told or "none")
+    audit.record("limits", patient_ids=[patient_id], target=told or None)
     return _back_to(patient_id)
 
 

@@ -26,22 +26,27 @@ BY_BOTH: dict[str, tuple[str, list[str]]] = {  # operation, query: action and pa
     "GET /api/v1/alerts": ("list", TWO),
     f"GET {ALERT}": ("view", ONE),
     f"POST {ALERT}/ack": ("ack", ONE),
+    f"POST {ALERT}/note": ("note", ONE),
+    f"POST {ALERT}/own": ("take_over", ONE),
     f"POST {ALERT}/feedback": ("feedback", ONE),
     f"GET {PATIENT}": ("view", ONE),
     f"GET {PATIENT}/observations": ("view", ONE),
     f"GET {PATIENT}/predictions": ("view", ONE),
     f"GET {PATIENT}/attention": ("view", ONE),
+    f"GET {PATIENT}/rules": ("view", ONE),
     f"GET {FHIR}/Patient/<patient_id>": ("view", ONE),
     f"GET {FHIR}/Observation": ("view", ONE),
     f"GET {FHIR}/RiskAssessment": ("view", ONE),
 }
 BY_SESSION: dict[str, tuple[str, str, list[str]]] = {  # operation: role, action and patients
+    f"PUT {PATIENT}/rules": ("clinician", "limits", ONE),
     f"GET {PATIENT}/report.json": ("clinician", "export", ONE),
     f"GET {PATIENT}/report.csv": ("clinician", "export", ONE),
     f"GET {FHIR}/AuditEvent": ("admin", "audit_search", ONE),
     "POST /api/v1/tokens": ("clinician", "token_created", []),
     "DELETE /api/v1/tokens/<token_id>": ("clinician", "token_revoked", []),
 }
+AFTER_AN_ANSWER = {f"POST {ALERT}/snooze": "snooze", f"POST {ALERT}/undo": "undo"}
 ABOUT_NOBODY = {
     "GET /api/v1/me",
     "GET /api/v1/tokens",
@@ -57,6 +62,9 @@ ABOUT_NOBODY = {
 BODIES: dict[str, dict[str, Any]] = {
     "ack": {"reason": "seen"},
     "feedback": {"useful": True},
+    "note": {"note": "asleep"},
+    "rules": {"why": "as for everybody"},
+    **{name: {} for name in ("own", "snooze", "undo")},
     "tokens": {"name": "x", "scopes": ["read:alerts"]},
 }
 
@@ -81,7 +89,7 @@ def ask(site: Site, browser: Browser, operation: str, headers: dict[str, str]) -
     token_id = next((each.id for each in tokens.list_tokens(site.services.store)), "0" * 12)
     path = rule.replace("<patient_id>", "P-0001").replace("<alert_id>", alert_id).replace("<token_id>", token_id)
     query = "?patient=P-0001" if rule.rpartition("/")[2] in ("Observation", "RiskAssessment", "AuditEvent") else ""
-    body = BODIES.get(rule.rpartition("/")[2]) if method == "POST" else None
+    body = BODIES.get(rule.rpartition("/")[2]) if method in ("POST", "PUT") else None
     return browser.send(method, path + query, json=body, headers={**SAME_ORIGIN, **headers}).status_code
 
 
@@ -92,7 +100,7 @@ def alert_ids(site: Site) -> list[str]:
 
 
 def test_no_operation_is_left_out(site: Site) -> None:
-    listed = {*BY_BOTH, *BY_SESSION, *ABOUT_NOBODY}
+    listed = {*BY_BOTH, *BY_SESSION, *AFTER_AN_ANSWER, *ABOUT_NOBODY}
     assert {f"{operation.method} {operation.rule}" for operation in operations(site.app)} == listed
 
 
@@ -141,6 +149,17 @@ def test_who_is_denied_a_patient_is_noted_with_that_patient(
 
     (event,) = [each for each in events() if each["actor"] == "asker"]
     assert (event["action"], event["outcome"], event["patient_id"]) == ("denied", "denied", ONE)
+
+
+@pytest.mark.parametrize("operation", AFTER_AN_ANSWER)
+def test_what_follows_an_answer_is_noted_too(
+    site: Site, events: Callable[[], list[dict[str, Any]]], operation: str
+) -> None:
+    browser = site.signed_in(name="asker")
+    assert [ask(site, browser, each, {}) for each in (f"POST {ALERT}/ack", operation)] == [200, 200]
+
+    last = [each for each in events() if each["actor"] == "asker"][-1]
+    assert (last["action"], last["patient_id"], last["outcome"]) == (AFTER_AN_ANSWER[operation], ONE, "ok")
 
 
 def test_an_answer_that_came_too_late_is_noted_as_refused(
