@@ -18,7 +18,16 @@ from deploy.secrets import all_names
 from elastic import client as elastic_client
 from elastic.client import Search, connect
 from elastic.connector import read_index
-from elastic.names import ALERT_EVENTS, ALL_INDICES, AUDIT, MODEL_MONITORING, OBSERVATIONS, all_months
+from elastic.names import (
+    ALERT_EVENTS,
+    ALERTS,
+    ALL_INDICES,
+    AUDIT,
+    MODEL_MONITORING,
+    OBSERVATIONS,
+    PATIENT_RULES,
+    all_months,
+)
 from jobs.monitor import monitor
 from jobs.training.history import history_rows, observations_from_elasticsearch
 from tests.integration.mixed import PATIENTS, Mixture, mixture
@@ -26,6 +35,7 @@ from tests.integration.pipeline import Pipeline, publish_model
 from tests.integration.rights import (
     ACCOUNTS,
     ACTIONS,
+    ALERTING,
     FORBIDDEN,
     IMPORT,
     PRUNE,
@@ -63,7 +73,7 @@ class Ward:
 
 @pytest.fixture(scope="module")
 def ward(secured: Secured) -> Ward:
-    """Run the stream with its own account."""
+    """Run the stream, and then the alert service, each with its own account."""
     secured.empty()
     settings = secured.base.model_copy(update={"elasticsearch_user": STREAM})
     publish_model(settings.model_dir)
@@ -71,6 +81,9 @@ def ward(secured: Secured) -> Ward:
     sent = mixture()
     job.send_all(sent.messages)
     job.drain()
+    kept = run(secured.settings(ALERTING), secured.secrets / ALERTING, "alerts", "--once")
+    assert kept.returncode == EXIT_OK, kept.stderr
+    assert "WARNING" not in kept.stderr
     return Ward(secured, sent, (settings.local_dir / "job.log").read_text())
 
 
@@ -117,6 +130,14 @@ def test_batch_jobs_read_with_their_own_account_and_write_their_figures(ward: Wa
     assert client.count(index=MODEL_MONITORING)["count"] == written > 0
 
 
+def test_alert_service_raises_what_the_stream_has_stored_with_its_own_account(ward: Ward) -> None:
+    client = ward.secured.client(SITE)
+    raised = client.search(index=ALERTS, size=1, query={"term": {"kind": "measured"}})["hits"]["hits"]
+    assert raised
+    told = client.search(index=ALERT_EVENTS, query={"term": {"alert_id": raised[0]["_source"]["alert_id"]}})
+    assert "raised" in [hit["_source"]["event"] for hit in told["hits"]["hits"]]
+
+
 def test_site_shows_answers_and_notes_with_its_own_account(ward: Ward, site: Site) -> None:
     nurse, administrator = site.signed_in("clinician", name="anne"), site.signed_in("admin", name="root")
     # 1. the board and a patient on it
@@ -160,12 +181,14 @@ def test_importer_of_dashboards_sees_no_index_at_all(secured: Secured) -> None:
 def test_retention_and_erasure_delete_with_their_own_account(secured: Secured) -> None:
     superuser, settings, password = secured.client(), secured.settings(PRUNE), secured.secrets / PRUNE
     body = STAMP | {"patient_id": "long-ago"}
-    for index in (READINGS, ALERT_EVENTS):
-        superuser.index(index=index, id="long-ago", document=body, refresh=True)
+    own = {"patient_id": "long-ago", "changed_at": STAMP["@timestamp"]}
+    written = {READINGS: body, ALERT_EVENTS: body, ALERTS: own, PATIENT_RULES: own}
+    for index, document in written.items():
+        superuser.index(index=index, id="long-ago", document=document, refresh=True)
     erased = run(settings, password, "jobs.erase", "--patient", "long-ago", "--delete")
     assert erased.returncode == EXIT_OK, erased.stderr
-    superuser.indices.refresh(index=[READINGS, ALERT_EVENTS])
-    assert superuser.count(index=[READINGS, ALERT_EVENTS], query={"term": {"patient_id": "long-ago"}})["count"] == 0
+    superuser.indices.refresh(index=list(written))
+    assert superuser.count(index=list(written), query={"term": {"patient_id": "long-ago"}})["count"] == 0
     pruned = run(settings, password, "jobs.prune", "--delete")
     assert pruned.returncode == EXIT_OK, pruned.stderr
     assert not superuser.indices.exists(index=READINGS)

@@ -11,7 +11,7 @@ import pytest
 
 from conf.errors import EXIT_OK
 from conf.ports import free_port
-from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import ALERTS, LATEST, OBSERVATIONS, PREDICTIONS
 from producer.topic import create_topic
 from tests.integration.containers import Containers, fill_secrets, image_environment
 from tests.integration.pipeline import PARTITIONS, publish_model
@@ -73,6 +73,19 @@ def test_producer_and_stream_fill_the_indices(streamed: str, secured: Secured) -
 def test_the_streams_health_check_reads_what_the_stream_has_left(streamed: str, containers: Containers) -> None:
     assert streamed
     assert containers.check("stream").returncode == EXIT_OK
+
+
+def test_the_alert_service_is_healthy_while_it_works_and_ends_when_told(
+    streamed: str, containers: Containers, secured: Secured
+) -> None:
+    assert streamed
+    assert containers.check("alerts").returncode != EXIT_OK
+    with containers.running("alerts") as service:
+        wait_for(lambda: containers.check("alerts").returncode == EXIT_OK, lambda: containers.said("alerts"))
+        wait_for(lambda: secured.client().count(index=ALERTS)["count"] > 0, lambda: containers.said("alerts"))
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(PATIENCE_S) == EXIT_OK, containers.said("alerts")
+    assert "WARNING" not in containers.said("alerts")
 
 
 def test_the_site_is_healthy_and_ready_and_ends_when_told(streamed: str, containers: Containers) -> None:
