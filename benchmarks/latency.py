@@ -37,9 +37,9 @@ from conf.retry import wait_until
 from conf.settings import METRICS_FILE, Settings
 from demo.figures import read_metrics
 from elastic.client import Search, connect
-from elastic.names import ALERTS, OBSERVATIONS, PREDICTIONS
+from elastic.names import ALERT_EVENTS, OBSERVATIONS, PREDICTIONS
 from elastic.schema import create_standing_indices, put_templates
-from elastic.search.queries import term, terms
+from elastic.search.queries import all_of, term, terms
 from embedded.services import Addresses
 from producer.topic import create_topic
 
@@ -182,11 +182,11 @@ def samples(search: Search, watch: Watch) -> Samples:
     written = (
         ("read by the stream", OBSERVATIONS, "ingested_at"),
         ("scored", PREDICTIONS, "scored_at"),
-        ("alert written", ALERTS, "written_at"),
+        ("alert written", ALERT_EVENTS, "written_at"),
     )
     for stage, index, field in written:
-        kinds = [term("kind", "measured")] if index == ALERTS else []
-        body = {"size": len(sent), "query": {"bool": {"filter": [terms("patient_id", sent), *kinds]}}}
+        raised = (term("event", "raised"), term("kind", "measured")) if index == ALERT_EVENTS else ()
+        body = {"size": len(sent), "query": all_of(terms("patient_id", sent), *raised)}
         for document in search.page(index, body).documents:
             passed = datetime.fromisoformat(document[field]) - sent[document["patient_id"]]
             found[stage].append(passed / timedelta(seconds=1))
