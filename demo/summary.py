@@ -50,14 +50,14 @@ def closing_lines(figures: Figures, elapsed_s: float) -> list[str]:
     """Return what the run came to."""
     return [
         f"Ran {_clock(elapsed_s)}: {figures.readings:,} readings stored, {figures.predictions:,} predictions written.",
-        f"Patients by alert level: {levels_text(figures.patients_by_level)} ({figures.patients:,} in all).",
+        f"Patients by predicted level: {levels_text(figures.patients_by_level)} ({figures.patients:,} in all).",
         f"Open alerts: {alerts_text(figures)}.",
         f"Rejected: {reasons_text(figures)}.",
     ]
 
 
 def levels_text(counts: Mapping[str, int], nothing: str = "none yet") -> str:
-    """Return what was counted by alert level, highest first."""
+    """Return what was counted by level, highest first."""
     return " ".join(f"{level} {count:,}" for level, count in counts.items()) or nothing
 
 
@@ -85,7 +85,7 @@ def _flow(figures: Figures, rates: tuple[float, float]) -> Table:
 
 
 def _levels(figures: Figures) -> Table:
-    table = Table(title=f"{figures.patients:,} patients by alert level (6 h risk)", title_justify="left")
+    table = Table(title=f"{figures.patients:,} patients by predicted level (6 h risk)", title_justify="left")
     for level in figures.patients_by_level:
         table.add_column(Text(level, style=LEVEL_STYLES.get(level, "")), justify="right")
     table.add_row(*(f"{count:,}" for count in figures.patients_by_level.values()))

@@ -107,7 +107,7 @@ FIELDS: Final[Labels] = {
     "source_partition": "Partition Kafka",
     "source_offset": "Position dans la partition",
     **{risk_field(hours): f"Risque {hours} h" for hours in HORIZONS_H},
-    "alert_level": "Niveau d'alerte",
+    "alert_level": "Niveau prédit",
     "model_version": "Version du modèle",
     "window_readings": "Mesures dans la fenêtre",
     "window_hours": "Durée de la fenêtre (h)",

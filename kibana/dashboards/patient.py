@@ -58,7 +58,7 @@ def _newest() -> Row:
             colours=DIASTOLIC_PALETTE,
         ),
         metric("Pouls", "Newest heart rate.", OBSERVATIONS, last_value("heart_rate", "/min")),
-        metric("Niveau d'alerte", "Newest alert level.", LATEST, last_value("alert_level", "Niveau", "string")),
+        metric("Niveau prédit", "Newest predicted level.", LATEST, last_value("alert_level", "Niveau", "string")),
         metric(
             "Mesures et crises",
             "Readings in the range, and those that are a hypertensive crisis.",

@@ -116,7 +116,7 @@ def _patients() -> Row:
         {
             "highest": maximum(ALERT_RISK_FIELD, "Risque 6 h maximal"),
             "newest": last_value(ALERT_RISK_FIELD, "Risque 6 h actuel"),
-            "level": last_value("alert_level", "Niveau actuel", "string"),
+            "level": last_value("alert_level", "Niveau prédit actuel", "string"),
             "critical": count("Prédictions critiques", IS_CRITICAL),
         },
         sort_by="highest",

@@ -86,7 +86,7 @@ def _patients() -> Row:
         {
             "risk_6h": maximum(risk_field(6), "Risque 6 h"),
             "risk_24h": maximum(risk_field(24), "Risque 24 h"),
-            "level": last_value("alert_level", "Niveau", "string"),
+            "level": last_value("alert_level", "Niveau prédit", "string"),
             "systolic": maximum("systolic", "Systolique"),
             "diastolic": maximum("diastolic", "Diastolique"),
             "heart_rate": maximum("heart_rate", "Pouls"),
@@ -94,9 +94,11 @@ def _patients() -> Row:
         },
         sort_by="risk_6h",
     )
-    series = Series(LATEST, {"patients": count("Patients")}, "bar", across=filters("Niveau", parts.LEVEL_QUERIES))
-    description = "Patients by the alert level of their newest prediction."
-    levels = xy("Patients par niveau", description, series, unit="patients")
+    series = Series(
+        LATEST, {"patients": count("Patients")}, "bar", across=filters("Niveau prédit", parts.LEVEL_QUERIES)
+    )
+    description = "Patients by the level of their newest prediction."
+    levels = xy("Patients par niveau prédit", description, series, unit="patients")
     return Row(15, ((30, patients), (18, levels)))
 
 

@@ -69,7 +69,7 @@ def test_a_table_shows_the_figures_of_the_documents(ward: Ward) -> None:
     latest, asked = ward.latest(), of_names(TEXT, ward.now)
     (counted,) = ward.ask(asked["Vue du service: Patients suivis (1)"])
     assert list(counted.values()) == [len(latest)]
-    levels = ward.ask(asked["Vue du service: Patients par niveau (1)"])
+    levels = ward.ask(asked["Vue du service: Patients par niveau prédit (1)"])
     of_levels = Counter(prediction["alert_level"] for prediction in latest)
     assert sorted(list(row.values())[-1] for row in levels) == sorted(of_levels.values())
     (newest,) = ward.ask(asked["Patient: Systolique (1)"])

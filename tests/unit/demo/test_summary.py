@@ -78,7 +78,7 @@ def test_the_most_frequent_reason_comes_first() -> None:
 def test_the_closing_lines_hold_totals_levels_and_rejects() -> None:
     assert closing_lines(running(), 90.0) == [
         "Ran 1:30: 12,345 readings stored, 2,000 predictions written.",
-        "Patients by alert level: CRITICAL 1 HIGH 2 MEDIUM 30 LOW 167 (200 in all).",
+        "Patients by predicted level: CRITICAL 1 HIGH 2 MEDIUM 30 LOW 167 (200 in all).",
         "Open alerts: CRITICAL 3 HIGH 1 STALE 2.",
         "Rejected: UNIT_UNKNOWN 7, TIME_MISSING 3.",
     ]
