@@ -13,6 +13,7 @@ from assessment.urgency import Urgency
 from webapp import i18n
 from webapp.board.past import RISK_LIMIT_Y
 from webapp.board.rows import WALL_ORDER, Ward, shown_ids, tiles_of
+from webapp.board.shown import Shown
 from webapp.board.ward import Board, View
 from webapp.http import tag
 from webapp.security.current import principal
@@ -33,10 +34,11 @@ Rendered = tuple[bytes, bytes]
 
 
 class Screens:
-    """The board and the rows rendered last; one per application."""
+    """The board, the rows rendered last, and which alerts have been shown; one per application."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, shown: Shown) -> None:
         self.board = board
+        self.shown = shown
         self.rendered: Shared[Rendered] = Shared(RENDERED_FOR)
 
 
@@ -46,7 +48,7 @@ def screens() -> Screens:
     found = current_app.extensions.get(EXTENSION)
     if found is None:
         found = current_app.extensions.setdefault(
-            EXTENSION, Screens(Board(site.search, site.settings.expected_interval))
+            EXTENSION, Screens(Board(site.search, site.settings.expected_interval), Shown(site.search))
         )
     return cast(Screens, found)
 
@@ -165,5 +167,6 @@ def asked_view() -> View:
 
 
 def note_seen(ward: Ward) -> None:
-    """Note in the audit whom this screen shows."""
+    """Note in the audit whom this screen shows, and in the journal which alerts it is the first to show."""
     services().audit.record("list", patient_ids=[row.patient_id for row in ward.rows])
+    screens().shown.note((alert for row in ward.rows for alert in row.alerts), services().clock())
