@@ -121,7 +121,8 @@ class Feed:
     """Readings of quiet patients at a steady rate, in a thread of its own, and of others on demand."""
 
     def __init__(self, settings: Settings, rate: int) -> None:
-        self._producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 5})
+        servers = settings.kafka_bootstrap_servers
+        self._producer = Producer({"bootstrap.servers": servers, "linger.ms": 5, "log_level": 0})
         self._rate = rate
         self._ended = threading.Event()
         self._number = count(1)
