@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from alerts.lease import LENGTH, Lease
+from alerts.lookout import Lookout
 from alerts.rules import load_rules
 from alerts.service import Service
 from conf import cli
@@ -51,7 +52,8 @@ def run(settings: Settings, *, once: bool = False, stopping: threading.Event | N
     lease = Lease(search, f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}", LEASE)
     while not stop.is_set():
         try:
-            if _work(lease, Service(search, rules), stop, once=once):
+            service = Service(search, rules, Lookout(search, rules, settings))
+            if _work(lease, service, stop, once=once):
                 return
         except UserError as error:
             if once:
@@ -64,19 +66,19 @@ def _work(lease: Lease, service: Service, stop: threading.Event, *, once: bool) 
     """Keep the alerts as long as this copy holds the lease; tell whether the work is done for good."""
     if not lease.take(datetime.now(UTC)):
         return False
-    service.start(lease.kept.get("position"), datetime.now(UTC))
-    lease.renew(datetime.now(UTC), {"position": service.position})
+    service.start(lease.kept.get("position"), datetime.now(UTC), lease.kept.get("state"))
+    lease.renew(datetime.now(UTC), service.kept)
     log.info("this copy keeps the alerts now")
     while lease.is_held and not stop.is_set():
         is_more = service.turn(datetime.now(UTC))
-        if lease.is_old and not lease.renew(datetime.now(UTC), {"position": service.position}):
+        if lease.is_old and not lease.renew(datetime.now(UTC), service.kept):
             log.warning("another copy has taken over")
             return False
         if once and not is_more and not service.is_behind:
             break
         if not is_more:
             stop.wait(EVERY_S)
-    lease.release(datetime.now(UTC), {"position": service.position})
+    lease.release(datetime.now(UTC), service.kept)
     return once or stop.is_set()
 
 

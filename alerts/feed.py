@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from alerts.model import CRITICAL_RANK, AlertKind, Episode, Withdrawal
 from alerts.rules import FeedRule
-from alerts.signs import ended, lost
+from alerts.signs import ended, last_sign, lost
 from conf.times import present_until
 from elastic.client import Search
 from elastic.search import observations
@@ -70,7 +70,7 @@ class Feed:
 
     def take_over(self, episode: Episode) -> None:
         """Go on with an alert that was open when the service ended, unless something has come since."""
-        told_at = _told_at(episode)
+        told_at = last_sign(episode)
         if self._last_at is None or self._last_at <= told_at:
             self._last_at = self._heard_at = told_at
             self._stopped = episode
@@ -102,7 +102,7 @@ class Feed:
 
     def ending(self, episode: Episode, now: datetime) -> Episode:
         """Return its alert as it ended: with an arrival, else because nobody is watched any more."""
-        if self.returned_at and self.returned_at > _told_at(episode):
+        if self.returned_at and self.returned_at > last_sign(episode):
             return ended(episode, self.returned_at)
         return ended(episode, now, Withdrawal.ENDED)
 
@@ -140,10 +140,6 @@ class Feed:
         self._weight += self._pauses[-1].weight
         while self._weight - self._pauses[0].weight >= self._memory_s:
             self._weight -= self._pauses.popleft().weight
-
-
-def _told_at(episode: Episode) -> datetime:
-    return episode.worst.at if episode.worst else episode.started_at
 
 
 def arrivals(documents: Iterable[Mapping[str, Any]]) -> Counter[datetime]:

@@ -7,15 +7,16 @@ last point that is known, and writes the difference. A turn may be repeated: wha
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from alerts import attention, store
 from alerts.events import answers, owner
 from alerts.findings import NEWS_FOR, Limits, find, of_prediction, ranks_of_reading, read_limits
 from alerts.lifecycle import settle
+from alerts.lookout import Lookout
 from alerts.model import AlertKind, Episode, alert_id
 from alerts.replay import FOLDED, Change, Start, Stored, compare, replay, start_of
 from alerts.rules import Rules
@@ -36,7 +37,7 @@ from elastic.search.changes import Changes, read
 from fhir.readings import RETRACTED_STATUS
 
 REFUSAL_FIELDS: Final = ("@timestamp", "patient_id", "attention")
-EVENT_FIELDS: Final = ("@timestamp", "patient_id", "event", "kind", "started_at", "number")
+EVENT_FIELDS: Final = ("@timestamp", "alert_id", "patient_id", "part", "event", "kind", "started_at", "number")
 AT_ONCE: Final = 5_000  # patients whose alerts are looked at together
 
 FIRST: Final = "first"  # in a position: what the first start begins with is not done with
@@ -62,9 +63,10 @@ class Touched:
 class Service:
     """The working of the service on one Elasticsearch; not safe to share among threads."""
 
-    def __init__(self, search: Search, rules: Rules) -> None:
+    def __init__(self, search: Search, rules: Rules, lookout: Lookout) -> None:
         self._search = search
         self._rules = rules
+        self._lookout = lookout
         self._limits: dict[str, Limits] = {}
         self._ahead: list[tuple[datetime, str]] = []  # readings of the future, by when their time comes
         self._again = Touched()
@@ -77,11 +79,12 @@ class Service:
             Changes(PATIENT_RULES, ("*",)),
         )
 
-    def start(self, position: Position | None, now: datetime) -> None:
-        """Go on from a position; the first time, begin with the crises of three days and the newest predictions.
+    def start(self, position: Position | None, now: datetime, state: Mapping[str, Any] | None = None) -> None:
+        """Go on from a position and state; the first time, begin with the crises of three days and new predictions.
 
         It is the first time until all of these are done with, whoever dies on the way.
         """
+        self._lookout.start(state, now)
         for family in self._followed[:-1]:  # patients' own rules are few: all are read
             if not position:
                 family.skip(self._search)
@@ -99,7 +102,7 @@ class Service:
     @property
     def is_behind(self) -> bool:
         """Tell whether something has to be looked at again."""
-        return bool(self._again.earliest or self._again.attention)
+        return bool(self._again.earliest or self._again.attention) or self._lookout.is_behind
 
     @property
     def position(self) -> Position:
@@ -107,6 +110,11 @@ class Service:
         if not self.is_behind:
             self._done = {family.pattern: family.position for family in self._followed}
         return self._done
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Return what another copy goes on from."""
+        return {"position": self.position, "state": self._lookout.state}
 
     def turn(self, now: datetime) -> bool:
         """Do one turn; tell whether there is more to be read at once. Raises `SearchUnavailable`."""
@@ -119,13 +127,14 @@ class Service:
             changes = [*self._replay(touched, now), *self._attention(touched, now)]
             again = store.put(self._search, changes, self._rules, now)
             store.put(self._search, self._settle(now), self._rules, now)
+            is_more = self._lookout.turn(readings, events, limits, now, is_all_read=not is_full)
         except BaseException:
             self._again = touched
             raise
         for patient_id in again:
             self._again.note(patient_id, touched.earliest.get(patient_id, now), raises=True)
             self._again.attention.add(patient_id)
-        return is_full
+        return is_full or is_more
 
     def _note_readings(self, touched: Touched, readings: Iterable[Document], now: datetime) -> None:
         """Note what new, changed and retracted readings touch, and those of the future whose time has come."""

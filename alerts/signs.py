@@ -28,6 +28,11 @@ def lost(kind: AlertKind, rank: int, last_at: datetime, started_at: datetime) ->
     )
 
 
+def last_sign(episode: Episode) -> datetime:
+    """Return when the last sign was that such an alert tells of."""
+    return episode.worst.at if episode.worst else episode.started_at
+
+
 def ended(episode: Episode, at: datetime, why: str = "") -> Episode:
     """Return an alert after the next sign came, or, with a `Withdrawal`, after it had no reason any more."""
     state = State.WITHDRAWN if why else State.RESOLVED

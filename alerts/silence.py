@@ -28,6 +28,7 @@ from fhir.readings import RETRACTED_STATUS
 Document = Mapping[str, Any]
 
 FIRST_LOOK: Final = timedelta(hours=72)  # how far back the very first start looks for patients
+OVERLAP: Final = timedelta(minutes=1)  # by which a start looks further back than it has to
 CHECK_EVERY_US: Final = 5 * SECOND_US  # the whole map
 NEVER: Final = -(2**62)  # no time at all; a limit can still be added to it
 NEWEST, LIMIT, ENDED, TOLD = range(4)  # rows of the map
@@ -70,11 +71,9 @@ class Watch:
         self._returned_us = NEVER
 
     @property
-    def longer(self) -> dict[str, timedelta]:
-        """Return the limits of the patients who have a longer one of their own."""
-        limits = self._map[LIMIT, : len(self._ids)]
-        places = np.nonzero(limits > _us(self.usual))[0].tolist()
-        return {self._ids[place]: timedelta(microseconds=int(limits[place])) for place in places}
+    def longer(self) -> list[str]:
+        """Return the patients who have a longer limit of their own."""
+        return [self._ids[at] for at in np.nonzero(self._map[LIMIT, : len(self._ids)] > _us(self.usual))[0].tolist()]
 
     def newest(self, patient_id: str) -> datetime | None:
         """Return when the newest reading of a patient was taken, as far as is known here."""
@@ -189,26 +188,23 @@ def episode(found: Silence) -> Episode:
     return lost(AlertKind.SILENCE, RANK, found.newest_at, found.since)
 
 
-def load_since(watch: Watch, position_at: datetime | None, now: datetime) -> datetime:
-    """Return from when on `load` reads: what the service has not seen, and before it all that is not silent yet.
+def load_since(watch: Watch, done_at: datetime | None, now: datetime) -> datetime:
+    """Return from when on `load` reads, where everybody who was silent at `done_at` has an alert.
 
-    Whoever is silent for longer has an open alert, or the surveillance was ended. At the very first start, without a
-    position, nobody has, and `FIRST_LOOK` bounds how far the silence of the past is looked for.
+    At the very first start, with None, nobody has, and `FIRST_LOOK` bounds how far back silence is looked for.
     """
-    return now - FIRST_LOOK if position_at is None else min(position_at, now) - watch.usual
+    return now - FIRST_LOOK if done_at is None else min(done_at, now) - watch.usual - OVERLAP
 
 
 def load(search: Search, watch: Watch, since: datetime, now: datetime) -> Iterator[int]:
     """Read everybody's newest standing reading since then; yield how many after each page, for other work between.
 
-    Who has a longer limit is looked for so much further back.
+    Who has a longer limit is looked for further back.
     """
     for page in observations.newest_times(search, since, now):
         watch.see(page.keys(), page.values())
         yield len(page)
-    longer = watch.longer
-    before = since - max(longer.values(), default=watch.usual)
-    stands = _newest(search, list(longer), now, before)
+    stands = _newest(search, watch.longer, now, since - FIRST_LOOK)
     watch.see(stands.keys(), stands.values())
     yield len(stands)
 

@@ -54,9 +54,15 @@ def due(search: Search, now: datetime) -> dict[str, list[Stored]]:
     return _read(search, all_of(term("is_open", True), {"range": {"due_at": {"lte": now.isoformat()}}}))
 
 
-def open_of_kind(search: Search, kind: AlertKind) -> dict[str, list[Stored]]:
-    """Return the open alerts of a kind by whom they are about."""
-    return _read(search, all_of(term("is_open", True), term("kind", kind)))
+def open_of_kind(search: Search, kind: AlertKind, patient_ids: Iterable[str] | None = None) -> dict[str, list[Stored]]:
+    """Return the open alerts of a kind, of all or of these patients, by whom they are about."""
+    whose = None if patient_ids is None else terms("patient_id", patient_ids)
+    return _read(search, all_of(term("is_open", True), term("kind", kind), whose))
+
+
+def with_ids(search: Search, alert_ids: Iterable[str]) -> dict[str, list[Stored]]:
+    """Return the alerts of these ids, open or not, by whom they are about."""
+    return _read(search, all_of(terms("alert_id", alert_ids)))
 
 
 def _read(search: Search, query: Query) -> dict[str, list[Stored]]:

@@ -1,4 +1,7 @@
-"""The alert service on a real Elasticsearch: what is stored becomes alerts, whatever comes when, and whoever dies."""
+"""The alert service on a real Elasticsearch: what is stored becomes alerts, whatever comes when, and whoever dies.
+
+Alerts of what does not come are in test_silence.py.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from alerts import __main__ as command
 from alerts.documents import Document
 from alerts.events import Event
 from alerts.lease import Lease
+from alerts.lookout import KINDS, Lookout
 from alerts.rules import load_rules
 from alerts.service import Service
 from conf.settings import Settings
@@ -63,7 +67,8 @@ class Store:
     def start(self, position: Any = None) -> Service:
         """Start a copy, at a position or for the first time."""
         self.flush()
-        service = Service(self.search, load_rules())
+        rules = load_rules()
+        service = Service(self.search, rules, Lookout(self.search, rules, self.settings))
         service.start(position, self.now)
         return service
 
@@ -110,14 +115,16 @@ class Store:
 
     def alerts(self, patient_id: str | None = None) -> list[Document]:
         """Return the alerts of a patient, or of all, oldest first."""
-        query = {"term": {"patient_id": patient_id}} if patient_id else {"match_all": {}}
+        asked = {"term": {"patient_id": patient_id}} if patient_id else {"match_all": {}}
+        query = {"bool": {"filter": asked, "must_not": {"terms": {"kind": sorted(KINDS)}}}}
         found = self.client.search(index=ALERTS, query=query, size=10_000, sort=["started_at", "alert_id"])
         return [hit["_source"] for hit in found["hits"]["hits"]]
 
     def journal(self) -> list[tuple[str, str, str]]:
         """Return what happened to which alert, and when, in order."""
         self.client.indices.refresh(index=ALERT_EVENTS)
-        found = self.client.search(index=ALERT_EVENTS, size=10_000)["hits"]["hits"]
+        others = {"bool": {"must_not": {"terms": {"kind": sorted(KINDS)}}}}
+        found = self.client.search(index=ALERT_EVENTS, query=others, size=10_000)["hits"]["hits"]
         return sorted(
             (hit["_source"]["@timestamp"], hit["_source"]["event"], hit["_source"]["alert_id"]) for hit in found
         )
