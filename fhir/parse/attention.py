@@ -122,8 +122,9 @@ def attention(reason: Reason, measured: Measured) -> str | None:
     if reason not in MAY_BE_TRUE:
         return None
     systolics, diastolics = _heard(SYSTOLIC, measured.systolics), _heard(DIASTOLIC, measured.diastolics)
-    if not is_crisis(_most(systolics), _most(diastolics)):
-        return None
+    highest = _most(systolics), _most(diastolics)
+    if not is_crisis(*highest) or (reason is Reason.SYSTOLIC_NOT_ABOVE_DIASTOLIC and not is_crisis(*highest[::-1])):
+        return None  # also a pair that was turned round and is no crisis when it is read the right way
     heard = systolics + diastolics
     if len(systolics) == len(diastolics) == 1 and not any(value.comparator for value in heard):
         return f"{systolics[0].text}/{diastolics[0].text} {_unit(heard)}"

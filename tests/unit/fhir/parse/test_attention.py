@@ -151,6 +151,7 @@ def test_a_crisis_in_a_record_without_a_believable_time_is_told_with_the_time_of
         pytest.param(with_pressures(1 << 80, 82), id="a huge number"),
         pytest.param(observation(systolic=150, diastolic=None), id="a half that is no crisis"),
         pytest.param(observation(systolic=84, diastolic=119), id="turned round, no crisis"),
+        pytest.param(observation(systolic=66, diastolic=125), id="turned round, a crisis only as it was sent"),
         pytest.param(observation(systolic=30, diastolic=10), id="too low"),
         pytest.param(with_pressures(126, 80, unit=None), id="no unit, no crisis"),
         pytest.param(with_pressures({"valueString": "about 212"}), id="a sentence is not read"),
