@@ -19,7 +19,7 @@ from elasticsearch import Elasticsearch
 
 from elastic.client import Search, SearchUnavailable
 from elastic.names import ALERT_SERVICE, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS, fit_id
-from tests.support.ward import Patient, alerts_of, history
+from tests.support.ward import WATCH, Patient, alerts_of, history
 
 Json = dict[str, Any]
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -28,7 +28,6 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "lte": operator.le,
     "lt": operator.lt,
 }
-WATCH = {"holder": "a test", "until": "2999-01-01T00:00:00Z"}
 CHANGES = itertools.count(1)
 MONTHS = re.compile(r"-\d{4}\.\d\d")  # the documents of all months are together
 

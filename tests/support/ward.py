@@ -38,6 +38,7 @@ Document = dict[str, Any]
 
 INTERVAL: Final = timedelta(minutes=15)
 WATCHED: Final = timedelta(days=30)  # by an alert service, for the site's eyes
+WATCH: Final = {"holder": "a test", "until": "2999-01-01T00:00:00Z"}
 VERSION: Final = "20260301T060000Z-5a51d4a0"
 REASONS: Final = [
     RiskReason(ReasonCode.SYSTOLIC_NEWEST, 0.8, 171.0),

@@ -72,7 +72,7 @@ def _find_principal(site: Services, *, poll: bool) -> Principal | None:
         return None
     session, user = found
     if session.is_idle(site.clock()):
-        g.idle_session = session.hash
+        g.idle_session, g.language = session.hash, user.language  # the page that asks for the password speaks it
         if request.endpoint not in IDLE_ALLOWED:
             return None
     g.unfinished = unfinished_step(user)

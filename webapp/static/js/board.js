@@ -28,7 +28,7 @@ let serverAhead = Date.parse(live.dataset.now) - Date.now();
 let waiting = null; // content that comes while the list is held
 let isHeld = false;
 let releaseTimer = 0;
-let heard = new Set(rows().map((row) => row.dataset.alert));
+let heard = new Set(rows().map(soundKey));
 let heardOutages = new Set(outages());
 const unfiltered = new Set(); // what came while a filter was typed and must not be hidden by it
 

@@ -39,7 +39,7 @@ def test_an_idle_session_still_reads_the_board_masked_and_nothing_else(site: Sit
         assert browser.get(path).location.endswith("why=idle")
     assert browser.post("/board/stay").status_code == 401
     assert browser.get("/api/v1/board", page=False).status_code == 401
-    assert "nothing was done on this screen" in browser.get("/login?why=idle&lang=en").get_data(as_text=True)
+    assert "nothing was done on this screen" in browser.get("/login?why=idle").get_data(as_text=True)
 
 
 def test_nothing_but_the_password_wakes_an_idle_session_up(site: Site) -> None:
