@@ -38,4 +38,6 @@ def serve(search: FakeSearch, now: datetime) -> None:
             "owner": owner(events, kind, start),
         }
         renewed = to_document(subject_of(document), settle(folded, now, terms)[0], terms)
-        search.put_alerts(renewed | {name: value for name, value in said.items() if value})
+        renewed |= {name: value for name, value in said.items() if value}
+        if renewed != {name: value for name, value in document.items() if name != "_seq_no"}:
+            search.put_alerts(renewed)

@@ -100,5 +100,8 @@ const poller = startPolling({
   },
   onState: showState,
 });
-installAcknowledge(page, () => poller.forget());
+installAcknowledge(page, () => {
+  document.getElementById("outcome").focus(); // the part that holds the button is renewed only without the focus in it
+  poller.forget();
+});
 refreshCharts();
