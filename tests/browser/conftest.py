@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pyspark.sql import SparkSession
 
+from alerts.__main__ import run as keep_alerts
 from conf.settings import Settings
 from embedded.services import Addresses
 from tests.browser.chromium import FLAGS, NONE, find_chromium
@@ -44,11 +46,16 @@ def hospital(
     services: Addresses,
     spark: SparkSession,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Hospital:
-    """Return patients with two days of readings and predictions."""
+) -> Iterator[Hospital]:
+    """Yield patients with two days of readings and predictions, and the alert service at work."""
     made = Hospital(services, spark, tmp_path_factory.mktemp("hospital"))
     made.open()
-    return made
+    stopping = threading.Event()
+    keeping = threading.Thread(target=keep_alerts, args=(made.settings,), kwargs={"stopping": stopping})
+    keeping.start()
+    yield made
+    stopping.set()
+    keeping.join()
 
 
 @pytest.fixture(scope="session")

@@ -22,15 +22,15 @@ def test_what_the_cuff_cannot_tell_stands_on_the_board_until_somebody_acknowledg
 ) -> None:
     """1. 310/160 of a calm patient is refused. 2. It stands first, is told on the page. 3. An answer takes it away."""
     visitor = visit().sign_in()
-    page = visitor.open("/?low=1")
-    line = page.locator(f'.section-attention [data-patient="{CALM.id}"]')
+    page = visitor.open("/?quiet=1")
+    line = page.locator(f'.section-critical [data-patient="{CALM.id}"]')
     expect(line).to_have_count(0)
     reading = observation(systolic=310, diastolic=160, effectiveDateTime=datetime.now(UTC).isoformat(), id="too-high")
     hospital.pipeline.send(payload(reading | {"subject": {"reference": f"Patient/{CALM.id}"}}), key=CALM.id)
     hospital.pipeline.drain()
     hospital.pipeline.client.indices.refresh(index=ALL_INDICES)
 
-    expect(line.locator(".pressure")).to_have_text("310/160 mmHg", timeout=NEXT_POLL_MS)
+    expect(line.locator(".alert-worst").first).to_contain_text("310/160 mmHg", timeout=NEXT_POLL_MS)
     expect(line).to_contain_text("hors des limites vraisemblables")
     assert visitor.violations() == []
     visitor.open(f"/patients/{CALM.id}")

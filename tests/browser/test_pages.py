@@ -21,7 +21,7 @@ PAGES: dict[str | None, tuple[str, ...]] = {
     None: ("/login",),
     "clinician": (
         "/",
-        "/?low=1",
+        "/?quiet=1",
         "/?kiosk=1",
         "/patients",
         PATIENT,
