@@ -7,7 +7,7 @@ ward that really has become slower, at night for instance, is learnt from the th
 
 A busy ward is told after the least time that the rules name. Where pauses are so long that each patient would be silent
 first, but several patients send, the limit is three quarters of the silence of a patient: one alert of the feed then
-comes before many of patients. With one to three patients it may come later than theirs, which are few.
+comes before many of patients. With one to four patients it may come later than theirs, which are few.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from elastic.search import observations
 
 WARD: Final = "ward"  # what the alert is about
 MEMORY: Final = timedelta(hours=1)
-SEVERAL: Final = 8  # readings in the time after which a patient is silent: of four patients, two intervals long
+SEVERAL: Final = 7  # readings in the time after which a patient is silent: of about four patients
 TOLD_SHARE: Final = 0.25  # of the memory
 BEFORE_SILENCE: Final = 0.75  # of that time
 

@@ -75,11 +75,11 @@ def test_a_service_without_its_volume_does_not_start(volumes: Path) -> None:
 def test_what_stands_empty_keeps_its_default_and_what_is_set_arrives(volumes: Path) -> None:
     files, usual = VARIANTS["plain"], Settings()
     own = {"STACK_VERSION": "9.0.0", "KAFKA_VERSION": "4.0.0", "BP_MIN_READINGS": "20", "BP_LANGUAGE": "en"}
-    for name in ("stream", "webapp"):
+    for name in ("stream", "alerts", "webapp"):
         without = settings_of(load(*files)["services"][name], volumes)
         with_own = settings_of(load(*files, environment=own)["services"][name], volumes)
         assert (without.min_readings, without.language) == (usual.min_readings, usual.language)
-        assert (with_own.min_readings == 20) == (name == "stream")
+        assert (with_own.min_readings == 20) == (name in ("stream", "alerts"))
         assert (with_own.language == "en") == (name == "webapp")
 
 
