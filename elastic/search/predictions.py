@@ -1,4 +1,4 @@
-"""Stored predictions: of a patient, of all, and the histories that the board folds into alert episodes."""
+"""Stored predictions: of a patient, of all, and the histories behind the risk lines of the board."""
 
 from __future__ import annotations
 
