@@ -20,7 +20,8 @@ RULES = load_rules()
 def serve(search: FakeSearch, now: datetime) -> None:
     """Take in what people have said of alerts that were put as raised, and what time has made of them."""
     for document in list(search.documents[ALERTS]):
-        events = [event for event in search.documents[ALERT_EVENTS] if event.get("alert_id") == document["alert_id"]]
+        said_of = [event for event in search.documents[ALERT_EVENTS] if event.get("alert_id") == document["alert_id"]]
+        events = [event for event in said_of if "number" in event]  # what people said
         kind, begun = AlertKind(document["kind"]), to_episode(document)
         terms, start = RULES.terms(kind), begun.started_at
         times = {"raised_at": start, "changed_at": start, "seen_at": start}
