@@ -19,7 +19,7 @@ from conf.errors import UserError
 from conf.files import beside
 from conf.settings import Settings
 
-PACKAGES = ("conf", "fhir", "elastic", "ml", "producer", "jobs")
+PACKAGES = ("conf", "fhir", "assessment", "elastic", "ml", "producer", "jobs")
 PACKAGED_SUFFIXES = (".py", ".json", ".html")  # sources, index templates, and the page of the model's report
 PACKAGE_NAME = "blood-pressure-surveillance.zip"
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed: the same sources always give the same bytes

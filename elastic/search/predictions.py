@@ -1,4 +1,4 @@
-"""Stored predictions: of a patient, of all, and the histories behind the risk lines of the board."""
+"""Stored predictions: of a patient, of all, and the histories that the board folds into alert episodes."""
 
 from __future__ import annotations
 

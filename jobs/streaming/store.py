@@ -18,6 +18,7 @@ import msgspec
 import pyarrow as pa
 from elasticsearch import Elasticsearch
 
+from conf.clinical import is_crisis
 from conf.settings import Settings
 from conf.times import to_us
 from elastic.bulk import Operation, Refusal, fetch, try_write
@@ -158,6 +159,7 @@ def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatc
     parsed = [(message, reject) for message in messages for reject in message.parsed.rejects]
     rejects = _one_each([*parsed, *_duplicates(arrivals, resolutions), *_refused(arrivals, refusals)])
     write_rejects(client, rejects, batch.settings.kafka_topic, batch.ingested_at)
+    _show_crises(client, arrivals, rejects)
     revisions = [revision for message in messages for revision in revisions_of(message)]
     if batch.early:
         revisions += [revision for message in messages for revision in met_by(message, batch.early)]
@@ -167,6 +169,19 @@ def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatc
     counts["write_ms"] = milliseconds(written - started)
     counts["archive_ms"] = milliseconds(time.monotonic() - written)
     return Stored(counts, revisions)
+
+
+def _show_crises(
+    client: Elasticsearch,
+    arrivals: Mapping[DocumentKey, list[Arrival]],
+    rejects: Iterable[tuple[Message, Reject]],
+) -> None:
+    """Let searches find a crisis, or what sounds like one, at once: an alert must not wait for the next refresh."""
+    documents = (arrival.document for group in arrivals.values() for arrival in group)
+    if any(is_crisis(document.get("systolic"), document.get("diastolic")) for document in documents):
+        refresh(client, OBSERVATIONS)
+    if any(reject.attention for _, reject in rejects):
+        refresh(client, REJECTED)
 
 
 def _by_instant(messages: Sequence[Message], batch: IngestBatch) -> dict[DocumentKey, list[Arrival]]:

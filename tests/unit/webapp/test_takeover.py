@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from elastic.names import AUDIT
+from elastic.names import AUDIT, OBSERVATIONS, PREDICTIONS
 from tests.support import before
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.support.fake_search import MONTHS, FakeSearch
+from tests.support.ward import alerts_of
 from tests.unit.webapp.site import Site, make_site
 from webapp.audit.search import INDICES
 from webapp.audit.spool import ship_leftovers
@@ -32,6 +33,14 @@ def site(tmp_path: Path, fake: FakeElasticsearch) -> Site:
     for stored in before.documents():
         family = MONTHS.sub("", stored.index)
         search.put(INDICES if INDICES.startswith(family) else family, stored.source)
+    of_patient = [
+        [it.source for it in before.documents() if it.index.startswith(family) and it.source["patient_id"] == PATIENT]
+        for family in (f"{OBSERVATIONS}-", f"{PREDICTIONS}-")
+    ]
+    readings, predictions = (sorted(found, key=lambda document: document["@timestamp"]) for found in of_patient)
+    search.put_alerts(
+        *alerts_of(readings, predictions, before.made_at())
+    )  # what the first look of the alert service makes of it
     secrets = {name: EXPECTED[name] for name in ("secret_key", "password_pepper")}
     site = make_site(tmp_path, search, metrics_file=metrics_file, elasticsearch_url=fake.url, **secrets)
     site.clock.now = before.made_at() + timedelta(minutes=1)

@@ -77,6 +77,21 @@ def test_common_batch_is_one_request(ingest: Ingest, fake: FakeElasticsearch) ->
     assert len(fake.stored(OBSERVATIONS)) == 100
 
 
+@pytest.mark.parametrize(("systolic", "at_once"), [(178, set()), (184, {ID})])
+def test_a_crisis_can_be_found_at_once_and_nothing_else_is_hurried(
+    ingest: Ingest, fake: FakeElasticsearch, systolic: float, at_once: set[str]
+) -> None:
+    ingest(message(observation(systolic=systolic), 10))
+    assert {id_ for _, id_ in fake.searchable} == at_once
+
+
+def test_a_refused_message_that_sounds_like_a_crisis_can_be_found_at_once(
+    ingest: Ingest, fake: FakeElasticsearch
+) -> None:
+    ingest(message(without(observation(systolic=212), "subject"), 10))
+    assert {id_ for _, id_ in fake.searchable} == {"topic-0-10"}
+
+
 def test_resent_reading_is_refused_as_a_duplicate_with_its_payload(ingest: Ingest, fake: FakeElasticsearch) -> None:
     ingest(message(observation(), 10))
     counts = ingest(message(observation(id="resent"), 11))

@@ -102,6 +102,7 @@ def test_a_patient_of_whom_nothing_is_stored_is_not_found(site: Site) -> None:
 
 def test_a_measured_crisis_is_red_whatever_the_prediction_says(site: Site, search: FakeSearch) -> None:
     search.put(OBSERVATIONS, reading("P-0233", NOON - timedelta(minutes=1), 192, 101))
+    search.put_alerts(alert("P-0233", NOON - timedelta(minutes=1)))
 
     page = text(site, "/patients/P-0233", language="en")
 
