@@ -63,12 +63,17 @@ export function installAcknowledge(list, onDone) {
       fault(form, answer?.text ?? form.dataset.failed, answer?.field);
       return;
     }
+    if (answer.stored) return finish(answer, body);
+    tell(form, answer.text);
+    setTimeout(() => form.isConnected && finish(answer, body), READ_MS);
+  });
+
+  // The dialogue gives the focus back to its button; what holds the focus is not renewed, so it goes to the outcome.
+  function finish(answer, body) {
+    dialog.close();
     toast.show(answer, body);
     onDone();
-    if (answer.stored) return dialog.close();
-    tell(form, answer.text);
-    setTimeout(() => form.isConnected && dialog.close(), READ_MS);
-  });
+  }
 }
 
 // Returns what the site answered to an answer, with its status; null where none came.
@@ -100,6 +105,7 @@ function fault(form, text, field) {
 export function makeToast(onDone) {
   const toast = document.getElementById("answer-toast");
   const undo = document.getElementById("answer-undo");
+  const close = document.getElementById("answer-toast-close");
   let timer = 0;
   let left = 0;
   let taken = null;
@@ -120,6 +126,7 @@ export function makeToast(onDone) {
     toast.hidden = false;
     document.getElementById("answer-outcome").textContent = `${sent.get("patient_id") ?? ""} ${answer.text}`.trim();
     undo.hidden = !answer.undo?.length;
+    (undo.hidden ? close : undo).focus({ preventScroll: true });
     if (undo.hidden) {
       timer = setTimeout(hide, SHOWN_MS);
       return;
@@ -139,6 +146,6 @@ export function makeToast(onDone) {
     show(answer, taken);
     onDone();
   });
-  document.getElementById("answer-toast-close").addEventListener("click", hide);
+  close.addEventListener("click", hide);
   return { show };
 }

@@ -100,8 +100,5 @@ const poller = startPolling({
   },
   onState: showState,
 });
-installAcknowledge(page, () => {
-  document.getElementById("outcome").focus(); // the part that holds the button is renewed only without the focus in it
-  poller.forget();
-});
+installAcknowledge(page, () => poller.forget());
 refreshCharts();
