@@ -28,10 +28,7 @@ KIND_ORDER: Final = (  # what is to be done first of the same level: facts befor
     AlertKind.LOW,
     AlertKind.PREDICTED,
     AlertKind.SILENCE,
-    AlertKind.TECHNICAL,
 )
-
-_NOT_STORED: Final = ("window", "largest_gap")
 
 
 def to_document(subject: str, episode: Episode, terms: Terms) -> Document:
@@ -71,5 +68,5 @@ def _known(values: Mapping[str, Any]) -> Document:
     return {
         name: [_known(value) for value in found] if isinstance(found, list) else found
         for name, found in inner.items()
-        if found not in (None, "", [], ()) and name not in _NOT_STORED
+        if found not in (None, "", [], ())
     }

@@ -189,22 +189,3 @@ def _pass_time(episode: Episode, at: datetime, terms: Terms) -> Episode:
         episode = replace(step, seen_at=max(due, episode.seen_at or due))
         due = due_at(episode, terms) if episode.is_open else None
     return episode
-
-
-def silences(findings: Sequence[Finding], stale_after: timedelta, now: datetime) -> list[Finding]:
-    """Return findings of lost data: met when nothing follows a high or critical one in time, not met by each finding.
-
-    What follows are readings, not predictions: many readings that arrive at once are scored only once.
-    """
-    found: list[Finding] = []
-    ends = [*(_watched_since(later, stale_after) for later in findings[1:]), now]
-    for finding, next_at in zip(findings, ends, strict=False):  # without findings there is one end too many
-        found.append(Finding(finding.at, 0))
-        if finding.rank >= CRITICAL_RANK - 1 and next_at - finding.at > stale_after:
-            found.append(Finding(finding.at + stale_after, 1))
-    return found
-
-
-def _watched_since(finding: Finding, stale_after: timedelta) -> datetime:
-    """Return from when on the readings behind a finding are known to follow each other in time."""
-    return finding.at - finding.window if finding.largest_gap <= stale_after else finding.at

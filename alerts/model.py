@@ -28,7 +28,6 @@ class AlertKind(StrEnum):
     SILENCE = "silence"  # no reading of a patient any more
     FEED = "feed"  # no reading of anybody any more
     SYSTEM = "system"  # a part gives no sign of life
-    TECHNICAL = "technical"  # data lost after a high or critical level
 
 
 class State(StrEnum):
@@ -69,15 +68,12 @@ class AnswerReason(StrEnum):
 class Finding:
     """One evaluation of an alert's condition; `rank` is that of the level, 0 where the condition is not met.
 
-    `window` is how far back the readings go that it rests on, `largest_gap` the longest pause between two of them.
     `holds` is the rank that an alert keeps at this finding once it has reached it (hysteresis), at least `rank`.
     `arrived_at` is when it was stored, for what came late; the rest is what people are shown of it.
     """
 
     at: datetime
     rank: int
-    window: timedelta = timedelta(0)
-    largest_gap: timedelta = timedelta(0)
     holds: int = 0
     arrived_at: datetime | None = None
     systolic: float | None = None  # mmHg
@@ -161,16 +157,9 @@ class Episode:
         return self.state in UNANSWERED
 
     @property
-    def is_unseen(self) -> bool:
-        """Tell whether it passes before anybody has seen it: latched, or a measured crisis after one other reading."""
-        passes = self.kind is AlertKind.MEASURED and self.state is State.RAISED and self.quiet > 0
-        return passes or self.state is State.LATCHED
-
-    @property
     def level(self) -> str:
         """Return the alert level, the highest one after the condition has gone; ``STALE`` for lost data."""
-        lost = (AlertKind.TECHNICAL, AlertKind.SILENCE)
-        return "STALE" if self.kind in lost else ALERT_LEVELS[self.rank or self.peak]
+        return "STALE" if self.kind is AlertKind.SILENCE else ALERT_LEVELS[self.rank or self.peak]
 
 
 def alert_id(patient_id: str, kind: AlertKind, started_at: datetime) -> str:

@@ -15,16 +15,16 @@ from statistics import median
 
 import msgspec
 
-from alerts import journal
+from alerts.model import AlertKind, State
 from benchmarks.own_services import own_services
 from conf import cli
 from conf.settings import Settings
 from elastic.bulk import Operation, write
 from elastic.client import Search, connect
-from elastic.names import ALL_INDICES, LATEST, PREDICTIONS, instant_id, monthly_index
+from elastic.names import ALERTS, ALL_INDICES, LATEST, PREDICTIONS, instant_id, monthly_index
 from elastic.schema import put_templates
-from elastic.search import statistics
-from tests.support.ward import INTERVAL, Document, prediction, reading
+from elastic.search import alerts, statistics
+from tests.support.ward import INTERVAL, Document, alert, prediction, reading
 
 HEAP = "1g"
 BATCH = 20_000
@@ -58,7 +58,7 @@ def measure(number: int) -> None:
 
 
 def fill(patients: int, now: datetime) -> Iterator[Operation]:
-    """Write a day of predictions of each patient, and the newest one again."""
+    """Write a day of predictions of each patient, the newest one again, and the alerts that are over."""
     for number in range(patients):
         for back in range(PER_PATIENT):
             document = prediction_of(number, back, now)
@@ -66,6 +66,9 @@ def fill(patients: int, now: datetime) -> Iterator[Operation]:
             body = msgspec.json.encode(document)
             id_ = instant_id(document["patient_id"], effective_us)
             yield Operation("index", monthly_index(PREDICTIONS, effective_us), id_, body)
+            if back % (2 * EPISODE) == 0 and number % ALERTING_EVERY == 0:
+                over = alert(document["patient_id"], now - back * INTERVAL, AlertKind.PREDICTED, state=State.RESOLVED)
+                yield Operation("index", ALERTS, over["alert_id"], msgspec.json.encode(over))
             if back == 0:
                 yield Operation("index", LATEST, document["patient_id"], body)
 
@@ -83,7 +86,7 @@ def report(search: Search, now: datetime) -> None:
     questions: dict[str, Callable[[datetime], object]] = {
         "levels over time, 24 h": lambda start: statistics.levels_over_time(search, start, now),
         "alarm burden, 24 h": lambda start: statistics.alarm_burden(search, start, now),
-        "a page of resolved alerts": lambda start: journal.ended(search, start, now - 2 * INTERVAL, now, INTERVAL),
+        "a page of resolved alerts": lambda start: alerts.ended_page(search, start, now, limit=100),
     }
     for name, ask in questions.items():
         print(f"{name}: {timed(now, ask) * 1000:.0f} ms")

@@ -45,7 +45,6 @@ ALERT_KINDS: Final[Labels] = {
     "silence": "Patient sans mesure",
     "feed": "Flux interrompu",
     "system": "Panne du système",
-    "technical": "Données perdues",
 }
 SEEN_LEVELS: Final[Labels] = {**LEVELS, "STALE": "Sans mesure"}  # of an alert
 ALERT_STATES: Final[Labels] = {

@@ -43,7 +43,6 @@ KIND_NAMES: Final[Mapping[AlertKind, str]] = {
     AlertKind.MEASURED: N_("Measured crisis"),
     AlertKind.LIMIT: N_("Beyond the limit of this patient"),
     AlertKind.LOW: N_("Low pressure"),
-    AlertKind.TECHNICAL: N_("Data lost after a high level"),
     AlertKind.ATTENTION: N_("Unusable reading that sounds like a crisis"),
     AlertKind.SILENCE: N_("No reading any more"),
     AlertKind.FEED: N_("No reading of any patient any more"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -31,7 +31,6 @@ MEASURES: Final = ("systolic", "diastolic", "mean_arterial_pressure", "heart_rat
 NOTES_OF_INTAKE: Final = ["merged", "merged_ids", "merged_from", "heart_rate_from", "duplicates", "retracted_ids"]
 MOST_WAITING: Final = 200
 MOST_CRISES: Final = 1_000
-MOST_CRISIS_READINGS: Final = 10_000
 CRISIS_FIELDS: Final = ["@timestamp", "patient_id", "systolic", "diastolic", "ingested_at"]
 MOST_AHEAD: Final = 50
 PATIENTS_A_PAGE: Final = 10_000
@@ -159,32 +158,6 @@ def ahead(search: Search, patient_id: str, now: datetime) -> list[Document]:
     """Return a patient's standing readings of the future, the next ones first: up to `MOST_AHEAD`."""
     query = standing(term("patient_id", patient_id), future(now))
     return search.page(OBSERVATIONS, _body(query, MOST_AHEAD, newest_first=False)).documents
-
-
-def crises(search: Search, since: datetime, now: datetime) -> set[str]:
-    """Return the patients with a reading in crisis from then until now, scored or not: up to `MOST_CRISES`."""
-    patients = groups("patient_id", MOST_CRISES)
-    query = standing(crisis_query(), between("@timestamp", since), present(now))
-    found = search.aggregate(OBSERVATIONS, {"patients": patients}, query)
-    return {bucket["key"] for bucket in buckets(found, "patients")}
-
-
-def crisis_readings(
-    search: Search, since: datetime, now: datetime, patient_ids: Iterable[str] | None = None
-) -> dict[str, list[Document]]:
-    """Return the readings in crisis from then until now by patient, of all of them or of some.
-
-    They are the `MOST_CRISIS_READINGS` stored last, so that an old crisis of a backlog is among them; patients come in
-    that order too.
-    """
-    whose = None if patient_ids is None else terms("patient_id", patient_ids)
-    query = standing(crisis_query(), between("@timestamp", since), present(now), whose)
-    order = [{"ingested_at": "desc"}, {"patient_id": "asc"}, {"@timestamp": "desc"}]
-    body = {"size": MOST_CRISIS_READINGS, "query": query, "sort": order, "_source": CRISIS_FIELDS}
-    found: dict[str, list[Document]] = defaultdict(list)
-    for document in search.page(OBSERVATIONS, body | {"track_total_hits": False}).documents:
-        found[document["patient_id"]].append(document)
-    return found
 
 
 def crises_ahead(search: Search, now: datetime, patient_ids: Iterable[str] | None = None) -> list[Document]:

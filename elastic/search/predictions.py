@@ -1,4 +1,4 @@
-"""Stored predictions: of a patient, of all, and the histories that the board folds into alert episodes."""
+"""Stored predictions: of a patient, of all, and the histories that the board draws."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, crisis_query
+from conf.clinical import ALERT_RISK_FIELD
 from elastic.client import After, Document, Page, Search
-from elastic.names import OBSERVATIONS, PREDICTIONS, months_between
-from elastic.search.observations import standing
-from elastic.search.queries import all_of, any_of, between, buckets, groups, in_time, later, term, term_if, terms
+from elastic.names import PREDICTIONS
+from elastic.search.queries import all_of, between, in_time, term, term_if, terms
 
 HISTORY_FIELDS: Final = [
     "@timestamp",
@@ -26,7 +25,6 @@ HISTORY_FIELDS: Final = [
     "window_largest_gap_hours",
 ]
 MOST_HISTORY: Final = 100_000
-MOST_CRITICAL: Final = 200
 
 
 def of_patient(
@@ -83,29 +81,3 @@ def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> di
     for document in documents:
         found[document["patient_id"]].append(document)
     return found
-
-
-def alerting_patients(search: Search, start: datetime, end: datetime, limit: int, after: After | None = None) -> Page:
-    """Return one page of patients whom a prediction's level, or a reading in crisis, in [start, end) gives an alert.
-
-    They come in order of their ids; a document has the `patient_id` only.
-    """
-    alerts = any_of(terms("alert_level", ALERT_LEVELS[1:]), crisis_query())
-    query = standing(alerts, between("@timestamp", start, end))
-    body = {
-        "size": limit,
-        "query": query,
-        "collapse": {"field": "patient_id"},
-        "sort": [{"patient_id": "asc"}],
-        "_source": ["patient_id"],
-        "track_total_hits": False,
-        **later(after),
-    }
-    return search.page(",".join(months_between(name, start, end) for name in (PREDICTIONS, OBSERVATIONS)), body)
-
-
-def were_critical(search: Search, since: datetime) -> list[str]:
-    """Return the patients who were CRITICAL or measured in crisis since then, last ones first."""
-    query = all_of(any_of(term("alert_level", ALERT_LEVELS[-1]), crisis_query()), between("@timestamp", since))
-    found = search.aggregate(PREDICTIONS, {"patients": groups("patient_id", MOST_CRITICAL)}, query)
-    return [bucket["key"] for bucket in buckets(found, "patients")]

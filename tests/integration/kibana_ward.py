@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
@@ -18,12 +17,12 @@ from typing import NamedTuple
 from elasticsearch import ApiError, Elasticsearch
 from pyspark.sql import SparkSession
 
-from alerts import journal
-from alerts.journal import Acknowledgement, NoOpenAlert, Person
+from alerts.answering import Acknowledgement, Person, acknowledge, give_feedback
 from alerts.model import AnswerReason
 from alerts.rules import RULES_FILE
 from elastic.client import Search
 from elastic.names import ALERT_EVENTS, ALL_INDICES, LATEST
+from elastic.search.alerts import open_of_patients
 from embedded.services import Addresses
 from jobs.monitor import monitor
 from producer.faults import USUAL_FAULTS
@@ -171,8 +170,8 @@ def answer_alerts(ward: Ward) -> None:
     search, person = Search(ward.client), Person("anne", "clinician")
     useful, reasons = cycle((True, False)), cycle(AnswerReason)
     in_danger = [prediction["patient_id"] for prediction in ward.latest()[:ANSWERED]]
-    for patient_id in dict.fromkeys([IN_CRISIS, *in_danger]):
-        given = Acknowledgement(next(reasons), "", PAUSE)
-        with suppress(NoOpenAlert):
-            for acknowledged in journal.acknowledge(search, patient_id, given, person, ward.now, INTERVAL):
-                journal.give_feedback(search, acknowledged.winner["alert_id"], next(useful), person, ward.now)
+    for alerts in open_of_patients(search, [IN_CRISIS, *in_danger]).values():
+        ids = [alert["alert_id"] for alert in alerts]
+        acknowledge(search, ids, Acknowledgement(next(reasons), "", PAUSE), person, ward.now)
+        for id_ in ids:
+            give_feedback(search, [id_], next(useful), person, ward.now)

@@ -6,17 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.journal import Acknowledgement, Person, acknowledge, attention_of_all
+from alerts.__main__ import run as keep_alerts
+from alerts.answering import Acknowledgement, Fate, Person, acknowledge
 from alerts.model import AnswerReason
 from elastic.client import Search
 from elastic.names import ALL_INDICES, REJECTED
+from elastic.search import alerts, rejected
 from jobs.erase import count_stored
 from tests.integration.pipeline import Pipeline
 from tests.support.factories import observation, payload, pressure, quantity, without
 
 pytestmark = pytest.mark.integration
 
-INTERVAL = timedelta(minutes=15)
 ANNE = Person("anne", "clinician")
 SEEN = Acknowledgement(AnswerReason.SEEN, "", timedelta(minutes=30))
 
@@ -30,12 +31,19 @@ def measured(patient_id: str, systolic: float, diastolic: float | None = 81, com
     return payload({**resource, "id": patient_id, "subject": {"reference": f"Patient/{patient_id}"}})
 
 
-def shown(search: Search) -> dict[str, list[str]]:
-    """Return what the board shows of each patient, "" for what names none."""
-    search.client.indices.refresh(index=ALL_INDICES)
-    alerts, nameless = attention_of_all(search, datetime.now(UTC))
-    told = {patient_id: [refusal.words for refusal in alert.refusals] for patient_id, alert in alerts}
-    return told | ({"": [refusal.words for refusal in nameless]} if nameless else {})
+def shown(pipeline: Pipeline) -> dict[str, list[str]]:
+    """Let the alert service look; return what the board then shows of each patient, "" for what names none."""
+    search = Search(pipeline.client)
+    pipeline.client.indices.refresh(index=ALL_INDICES)
+    keep_alerts(pipeline.settings, once=True)
+    open_alerts = alerts.open_page(search, limit=100).documents
+    told = {
+        alert["patient_id"]: [refusal["words"] for refusal in alert["refusals"]]
+        for alert in open_alerts
+        if alert["kind"] == "attention"
+    }
+    nameless = rejected.nameless(search, datetime.now(UTC) - timedelta(hours=1), 10)
+    return told | ({"": [refusal["attention"] for refusal in nameless]} if nameless else {})
 
 
 def test_a_refused_crisis_reaches_the_ward_until_it_is_answered_also_when_its_batch_runs_again(
@@ -50,7 +58,7 @@ def test_a_refused_crisis_reaches_the_ward_until_it_is_answered_also_when_its_ba
     pipeline.send(payload(nobody), key="x")
     pipeline.drain()
 
-    assert shown(search) == {
+    assert shown(pipeline) == {
         "p-1": ["systolic > 250 mmHg, diastolic 81 mmHg"],
         "p-2": ["systolic 230 mmHg"],
         "": ["212/82 mmHg"],
@@ -60,11 +68,12 @@ def test_a_refused_crisis_reaches_the_ward_until_it_is_answered_also_when_its_ba
     assert refused["p-1"]["measured_at"] < refused["p-1"]["@timestamp"]
     assert pipeline.observations() == pipeline.latest() == {}
 
-    (answer,) = acknowledge(search, "p-1", SEEN, ANNE, datetime.now(UTC), INTERVAL)
-    assert answer.stored
+    (alert,) = alerts.open_of_patients(search, ["p-1"])["p-1"]
+    (outcome,) = acknowledge(search, [alert["alert_id"]], SEEN, ANNE, datetime.now(UTC))
+    assert outcome.fate is Fate.STORED
     pipeline.forget_last_commit()
     pipeline.drain()
 
-    assert set(shown(search)) == {"p-2", ""}
+    assert set(shown(pipeline)) == {"p-2", ""}
     (found,) = (part for part in count_stored(pipeline.client, "p-2") if part.place == REJECTED)
     assert found.number == 1

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from elasticsearch import BadRequestError
 
-from alerts import journal
-from alerts.journal import Acknowledgement, Person
+from alerts import answering
+from alerts.answering import Acknowledgement, Fate, Person
 from alerts.model import AnswerReason
 from assessment.urgency import Urgency
 from conf.clinical import ALERT_LEVELS
@@ -188,8 +188,7 @@ def test_buckets_hold_every_reading(store: Store) -> None:
     assert all(of["systolic"]["min"] <= of["systolic"]["avg"] <= of["systolic"]["max"] for of in found)
 
 
-def test_crises_are_found_in_the_readings_before_any_prediction(store: Store) -> None:
-    assert "P-0901" in observations.crises(store.search, store.now - timedelta(minutes=30), store.now)
+def test_patients_who_wait_for_a_prediction_have_their_readings(store: Store) -> None:
     assert observations.newest(store.search, ["P-0901", "P-0302"], store.now)["P-0901"]["systolic"] == 184
     assert dict(list(observations.waiting(store.search, store.now - timedelta(days=2), store.now).items())[:2]) == {
         "P-0901": 2,
@@ -201,7 +200,6 @@ def test_histories_hold_all_predictions_in_order(store: Store) -> None:
     found = predictions.histories(store.search, ["P-0412", "P-0350"], store.now - timedelta(days=3))
     assert {id_: len(of) for id_, of in found.items()} == {"P-0412": 87, "P-0350": 87}
     assert all(of == sorted(of, key=lambda past: past["@timestamp"]) for of in found.values())
-    assert "P-0261" in predictions.were_critical(store.search, store.now - timedelta(days=3))
 
 
 def test_statistics_count_everything(store: Store) -> None:
@@ -285,10 +283,13 @@ def test_refusals_are_counted_by_patient_device_and_reason_without_repetitions(s
 
 
 def test_an_answer_is_in_the_journal_once(store: Store) -> None:
-    first = journal.acknowledge(store.search, "P-0250", SEEN, ANNE, store.now, INTERVAL)
-    assert [answer.stored for answer in first] == [True]
-    second = journal.acknowledge(store.search, "P-0250", SEEN, BEA, store.now + timedelta(seconds=40), INTERVAL)
-    assert [(answer.stored, answer.winner["by"]) for answer in second] == [(False, "anne")]
+    alert, *_ = alerts.open_of_patients(store.search, ["P-0250"])["P-0250"]
+    first, second = (
+        answering.acknowledge(store.search, [alert["alert_id"]], SEEN, person, store.now + timedelta(seconds=later))
+        for person, later in ((ANNE, 0), (BEA, 40))
+    )
+    assert [outcome.fate for outcome in first] == [Fate.STORED]
+    assert [(outcome.fate, outcome.by) for outcome in second] == [(Fate.LATE, "anne")]
     assert alert_events.usefulness(store.search, store.now - INTERVAL, store.now + INTERVAL)["acknowledged"] == 1
 
 

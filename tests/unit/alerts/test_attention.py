@@ -9,17 +9,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import attention
-from alerts.journal import Acknowledgement, Person, acknowledge, attention_of_all, episodes_of_patient
-from alerts.model import AlertKind, AnswerReason, State
-from elastic.names import ALERT_EVENTS, REJECTED
+from alerts import attention, lifecycle
+from alerts.model import AlertKind, State
+from alerts.rules import load_rules
+from elastic.names import REJECTED
 from elastic.search import rejected
 from tests.support.fake_search import FakeSearch
-from tests.support.ward import INTERVAL, Patient, refusal
+from tests.support.ward import refusal
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-ANNE, BEA = Person("anne", "clinician"), Person("bea", "clinician")
-SEEN = Acknowledgement(AnswerReason.SEEN, "measured again", timedelta(minutes=30))
 
 
 def ago(minutes: float) -> datetime:
@@ -89,87 +87,20 @@ def test_each_refusal_is_in_one_alert_and_what_was_seen_is_answered(sent: list[i
 
 
 def test_it_is_overdue_like_a_measured_crisis() -> None:
-    (alert,) = attention_of_all(store(refusal("p-1", ago(6), "a")), NOW)[0]
-
-    assert alert[1].escalated
-
-
-def test_all_of_the_ward_are_found_by_three_searches_and_the_nameless_apart() -> None:
-    search = store(*(refusal(f"p-{number}", ago(number), "a") for number in range(40)), refusal(None, ago(3), "b"))
-    search.put(REJECTED, {"@timestamp": NOW.isoformat(), "reason": "MALFORMED_JSON"})  # of an earlier release
-
-    alerts, nameless = attention_of_all(search, NOW)
-
-    assert len(search.asked) == 3
-    assert {patient for patient, _ in alerts} == {f"p-{number}" for number in range(40)}
-    assert [each.words for each in nameless] == ["b"]
+    terms = load_rules().terms(AlertKind.ATTENTION)
+    (alert,) = lifecycle.settle(attention.fold([refusal("p-1", ago(6), "a")], []), NOW, terms)
+    assert alert.escalated
 
 
 def test_a_device_that_floods_hides_no_other_patient() -> None:
-    flood = (refusal("p-1", ago(number / 60), "310/160 mmHg") for number in range(rejected.MOST + 5))
-    search = store(*flood, refusal("p-2", ago(600), "systolic > 250 mmHg"))
-
-    alerts, _ = attention_of_all(search, NOW)
-
-    assert {patient: alert.refusals[0].words for patient, alert in alerts} == {
-        "p-1": "310/160 mmHg",
-        "p-2": "systolic > 250 mmHg",
-    }
+    flood = [refusal("p-1", ago(number / 100), "a") for number in range(rejected.MOST)]
+    found = rejected.attention(store(*flood, refusal("p-2", ago(60), "b")), ago(90))
+    assert {document["patient_id"] for document in found} == {"p-1", "p-2"}
 
 
 def test_what_was_measured_long_before_it_came_raises_nobody_and_lately_is_told_by_when_it_was_measured() -> None:
-    """A sender brings its history: only the last three days may still matter."""
-    old = refusal("p-1", ago(1), "a") | {"measured_at": (NOW - timedelta(days=90)).isoformat()}
-    lately = refusal("p-2", ago(1), "b") | {"measured_at": ago(300).isoformat()}
-    ahead = refusal("p-3", ago(1), "c") | {"measured_at": ago(-3000).isoformat()}
-    untold = refusal("p-4", ago(1), "d") | {"measured_at": None}
-
-    alerts, nameless = attention_of_all(store(old, lately, ahead, untold, old | {"patient_id": None}), NOW)
-
-    told = {patient: alert.refusals[0].at for patient, alert in alerts}
-    assert told == {"p-2": ago(300), "p-3": ago(1), "p-4": ago(1)}
-    assert nameless == []
-
-
-def test_after_three_days_it_is_no_longer_shown() -> None:
-    assert attention_of_all(store(refusal("p-1", NOW - timedelta(days=5), "a")), NOW) == ([], [])
-
-
-def test_an_answer_is_journalled_with_what_it_covers_and_a_repeated_batch_changes_nothing() -> None:
-    again = refusal("p-1", ago(4), "310/160 mmHg")
-    search = store(refusal("p-1", ago(9), "a"), again)
-
-    (result,) = acknowledge(search, "p-1", SEEN, ANNE, NOW, INTERVAL)
-
-    assert result.stored
-    (event,) = search.documents[ALERT_EVENTS]
-    assert (event["kind"], event["by"], event["note"]) == ("attention", "anne", "measured again")
-    assert datetime.fromisoformat(event["seen_until"]) == ago(4)
-    search.put(REJECTED, again)
-    assert attention_of_all(search, NOW) == ([], [])
-
-
-def test_of_two_people_who_answer_the_first_stands() -> None:
-    search = store(refusal("p-1", ago(9), "a"))
-    before = episodes_of_patient(search, "p-1", NOW, INTERVAL)
-    acknowledge(search, "p-1", SEEN, ANNE, NOW, INTERVAL)
-
-    (episode,) = episodes_of_patient(search, "p-1", NOW, INTERVAL)
-
-    assert before[0].is_unanswered
-    assert (episode.state, episode.answer and episode.answer.by) == (State.RESOLVED, "anne")
-
-
-def test_it_stands_beside_the_patient_s_other_alerts_and_one_answer_covers_all_that_are_open() -> None:
-    search = store(refusal("p-1", ago(2), "a"))
-    search.put_history(Patient("p-1", 186, 0.7), NOW)
-
-    results = acknowledge(search, "p-1", SEEN, BEA, NOW, INTERVAL)
-
-    assert {result.winner["kind"] for result in results} == {"measured", "predicted", "attention"}
-
-
-def test_nothing_lands_on_another_patient() -> None:
-    search = store(refusal("p-2", ago(2), "a"), refusal(None, ago(2), "b"))
-
-    assert episodes_of_patient(search, "p-1", NOW, INTERVAL) == []
+    old, lately, ahead = (
+        refusal("p-1", NOW, "a") | {"measured_at": (NOW - timedelta(hours=hours)).isoformat()} for hours in (80, 40, -1)
+    )
+    found = attention.recent([old, lately, ahead])
+    assert [each.at for each in found] == [NOW - timedelta(hours=40), NOW]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from alerts import lifecycle
-from alerts.lifecycle import LATCH_EXPIRES, settle, silences
+from alerts.lifecycle import LATCH_EXPIRES, settle
 from alerts.model import AlertKind, Answer, Episode, Finding, State
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -226,44 +225,3 @@ def test_a_late_reading_that_rewrites_the_start_keeps_the_answer() -> None:
     rewritten = only(states(LOW, HIGH, HIGH, answers=(answer(20, 60),), now=40))
     assert told.state is rewritten.state is State.ACKNOWLEDGED
     assert rewritten.started_at == at(15)
-
-
-STALE = timedelta(minutes=30)
-
-
-def technical(*ranks: int, every_min: float, now: float, answers: tuple[Answer, ...] = ()) -> list[Episode]:
-    lost = silences(findings(*ranks, every_min=every_min), STALE, at(now))
-    return fold(AlertKind.TECHNICAL, lost, answers, at(now))
-
-
-@pytest.mark.parametrize("rank", [HIGH, CRITICAL])
-def test_data_lost_after_a_high_level_is_a_technical_alert(rank: int) -> None:
-    assert technical(rank, every_min=15, now=30) == []
-    episode = only(technical(rank, every_min=15, now=31))
-    assert (episode.kind, episode.started_at, episode.level) == (AlertKind.TECHNICAL, at(30), "STALE")
-    assert not only(technical(rank, every_min=15, now=3000)).escalated
-
-
-@pytest.mark.parametrize("rank", [LOW, MEDIUM])
-def test_data_lost_after_a_lower_level_is_none(rank: int) -> None:
-    assert technical(rank, every_min=15, now=3000) == []
-
-
-def test_data_that_return_twice_resolve_a_technical_alert() -> None:
-    found = [*findings(CRITICAL), Finding(at(50), LOW), Finding(at(60), LOW)]
-    assert only(fold(AlertKind.TECHNICAL, silences(found[:2], STALE, at(51)), (), at(51))).state is State.RAISED
-    assert only(fold(AlertKind.TECHNICAL, silences(found, STALE, at(61)), (), at(61))).state is State.RESOLVED
-
-
-def test_readings_that_were_scored_together_are_no_silence_but_a_pause_between_them_is() -> None:
-    window: dict[str, Any] = {"window": timedelta(minutes=90), "largest_gap": timedelta(minutes=15)}
-    together = [Finding(at(0), CRITICAL), Finding(at(90), CRITICAL, **window)]
-    assert fold(AlertKind.TECHNICAL, silences(together, STALE, at(91)), (), at(91)) == []
-    paused = [together[0], Finding(at(90), CRITICAL, timedelta(minutes=90), timedelta(minutes=60))]
-    assert only(fold(AlertKind.TECHNICAL, silences(paused, STALE, at(91)), (), at(91))).started_at == at(30)
-    short = [together[0], Finding(at(90), CRITICAL, timedelta(minutes=30), timedelta(minutes=15))]
-    assert only(fold(AlertKind.TECHNICAL, silences(short, STALE, at(91)), (), at(91))).started_at == at(30)
-
-
-def test_without_findings_there_is_no_silence() -> None:
-    assert silences([], STALE, START) == []

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 MODULES = (
-    "alerts.episodes",
-    "alerts.journal",
+    "alerts.answering",
+    "alerts.events",
     "alerts.lifecycle",
     "assessment.report",
     "assessment.targets",
