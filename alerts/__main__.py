@@ -45,7 +45,7 @@ def run(settings: Settings, *, once: bool = False, stopping: threading.Event | N
     """Follow Elasticsearch until a signal comes; raises `UserError` for rules or an account that cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
-    stop = stopping or _stop_on_signals()
+    stop = stopping or (threading.Event() if once else _stop_on_signals())
     rules = load_rules(settings.alert_rules)
     search = Search(connect(settings), SEARCH_TIMEOUT_S)
     ensure_templates(search.client)

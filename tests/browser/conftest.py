@@ -40,7 +40,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its alert service ends with the browser tests: others have services of their own
 def hospital(
     chromium: Browser,  # noqa: ARG001 - without a browser nothing needs to be started
     services: Addresses,
@@ -58,7 +58,7 @@ def hospital(
     keeping.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(hospital: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Yield the site of the hospital."""
     with serve(hospital.settings, tmp_path_factory.mktemp("site")) as running:
