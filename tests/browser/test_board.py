@@ -116,8 +116,8 @@ def test_an_alert_is_acknowledged_in_the_dialogue(visit: Visit) -> None:
     dialog.get_by_label("Patient appelé").check()
     dialog.get_by_label("Note").fill("Repos, nouvelle mesure dans 15 min")
     dialog.get_by_role("button", name="Acquitter").click()
-    expect(dialog.get_by_role("status")).to_have_text("Alerte acquittée.")
     expect(dialog).to_be_hidden()
+    expect(page.locator("#answer-toast")).to_contain_text("Alerte acquittée.")
     expect(line.locator(".alert-acknowledged")).to_contain_text("claire.moreau", timeout=NEXT_POLL_MS)
     expect(line.get_by_role("button")).to_have_count(0)
 

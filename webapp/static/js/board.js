@@ -27,6 +27,7 @@ let newestAt = Date.parse(live.dataset.newest);
 let serverAhead = Date.parse(live.dataset.now) - Date.now();
 let waiting = null; // content that comes while the list is held
 let isHeld = false;
+let isAnswered = false; // what comes next shows what became of the own answer, whatever holds the list
 let releaseTimer = 0;
 let heard = new Set(rows().map(soundKey));
 let heardOutages = new Set(outages());
@@ -45,7 +46,10 @@ function outages(root = list) {
 function takeContent(content) {
   const fresh = parse(content);
   const news = announce(fresh);
-  if (!isHeld) return show(fresh);
+  if (!isHeld || isAnswered) {
+    isAnswered = false;
+    return show(fresh);
+  }
   waiting = fresh;
   holdBack(news);
 }
@@ -268,6 +272,7 @@ document.getElementById("filter-note")?.addEventListener("click", () => {
   applyFilter();
 });
 installAcknowledge(list, () => {
+  isAnswered = true;
   hold(false);
   polling.forget();
 });
