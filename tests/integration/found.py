@@ -12,7 +12,12 @@ from typing import Any, NamedTuple
 from kafka import KafkaProducer
 from pyspark.sql import SparkSession
 
+from alerts.__main__ import SEARCH_TIMEOUT_S
 from alerts.__main__ import run as keep_alerts
+from alerts.lookout import Lookout
+from alerts.rules import load_rules
+from alerts.service import Service
+from elastic.client import Search
 from elastic.names import ALL_INDICES
 from embedded.services import Addresses
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
@@ -111,6 +116,17 @@ class Ward:
         keep_alerts(self.pipeline.settings, once=True)
         self.pipeline.client.indices.refresh(index=ALL_INDICES)
         self.site.clock.now = datetime.now(UTC)
+
+    def pass_by(self, span: timedelta) -> None:
+        """Let time pass in which nothing comes, for the alert service and for the site."""
+        settings, rules = self.pipeline.settings, load_rules()
+        search = Search(self.pipeline.client, SEARCH_TIMEOUT_S)
+        service = Service(search, rules, Lookout(search, rules, settings))
+        service.start(None, datetime.now(UTC))
+        while service.turn(datetime.now(UTC) + span) or service.is_behind:
+            pass
+        self.pipeline.client.indices.refresh(index=ALL_INDICES)
+        self.site.clock.now = datetime.now(UTC) + span
 
     def get(self, path: str) -> str:
         """Return a page."""

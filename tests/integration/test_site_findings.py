@@ -35,7 +35,7 @@ def first(ward: Ward) -> Iterator[Sent]:
     for name in QUIET:
         yield from (said(f"ux-{name}", ago, 124, 78) for ago in HISTORY)
     for name, before in SILENT.items():
-        yield from (said(f"ux-{name}", before + ago - HISTORY[-1], 168, 99) for ago in HISTORY)
+        yield from (said(f"ux-{name}", before + ago - HISTORY[-1], 124, 78) for ago in HISTORY)
     yield from (said("ux-faulty", ago, 174, 102) for ago in HISTORY)
     yield from (said("ux-predicted", ago, 158, 96) for ago in HISTORY)
     yield from (said("ux-rising", ago, 145 - ago / 2, 84) for ago in HISTORY)
@@ -236,6 +236,32 @@ def test_a18_the_board_and_the_page_of_a_patient_tell_one_trend(ward: Ward) -> N
     assert {patient_id: both for patient_id, both in told.items() if both[0] != both[1]} == {}
     assert told["ux-rising"][0].startswith("+")
     assert told["ux-falling"][0].startswith("-")
+
+
+def test_a17_who_fell_silent_last_is_first_and_whose_surveillance_was_ended_is_gone(ward: Ward) -> None:
+    silent = ["ux-silent-33min", "ux-silent-5h", "ux-silent-300d"]
+    rows = ward.rows("?urgency=SILENT")
+    assert list(rows) == silent
+    assert {row.mark("kind") for row in rows.values()} == {"silence"}
+    told = {"why": "gone home", "sure": "1"}
+    assert ward.nurse.post("/patients/ux-silent-300d/surveillance", told).status_code == 302
+    ward.keep_alerts()
+    assert list(ward.rows("?urgency=SILENT")) == silent[:-1]
+    assert "Surveillance ended by anne" in ward.page("ux-silent-300d")
+
+
+def test_a14_a_stream_that_is_dead_is_one_alert_on_every_screen_before_anybody_counts_as_silent(ward: Ward) -> None:
+    """Told as late as in a ward of unknown pace; the later tests here see the clock put forward."""
+    silent = ward.section("SILENT")["total"]
+    ward.pass_by(timedelta(minutes=23))
+    outages = ward.api("board")["outages"]
+    assert [(alert["kind"], alert["status"]) for alert in outages] == [("feed", "open")]
+    assert ward.section("SILENT")["total"] == silent
+    for screen in ("", "?kiosk=1"):
+        html = ward.get(f"/board/rows{screen}")
+        assert 'data-outage="feed ward"' in html
+        assert html.index('id="outage-feed-ward"') < html.index('id="board-counts"')
+        assert "NO READINGS OF ANYBODY" in html
 
 
 def test_a7_a_board_that_nobody_touches_goes_on_without_names_and_asks_for_the_password_to_act(ward: Ward) -> None:
