@@ -239,15 +239,16 @@ def test_a18_the_board_and_the_page_of_a_patient_tell_one_trend(ward: Ward) -> N
 
 
 def test_a17_who_fell_silent_last_is_first_and_whose_surveillance_was_ended_is_gone(ward: Ward) -> None:
-    silent = ["ux-silent-33min", "ux-silent-5h", "ux-silent-300d"]
+    """Who was not heard of in the three days before the service first looked is nobody's patient any more."""
+    silent = ["ux-silent-33min", "ux-silent-5h"]
     rows = ward.rows("?urgency=SILENT")
     assert list(rows) == silent
     assert {row.mark("kind") for row in rows.values()} == {"silence"}
     told = {"why": "gone home", "sure": "1"}
-    assert ward.nurse.post("/patients/ux-silent-300d/surveillance", told).status_code == 302
+    assert ward.nurse.post("/patients/ux-silent-5h/surveillance", told).status_code == 302
     ward.keep_alerts()
     assert list(ward.rows("?urgency=SILENT")) == silent[:-1]
-    assert "Surveillance ended by anne" in ward.page("ux-silent-300d")
+    assert "Surveillance ended by anne" in ward.page("ux-silent-5h")
 
 
 def test_a14_a_stream_that_is_dead_is_one_alert_on_every_screen_before_anybody_counts_as_silent(ward: Ward) -> None:
@@ -255,7 +256,9 @@ def test_a14_a_stream_that_is_dead_is_one_alert_on_every_screen_before_anybody_c
     silent = ward.section("SILENT")["total"]
     ward.pass_by(timedelta(minutes=23))
     outages = ward.api("board")["outages"]
-    assert [(alert["kind"], alert["status"]) for alert in outages] == [("feed", "open")]
+    told = [(alert["kind"], alert["status"]) for alert in outages]
+    assert told.count(("feed", "open")) == 1
+    assert set(told) <= {("feed", "open"), ("system", "open")}  # the stream gives no sign of life either
     assert ward.section("SILENT")["total"] == silent
     for screen in ("", "?kiosk=1"):
         html = ward.get(f"/board/rows{screen}")
