@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.events import UNDO_WITHIN, Event, answers, may_undo, standing
+from alerts.events import Event, answers, may_undo, standing
 from alerts.model import AlertKind, Answer, AnswerReason, State
 from elastic.client import Document, Search
 from elastic.names import ALERTS, fit_id
@@ -259,8 +259,3 @@ def wait_until_shown(
         if awaited:
             pause(LOOK_EVERY_S)
     return True
-
-
-def may_still_undo(at: datetime, now: datetime) -> timedelta:
-    """Return how long what was said at a moment may still be taken back."""
-    return max(timedelta(0), at + UNDO_WITHIN - now)

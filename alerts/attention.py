@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from alerts.events import Event, answer_of, standing
-from alerts.findings import NEWS_FOR
+from alerts.findings import is_news
 from alerts.model import CRITICAL_RANK, AlertKind, Answer, Episode, Refusal, State
 from fhir.reasons import Reason
 
@@ -36,7 +36,7 @@ def recent(documents: Iterable[Document]) -> list[Refusal]:
 
     A transfer of old data must not raise the ward.
     """
-    refusals = [refusal for refusal in map(read_refusal, documents) if refusal.arrived_at - refusal.at <= NEWS_FOR]
+    refusals = [refusal for refusal in map(read_refusal, documents) if is_news(refusal.at, refusal.arrived_at)]
     return sorted(refusals, key=lambda refusal: refusal.arrived_at, reverse=True)
 
 

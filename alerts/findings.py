@@ -13,16 +13,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from alerts.model import CRITICAL_RANK, AlertKind, Finding
-from alerts.rules import Rules, rank_of
+from alerts.rules import Rules
+from assessment.urgency import level_rank
 from conf.clinical import ALERT_RISK_FIELD
 from fhir.readings import CONFLICTING_VALUES, RETRACTED_STATUS
 
 Document = Mapping[str, Any]
 
-RISK_DECIMALS: Final = 6  # of stored risks: 0.40 - 0.05 is 0.35 and nothing above
-NEWS_FOR: Final = timedelta(
-    hours=72
-)  # what came later than so long after it was measured is no news: it raises nothing
+NEWS_FOR: Final = timedelta(hours=72)
+VOIDING: Final = frozenset({"retracted", "withdrawn", "moved"})  # what a stored note says of an Observation
+MEASURED_KINDS: Final = (AlertKind.MEASURED, AlertKind.LIMIT, AlertKind.LOW)
+FOLDED: Final = (*MEASURED_KINDS, AlertKind.PREDICTED)  # the kinds that findings raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def find(
     readings: Iterable[Document], predictions: Iterable[Document], rules: Rules, limits: Limits | None
 ) -> dict[AlertKind, list[Finding]]:
     """Return the findings of a patient by kind, oldest first, out of standing readings and their predictions."""
-    found: dict[AlertKind, list[Finding]] = {kind: [] for kind in (*MEASURED_KINDS, AlertKind.PREDICTED)}
+    found: dict[AlertKind, list[Finding]] = {kind: [] for kind in FOLDED}
     for reading in readings:
-        if reading.get("systolic") is not None and reading.get("diastolic") is not None:
+        if stands(reading):
             for kind, rank in ranks_of_reading(reading, rules, limits).items():
                 found[kind].append(_finding(reading, rank, "ingested_at"))
     found[AlertKind.PREDICTED] = [of_prediction(prediction, rules) for prediction in predictions]
@@ -60,9 +61,14 @@ def find(
     return ordered | {AlertKind.MEASURED: confirmed(ordered[AlertKind.MEASURED], within)}
 
 
-VOIDING: Final = frozenset({"retracted", "withdrawn", "moved"})  # what a stored note says of an Observation
+def stands(reading: Document) -> bool:
+    """Tell whether a stored reading says something of pressure that nobody has taken back."""
+    return reading.get("status") != RETRACTED_STATUS and reading.get("systolic") is not None
 
-MEASURED_KINDS: Final = (AlertKind.MEASURED, AlertKind.LIMIT, AlertKind.LOW)
+
+def is_news(measured_at: datetime, arrived_at: datetime) -> bool:
+    """Tell whether something came soon enough to raise anybody: a transfer of old data must not."""
+    return arrived_at - measured_at <= NEWS_FOR
 
 
 def ranks_of_reading(reading: Document, rules: Rules, limits: Limits | None) -> dict[AlertKind, int]:
@@ -75,8 +81,8 @@ def ranks_of_reading(reading: Document, rules: Rules, limits: Limits | None) -> 
     low = low or _below(diastolic, own.diastolic_below, rules.low.diastolic)
     return {
         AlertKind.MEASURED: CRITICAL_RANK if crisis else 0,
-        AlertKind.LIMIT: rank_of(rules.limit.level) if beyond else 0,
-        AlertKind.LOW: rank_of(rules.low.level) if low else 0,
+        AlertKind.LIMIT: level_rank(rules.limit.level) if beyond else 0,
+        AlertKind.LOW: level_rank(rules.low.level) if low else 0,
     }
 
 
@@ -92,12 +98,10 @@ def _below(pressure: float, own: float | None, usual: float | None) -> bool:
 
 def of_prediction(prediction: Document, rules: Rules) -> Finding:
     """Return the finding of a prediction: the level of its 6 h risk, and the one that it would keep."""
-    risk = prediction[ALERT_RISK_FIELD]
-    lower = [round(threshold - rules.predicted.hysteresis, RISK_DECIMALS) for threshold in rules.predicted.thresholds]
-    finding = _finding(prediction, bisect_right(rules.predicted.thresholds, risk), "scored_at")
-    return replace(
-        finding, holds=bisect_right(lower, risk), risk_6h=risk, model_version=prediction.get("model_version")
-    )
+    risk, rule = prediction[ALERT_RISK_FIELD], rules.predicted
+    finding = _finding(prediction, bisect_right(rule.thresholds, risk), "scored_at")
+    holds = bisect_right(rule.held_down_to, risk)
+    return replace(finding, holds=holds, risk_6h=risk, model_version=prediction.get("model_version"))
 
 
 def _finding(document: Document, rank: int, arrived: str) -> Finding:
@@ -105,7 +109,7 @@ def _finding(document: Document, rank: int, arrived: str) -> Finding:
     at, arrived_at = (datetime.fromisoformat(document[name]) for name in ("@timestamp", arrived))
     return Finding(
         at,
-        rank if arrived_at - at <= NEWS_FOR else 0,
+        rank if is_news(at, arrived_at) else 0,
         arrived_at=arrived_at,
         systolic=systolic,
         diastolic=diastolic,

@@ -54,8 +54,13 @@ def fold(
 
     Only the last one can be open. An episode that has `begun` goes on.
     """
+    return episodes_after(steps(kind, findings, answers, terms, begun), begun)
+
+
+def episodes_after(taken: Iterable[Step], begun: Episode | None = None) -> list[Episode]:
+    """Return the episodes that steps have led to, oldest first, the one that had begun before them too."""
     episodes = [begun] if begun else []
-    for before, after in steps(kind, findings, answers, terms, begun):
+    for before, after in taken:
         episodes[-1:] = [after] if before else [*episodes[-1:], after]
     return episodes
 

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts import feed, silence, store, system
-from alerts.events import answers, owner
+from alerts.events import answers
 from alerts.lifecycle import settle, steps
 from alerts.model import AlertKind, Episode, alert_id
-from alerts.replay import Change, Stored
+from alerts.replay import Change, Stored, one_step
 from alerts.rules import Rules
 from alerts.signs import ended, last_sign, lost
-from alerts.store import Said
+from alerts.store import Said, said_of
 from conf.settings import METRICS_FILE, Settings
 from elastic.client import Document, Search
 from elastic.search import alert_events
@@ -119,7 +119,7 @@ class Lookout:
         back = {found.patient_id: found for found in self._watch.back(now)[:AT_ONCE]}
         stored = store.open_of_kind(self._search, AlertKind.SILENCE, back) if back else {}
         ends = [
-            (Said(id_), _end(alert, ended(alert.episode, back[id_].at, back[id_].why)))
+            (Said(id_), one_step(alert, ended(alert.episode, back[id_].at, back[id_].why)))
             for id_, alerts in stored.items()
             for alert in alerts
         ]
@@ -147,7 +147,7 @@ class Lookout:
         stored = store.open_of_kind(self._search, kind)
         changes = self._begin(kind, {part: episode for part, episode in wanted.items() if part not in stored})
         changes += [
-            (Said(part), _end(alert, ending(alert.episode)))
+            (Said(part), one_step(alert, ending(alert.episode)))
             for part, alerts in stored.items()
             if part not in wanted
             for alert in alerts
@@ -194,10 +194,4 @@ def answered(subject: str, alert: Stored, events: Sequence[Document], rules: Rul
     taken = list(steps(was.kind, [], given, terms, begun))
     after = taken[-1][1] if taken else begun
     settled = ended(after, end, was.why) if end else settle([after], now, terms)[0]
-    numbers = (event["number"] for event in events if event.get("number"))
-    said = Said(subject, owner(events, was.kind, was.started_at, end), max(numbers, default=0))
-    return said, Change(alert, settled, steps=(*taken, (after, settled)))
-
-
-def _end(alert: Stored, after: Episode) -> Change:
-    return Change(alert, after, steps=((alert.episode, after),))
+    return said_of(subject, events, was), Change(alert, settled, steps=(*taken, (after, settled)))

@@ -13,7 +13,9 @@ from typing import Final
 from conf.clinical import ALERT_LEVELS
 
 CRITICAL_RANK: Final = len(ALERT_LEVELS) - 1
+STALE: Final = "STALE"  # the level of silence, which is none of the four
 PAUSES_MIN: Final = (15, 30, 60)  # that the site offers; a program may ask for any time between
+USUAL_PAUSE_MIN: Final = 30
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=min(PAUSES_MIN)), timedelta(minutes=max(PAUSES_MIN))
 
 
@@ -159,7 +161,7 @@ class Episode:
     @property
     def level(self) -> str:
         """Return the alert level, the highest one after the condition has gone; ``STALE`` for lost data."""
-        return "STALE" if self.kind is AlertKind.SILENCE else ALERT_LEVELS[self.rank or self.peak]
+        return STALE if self.kind is AlertKind.SILENCE else ALERT_LEVELS[self.rank or self.peak]
 
 
 def alert_id(patient_id: str, kind: AlertKind, started_at: datetime) -> str:

@@ -48,6 +48,11 @@ class PatientRules:
         values = {name: getattr(self, name) for name in (*LIMITS, "silence_minutes")}
         return {name: value for name, value in values.items() if value is not None}
 
+    @property
+    def summary(self) -> str:
+        """Return the limits and the silence in one line, as the audit notes them; empty for none."""
+        return ", ".join(f"{name}={value:g}" for name, value in self.limits.items())
+
     def is_ended(self, newest_reading_at: datetime | None) -> bool:
         """Tell whether surveillance was ended and no reading has come since."""
         ended_at = self.surveillance_ended_at

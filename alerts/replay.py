@@ -11,15 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from alerts.lifecycle import Step, settle, steps
+from alerts.lifecycle import Step, episodes_after, settle, steps
 from alerts.model import AlertKind, Answer, Episode, Finding, State, Withdrawal
 from alerts.rules import Rules
 
 Document = Mapping[str, Any]
-
-FOLDED: Final = (AlertKind.MEASURED, AlertKind.LIMIT, AlertKind.LOW, AlertKind.PREDICTED)
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,9 @@ def replay(
     found = [finding for finding in findings if finding.at >= start.since]
     given = [answer for answer in answers if answer.at >= start.since]
     taken = list(steps(kind, found, given, terms, start.begun))
-    standing = {after.started_at: after for _, after in taken}
-    if start.begun:
-        standing = {start.begun.started_at: start.begun} | standing
-    episodes = settle(list(standing.values()), now, terms)
-    return compare(start.touched, episodes, now, [*taken, *zip(standing.values(), episodes, strict=True)])
+    folded = episodes_after(taken, start.begun)
+    episodes = settle(folded, now, terms)
+    return compare(start.touched, episodes, now, [*taken, *zip(folded, episodes, strict=True)])
 
 
 def compare(
@@ -103,8 +99,13 @@ def compare(
         if alert.episode.state is not State.WITHDRAWN:
             taken_by = next((it for it in episodes if _covers(it, alert.episode)), None)
             after = withdraw(alert.episode, Withdrawal.JOINED if taken_by else Withdrawal.CHANGED, now)
-            changes.append(Change(alert, after, taken_by, ((alert.episode, after),)))
+            changes.append(replace(one_step(alert, after), joined_to=taken_by))
     return changes
+
+
+def one_step(before: Stored, after: Episode) -> Change:
+    """Return the change that a single step makes."""
+    return Change(before, after, steps=((before.episode, after),))
 
 
 def _covers(episode: Episode, other: Episode) -> bool:

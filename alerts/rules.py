@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -13,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from alerts.lifecycle import Terms
 from alerts.model import CRITICAL_RANK, AlertKind
-from conf.clinical import ALERT_LEVELS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
+from assessment.urgency import level_rank
+from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from conf.errors import UserError
 
 RULES_FILE: Final = Path(__file__).resolve().parents[1] / "conf" / "alerts.yaml"
+
+RISK_DECIMALS: Final = 6  # of stored risks: 0.40 - 0.05 is 0.35 and nothing above
 
 Level = Literal["MEDIUM", "HIGH", "CRITICAL"]
 Minutes = Annotated[float, Field(gt=0, le=1440)]
@@ -39,7 +43,7 @@ class KindRule(BaseModel):
     @property
     def answer_within(self) -> dict[int, timedelta]:
         """Return how long an alert may wait for an answer, by rank; a rank that is missing: for the next round."""
-        return {rank_of(level): timedelta(minutes=minutes) for level, minutes in self.answer_within_minutes.items()}
+        return {level_rank(level): timedelta(minutes=minutes) for level, minutes in self.answer_within_minutes.items()}
 
 
 class MeasuredRule(KindRule):
@@ -71,17 +75,22 @@ class PredictedRule(KindRule):
 
     @model_validator(mode="after")
     def _rise(self) -> PredictedRule:
-        risks = sorted((rank_of(level), risk) for level, risk in self.levels.items())
+        risks = sorted((level_rank(level), risk) for level, risk in self.levels.items())
         if len(risks) != CRITICAL_RANK or any(lower[1] >= upper[1] for lower, upper in pairwise(risks)):
             raise ValueError(
                 "levels must name MEDIUM, HIGH and CRITICAL, each from a higher risk on than the one before"
             )
         return self
 
-    @property
+    @cached_property
     def thresholds(self) -> tuple[float, ...]:
         """Return the lower ends of MEDIUM, HIGH and CRITICAL."""
         return tuple(sorted(self.levels.values()))
+
+    @cached_property
+    def held_down_to(self) -> tuple[float, ...]:
+        """Return down to which risks these levels are kept once they are reached."""
+        return tuple(round(threshold - self.hysteresis, RISK_DECIMALS) for threshold in self.thresholds)
 
 
 class SilenceRule(KindRule):
@@ -167,8 +176,3 @@ def _line(node: Any, place: Iterable[int | str]) -> int:
         key, node = inner[name]
         line = key.start_mark.line
     return int(line) + 1
-
-
-def rank_of(level: str) -> int:
-    """Return the rank of a level's name."""
-    return ALERT_LEVELS.index(level)

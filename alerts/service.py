@@ -13,12 +13,22 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts import attention, store
-from alerts.events import answers, owner
-from alerts.findings import NEWS_FOR, Limits, find, of_prediction, ranks_of_reading, read_limits
+from alerts.events import answers
+from alerts.findings import (
+    FOLDED,
+    NEWS_FOR,
+    Limits,
+    find,
+    is_news,
+    of_prediction,
+    ranks_of_reading,
+    read_limits,
+    stands,
+)
 from alerts.lifecycle import settle
 from alerts.lookout import Lookout
-from alerts.model import AlertKind, Episode, alert_id
-from alerts.replay import FOLDED, Change, Start, Stored, compare, replay, start_of
+from alerts.model import AlertKind
+from alerts.replay import Change, Start, Stored, compare, one_step, replay, start_of
 from alerts.rules import Rules
 from alerts.standing import (
     PREDICTION_FIELDS,
@@ -28,13 +38,13 @@ from alerts.standing import (
     read_standing,
     recent_crises,
 )
-from alerts.store import Said
+from alerts.store import Said, said_of
 from conf.times import present_until
 from elastic.client import Document, Search
 from elastic.names import ALERT_EVENTS, OBSERVATIONS, PATIENT_RULES, PREDICTIONS, REJECTED, all_months
 from elastic.search import alert_events, observations, rejected
 from elastic.search.changes import Changes, read
-from fhir.readings import RETRACTED_STATUS
+from elastic.search.queries import by_patient
 
 REFUSAL_FIELDS: Final = ("@timestamp", "patient_id", "attention")
 EVENT_FIELDS: Final = ("@timestamp", "alert_id", "patient_id", "part", "event", "kind", "started_at", "number")
@@ -141,14 +151,14 @@ class Service:
         present = present_until(now)
         for reading in readings:
             patient_id, at = reading["patient_id"], datetime.fromisoformat(reading["@timestamp"])
-            stands = reading.get("status") != RETRACTED_STATUS and reading.get("systolic") is not None
-            ranks = ranks_of_reading(reading, self._rules, self._limits.get(patient_id)) if stands else {}
             if at > present:
                 heapq.heappush(self._ahead, (at, patient_id))
                 touched.attention.add(patient_id)
                 continue
-            is_news = datetime.fromisoformat(reading["ingested_at"]) - at <= NEWS_FOR
-            touched.note(patient_id, at, raises=is_news and any(ranks.values()))
+            limits = self._limits.get(patient_id)
+            ranks = ranks_of_reading(reading, self._rules, limits) if stands(reading) else {}
+            raises = any(ranks.values()) and is_news(at, datetime.fromisoformat(reading["ingested_at"]))
+            touched.note(patient_id, at, raises=raises)
         while self._ahead and self._ahead[0][0] <= present:
             at, patient_id = heapq.heappop(self._ahead)
             touched.note(patient_id, at, raises=True)
@@ -184,17 +194,17 @@ class Service:
             }
             confirming = timedelta(minutes=self._rules.measured.confirm_within_minutes)
             since = {id_: min(start.since for start in of.values()) - confirming for id_, of in starts.items()}
-            for id_, stands in read_standing(self._search, since, now):
-                yield from self._replay_patient(id_, stands, starts[id_], now)
+            for id_, facts in read_standing(self._search, since, now):
+                yield from self._replay_patient(id_, facts, starts[id_], now)
 
     def _replay_patient(
-        self, patient_id: str, stands: Standing, starts: dict[AlertKind, Start], now: datetime
+        self, patient_id: str, facts: Standing, starts: dict[AlertKind, Start], now: datetime
     ) -> Iterator[tuple[Said, Change]]:
-        findings = find(stands.readings, stands.predictions, self._rules, self._limits.get(patient_id))
+        findings = find(facts.readings, facts.predictions, self._rules, self._limits.get(patient_id))
         for kind, start in starts.items():
-            given = answers(stands.events, kind)
+            given = answers(facts.events, kind)
             changes = replay(kind, start, findings[kind], given, self._rules, now)
-            yield from with_said(patient_id, stands.events, start.touched, changes)
+            yield from with_said(patient_id, facts.events, start.touched, changes)
 
     def _attention(self, touched: Touched, now: datetime) -> Iterator[tuple[Said, Change]]:
         """Yield what refused messages, readings of the future and answers change in alerts that ask for attention."""
@@ -208,11 +218,13 @@ class Service:
             since = min([recent, *(alert.episode.started_at for alerts in known.values() for alert in alerts)])
             ahead = observations.crises_ahead(self._search, now, ids)
             refused = [*rejected.attention(self._search, since, ids), *map(attention.of_future, ahead)]
-            said = alert_events.of_patients(self._search, ids, since)
+            refused_of = by_patient(refused)
+            said_by_people = (it for it in alert_events.of_patients(self._search, ids, since) if it.get("number"))
+            events_of = by_patient(said_by_people)
             terms = self._rules.terms(AlertKind.ATTENTION)
             for id_ in ids:
-                events = [event for event in said if event["patient_id"] == id_ and event.get("number")]
-                episodes = attention.fold((it for it in refused if it["patient_id"] == id_), events)
+                events = events_of[id_]
+                episodes = attention.fold(refused_of[id_], events)
                 after = settle(episodes, now, terms)
                 begun = [(None, episode) for episode in episodes]
                 taken = [*begun, *zip(episodes, after, strict=True)]
@@ -221,7 +233,7 @@ class Service:
     def _settle(self, now: datetime) -> list[tuple[Said, Change]]:
         """Return what time alone has changed."""
         return [
-            (Said(subject), Change(alert, after, steps=((alert.episode, after),)))
+            (Said(subject), one_step(alert, after))
             for subject, alerts in store.due(self._search, now).items()
             for alert in alerts
             for after in settle([alert.episode], now, self._rules.terms(alert.episode.kind))
@@ -233,18 +245,11 @@ def with_said(
     patient_id: str, events: Sequence[Document], touched: Iterable[Stored], changes: Sequence[Change]
 ) -> Iterator[tuple[Said, Change]]:
     """Yield changes with what people said, and of the other alerts touched those of which they said something new."""
+    for change in changes:
+        yield said_of(patient_id, events, change.after), change
     changed = {change.after.started_at for change in changes}
-    same = [Change(alert, alert.episode) for alert in touched if alert.episode.started_at not in changed]
-    for change in [*changes, *same]:
-        said = said_of(patient_id, events, change.after)
-        before = change.before
-        if change not in same or (before and (said.number > before.number or said.owner not in (None, before.owner))):
-            yield said, change
-
-
-def said_of(patient_id: str, events: Sequence[Document], alert: Episode) -> Said:
-    """Return whose alert this is, who takes care of it, and the number of the newest event that it knows."""
-    id_ = alert_id(patient_id, alert.kind, alert.started_at)
-    numbers = [event["number"] for event in events if event["alert_id"] == id_]
-    end = None if alert.is_open else alert.changed_at
-    return Said(patient_id, owner(events, alert.kind, alert.started_at, end), max(numbers, default=0))
+    for alert in touched:
+        said = said_of(patient_id, events, alert.episode)
+        is_new = said.number > alert.number or said.owner not in (None, alert.owner)
+        if is_new and alert.episode.started_at not in changed:
+            yield said, Change(alert, alert.episode)

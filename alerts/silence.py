@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from alerts.findings import stands
 from alerts.model import AlertKind, Episode, Withdrawal
 from alerts.rules import SilenceRule
 from alerts.signs import lost
@@ -204,18 +205,14 @@ def load(search: Search, watch: Watch, since: datetime, now: datetime) -> Iterat
     for page in observations.newest_times(search, since, now):
         watch.see(page.keys(), page.values())
         yield len(page)
-    stands = _newest(search, watch.longer, now, since - FIRST_LOOK)
-    watch.see(stands.keys(), stands.values())
-    yield len(stands)
+    newest_of = _newest(search, watch.longer, now, since - FIRST_LOOK)
+    watch.see(newest_of.keys(), newest_of.values())
+    yield len(newest_of)
 
 
 def follow(search: Search, watch: Watch, documents: Sequence[Document], now: datetime) -> None:
     """Take in observations that were stored or changed; where the newest was retracted, look up what stands."""
-    standing = [
-        document
-        for document in documents
-        if document.get("systolic") is not None and document.get("status") != RETRACTED_STATUS
-    ]
+    standing = [document for document in documents if stands(document)]
     watch.see((document["patient_id"] for document in standing), map(heard_at, standing))
     in_doubt = {
         document["patient_id"]
@@ -224,9 +221,9 @@ def follow(search: Search, watch: Watch, documents: Sequence[Document], now: dat
         and (newest := watch.newest(document["patient_id"]))
         and heard_at(document) >= newest
     }
-    stands = _newest(search, sorted(in_doubt), now)
+    newest_of = _newest(search, sorted(in_doubt), now)
     for patient_id in in_doubt:
-        watch.correct(patient_id, stands.get(patient_id))
+        watch.correct(patient_id, newest_of.get(patient_id))
 
 
 def verified(search: Search, watch: Watch, found: Sequence[Silence], now: datetime) -> list[Silence]:
@@ -237,11 +234,11 @@ def verified(search: Search, watch: Watch, found: Sequence[Silence], now: dateti
     if not found:
         return []
     ids = [silence.patient_id for silence in found]
-    stands = _newest(search, ids, now, min(silence.newest_at for silence in found))
-    stands |= _newest(search, [patient_id for patient_id in ids if patient_id not in stands], now)
+    newest_of = _newest(search, ids, now, min(silence.newest_at for silence in found))
+    newest_of |= _newest(search, [patient_id for patient_id in ids if patient_id not in newest_of], now)
     for silence in found:
-        watch.correct(silence.patient_id, stands.get(silence.patient_id))
-    return [silence for silence in found if stands.get(silence.patient_id) == silence.newest_at]
+        watch.correct(silence.patient_id, newest_of.get(silence.patient_id))
+    return [silence for silence in found if newest_of.get(silence.patient_id) == silence.newest_at]
 
 
 def _newest(

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from alerts.findings import NEWS_FOR, VOIDING
 from alerts.rules import Rules
-from conf.clinical import ALERT_RISK_FIELD
+from conf.clinical import ALERT_RISK_FIELD, crisis_query
 from elastic.client import Document, Query, Search
 from elastic.names import ALERT_EVENTS, LATEST, OBSERVATIONS, PREDICTIONS
 from elastic.search.observations import standing
-from elastic.search.queries import all_of, any_of, between, present, terms
+from elastic.search.queries import all_of, between, present, terms
 from fhir.readings import RETRACTED_STATUS
 
 READING_FIELDS: Final = (
@@ -83,9 +83,9 @@ def _read(search: Search, index: str, query: Query, fields: tuple[str, ...] | No
 
 def recent_crises(search: Search, rules: Rules, now: datetime) -> list[Document]:
     """Return the standing readings in crisis that are news: what the first start of a service begins with."""
-    limits = {"systolic": rules.measured.systolic, "diastolic": rules.measured.diastolic}
-    crisis = any_of(*({"range": {name: {"gte": limit}}} for name, limit in limits.items()))
-    query = standing(crisis, between("@timestamp", now - NEWS_FOR))
+    query = standing(
+        crisis_query(rules.measured.systolic, rules.measured.diastolic), between("@timestamp", now - NEWS_FOR)
+    )
     return _read(search, OBSERVATIONS, query, READING_FIELDS)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.documents import WITHOUT_PATIENT, subject_of, to_document, to_episode
+from alerts.events import owner
 from alerts.lifecycle import happenings
 from alerts.model import AlertKind, Episode, alert_id
 from alerts.replay import Change, Stored
@@ -18,7 +19,7 @@ from alerts.rules import Rules
 from conf.times import iso
 from elastic.bulk import Operation, write
 from elastic.client import Query, Search, refresh
-from elastic.names import ALERT_EVENTS, ALERTS, fit_id
+from elastic.names import ALERT_EVENTS, ALERTS, fit_id, step_event_id
 from elastic.search.queries import all_of, any_of, between, term, terms
 
 ORDER: Final[list[Any]] = [{"started_at": "asc"}, {"alert_id": "asc"}]
@@ -35,6 +36,14 @@ class Said:
     subject: str
     owner: str | None = None
     number: int = 0
+
+
+def said_of(subject: str, events: Sequence[Mapping[str, Any]], alert: Episode) -> Said:
+    """Return what people have said of an alert, out of events of whom it is about."""
+    id_ = alert_id(subject, alert.kind, alert.started_at)
+    numbers = [event["number"] for event in events if event["alert_id"] == id_ and event.get("number")]
+    end = None if alert.is_open else alert.changed_at
+    return Said(subject, owner(events, alert.kind, alert.started_at, end), max(numbers, default=0))
 
 
 def touched_by(search: Search, earliest: Mapping[str, datetime]) -> dict[str, list[Stored]]:
@@ -133,8 +142,7 @@ def _event(subject: str, episode: Episode, event: str, at: datetime) -> dict[str
 
 def _create(event: Mapping[str, Any]) -> Operation:
     """Return the writing of an event under an id of its content, so that it is noted once however often it is found."""
-    milliseconds = round(datetime.fromisoformat(event["@timestamp"]).timestamp() * 1000)
-    id_ = fit_id(f"{event['alert_id']}-{event['event']}-{milliseconds}")
+    id_ = step_event_id(event["alert_id"], event["event"], datetime.fromisoformat(event["@timestamp"]))
     return Operation("create", ALERT_EVENTS, id_, msgspec.json.encode(event))
 
 

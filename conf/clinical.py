@@ -45,9 +45,9 @@ def is_crisis(
     return high | (diastolic is not None and diastolic >= CRISIS_DIASTOLIC)
 
 
-def crisis_query() -> dict[str, Any]:
-    """Return the Elasticsearch query that finds the readings `is_crisis` tells of."""
-    limits = {"systolic": CRISIS_SYSTOLIC, "diastolic": CRISIS_DIASTOLIC}
+def crisis_query(systolic: float = CRISIS_SYSTOLIC, diastolic: float = CRISIS_DIASTOLIC) -> dict[str, Any]:
+    """Return the Elasticsearch query that finds the readings `is_crisis` tells of, or those from other limits on."""
+    limits = {"systolic": systolic, "diastolic": diastolic}
     return {"bool": {"should": [{"range": {name: {"gte": limit}}} for name, limit in limits.items()]}}
 
 

@@ -69,6 +69,11 @@ def alert_event_id(alert_id: str, number: int) -> str:
     return fit_id(f"{alert_id}-{number}")
 
 
+def step_event_id(alert_id: str, event: str, at: datetime) -> str:
+    """Return the id of what happened to an alert at a moment, the same however often it is found."""
+    return fit_id(f"{alert_id}-{event}-{round(at.timestamp() * 1000)}")
+
+
 def patient_event_id(patient_id: str, event: str, at: datetime) -> str:
     """Return the id of an event that concerns a patient and no single alert."""
     return fit_id(f"{event}-{round(at.timestamp() * 1000)}-{patient_id}")

@@ -6,14 +6,13 @@ pressure first, then the one that has waited longest.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from elastic.client import After, Document, Page, Query, Search
 from elastic.names import ALERT_SERVICE, ALERTS, fit_id
-from elastic.search.queries import all_of, between, later, term, term_if, terms
+from elastic.search.queries import all_of, between, by_patient, later, term, term_if, terms
 
 ACTION_ORDER: Final[list[Any]] = [
     {"is_unanswered": "desc"},
@@ -71,12 +70,8 @@ def count_patients(search: Search, queries: Mapping[str, Query]) -> dict[str, in
 def open_of_patients(search: Search, patient_ids: Iterable[str]) -> Mapping[str, list[Document]]:
     """Return the open alerts of these patients by patient, in the order of action; [] for who has none."""
     ids = sorted(set(patient_ids))
-    grouped: dict[str, list[Document]] = defaultdict(list)
-    if ids:
-        body = _body(is_open(terms("patient_id", ids)), MOST_OF_PATIENTS)
-        for document in search.page(ALERTS, body).documents:
-            grouped[document["patient_id"]].append(document)
-    return grouped
+    body = _body(is_open(terms("patient_id", ids)), MOST_OF_PATIENTS)
+    return by_patient(search.page(ALERTS, body).documents if ids else [])
 
 
 def of_patient(search: Search, patient_id: str, since: datetime, kind: str | None = None) -> list[Document]:

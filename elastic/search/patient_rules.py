@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final
 
 from elastic.client import Document, Search, answering
 from elastic.names import PATIENT_RULES, fit_id
 from elastic.schema import put_templates
-from elastic.search.queries import all_of, between
 
 MOST_PATIENTS: Final = 100_000
 BY_PATIENT: Final[list[Any]] = [{"patient_id": "asc"}]
@@ -29,12 +27,6 @@ def of_patients(search: Search, patient_ids: Iterable[str]) -> dict[str, Documen
 def all_patients(search: Search) -> list[Document]:
     """Return what is set for all patients, by their ids."""
     return search.pages(PATIENT_RULES, {"sort": BY_PATIENT, "track_total_hits": False}, MOST_PATIENTS)
-
-
-def changed_since(search: Search, since: datetime) -> list[Document]:
-    """Return what was set since then, by patient."""
-    query = all_of(between("changed_at", since))
-    return search.pages(PATIENT_RULES, {"query": query, "sort": BY_PATIENT, "track_total_hits": False}, MOST_PATIENTS)
 
 
 def keep(search: Search, document: Document) -> None:

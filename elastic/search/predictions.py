@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 from conf.clinical import ALERT_RISK_FIELD
 from elastic.client import After, Document, Page, Search
 from elastic.names import PREDICTIONS
-from elastic.search.queries import all_of, between, in_time, term, term_if, terms
+from elastic.search.queries import all_of, between, by_patient, in_time, term, term_if, terms
 
 HISTORY_FIELDS: Final = [
     "@timestamp",
@@ -69,15 +68,12 @@ def histories(search: Search, patient_ids: Iterable[str], since: datetime) -> di
     Risks come from the source: the index itself keeps them as binary fractions, where 0.29 is less than 29 %.
     """
     ids = sorted(set(patient_ids))
-    found: dict[str, list[Document]] = defaultdict(list)
     if not ids:
-        return found
+        return {}
     query = all_of(terms("patient_id", ids), between("@timestamp", since))
     body = {**in_time(query, MOST_HISTORY, newest_first=False), "_source": HISTORY_FIELDS}
     documents = search.pages(PREDICTIONS, body, MOST_HISTORY)
     if len(documents) == MOST_HISTORY and len(ids) > 1:  # what was cut off are the newest ones
         half = len(ids) // 2
         return histories(search, ids[:half], since) | histories(search, ids[half:], since)
-    for document in documents:
-        found[document["patient_id"]].append(document)
-    return found
+    return by_patient(documents)

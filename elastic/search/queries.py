@@ -7,6 +7,7 @@ operators build scored queries where these are filters. What is here takes None 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -75,6 +76,14 @@ def in_time(query: Query, limit: int, after: After | None = None, *, newest_firs
 def later(after: After | None) -> Query:
     """Return the part of a body that asks for what follows `after`."""
     return {} if after is None else {"search_after": list(after)}
+
+
+def by_patient(documents: Iterable[Document]) -> defaultdict[str, list[Document]]:
+    """Return documents by patient in their order, [] for who has none."""
+    found: defaultdict[str, list[Document]] = defaultdict(list)
+    for document in documents:
+        found[document["patient_id"]].append(document)
+    return found
 
 
 def groups(field: str, most: int, time: str = "@timestamp", order: Query | None = None) -> Query:

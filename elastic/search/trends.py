@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +12,7 @@ from assessment.trend import LOOKBACK, trend
 from elastic.client import MOST_DOCUMENTS, Document, Search
 from elastic.names import OBSERVATIONS
 from elastic.search.observations import standing
-from elastic.search.queries import between, in_time, present, terms
+from elastic.search.queries import between, by_patient, in_time, present, terms
 
 FIELDS: Final = ["@timestamp", "patient_id", "systolic", "diastolic"]
 
@@ -26,9 +25,7 @@ def trends(
     One search, as long as the patients have at most `MOST_DOCUMENTS` readings in the two hours that a trend is made of.
     """
     ids = sorted(set(patient_ids))
-    found: dict[str, list[Document]] = defaultdict(list)
-    for document in _readings(search, ids, now, now - LOOKBACK - stale_after(expected_interval)):
-        found[document["patient_id"]].append(document)
+    found = by_patient(_readings(search, ids, now, now - LOOKBACK - stale_after(expected_interval)))
     pressures = {id_: [(reading.at, reading.systolic) for reading in read(found[id_])] for id_ in ids}
     return {id_: trend(pressures[id_], now, expected_interval) for id_ in ids}
 

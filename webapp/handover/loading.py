@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -14,6 +13,7 @@ from alerts.lifecycle import LATCH_EXPIRES
 from alerts.model import State
 from elastic.client import Document, Search
 from elastic.search import alert_events, alerts, latest, observations
+from elastic.search.queries import by_patient
 from elastic.search.trends import trends
 
 MOST_PATIENTS: Final = 300  # on paper; the page says how many it leaves out
@@ -87,11 +87,13 @@ def load_news(search: Search, since: datetime, person: str) -> News:
 
 def load_handover(search: Search, since: datetime, now: datetime, expected_interval: timedelta) -> Handover:
     """Return the patients who have an open alert, or one that ended since then."""
-    by_patient: dict[str, list[Document]] = defaultdict(list)
-    for alert in alerts.open_or_ended_since(search, since):
-        if "patient_id" in alert and alert["state"] != State.WITHDRAWN:
-            by_patient[alert["patient_id"]].append(alert)
-    ids = list(by_patient)[:MOST_PATIENTS]
+    standing_ones = (
+        alert
+        for alert in alerts.open_or_ended_since(search, since)
+        if "patient_id" in alert and alert["state"] != State.WITHDRAWN
+    )
+    alerts_of = by_patient(standing_ones)
+    ids = list(alerts_of)[:MOST_PATIENTS]
     readings = observations.newest(search, ids, now)
     predictions = latest.of_patients(search, ids)
     slopes = trends(search, ids, now, expected_interval)
@@ -102,10 +104,10 @@ def load_handover(search: Search, since: datetime, now: datetime, expected_inter
             reading=readings.get(id_),
             prediction=predictions.get(id_),
             slope=slopes.get(id_),
-            open=[alert for alert in by_patient[id_] if alert["is_open"]],
-            ended=[alert for alert in by_patient[id_] if not alert["is_open"]],
-            notes=_of_alerts(notes[id_], by_patient[id_]),
-            is_new=any(datetime.fromisoformat(alert["raised_at"]) >= since for alert in by_patient[id_]),
+            open=[alert for alert in alerts_of[id_] if alert["is_open"]],
+            ended=[alert for alert in alerts_of[id_] if not alert["is_open"]],
+            notes=_of_alerts(notes[id_], alerts_of[id_]),
+            is_new=any(datetime.fromisoformat(alert["raised_at"]) >= since for alert in alerts_of[id_]),
         )
         for id_ in ids
     ]
@@ -115,17 +117,13 @@ def load_handover(search: Search, since: datetime, now: datetime, expected_inter
         answered=[each for each in found if each.open and not each.is_unanswered],
         ended=[each for each in found if not each.open],
         outages=alerts.without_patient(search),
-        left_out=len(by_patient) - len(ids),
+        left_out=len(alerts_of) - len(ids),
     )
 
 
 def _notes(events: Iterable[Document]) -> Mapping[str, list[Document]]:
     """Return what people wrote, with an answer or without one, by patient, oldest first."""
-    found: dict[str, list[Document]] = defaultdict(list)
-    for event in standing(events):
-        if event.get("note") and "alert_id" in event:
-            found[event["patient_id"]].append(event)
-    return found
+    return by_patient(event for event in standing(events) if event.get("note") and "alert_id" in event)
 
 
 def _of_alerts(notes: Iterable[Document], shown: Iterable[Document]) -> list[Document]:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from alerts.events import answers
-from alerts.findings import find
+from alerts.findings import FOLDED, find
 from alerts.lifecycle import fold, settle
 from alerts.model import AlertKind, Episode, State, Withdrawal, alert_id
-from alerts.replay import FOLDED, Change, Stored, replay, start_of
+from alerts.replay import Change, Stored, replay, start_of
 from alerts.rules import RULES_FILE, Rules, load_rules
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
