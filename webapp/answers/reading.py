@@ -10,12 +10,11 @@ from typing import Final
 from werkzeug.datastructures import MultiDict
 
 from alerts.answering import Acknowledgement
-from alerts.model import PAUSES_MIN, AnswerReason
+from alerts.model import PAUSES_MIN, USUAL_PAUSE_MIN, AnswerReason
 from webapp.i18n import N_
 
 MOST_NOTE: Final = 280
 MOST_ALERTS: Final = 50  # of one patient; nobody reads a longer list
-USUAL_PAUSE_MIN: Final = 30
 
 
 class Act(StrEnum):

@@ -10,15 +10,15 @@ from flask import Blueprint, Response, current_app, jsonify, make_response, rend
 from flask.blueprints import BlueprintSetupState
 
 from alerts import answering
-from alerts.answering import PATIENCE, Fate, Outcome, Person
+from alerts.answering import PATIENCE, Fate, Outcome
 from alerts.events import UNDO_WITHIN
-from alerts.model import PAUSES_MIN, read_alert_id
+from alerts.model import PAUSES_MIN, USUAL_PAUSE_MIN, read_alert_id
 from elastic.search import alerts, observations
 from webapp import i18n, wording
 from webapp.answers.presenting import STATUSES, form_view, sentence, weightiest
-from webapp.answers.reading import MOST_ALERTS, USUAL_PAUSE_MIN, Act, AnswerError, Request, read_request
+from webapp.answers.reading import MOST_ALERTS, Act, AnswerError, Request, read_request
 from webapp.board.views import screens
-from webapp.security.current import principal
+from webapp.security.current import person, principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 
@@ -37,9 +37,7 @@ ACTIONS: Final[Mapping[Act, str]] = {  # what the audit calls them
 @blueprint.record_once
 def _install(state: BlueprintSetupState) -> None:
     state.app.config.setdefault(PATIENCE_KEY, PATIENCE)
-    state.app.jinja_env.filters["heard"] = lambda words: wording.attention_in_words(
-        words, i18n.gettext, i18n.language()
-    )
+    state.app.jinja_env.filters.update(heard=heard, why_refused=why_refused)
     state.app.jinja_env.globals.update(
         kind_names=wording.KIND_NAMES,
         level_names=wording.LEVEL_NAMES,
@@ -54,6 +52,11 @@ def _install(state: BlueprintSetupState) -> None:
 def heard(words: str) -> str:
     """Write what a device says in a refused message in the reader's language."""
     return wording.attention_in_words(words, i18n.gettext, i18n.language())
+
+
+def why_refused(reason: str) -> str:
+    """Write why a message was refused in the reader's language."""
+    return i18n.gettext(wording.refusal_name(reason))
 
 
 @blueprint.get("/acknowledge")
@@ -132,12 +135,6 @@ def wait(outcomes: list[Outcome]) -> bool:
     is_shown = answering.wait_until_shown(services().search, outcomes, patience)
     screens().board.forget()
     return is_shown
-
-
-def person() -> Person:
-    """Return who is signed in, as the journal names people."""
-    known = principal()
-    return Person(known.user_name, known.role)
 
 
 def _refuse(patient_id: str, error: AnswerError) -> Response:

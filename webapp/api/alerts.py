@@ -6,8 +6,8 @@ The board is the same ward, loaded once for all screens, that the page shows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from flask import request
 
@@ -29,9 +29,6 @@ from webapp.http import tag
 from webapp.patient_ids import read_id, spell
 from webapp.security.roles import Permission
 from webapp.services import services
-
-USUAL_PAUSE: Final = timedelta(minutes=30)
-SILENT_LEVEL: Final = "STALE"
 
 Document = Mapping[str, Any]
 
@@ -102,7 +99,7 @@ def _describe(alert: Document) -> dict[str, Any]:
         **alert,
         "alert_id": _address(alert),
         "status": _status(alert),
-        "peak": level if level == SILENT_LEVEL else ALERT_LEVELS[alert["peak"]],
+        "peak": level if level == model.STALE else ALERT_LEVELS[alert["peak"]],
     }
 
 

@@ -7,13 +7,13 @@ from typing import Final
 
 from alerts import answering, model
 from alerts.answering import Acknowledgement, Fate, Outcome
-from alerts.model import AnswerReason
+from alerts.model import USUAL_PAUSE_MIN, AnswerReason
 from alerts.patient_rules import PatientRules as RulesOfPatient
 from alerts.patient_rules import faults, set_limits
 from alerts.rules import load_rules
 from conf.times import iso
 from webapp.answers.reading import Act, Request
-from webapp.answers.views import do, person, wait
+from webapp.answers.views import do, wait
 from webapp.api import inputs
 from webapp.api.alerts import detail, find_alert
 from webapp.api.documents import AlertDetail, PatientRules
@@ -22,10 +22,11 @@ from webapp.api.problems import ApiError, Fault, fault
 from webapp.api.routes import operation
 from webapp.audit.events import record
 from webapp.patients.loading import load_now
+from webapp.security.current import person
 from webapp.security.roles import Permission
 from webapp.services import services
 
-USUAL_PAUSE: Final = timedelta(minutes=30)
+USUAL_PAUSE: Final = timedelta(minutes=USUAL_PAUSE_MIN)
 TAG: Final = "alerts"
 WRITE: Final = Permission.API_WRITE_ACK
 NOTHING: Final = Acknowledgement(AnswerReason.SEEN, "", USUAL_PAUSE)
@@ -111,8 +112,7 @@ def put_patient_rules(path: PatientPath, body: NewPatientRules) -> PatientRules:
         told = [(name, FAULTS[kind].format(number=number)) for name, (kind, number) in found.items()]
         raise ApiError(422, faults=[Fault(location=f"body.{name}", message=text) for name, text in told])
     kept = set_limits(site.search, changed, person(), now, body.why)
-    set_to = ", ".join(f"{name}={value:g}" for name, value in kept.limits.items())
-    record("limits", patient_ids=[path.patient_id], target=set_to or None)
+    record("limits", patient_ids=[path.patient_id], target=kept.summary or None)
     return PatientRules.model_validate(kept)
 
 

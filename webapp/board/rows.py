@@ -16,16 +16,11 @@ from assessment.trend import direction
 from assessment.urgency import Urgency, urgency
 from conf.clinical import ALERT_RISK_FIELD, pressure_category
 from elastic.search.rejected import Refused
+from fhir.readings import CONFLICTING_VALUES
 
 Document = Mapping[str, Any]
 
-CONFLICT_MARK: Final = "conflicting_values"  # a flag of the intake: another message said something else of that instant
-WALL_ORDER: Final = (
-    Urgency.CRITICAL,
-    Urgency.HIGH,
-    Urgency.MEDIUM,
-    Urgency.SILENT,
-)  # nobody alarmed gives way to silence
+WALL_ORDER: Final = (Urgency.CRITICAL, Urgency.HIGH, Urgency.MEDIUM, Urgency.SILENT)  # silence gives way to alarms
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ class Row:
     @property
     def has_conflict(self) -> bool:
         """Tell whether two messages said different things of the newest reading's instant."""
-        return CONFLICT_MARK in (self.reading or {}).get("flags", ())
+        return CONFLICTING_VALUES in (self.reading or {}).get("flags", ())
 
     @property
     def measured_at(self) -> datetime | None:

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from assessment.freshness import stale_after
 from assessment.urgency import Urgency
-from webapp import i18n
 from webapp.board.past import RISK_LIMIT_Y
 from webapp.board.rows import WALL_ORDER, Ward, shown_ids, tiles_of
 from webapp.board.shown import Shown
@@ -20,7 +19,6 @@ from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.shared import Shared
-from webapp.wording import attention_in_words, refusal_name
 
 blueprint = Blueprint("board", __name__)
 
@@ -137,8 +135,6 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
         "may_open": may_open,
         "risk_limit_y": RISK_LIMIT_Y,
         "stale_s": int(stale_after(settings.expected_interval).total_seconds()),
-        "heard": lambda refusal: attention_in_words(refusal["words"], i18n.gettext, i18n.language()),
-        "why_refused": lambda reason: i18n.gettext(refusal_name(reason)),
         "min_readings": settings.min_readings,
     }
 

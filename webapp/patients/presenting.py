@@ -33,7 +33,6 @@ from webapp.store.patient_targets import PatientTargets
 from webapp.wording import (
     LEVEL_NAMES,
     reasons_in_words,
-    refusal_name,
     summary,
 )
 
@@ -156,9 +155,7 @@ def alerts_view(patient: PatientNow) -> dict[str, Any]:
         ],
         "rules": patient.rules,
         "is_ended": patient.is_ended,
-        "why_refused": lambda refusal: gettext(refusal_name(refusal["reason"])),
         "refused": patient.refused,
-        "reason_name": lambda reason: gettext(refusal_name(reason)),
     }
 
 

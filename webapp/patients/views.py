@@ -33,7 +33,7 @@ from webapp.patients import csv_files, listing, presenting, timeline
 from webapp.patients.loading import PatientNow, load_chart, load_now, load_report, load_scored, report_period
 from webapp.patients.periods import read_period
 from webapp.security.access import limit_exports
-from webapp.security.current import principal
+from webapp.security.current import person, principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.store import patient_targets
@@ -189,13 +189,13 @@ def chart(patient_id: str) -> Response:
 @requires(Permission.ACKNOWLEDGE)
 def feedback(patient_id: str) -> Response:
     """Note whether an alert was useful; answer with a sentence for the script, else lead back to the page."""
-    site, known = services(), principal()
+    site = services()
     now = site.clock()
     alert, useful = request.form.get("alert_id", ""), choice(request.form, "useful", ("yes", "no")) == "yes"
     patient = require_patient(patient_id, now)
     if alert not in {each["alert_id"] for each in patient.alerts}:
         abort(404)
-    answering.give_feedback(site.search, [alert], useful, answering.Person(known.user_name, known.role), now)
+    answering.give_feedback(site.search, [alert], useful, person(), now)
     audit.record("feedback", patient_ids=[patient_id])
     if request.headers.get("Accept") == "application/json":
         return jsonify(text=gettext("Noted, thank you."))

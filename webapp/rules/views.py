@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 
-from alerts.answering import Person
 from alerts.model import AlertKind
 from alerts.patient_rules import (
     LOWEST,
@@ -24,7 +23,7 @@ from webapp.audit import events as audit
 from webapp.i18n import N_, gettext
 from webapp.patients.views import require_patient
 from webapp.rules.reading import FIELDS, Faults, LimitsError, read_limits, why_faults
-from webapp.security.current import principal
+from webapp.security.current import person, principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.wording import LEVEL_NAMES
@@ -85,9 +84,8 @@ def change_limits(patient_id: str) -> Response:
         changed = read_limits(request.form, patient_id, rules, site.settings.expected_interval)
     except LimitsError as error:
         return make_response(_limits_page(patient_id, error.faults), 422)
-    kept = set_limits(site.search, changed, _person(), now, request.form["why"].strip())
-    told = ", ".join(f"{name}={value:g}" for name, value in kept.limits.items())
-    audit.record("limits", patient_ids=[patient_id], target=told or None)
+    kept = set_limits(site.search, changed, person(), now, request.form["why"].strip())
+    audit.record("limits", patient_ids=[patient_id], target=kept.summary or None)
     return _back_to(patient_id)
 
 
@@ -99,7 +97,7 @@ def change_surveillance(patient_id: str) -> Response:
     now = site.clock()
     require_patient(patient_id, now)
     if "resume" in request.form:
-        resume_surveillance(site.search, patient_id, _person(), now)
+        resume_surveillance(site.search, patient_id, person(), now)
         audit.record("surveillance", patient_ids=[patient_id], target="resumed")
         return _back_to(patient_id)
     found = why_faults(request.form)
@@ -107,7 +105,7 @@ def change_surveillance(patient_id: str) -> Response:
         found["sure"] = ("missing", 0)
     if found:
         return make_response(_limits_page(patient_id, {f"end_{name}": fault for name, fault in found.items()}), 422)
-    end_surveillance(site.search, patient_id, _person(), now, request.form["why"].strip())
+    end_surveillance(site.search, patient_id, person(), now, request.form["why"].strip())
     audit.record("surveillance", patient_ids=[patient_id], target="ended")
     return _back_to(patient_id)
 
@@ -145,11 +143,6 @@ def _in_words(fault: tuple[str, float]) -> str:
     kind, number = fault
     text = gettext(FAULT_TEXTS[kind])
     return text % {"number": number} if "%" in text else text
-
-
-def _person() -> Person:
-    known = principal()
-    return Person(known.user_name, known.role)
 
 
 def _back_to(patient_id: str) -> Response:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from flask import g
 
+from alerts.answering import Person
 from webapp.security.roles import ROLES, Permission
 
 
@@ -53,3 +54,9 @@ def principal_or_none() -> Principal | None:
     """Return the principal of this request, None when nobody is signed in."""
     found = g.get("principal")
     return found if isinstance(found, Principal) else None
+
+
+def person() -> Person:
+    """Return who is signed in, as the journal of alerts names people."""
+    known = principal()
+    return Person(known.user_name, known.role)

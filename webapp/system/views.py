@@ -16,11 +16,10 @@ from fhir.reasons import Reason
 from ml import drift
 from ml.features import FEATURE_NAMES
 from webapp.codes import feature_name
-from webapp.i18n import gettext, language
+from webapp.i18n import gettext
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.system import metrics, passages
-from webapp.wording import attention_in_words, refusal_name
 
 blueprint = Blueprint("system", __name__)
 
@@ -46,8 +45,6 @@ def index() -> str:
         "not_predicted": told.totals("failed") if told else 0,
         "not_kept": told.totals("unwritten") if told else 0,
         "hours": int(REJECTS_OVER.total_seconds() // 3600),
-        "heard": lambda refusal: attention_in_words(refusal.words, gettext, language()),
-        "why_refused": lambda reason: gettext(refusal_name(reason)),
         "feature_name": lambda feature: feature_name(feature, gettext),
         "least_patients": drift.LEAST_PATIENTS,
         "passage_hours": passages.SINCE_HOURS,
