@@ -16,7 +16,6 @@ from functools import partial
 from itertools import islice
 from statistics import median, quantiles
 
-import msgspec
 from elasticsearch import Elasticsearch
 
 from alerts.model import AlertKind, alert_id
@@ -24,7 +23,7 @@ from benchmarks.own_services import cpu_seconds, own_services, running
 from conf import cli
 from conf.retry import wait_until
 from conf.settings import Settings
-from conf.times import iso, to_us
+from conf.times import iso
 from elastic.bulk import Operation, write
 from elastic.client import Search, connect
 from elastic.names import (
@@ -35,11 +34,9 @@ from elastic.names import (
     OBSERVATIONS,
     PREDICTIONS,
     fit_id,
-    instant_id,
-    monthly_index,
 )
 from elastic.schema import create_standing_indices, put_templates
-from tests.support.ward import Document, prediction, reading
+from tests.support.ward import Document, prediction, reading, writing
 
 HEAP = "2g"
 BATCH = 20_000
@@ -82,10 +79,7 @@ def measure(options: argparse.Namespace) -> None:
 def fill(client: Elasticsearch, patients: int) -> None:
     """Give each patient a newest prediction of the last quarter of an hour."""
     now = datetime.now(UTC)
-    operations = (
-        Operation("index", LATEST, fit_id(name(number)), msgspec.json.encode(scored(number, now, 120.0, 0.05)[1]))
-        for number in range(patients)
-    )
+    operations = (writing(LATEST, scored(number, now, 120.0, 0.05)[1]) for number in range(patients))
     while batch := list(islice(operations, BATCH)):
         write(client, batch)
     client.indices.refresh(index=ALL_INDICES)
@@ -132,11 +126,7 @@ def operations_of(told: list[tuple[Document, Document]]) -> Iterator[Operation]:
     """Yield the writes of readings and their predictions, as the stream does them."""
     for measured, of in told:
         measured["ingested_at"] = of["scored_at"] = iso(datetime.now(UTC))
-        at_us = to_us(datetime.fromisoformat(measured["@timestamp"]))
-        id_ = instant_id(measured["patient_id"], at_us)
-        yield Operation("index", monthly_index(OBSERVATIONS, at_us), id_, msgspec.json.encode(measured))
-        yield Operation("index", monthly_index(PREDICTIONS, at_us), id_, msgspec.json.encode(of))
-        yield Operation("index", LATEST, fit_id(of["patient_id"]), msgspec.json.encode(of))
+        yield from (writing(OBSERVATIONS, measured), writing(PREDICTIONS, of), writing(LATEST, of))
 
 
 if __name__ == "__main__":

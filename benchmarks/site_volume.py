@@ -13,18 +13,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from statistics import median
 
-import msgspec
-
 from alerts.model import AlertKind, State
 from benchmarks.own_services import own_services
 from conf import cli
 from conf.settings import Settings
 from elastic.bulk import Operation, write
 from elastic.client import Search, connect
-from elastic.names import ALERTS, ALL_INDICES, LATEST, PREDICTIONS, instant_id, monthly_index
+from elastic.names import ALERTS, ALL_INDICES, LATEST, PREDICTIONS
 from elastic.schema import put_templates
 from elastic.search import alerts, statistics
-from tests.support.ward import INTERVAL, Document, alert, prediction, reading
+from tests.support.ward import INTERVAL, Document, alert, prediction, reading, writing
 
 HEAP = "1g"
 BATCH = 20_000
@@ -62,15 +60,12 @@ def fill(patients: int, now: datetime) -> Iterator[Operation]:
     for number in range(patients):
         for back in range(PER_PATIENT):
             document = prediction_of(number, back, now)
-            effective_us = round(datetime.fromisoformat(document["@timestamp"]).timestamp() * 1_000_000)
-            body = msgspec.json.encode(document)
-            id_ = instant_id(document["patient_id"], effective_us)
-            yield Operation("index", monthly_index(PREDICTIONS, effective_us), id_, body)
+            yield writing(PREDICTIONS, document)
             if back % (2 * EPISODE) == 0 and number % ALERTING_EVERY == 0:
-                over = alert(document["patient_id"], now - back * INTERVAL, AlertKind.PREDICTED, state=State.RESOLVED)
-                yield Operation("index", ALERTS, over["alert_id"], msgspec.json.encode(over))
+                at = now - back * INTERVAL
+                yield writing(ALERTS, alert(document["patient_id"], at, AlertKind.PREDICTED, state=State.RESOLVED))
             if back == 0:
-                yield Operation("index", LATEST, document["patient_id"], body)
+                yield writing(LATEST, document)
 
 
 def prediction_of(number: int, back: int, now: datetime) -> Document:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,11 @@ from playwright.sync_api import Browser, sync_playwright
 from pyspark.sql import SparkSession
 
 from alerts.__main__ import run as keep_alerts
-from conf.settings import Settings
 from embedded.services import Addresses
 from tests.browser.chromium import FLAGS, NONE, find_chromium
 from tests.browser.hospital import Hospital
-from tests.browser.site import Site, serve
+from tests.browser.site import Site, serve, serve_in_memory
 from tests.browser.visitor import Visitor
-from tests.support.fake_search import FakeSearch
 from tests.support.ward import ward
 
 DESKTOP = (1366, 768)
@@ -86,10 +83,7 @@ def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
 @pytest.fixture
 def small_site(tmp_path: Path) -> Iterator[Site]:
     """Yield a site of the test's own over a few patients in memory: for pages that need no pipeline behind them."""
-    search = FakeSearch()
-    for patient in ward(0):
-        search.put_history(patient, datetime.now(UTC))
-    with serve(Settings(local_dir=tmp_path, elasticsearch_url="http://127.0.0.1:9"), tmp_path, search) as running:
+    with serve_in_memory(tmp_path, ward(0)) as running:
         yield running
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,12 +15,15 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from conf.settings import Settings
 from elastic.client import Search
+from tests.support.fake_search import FakeSearch
+from tests.support.ward import Patient
 from webapp.factory import create_app
 from webapp.security import sessions
 from webapp.services import EXTENSION, Services
 from webapp.store import users
 
 ADDRESS = "127.0.0.1"
+NOWHERE = f"http://{ADDRESS}:9"  # nothing is asked there
 PASSWORD = "quatre lampes bleues dorment"
 QUICK_BCRYPT = 4
 USERS = {
@@ -94,6 +97,16 @@ def serve(settings: Settings, folder: Path, search: Search | None = None) -> Ite
         server.shutdown()
         thread.join()
         site.services.audit.close()
+
+
+@contextmanager
+def serve_in_memory(folder: Path, patients: Iterable[Patient]) -> Iterator[Site]:
+    """Serve a site over these patients up to now, for pages that need no pipeline behind them."""
+    search = FakeSearch()
+    for patient in patients:
+        search.put_history(patient, datetime.now(UTC))
+    with serve(Settings(local_dir=folder, elasticsearch_url=NOWHERE), folder, search) as site:
+        yield site
 
 
 def _make_store(folder: Path) -> Any:

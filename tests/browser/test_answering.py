@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from conf.settings import Settings
 from tests.browser.conftest import Visit
-from tests.browser.site import Site, serve
+from tests.browser.site import NOWHERE, Site, serve
 from tests.support import alerts
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import ward
@@ -38,7 +38,7 @@ def watched_site(tmp_path: Path) -> Iterator[Site]:
 
     service = threading.Thread(target=take_in)
     service.start()
-    with serve(Settings(local_dir=tmp_path, elasticsearch_url="http://127.0.0.1:9"), tmp_path, search) as running:
+    with serve(Settings(local_dir=tmp_path, elasticsearch_url=NOWHERE), tmp_path, search) as running:
         yield running
     ended.set()
     service.join()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from conf.settings import Settings
 from tests.browser.conftest import Visit
-from tests.browser.site import Site, serve
-from tests.support.fake_search import FakeSearch
+from tests.browser.site import Site, serve_in_memory
 from tests.support.ward import ward
 
 pytestmark = pytest.mark.integration
@@ -25,10 +22,7 @@ PAPER_PX = 718  # A4 between margins of 10 mm
 @pytest.fixture
 def full_site(tmp_path: Path) -> Iterator[Site]:
     """Yield a site with more patients than a screen holds."""
-    search = FakeSearch()
-    for patient in ward(20):
-        search.put_history(patient, datetime.now(UTC))
-    with serve(Settings(local_dir=tmp_path, elasticsearch_url="http://127.0.0.1:9"), tmp_path, search) as running:
+    with serve_in_memory(tmp_path, ward(20)) as running:
         yield running
 
 

@@ -26,7 +26,7 @@ from alerts.lookout import KINDS, Lookout
 from alerts.rules import load_rules
 from alerts.service import Service
 from conf.settings import Settings
-from conf.times import iso, to_us
+from conf.times import iso
 from elastic.bulk import Operation, write
 from elastic.client import Search, connect
 from elastic.names import (
@@ -37,14 +37,11 @@ from elastic.names import (
     OBSERVATIONS,
     PREDICTIONS,
     REJECTED,
-    fit_id,
-    instant_id,
-    monthly_index,
 )
 from elastic.schema import put_templates
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
-from tests.support.ward import prediction, reading, refusal
+from tests.support.ward import prediction, reading, refusal, writing
 
 pytestmark = pytest.mark.integration
 
@@ -80,11 +77,11 @@ class Store:
         came = more.pop("came", minutes_ago)
         document = reading(patient_id, at, systolic, diastolic) | more
         document["ingested_at"] = iso(self.now - timedelta(minutes=came))
-        return self._put(OBSERVATIONS, at, document)
+        return self._put(document, OBSERVATIONS)
 
     def score(self, of: Document, risk: float) -> Document:
         """Store the prediction of a reading."""
-        return self._put(PREDICTIONS, datetime.fromisoformat(of["@timestamp"]), prediction(of, risk))
+        return self._put(prediction(of, risk), PREDICTIONS, LATEST)
 
     def answer(self, alert: Document, number: int = 1, **more: Any) -> None:
         """Note what somebody says of an alert, now."""
@@ -129,12 +126,8 @@ class Store:
             (hit["_source"]["@timestamp"], hit["_source"]["event"], hit["_source"]["alert_id"]) for hit in found
         )
 
-    def _put(self, family: str, at: datetime, document: Document) -> Document:
-        id_ = instant_id(document["patient_id"], to_us(at))
-        body = msgspec.json.encode(document)
-        self.pending.append(Operation("index", monthly_index(family, to_us(at)), id_, body))
-        if family == PREDICTIONS:
-            self.pending.append(Operation("index", LATEST, fit_id(document["patient_id"]), body))
+    def _put(self, document: Document, *families: str) -> Document:
+        self.pending += [writing(family, document) for family in families]
         return document
 
 

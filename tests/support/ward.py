@@ -18,6 +18,7 @@ from alerts.lifecycle import Terms
 from alerts.model import CRITICAL_RANK, ENDED, AlertKind, Episode, Finding, State
 from assessment.readings import in_crisis
 from conf.clinical import ALERT_LEVELS, ALERT_RISK_FIELD, alert_level, mean_arterial_pressure, pressure_category
+from conf.times import to_us
 from elastic.bulk import Operation, write
 from elastic.names import (
     ALERT_SERVICE,
@@ -225,20 +226,21 @@ def fill(client: Elasticsearch, patients: Sequence[Patient], now: datetime) -> N
 
 def _operations(patient: Patient, now: datetime) -> Iterator[Operation]:
     readings, predictions = history(patient, now)
-    for document in readings:
-        yield _index(OBSERVATIONS, document)
-    for document in predictions:
-        yield _index(PREDICTIONS, document)
-    if predictions:
-        yield Operation("index", LATEST, fit_id(patient.id), msgspec.json.encode(predictions[-1]))
-    for document in alerts_of(readings, predictions, now):
-        yield Operation("index", ALERTS, fit_id(document["alert_id"]), msgspec.json.encode(document))
+    yield from (writing(OBSERVATIONS, document) for document in readings)
+    yield from (writing(PREDICTIONS, document) for document in predictions)
+    yield from (writing(LATEST, document) for document in predictions[-1:])
+    yield from (writing(ALERTS, document) for document in alerts_of(readings, predictions, now))
 
 
-def _index(family: str, document: Document) -> Operation:
-    effective_us = round(datetime.fromisoformat(document["@timestamp"]).timestamp() * 1_000_000)
-    id_ = instant_id(document["patient_id"], effective_us)
-    return Operation("index", monthly_index(family, effective_us), id_, msgspec.json.encode(document))
+def writing(family: str, document: Document) -> Operation:
+    """Return the write of a reading, a prediction (as of its instant or as the latest one) or an alert."""
+    body = msgspec.json.encode(document)
+    if family == LATEST:
+        return Operation("index", LATEST, fit_id(document["patient_id"]), body)
+    if family == ALERTS:
+        return Operation("index", ALERTS, fit_id(document["alert_id"]), body)
+    at_us = to_us(datetime.fromisoformat(document["@timestamp"]))
+    return Operation("index", monthly_index(family, at_us), instant_id(document["patient_id"], at_us), body)
 
 
 def _text(at: datetime) -> str:
