@@ -43,7 +43,8 @@ NO_LIMITS: Final = Limits(datetime.min.replace(tzinfo=UTC))
 def read_limits(document: Document) -> Limits:
     """Return the limits of a document of ``blood-pressure-patient-rules``."""
     names = ("systolic_from", "diastolic_from", "systolic_below", "diastolic_below")
-    return Limits(datetime.fromisoformat(document["changed_at"]), **{name: document.get(name) for name in names})
+    since = document.get("limits_at") or document["changed_at"]  # the second is of the silence, or its end, as well
+    return Limits(datetime.fromisoformat(since), **{name: document.get(name) for name in names})
 
 
 def find(

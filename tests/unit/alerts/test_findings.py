@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alerts.findings import NEWS_FOR, Limits, confirmed, find, of_prediction, ranks_of_reading
+from alerts.findings import NEWS_FOR, Limits, confirmed, find, of_prediction, ranks_of_reading, read_limits
 from alerts.model import AlertKind, Finding
 from alerts.rules import load_rules
 
@@ -50,6 +50,12 @@ def test_a_patients_own_limits_count_from_when_they_were_set() -> None:
     assert ranks_of_reading(reading(159.9), RULES, limits)[LIMIT] == 0
     assert ranks_of_reading(reading(120, 49), RULES, limits)[LOW] == HIGH
     assert ranks_of_reading(reading(170, 49, minute=-1), RULES, limits) == {MEASURED: 0, LIMIT: 0, LOW: 0}
+
+
+def test_limits_hold_on_where_only_the_silence_was_changed_after_them() -> None:
+    later = (START + timedelta(hours=1)).isoformat()
+    limits = read_limits({"limits_at": START.isoformat(), "changed_at": later, "systolic_from": 160.0})
+    assert ranks_of_reading(reading(165, minute=5), RULES, limits)[LIMIT] == HIGH
 
 
 def test_low_pressure_alerts_below_the_wards_limit_unless_the_patient_has_one() -> None:
