@@ -9,8 +9,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from alerts.model import STALE
 from demo.figures import Figures, waiting_for
 
+SILENT = "NO READINGS"
 LEVEL_STYLES = {"CRITICAL": "bold white on red", "HIGH": "bold red", "MEDIUM": "yellow", "LOW": "green"}
 
 
@@ -62,8 +64,9 @@ def levels_text(counts: Mapping[str, int], nothing: str = "none yet") -> str:
 
 
 def alerts_text(figures: Figures) -> str:
-    """Return the open alerts by level, those of the levels that have one."""
-    return levels_text({level: count for level, count in figures.alerts_by_level.items() if count}, "none")
+    """Return the open alerts by level, those of the levels that have one; silence in words, as it is no level."""
+    counts = {level: count for level, count in figures.alerts_by_level.items() if count}
+    return levels_text({SILENT if level == STALE else level: count for level, count in counts.items()}, "none")
 
 
 def reasons_text(figures: Figures) -> str:

@@ -36,7 +36,7 @@ def drawn(figures: Figures) -> str:
 def test_a_plain_line_holds_every_figure() -> None:
     assert plain_line(running(), (512.4, 88.0), 75.0) == (
         "1:15 readings 12,345 (512/s), predictions 2,000 (88/s), lag 40, rejected 10, "
-        "patients CRITICAL 1 HIGH 2 MEDIUM 30 LOW 167, open alerts CRITICAL 3 HIGH 1 STALE 2, batch 0.4 s / 1.2 s"
+        "patients CRITICAL 1 HIGH 2 MEDIUM 30 LOW 167, open alerts CRITICAL 3 HIGH 1 NO READINGS 2, batch 0.4 s / 1.2 s"
     )
 
 
@@ -49,7 +49,7 @@ def test_the_live_page_shows_figures_levels_reasons_and_addresses() -> None:
 
     for text in ("12,345", "512/s", "CRITICAL", "167", "UNIT_UNKNOWN 7", "1.2 s", "20260101T000000Z-abcdef12"):
         assert text in page
-    assert "CRITICAL 3 HIGH 1 STALE 2" in page
+    assert "CRITICAL 3 HIGH 1 NO READINGS 2" in page
     assert "http://127.0.0.1:4040" in page
     assert "http://127.0.0.1:9200" in page
     assert "Waiting for" not in page
@@ -79,6 +79,6 @@ def test_the_closing_lines_hold_totals_levels_and_rejects() -> None:
     assert closing_lines(running(), 90.0) == [
         "Ran 1:30: 12,345 readings stored, 2,000 predictions written.",
         "Patients by predicted level: CRITICAL 1 HIGH 2 MEDIUM 30 LOW 167 (200 in all).",
-        "Open alerts: CRITICAL 3 HIGH 1 STALE 2.",
+        "Open alerts: CRITICAL 3 HIGH 1 NO READINGS 2.",
         "Rejected: UNIT_UNKNOWN 7, TIME_MISSING 3.",
     ]
