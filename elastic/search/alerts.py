@@ -1,7 +1,7 @@
 """Alerts as the alert service has written them: one document an episode. Readers show these and conclude nothing.
 
-Documents come in the order of action: unanswered before answered, then by level, measured before predicted, the higher
-pressure first, then the one that has waited longest.
+Documents come in the order of action: unanswered before answered, then by level, measured before predicted, what goes
+on before what is over, the higher pressure first, then the one that has waited longest.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ ACTION_ORDER: Final[list[Any]] = [
     {"is_unanswered": "desc"},
     {"shown_rank": "desc"},
     {"kind_order": "asc"},
+    {"rank": "desc"},
     {"worst.systolic": {"order": "desc", "missing": 0}},
     {"raised_at": "asc"},
     {"alert_id": "asc"},

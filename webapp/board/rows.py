@@ -96,7 +96,7 @@ class Row:
         since = datetime.fromisoformat(alert["raised_at"]).timestamp()
         if self.urgency is Urgency.SILENT:  # who fell silent last is the likeliest to be here still
             return not alert["is_unanswered"], -alert["shown_rank"], 0, 0.0, -since, self.patient_id
-        act = (not alert["is_unanswered"], -alert["shown_rank"], alert["kind_order"])
+        act = (not alert["is_unanswered"], -alert["shown_rank"], alert["kind_order"], -alert["rank"])
         return *act, -systolic, since, self.patient_id
 
     @property

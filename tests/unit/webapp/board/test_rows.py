@@ -88,6 +88,14 @@ def test_in_a_section_the_order_is_that_of_action() -> None:
     ) == ["older", "new", "lower", "predicted", "answered-0", "answered-1", "answered-2", "answered-3"]
 
 
+def test_a_crisis_that_goes_on_comes_before_a_higher_one_that_is_over_and_both_before_what_is_predicted() -> None:
+    assert order(
+        row("predicted", predicted("predicted", minutes=-50), risk=0.97),
+        row("over", crisis("over", -900, systolic=219, state=State.LATCHED), risk=0.9),
+        row("now", crisis("now", -2, systolic=183), risk=0.1),
+    ) == ["now", "over", "predicted"]
+
+
 def test_among_the_silent_a_high_last_level_comes_first_then_who_fell_silent_last() -> None:
     rows = [
         row("month", silence("month", -43_000)),
