@@ -158,7 +158,8 @@ class Board:
         """Return patients without any open alert, the highest risk first, as far as `others` are those with one."""
         found = latest.riskiest(self._search, size, without=others)
         ids = [document["patient_id"] for document in found]
-        return [id_ for id_ in ids if id_ not in alerts.open_of_patients(self._search, ids)]
+        alerted = alerts.open_of_patients(self._search, ids)
+        return [id_ for id_ in ids if id_ not in alerted]
 
     def _find_waiting(self, now: datetime) -> Mapping[str, int]:
         """Return the readings so far of the patients who have too few for a prediction."""

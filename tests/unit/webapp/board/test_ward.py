@@ -140,6 +140,17 @@ def test_without_the_alert_service_a_board_says_so(search: FakeSearch) -> None:
     assert load(search, now=until).is_watched
 
 
+def test_a_list_of_quiet_patients_costs_the_same_searches_however_many_there_are(search: FakeSearch) -> None:
+    asked = []
+    for number in (1, 9):
+        for patient in range(number):
+            measured(search, f"p-{number}-{patient}", 122)
+        search.asked.clear()
+        load(search)
+        asked.append(len(search.asked))
+    assert asked[0] == asked[1]
+
+
 def test_one_section_can_be_asked_for(search: FakeSearch) -> None:
     for patient in (Patient("p-1", 150, 0.7), Patient("p-2", 150, 0.45), Patient("p-3", 120, 0.05)):
         search.put_history(patient, NOON)
