@@ -37,14 +37,14 @@ class Limits:
     diastolic_below: float | None = None
 
 
+LIMITS: Final = ("systolic_from", "diastolic_from", "systolic_below", "diastolic_below")
 NO_LIMITS: Final = Limits(datetime.min.replace(tzinfo=UTC))
 
 
 def read_limits(document: Document) -> Limits:
     """Return the limits of a document of ``blood-pressure-patient-rules``."""
-    names = ("systolic_from", "diastolic_from", "systolic_below", "diastolic_below")
     since = document.get("limits_at") or document["changed_at"]  # the second is of the silence, or its end, as well
-    return Limits(datetime.fromisoformat(since), **{name: document.get(name) for name in names})
+    return Limits(datetime.fromisoformat(since), **{name: document.get(name) for name in LIMITS})
 
 
 def find(

@@ -15,12 +15,12 @@ import msgspec
 
 from alerts.answering import Person
 from alerts.events import Event
+from alerts.findings import LIMITS
 from alerts.rules import Rules
 from elastic.client import Document, Search
 from elastic.search import alert_events, patient_rules
 
 LOWEST: Final = 30  # mmHg, of any limit
-LIMITS: Final = ("systolic_from", "diastolic_from", "systolic_below", "diastolic_below")
 LEAST_BETWEEN: Final = 10  # mmHg between a lower and an upper limit: else nearly every reading would alert
 MOST_WHY: Final = 280
 

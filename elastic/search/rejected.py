@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from elastic.client import Document, Query, Search
 from elastic.names import REJECTED
-from elastic.search.queries import all_of, between, buckets, terms
+from elastic.search.queries import all_of, between, buckets, by_patient, terms
 from fhir.reasons import Reason
 
 MOST: Final = 1_000  # documents of all patients; beyond that the newest of each patient
@@ -101,9 +101,6 @@ class Refused:
 
 def refused_lately(search: Search, patient_ids: Iterable[str], now: datetime) -> dict[str, Refused]:
     """Return what was refused of each of these patients in the last day; most often of none."""
-    of: dict[str, list[Document]] = {}
-    for group in refusals(search, now - TOLD_FOR, patient_ids):
-        of.setdefault(group["patient_id"], []).append(group)
     return {
         patient_id: Refused(
             sum(group["count"] for group in found),
@@ -111,7 +108,7 @@ def refused_lately(search: Search, patient_ids: Iterable[str], now: datetime) ->
             tuple(dict.fromkeys(group["reason"] for group in found)),
             tuple(found),
         )
-        for patient_id, found in of.items()
+        for patient_id, found in by_patient(refusals(search, now - TOLD_FOR, patient_ids)).items()
     }
 
 

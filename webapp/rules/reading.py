@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from alerts.patient_rules import LIMITS, MOST_WHY, PatientRules, faults
+from alerts.findings import LIMITS
+from alerts.patient_rules import MOST_WHY, PatientRules, faults
 from alerts.rules import Rules
 
 FIELDS: Final = (*LIMITS, "silence_minutes")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.answering import Person
+from alerts.findings import LIMITS
 from alerts.patient_rules import (
-    LIMITS,
     PatientRules,
     end_surveillance,
     faults,
