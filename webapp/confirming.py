@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from flask import make_response, render_template, request
+from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from webapp.audit.events import of_owner, record
 from webapp.codes import UNKNOWN_BROWSER, browser_name
+from webapp.http import unwrap
 from webapp.i18n import gettext, when
-from webapp.security.sessions import Session
-from webapp.security.tokens import Token
+from webapp.security import sessions, tokens
+from webapp.services import services
 
 CONFIRMED = "confirmed"
 
@@ -27,18 +29,35 @@ def ask(question: str, consequence: str, act: str, back: str) -> Response | None
     return make_response(page)
 
 
-def ask_to_end(session: Session, back: str) -> Response | None:
-    """Ask before a session is ended; see `ask`."""
-    browser = browser_name(session.agent) or gettext(UNKNOWN_BROWSER)
+def end_session(page: str, owner: str | None = None) -> Response:
+    """End the session that the form names, of one user or of any, after a question; abort with 404 for another.
+
+    `page` is the endpoint of the list, where it leads to.
+    """
+    site, asked_for = services(), request.form.get("hash", "")
+    known = sessions.list_sessions(site.store, site.clock(), owner)
+    session = unwrap(next((each for each in known if each.hash == asked_for), None))
     told = gettext(
         "Begun %(time)s with %(browser)s. That screen shows the sign-in page at once.",
         time=when(session.created_at),
-        browser=browser,
+        browser=browser_name(session.agent) or gettext(UNKNOWN_BROWSER),
     )
-    return ask(gettext("End the session of %(name)s?", name=session.user_name), told, gettext("End"), back)
+    asked = ask(gettext("End the session of %(name)s?", name=session.user_name), told, gettext("End"), url_for(page))
+    if asked:
+        return asked
+    sessions.end(site.store, session.hash)
+    record("session_ended", target=of_owner(session.user_name, session.hash))
+    return redirect(url_for(page, done="session"))
 
 
-def ask_to_revoke(token: Token, back: str) -> Response | None:
-    """Ask before a token is revoked; see `ask`."""
+def revoke_token(page: str, owner: str | None = None) -> Response:
+    """Revoke the token that the form names, as `end_session` ends a session."""
+    site, asked_for = services(), request.form.get("id", "")
+    token = unwrap(next((each for each in tokens.list_tokens(site.store, owner) if each.id == asked_for), None))
     told = gettext("Whatever uses it is refused from now on, for good: only a new token helps.")
-    return ask(gettext("Revoke the token %(name)s?", name=token.name), told, gettext("Revoke"), back)
+    asked = ask(gettext("Revoke the token %(name)s?", name=token.name), told, gettext("Revoke"), url_for(page))
+    if asked:
+        return asked
+    tokens.revoke(site.store, token.id)
+    record("token_revoked", target=of_owner(token.user_name, token.id))
+    return redirect(url_for(page, done="token"))

@@ -6,8 +6,8 @@ from flask import Blueprint, abort, g, make_response, redirect, render_template,
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from webapp import confirming
 from webapp.audit import events as audit
-from webapp.confirming import ask_to_end, ask_to_revoke
 from webapp.http import FormError, choice, read_token, unwrap
 from webapp.i18n import LANGUAGES, N_
 from webapp.navigation import home_path
@@ -96,14 +96,7 @@ def preferences() -> Response:
 @requires(Permission.ACCOUNT)
 def end_session() -> Response:
     """End one of the own sessions."""
-    site, session_hash = services(), request.form.get("hash", "")
-    own = {session.hash: session for session in sessions.list_sessions(site.store, site.clock(), principal().user_name)}
-    asked = ask_to_end(unwrap(own.get(session_hash)), url_for(".overview"))
-    if asked:
-        return asked
-    sessions.end(site.store, session_hash)
-    site.audit.record("session_ended", target=audit.of_owner(principal().user_name, session_hash))
-    return redirect(url_for(".overview", done="session"))
+    return confirming.end_session(".overview", principal().user_name)
 
 
 @blueprint.post("/tokens")
@@ -123,14 +116,7 @@ def create_token() -> Response:
 @requires(Permission.ACCOUNT)
 def revoke_token() -> Response:
     """Revoke one of the own tokens."""
-    site, token_id = services(), request.form.get("id", "")
-    own = {token.id: token for token in tokens.list_tokens(site.store, principal().user_name)}
-    asked = ask_to_revoke(unwrap(own.get(token_id)), url_for(".overview"))
-    if asked:
-        return asked
-    tokens.revoke(site.store, token_id)
-    site.audit.record("token_revoked", target=audit.of_owner(principal().user_name, token_id))
-    return redirect(url_for(".overview", done="token"))
+    return confirming.revoke_token(".overview", principal().user_name)
 
 
 def me() -> User:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import abort, make_response, redirect, render_template, request, url_for
+from flask import abort, make_response, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from webapp import confirming
 from webapp.admin.blueprint import blueprint
 from webapp.audit import events as audit
-from webapp.confirming import ask_to_end, ask_to_revoke
 from webapp.http import FormError, read_token, unwrap
 from webapp.security import sessions, tokens
 from webapp.security.roles import Permission, requires
@@ -30,15 +30,7 @@ def list_sessions() -> str:
 @requires(Permission.ADMIN)
 def end_session() -> Response:
     """End any session."""
-    site, session_hash = services(), request.form.get("hash", "")
-    known = {session.hash: session for session in sessions.list_sessions(site.store, site.clock())}
-    session = unwrap(known.get(session_hash))
-    asked = ask_to_end(session, url_for(".sessions"))
-    if asked:
-        return asked
-    sessions.end(site.store, session_hash)
-    site.audit.record("session_ended", target=audit.of_owner(session.user_name, session_hash))
-    return redirect(url_for(".sessions", done="session"))
+    return confirming.end_session(".sessions")
 
 
 @blueprint.get("/tokens", endpoint="tokens")
@@ -68,15 +60,7 @@ def create_token() -> Response:
 @requires(Permission.ADMIN)
 def revoke_token() -> Response:
     """Revoke any token."""
-    site, token_id = services(), request.form.get("id", "")
-    known = {token.id: token for token in tokens.list_tokens(site.store)}
-    token = unwrap(known.get(token_id))
-    asked = ask_to_revoke(token, url_for(".tokens"))
-    if asked:
-        return asked
-    tokens.revoke(site.store, token_id)
-    site.audit.record("token_revoked", target=audit.of_owner(token.user_name, token_id))
-    return redirect(url_for(".tokens", done="token"))
+    return confirming.revoke_token(".tokens")
 
 
 def _page(*, new_token: str | None = None, has_fault: bool = False, status: int = 200) -> Response:
