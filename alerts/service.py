@@ -248,8 +248,7 @@ def with_said(
     for change in changes:
         yield said_of(patient_id, events, change.after), change
     changed = {change.after.started_at for change in changes}
-    for alert in touched:
+    for alert in (alert for alert in touched if alert.episode.started_at not in changed):
         said = said_of(patient_id, events, alert.episode)
-        is_new = said.number > alert.number or said.owner not in (None, alert.owner)
-        if is_new and alert.episode.started_at not in changed:
+        if said.number > alert.number or said.owner not in (None, alert.owner):
             yield said, Change(alert, alert.episode)
