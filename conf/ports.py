@@ -1,13 +1,22 @@
-"""TCP ports on the loopback address."""
+"""The loopback address, and TCP ports on it."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 from conf.errors import UserError
 
 HOST = "127.0.0.1"
 CONNECT_TIMEOUT_S = 1.0
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether an address, or ``localhost``, is of this machine alone."""
+    try:
+        return address == "localhost" or ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def is_listening(port: int) -> bool:

@@ -13,12 +13,11 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from conf import cli
 from conf.errors import UserError
-from conf.ports import is_free
+from conf.ports import is_free, is_loopback
 from conf.settings import Settings, load_settings
 from webapp.factory import create_app
 from webapp.logs import configure_logs
 from webapp.security import accounts
-from webapp.security.guard import is_loopback
 from webapp.services import EXTENSION
 from webapp.store import users
 

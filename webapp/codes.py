@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from alerts.wording import Translate
 from ml.features import MEASURES
 from webapp.i18n import N_, gettext, when
-from webapp.wording import Translate
 
 ROLE_NAMES: Final[Mapping[str, str]] = {
     "viewer": N_("Viewer"),

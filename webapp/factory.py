@@ -16,6 +16,7 @@ from flask_openapi.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from conf.errors import UserError
+from conf.secret_keys import secret_keys
 from conf.settings import Settings
 from elastic.client import Search, connect
 from webapp import api, errors, i18n, logs, navigation
@@ -23,7 +24,7 @@ from webapp.api import surroundings
 from webapp.audit import events as audit
 from webapp.audit.events import AuditTrail
 from webapp.security import access, throttle
-from webapp.security.accounts import make_passwords, make_seals, secret_keys
+from webapp.security.accounts import make_passwords, make_seals
 from webapp.security.guard import add_headers
 from webapp.security.passwords import BCRYPT_COST
 from webapp.security.roles import find_unmarked, public

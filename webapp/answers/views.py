@@ -9,12 +9,12 @@ from typing import Any, Final
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
 from flask.blueprints import BlueprintSetupState
 
-from alerts import answering
+from alerts import answering, wording
 from alerts.answering import PATIENCE, Fate, Outcome
 from alerts.events import UNDO_WITHIN
 from alerts.model import PAUSES_MIN, USUAL_PAUSE_MIN, read_alert_id
 from elastic.search import alerts, observations
-from webapp import i18n, wording
+from webapp import i18n
 from webapp.answers.presenting import STATUSES, form_view, sentence, weightiest
 from webapp.answers.reading import MOST_ALERTS, Act, AnswerError, Request, read_request
 from webapp.board.views import screens

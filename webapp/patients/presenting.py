@@ -9,6 +9,11 @@ from typing import Any, Final
 
 from alerts.events import Event, standing
 from alerts.model import State
+from alerts.wording import (
+    LEVEL_NAMES,
+    reasons_in_words,
+    summary,
+)
 from assessment import report
 from assessment.daytime import read_day_hours
 from assessment.freshness import Freshness, freshness
@@ -30,11 +35,6 @@ from webapp.patients.periods import Period
 from webapp.patients.report_chart import draw
 from webapp.patients.timeline import Timeline, changes
 from webapp.store.patient_targets import PatientTargets
-from webapp.wording import (
-    LEVEL_NAMES,
-    reasons_in_words,
-    summary,
-)
 
 SEEN_NAMES: Final[Mapping[str, str]] = {
     "": N_("any time"),

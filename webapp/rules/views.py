@@ -17,6 +17,7 @@ from alerts.patient_rules import (
     silence_bounds,
 )
 from alerts.rules import Rules, load_rules
+from alerts.wording import LEVEL_NAMES
 from conf.clinical import ALERT_LEVELS
 from elastic.search import patient_rules
 from webapp.audit import events as audit
@@ -26,7 +27,6 @@ from webapp.rules.reading import FIELDS, Faults, LimitsError, read_limits, why_f
 from webapp.security.current import person, principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
-from webapp.wording import LEVEL_NAMES
 
 blueprint = Blueprint("rules", __name__)
 

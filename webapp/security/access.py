@@ -10,11 +10,12 @@ from typing import Any, Final
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 
+from conf.ports import is_loopback
 from webapp.patient_ids import read_id
 from webapp.security import sessions, throttle, tokens
 from webapp.security.accounts import unfinished_step
 from webapp.security.current import Principal, principal_or_none
-from webapp.security.guard import is_forged, is_loopback
+from webapp.security.guard import is_forged
 from webapp.security.roles import is_poll, required_permission
 from webapp.services import Services, services
 

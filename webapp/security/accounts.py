@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from conf.settings import Settings, SettingsError
+from conf.secret_keys import secret_keys
+from conf.settings import Settings
 from webapp.security import peppered
 from webapp.security.passwords import BCRYPT_COST, Passwords, one_time_secret
 from webapp.security.roles import ROLES
@@ -15,20 +16,7 @@ from webapp.store.users import User
 
 ONE_TIME_LIFETIME: Final = timedelta(hours=72)
 ONE_TIME_HOURS: Final = ONE_TIME_LIFETIME // timedelta(hours=1)
-MIN_KEY_BYTES: Final = 32
 RENEWED: Final = "renewed at the next sign-in"
-
-
-def secret_keys(settings: Settings) -> list[bytes]:
-    """Return the keys in ``BP_SECRET_KEY``, newest first; raises `SettingsError` when one is absent or short."""
-    given = settings.secret_key.get_secret_value() if settings.secret_key else ""
-    keys = [key.strip().encode() for key in given.split(",")]
-    if any(len(key) < MIN_KEY_BYTES for key in keys):
-        raise SettingsError(
-            f"BP_SECRET_KEY must hold at least {MIN_KEY_BYTES} bytes, and so must each of several with commas between; "
-            'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
-        )
-    return keys
 
 
 def make_passwords(settings: Settings, bcrypt_cost: int = BCRYPT_COST) -> Passwords:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -36,14 +35,6 @@ def is_forged(request: Request) -> bool:
     if site is not None:
         return site != "same-origin"
     return request.headers.get("Origin") != f"{request.scheme}://{request.host}"  # the host is a trusted one
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether an address, or ``localhost``, is of this machine alone."""
-    try:
-        return address == "localhost" or ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def is_own_path(path: str) -> bool:

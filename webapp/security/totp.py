@@ -16,9 +16,8 @@ from typing import Final, cast
 import pyotp
 import segno
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from conf.secret_keys import derive
 from webapp.security import peppered
 from webapp.store import Store, users
 from webapp.store.users import User
@@ -27,7 +26,6 @@ ISSUER: Final = "Blood pressure"
 STEP_S: Final = 30
 DRIFT_STEPS: Final = (0, -1, 1)  # a telephone's clock may be one step off
 SECRET_BYTES: Final = 20
-KEY_BYTES: Final = 32
 KEY_PURPOSE: Final = b"one-time-code secrets"
 
 
@@ -39,7 +37,7 @@ class Seals:
     """Seals secrets with the first of the site's keys and opens those of each; with a pepper also the masked ones."""
 
     def __init__(self, secret_keys: Sequence[bytes], pepper: bytes = b"") -> None:
-        fernets = [Fernet(_derive(key)) for key in secret_keys]
+        fernets = [Fernet(derive(key, KEY_PURPOSE)) for key in secret_keys]
         self._newest, self._all, self._pepper = fernets[0], MultiFernet(fernets), pepper
 
     def seal(self, secret: bytes) -> str:
@@ -61,12 +59,6 @@ class Seals:
             return bool(self._newest.decrypt(sealed))
         except InvalidToken:
             return False
-
-
-def _derive(secret_key: bytes) -> bytes:
-    """Return a key of the seals' own, as Fernet wants it: what else the site signs with its key must not open them."""
-    derived = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=KEY_PURPOSE).derive(secret_key)
-    return base64.urlsafe_b64encode(derived)
 
 
 def new_secret(seals: Seals) -> str:

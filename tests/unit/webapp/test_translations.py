@@ -1,4 +1,4 @@
-"""The French catalogue is complete, and says what the English text says."""
+"""The French catalogues are complete, hold each text once, and say what the English text says."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import io
 import re
 from pathlib import Path
 
+import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
+from conf.texts import compile_catalogue
 from tests.unit.webapp.site import Site
 from webapp import i18n
 
-SITE = Path(i18n.__file__).parent
-FILE = i18n.FOLDER / "fr" / "LC_MESSAGES" / "messages.po"
-METHODS = [("**.py", "python"), ("templates/**", "jinja2.ext:babel_extract")]
-OPTIONS = {"templates/**": {"silent": "false"}}
+CATALOGUES = {folder.parent: folder / "fr" / "LC_MESSAGES" / "messages.po" for folder in i18n.FOLDERS}
+METHODS = [("**.py", "python"), ("**/templates/**", "jinja2.ext:babel_extract")]
+OPTIONS = {"**/templates/**": {"silent": "false"}}
 KEYWORDS = {**DEFAULT_KEYWORDS, "gettext": None, "ngettext": (1, 2), "N_": None}
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%%")
 
@@ -25,28 +26,38 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s|%%")
 Message = str | tuple[str, ...]
 
 
-def used() -> dict[Message, str]:
-    """Return every text that the site shows, with the file that it is in first."""
+def used_in(room: Path) -> dict[Message, str]:
+    """Return every text that a room of the house shows, with the file that it is in first."""
     found: dict[Message, str] = {}
-    for file, _line, message, _comments, _context in extract_from_dir(SITE, METHODS, OPTIONS, KEYWORDS):
+    for file, _line, message, _comments, _context in extract_from_dir(room, METHODS, OPTIONS, KEYWORDS):
         key = message if isinstance(message, str) else tuple(message)
         found.setdefault(key, file)
     return found
 
 
-def catalogue() -> Catalog:
-    with FILE.open("rb") as source:
+def used() -> dict[Message, str]:
+    """Return every text that is shown anywhere."""
+    return {message: file for room in CATALOGUES for message, file in used_in(room).items()}
+
+
+def catalogue_of(file: Path) -> Catalog:
+    with file.open("rb") as source:
         return read_po(source, locale="fr", abort_invalid=True)
 
 
-def known() -> dict[str, tuple[str, ...]]:
-    """Return French texts by their (singular) message id."""
+def known_in(file: Path) -> dict[str, tuple[str, ...]]:
+    """Return the French texts of a catalogue by their (singular) message id."""
     texts: dict[str, tuple[str, ...]] = {}
-    for message in catalogue():
+    for message in catalogue_of(file):
         if message.id:
             id_ = message.id if isinstance(message.id, str) else message.id[0]
             texts[id_] = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
     return texts
+
+
+def known() -> dict[str, tuple[str, ...]]:
+    """Return the French texts of all catalogues."""
+    return {id_: texts for file in CATALOGUES.values() for id_, texts in known_in(file).items()}
 
 
 def singular(message: Message) -> str:
@@ -60,6 +71,18 @@ def test_every_text_has_a_french_one() -> None:
     assert missing == []
 
 
+def test_what_alerts_say_is_in_their_own_catalogue() -> None:
+    (alerts,) = (room for room in CATALOGUES if room.name == "alerts")
+
+    assert {singular(message) for message in used_in(alerts)} - set(known_in(CATALOGUES[alerts])) == set()
+
+
+def test_no_text_is_in_two_catalogues() -> None:
+    site, alerts = map(known_in, CATALOGUES.values())
+
+    assert set(site) & set(alerts) == set()
+
+
 def test_a_count_has_both_french_forms() -> None:
     texts = known()
 
@@ -67,7 +90,9 @@ def test_a_count_has_both_french_forms() -> None:
 
 
 def test_no_text_is_uncertain() -> None:
-    assert [message.id for message in catalogue() if message.id and message.fuzzy] == []
+    every = [message for file in CATALOGUES.values() for message in catalogue_of(file)]
+
+    assert [message.id for message in every if message.id and message.fuzzy] == []
 
 
 def test_no_text_is_kept_that_nobody_shows() -> None:
@@ -97,18 +122,19 @@ def test_the_site_speaks_what_the_catalogue_says(site: Site) -> None:
     assert spoken == {"fr": "Se connecter 0 patient", "en": "Sign in 0 patients"}  # French counts 0 as one
 
 
-def test_the_catalogue_says_how_french_counts_and_gives_each_text_once() -> None:
-    text = FILE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", CATALOGUES.values(), ids=[room.name for room in CATALOGUES])
+def test_a_catalogue_says_how_french_counts_and_gives_each_text_once(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
 
     assert "nplurals=2; plural=(n > 1)" in text
-    assert text.count("\nmsgid ") == len(catalogue())
+    assert text.count("\nmsgid ") == len(catalogue_of(file))
 
 
 def test_french_signs_never_stand_alone_at_the_beginning_of_a_line() -> None:
-    texts = read_mo(io.BytesIO(i18n.compile_catalogue(FILE)))
     spoken = [
         text
-        for message in texts
+        for file in CATALOGUES.values()
+        for message in read_mo(io.BytesIO(compile_catalogue(file)))
         for text in ([message.string] if isinstance(message.string, str) else message.string or ())
     ]
 

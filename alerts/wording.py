@@ -1,4 +1,4 @@
-"""Words that several pages show: levels, answers to an alert, and the reasons of a prediction.
+"""Words that pages and messages show: levels, answers to an alert, and the reasons of a prediction.
 
 A reason tells which measure, which part of the window and what number raises the *model's* 6 h risk (see
 `ml.explanation`), not what makes the patient ill; its weight is named in three steps, since log odds before
@@ -16,12 +16,12 @@ from babel.numbers import format_decimal, get_decimal_symbol
 
 from alerts.events import Event
 from alerts.model import AlertKind, AnswerReason, State, Withdrawal
+from conf.texts import N_, mmhg
 from fhir.measures import DIASTOLIC, SYSTOLIC
 from fhir.parse.attention import IN_DOUBT
 from fhir.reasons import Reason
 from ml.explanation import RECENT_H, ReasonCode
 from ml.features import WINDOW_LENGTH
-from webapp.i18n import N_, mmhg
 
 Translate = Callable[[str], str]
 

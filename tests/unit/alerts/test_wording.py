@@ -4,9 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir.reasons import Reason
-from ml.explanation import LEAST_CONTRIBUTION, ReasonCode
-from webapp.wording import (
+from alerts.wording import (
     REFUSAL_NAMES,
     TEXTS,
     UNUSABLE,
@@ -17,6 +15,8 @@ from webapp.wording import (
     strength,
     summary,
 )
+from fhir.reasons import Reason
+from ml.explanation import LEAST_CONTRIBUTION, ReasonCode
 
 
 def same(text: str) -> str:
