@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from alerts.lifecycle import Terms
 from alerts.model import CRITICAL_RANK, AlertKind
+from alerts.notifications.policy import Policy, PolicyError
 from assessment.urgency import level_rank
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from conf.errors import UserError
@@ -127,6 +128,7 @@ class Rules(BaseModel):
     feed: FeedRule
     system: SystemRule
     kept_hours: float = Field(ge=1, le=720)
+    notifications: Policy | None = None
 
     def terms(self, kind: AlertKind) -> Terms:
         """Return what the life cycle of a kind goes by."""
@@ -157,20 +159,31 @@ def load_rules(path: Path = RULES_FILE) -> Rules:
         return Rules.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(
-            f"line {_line(node, fault['loc'])}: {'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
-            for fault in error.errors()
+            f"line {_line(node, place)}: {'.'.join(map(str, place)) or 'the file'}: {text}"
+            for place, text in _faults(error)
         )
         raise RulesError(
             f"{path} cannot be used. {faults}. Mend these lines; conf/alerts.yaml is an example."
         ) from error
 
 
+def _faults(error: ValidationError) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """Yield place and text of each fault; a section as a whole may tell several at once."""
+    for fault in error.errors():
+        cause = fault.get("ctx", {}).get("error")
+        for place, text in cause.faults if isinstance(cause, PolicyError) else [((), fault["msg"])]:
+            yield (*fault["loc"], *place), text
+
+
 def _line(node: Any, place: Iterable[int | str]) -> int:
     """Return the line of a place in the file, or of the nearest part around it that is there."""
     line = 0
     for name in place:
-        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-        inner = {key.value: (key, value) for key, value in pairs}
+        if isinstance(node, yaml.SequenceNode):
+            inner = dict(enumerate((item, item) for item in node.value))
+        else:
+            pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+            inner = {key.value: (key, value) for key, value in pairs}
         if name not in inner:
             break
         key, node = inner[name]
