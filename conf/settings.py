@@ -73,6 +73,8 @@ class Settings(BaseModel):
     rejected_days: int = Field(90, ge=1)
 
     alert_rules: Path = Path("conf/alerts.yaml")
+    ward_register: Path | None = None
+    show_names: bool = False
 
     local_dir: Path = Path(".local")
     data_dir: Path = Path("data")
@@ -129,11 +131,11 @@ class Settings(BaseModel):
             raise ValueError(f"{value!r} does not begin before it ends, as 8-22 does")
         return value
 
-    @field_validator("alert_rules")
+    @field_validator("alert_rules", "ward_register")
     @classmethod
-    def _start_at_the_project(cls, value: Path) -> Path:
-        """Make the file of the rules absolute: where it is does not depend on where a program was started."""
-        return PROJECT_ROOT / value
+    def _start_at_the_project(cls, value: Path | None) -> Path | None:
+        """Make a file of the house absolute: where it is does not depend on where a program was started."""
+        return value and PROJECT_ROOT / value
 
     @field_validator("local_dir", "data_dir", "model_dir", "checkpoint_dir")
     @classmethod

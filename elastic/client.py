@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -18,6 +18,8 @@ from elasticsearch import ApiError, AuthenticationException, Elasticsearch, Tran
 from conf.errors import OutsideError, UserError
 from conf.retry import retry
 from conf.settings import Settings
+from elastic.names import STAYS, WARDS
+from elastic.scope import Scope
 
 REQUEST_TIMEOUT_S: Final = 60  # of the jobs and tools
 RETRY_WAITS_S: Final = (0.5, 1, 2, 4, 8, 8, 8)  # half a minute; a longer outage is for the query's own restart
@@ -26,6 +28,7 @@ RETRIED_STATUS: Final = frozenset({REFUSED_ACCOUNT_STATUS, 429, 502, 503, 504})
 CONFLICT_STATUS: Final = 409
 NOT_FOUND_STATUS: Final = 404
 NO_INDEX: Final = "index_not_found_exception"
+NO_WARDS: Final = "It is not known who lies in which ward. Load the register: python -m jobs.wards."
 
 TIMEOUT_S: Final = 5.0  # of the site: somebody waits
 MOST_DOCUMENTS: Final = 10_000  # of one answer; Elasticsearch's own limit
@@ -117,7 +120,8 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (ApiError, TransportError) as error:
-        raise SearchUnavailable(no_answer(error)) from error
+        is_about_wards = isinstance(error, ApiError) and WARDS in str(error) and error.message == NO_INDEX
+        raise SearchUnavailable(NO_WARDS if is_about_wards else no_answer(error)) from error
 
 
 class Page(NamedTuple):
@@ -137,21 +141,29 @@ def read_page(answer: Document, size: int) -> Page:
 
 @dataclass(frozen=True)
 class Search:
-    """Elasticsearch as the site uses it; share one among all threads. Each method may raise `SearchUnavailable`."""
+    """Elasticsearch as the site uses it; share one among all threads. Each method may raise `SearchUnavailable`.
+
+    With a scope, whatever is read is within it; what is not there and what may not be seen are the same.
+    """
 
     client: Elasticsearch
     timeout_s: float = TIMEOUT_S
+    scope: Scope | None = None
 
     def within(self, timeout_s: float) -> Search:
         """Return the same door with another time limit."""
-        return replace(self, timeout_s=timeout_s)
+        return Search(self.client, timeout_s, self.scope)
+
+    def scoped(self, scope: Scope) -> Search:
+        """Return the same door for a reader who may see this much."""
+        return Search(self.client, self.timeout_s, scope)
 
     def ask(self, index: str, body: Query) -> Document:
         """Send one search; an index that does not exist yet holds nothing."""
         with answering():
             answer = self.client.options(request_timeout=self.timeout_s).search(
                 index=index,
-                body=body,
+                body=self._limited(body),
                 ignore_unavailable=True,
                 allow_partial_search_results=False,  # a shard that is away must not look like fewer patients
             )
@@ -166,7 +178,7 @@ class Search:
     def ask_each(self, searches: Sequence[tuple[str, Query]]) -> list[Document]:
         """Send several searches at once, each with its index; see `ask`."""
         header = {"ignore_unavailable": True, "allow_partial_search_results": False}
-        lines = [line for index, body in searches for line in ({"index": index, **header}, body)]
+        lines = [line for index, body in searches for line in ({"index": index, **header}, self._limited(body))]
         with answering():
             answers = self.client.options(request_timeout=self.timeout_s).msearch(searches=lines)["responses"]
         faults = [answer["error"].get("reason") for answer in answers if "error" in answer]
@@ -224,7 +236,7 @@ class Search:
         with answering():
             client = self.client.options(request_timeout=self.timeout_s, ignore_status=NOT_FOUND_STATUS)
             answer = client.get(index=index, id=id_)
-        if not answer.get("found"):
+        if not answer.get("found") or not self._within_scope({id_: answer["_source"]}):
             return None
         return dict(answer["_source"]), (answer["_seq_no"], answer["_primary_term"])
 
@@ -237,4 +249,14 @@ class Search:
         faults = [each["error"] for each in found if each.get("error", {}).get("type", NO_INDEX) != NO_INDEX]
         if faults:
             raise SearchUnavailable(f"Elasticsearch could not read a document ({faults[0]}). Try again in a moment.")
-        return {each["_id"]: dict(each["_source"]) for each in found if each.get("found")}
+        return self._within_scope({each["_id"]: dict(each["_source"]) for each in found if each.get("found")})
+
+    def _limited(self, body: Query) -> Query:
+        return body if self.scope is None else self.scope.limit(body)
+
+    def _within_scope(self, found: dict[str, Document]) -> dict[str, Document]:
+        """Return those of some documents, by their ids, that this reader may see."""
+        if self.scope is None:
+            return found
+        stays = Search(self.client, self.timeout_s).get_many(STAYS, self.scope.needed_stays(found.values()))
+        return {id_: document for id_, document in found.items() if self.scope.admits(document, stays)}

@@ -1,9 +1,9 @@
 """Delete what is stored of one patient: ``python -m jobs.erase --patient ID [--archive] [--delete]``.
 
 Without ``--delete`` it only counts. Deleted are the patient's observations, predictions and latest prediction, rejected
-messages that name the patient, alerts, their journal and the limits set for the patient, and with ``--archive`` the
-lines of the CSV archive in `BP_DATA_DIR`. The id is meant as it is stored; with `BP_PSEUDONYM_KEY` that is what
-``python -m jobs.pseudonym`` tells. What cannot be reached from here is told at the end.
+messages that name the patient, alerts, their journal, the limits set for the patient and the stay in a ward, and with
+``--archive`` the lines of the CSV archive in `BP_DATA_DIR`. The id is meant as it is stored; with `BP_PSEUDONYM_KEY`
+that is what ``python -m jobs.pseudonym`` tells. What cannot be reached from here is told at the end.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from rich.table import Column, Table
 from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
-from elastic.client import connect
-from elastic.names import ALERT_EVENTS, ALERTS, LATEST, OBSERVATIONS, PATIENT_RULES, PREDICTIONS, REJECTED
+from elastic.client import Search, connect
+from elastic.names import ALERT_EVENTS, ALERTS, LATEST, OBSERVATIONS, PATIENT_RULES, PREDICTIONS, REJECTED, STAYS
+from elastic.search import wards
 from jobs.maintenance.archive_upkeep import files_of, remove_lines
 from jobs.maintenance.removal import Found, find, one_line_errors, remove
 
@@ -35,14 +36,17 @@ PLACES: Final = (  # what alerts are made of goes before them: else the alert se
     PATIENT_RULES,
     ALERT_EVENTS,
     ALERTS,
+    STAYS,
 )
 REJECTED_TEXTS: Final = ("patient_id", "payload", "detail")
+LISTS_TIMEOUT_S: Final = 30.0
 REJECTED_PAGE: Final = 200  # each may hold 32 KB
 UNREACHED: Final = """\
 Not reached from here (see Privacy in docs/operations.md):
   - the messages in Kafka's topic {topic}, until its retention ends; until then a rebuild would store them again;
   - the patient's last readings in the checkpoint {checkpoint}; a new reading would be judged together with them;
   - targets that the site keeps for this patient: take them back on the patient's page;
+  - the file of the register of wards: take the patient out of it, or python -m jobs.wards gives a place again;
   - the audit of who saw the patient, snapshots and other copies, and training data in {data}."""
 
 Pages = Iterator[list[Found]]
@@ -99,6 +103,8 @@ def erase(client: Elasticsearch, patient_id: str, archive_of: Path | None) -> No
         for path, _ in list(files_of(archive_of, patient_id)):
             remove_lines(path, patient_id)
     left = sum(part.number for part in count_stored(client, patient_id))
+    search = Search(client, LISTS_TIMEOUT_S)
+    wards.publish(search, wards.all_stays(search).values())
     if left:
         raise UserError(
             f"{left} documents of this patient were written while others were deleted. "

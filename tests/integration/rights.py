@@ -19,6 +19,8 @@ from elastic.names import (
     PATIENT_RULES,
     PREDICTIONS,
     REJECTED,
+    STAYS,
+    WARDS,
     all_months,
 )
 
@@ -43,6 +45,8 @@ OWN_STAMPS: Final = {  # of indices whose documents are no events
     ALERTS: {"raised_at": LONG_AGO},
     ALERT_SERVICE: {"changed_at": LONG_AGO},
     PATIENT_RULES: {"changed_at": LONG_AGO},
+    STAYS: {"since": LONG_AGO},
+    WARDS: {"written_at": LONG_AGO},
 }
 TEMPLATE: Final = {"index_patterns": [all_months(AUDIT)], "priority": 900}
 CLUSTER_SETTING: Final = {"persistent": {"indices.id_field_data.enabled": None}}
@@ -148,7 +152,13 @@ def _of_alerts() -> Iterator[Action]:
     yield _reading("the alert service's place", ALERT_SERVICE, ALERTING, SITE)
     yield _storing("the alert service's place", ALERT_SERVICE, ALERTING)
     yield _deleting("the alert service's place", ALERT_SERVICE)
-    for index in (ALERTS, PATIENT_RULES, ALERT_SERVICE):
+    yield _reading("who lies where", STAYS, STREAM, ALERTING, SITE, PRUNE)
+    yield _storing("who lies where", STAYS, STREAM)
+    yield _deleting("who lies where", STAYS, STREAM, PRUNE)
+    yield _reading("the lists of wards", WARDS, STREAM, ALERTING, SITE, PRUNE)
+    yield _storing("the lists of wards", WARDS, STREAM, ALERTING, PRUNE)
+    yield _deleting("the lists of wards", WARDS, STREAM, ALERTING, PRUNE)
+    for index in (ALERTS, PATIENT_RULES, ALERT_SERVICE, STAYS, WARDS):
         yield _forbidden(f"delete {index} as a whole", "DELETE", f"/{index}")
 
 
@@ -181,6 +191,8 @@ def _of_the_cluster() -> Iterator[Action]:
         ALERTS: {ALERTING},
         PATIENT_RULES: {SITE},
         ALERT_EVENTS: {SITE, ALERTING},
+        STAYS: {STREAM},
+        WARDS: {STREAM, ALERTING, PRUNE},
     }
     for index, accounts in writers.items():  # as writers do
         same = {"properties": {name: {"type": "date"} for name in stamp(index)}}

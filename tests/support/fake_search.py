@@ -33,12 +33,13 @@ MONTHS = re.compile(r"-\d{4}\.\d\d")  # the documents of all months are together
 
 
 class FakeClient:
-    """Creates documents once."""
+    """What the site's `Search` asks of a client, over documents by index or alias; created ones exist once."""
 
     def __init__(self, documents: dict[str, list[Json]]) -> None:
         self.is_away = False
         self.created: dict[tuple[str, str], Json] = {}
-        self._documents = documents
+        self.documents = documents
+        self.asked: list[Json] = []
 
     @property
     def indices(self) -> FakeClient:
@@ -53,7 +54,7 @@ class FakeClient:
     def index(self, *, index: str, id: str, document: Json, **_: object) -> None:  # noqa: A002
         """Store a document in place of the one of that id."""
         before = self.created.get((index, id))
-        self._documents[index] = [each for each in self._documents[index] if each is not before]
+        self.documents[index] = [each for each in self.documents[index] if each is not before]
         self._store(index, id, document)
 
     def bulk(self, *, index: str, operations: Sequence[Json], **_: object) -> Json:
@@ -69,24 +70,64 @@ class FakeClient:
 
     def _store(self, index: str, id_: str, document: Json) -> None:
         self.created[index, id_] = document
-        self._documents[index].append(document)
+        self.documents[index].append(document)
+
+    def search(self, *, index: str, body: Mapping[str, Any], **_: object) -> Json:
+        self._note(index, body)
+        query = self._looked_up(body.get("query", {"match_all": {}}))
+        families = sorted(set(MONTHS.sub("", index).split(",")))
+        found = [each for family in families for each in self.documents[family] if matches(each, query)]
+        hits = _page(found, body)
+        counted = {name: _count(found, asked) for name, asked in body.get("aggs", {}).items() if "filter" in asked}
+        return {"hits": {"total": {"value": len(found)}, "hits": hits}, "aggregations": counted}
+
+    def msearch(self, *, searches: Sequence[Mapping[str, Any]], **_: object) -> Json:
+        pairs = zip(searches[::2], searches[1::2], strict=True)
+        return {"responses": [self.search(index=header["index"], body=body) for header, body in pairs]}
+
+    def get(self, *, index: str, id: str, **_: object) -> Json:  # noqa: A002
+        self._note(index, {"id": id})
+        created = self.created.get((index, id))
+        found = created or next((each for each in self.documents[index] if _named(each) == id), None)
+        place = {"_id": id, "_seq_no": 0, "_primary_term": 1}
+        return place | ({"found": True, "_source": found} if found else {"found": False})
+
+    def mget(self, *, index: str, ids: Sequence[str], **_: object) -> Json:
+        return {"docs": [self.get(index=index, id=id_) for id_ in ids]}
+
+    def _looked_up(self, query: Any) -> Any:
+        """Return a query with the values that a list of terms is to be taken from a document for."""
+        if isinstance(query, list):
+            return [self._looked_up(each) for each in query]
+        if not isinstance(query, Mapping):
+            return query
+        if {"index", "id", "path"} == query.keys():
+            return self.get(index=query["index"], id=query["id"]).get("_source", {}).get(query["path"], [])
+        return {name: self._looked_up(inner) for name, inner in query.items()}
+
+    def _note(self, index: str, body: Mapping[str, Any]) -> None:
+        self.asked.append(json.loads(json.dumps({"index": index, **body}, default=str)))
+        if self.is_away:
+            raise SearchUnavailable("The fake is away. Bring it back.")
 
 
 class FakeSearch(Search):
     """Documents by index or alias; `asked` are the searches so far; while `fake.is_away`, everything is unavailable."""
 
-    documents: dict[str, list[Json]]
-    asked: list[Json]
-    fake: FakeClient
-
     def __init__(self) -> None:
-        documents: dict[str, list[Json]] = defaultdict(list)
-        fake = FakeClient(documents)
-        super().__init__(cast(Elasticsearch, fake))
-        self.__dict__.update(documents=documents, asked=[], fake=fake)  # the class it extends is frozen
+        super().__init__(cast(Elasticsearch, FakeClient(defaultdict(list))))
 
-    def within(self, timeout_s: float) -> FakeSearch:  # noqa: ARG002 - the fake is always in time
-        return self
+    @property
+    def fake(self) -> FakeClient:
+        return cast(FakeClient, self.client)
+
+    @property
+    def documents(self) -> dict[str, list[Json]]:
+        return self.fake.documents
+
+    @property
+    def asked(self) -> list[Json]:
+        return self.fake.asked
 
     def put(self, index: str, *documents: Json) -> None:
         self.documents[index] += documents
@@ -109,31 +150,6 @@ class FakeSearch(Search):
         self.documents[ALERTS] = known
         self.put_alerts(*alerts_of(readings, predictions, now))
 
-    def ask(self, index: str, body: Mapping[str, Any]) -> Json:
-        self._note(index, body)
-        query = body.get("query", {"match_all": {}})
-        families = sorted(set(MONTHS.sub("", index).split(",")))
-        found = [each for family in families for each in self.documents[family] if matches(each, query)]
-        hits = _page(found, body)
-        counted = {name: _count(found, asked) for name, asked in body.get("aggs", {}).items() if "filter" in asked}
-        return {"hits": {"total": {"value": len(found)}, "hits": hits}, "aggregations": counted}
-
-    def ask_all(self, index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Json]:
-        return [self.ask(index, body) for body in bodies]
-
-    def get(self, index: str, id_: str) -> Json | None:
-        self._note(index, {"id": id_})
-        created = self.fake.created.get((index, id_))
-        return created or next((each for each in self.documents[index] if _named(each) == id_), None)
-
-    def get_many(self, index: str, ids: Sequence[str]) -> dict[str, Json]:
-        return {id_: found for id_ in ids if (found := self.get(index, id_))}
-
-    def _note(self, index: str, body: Mapping[str, Any]) -> None:
-        self.asked.append(json.loads(json.dumps({"index": index, **body}, default=str)))
-        if self.fake.is_away:
-            raise SearchUnavailable("The fake is away. Bring it back.")
-
 
 def _count(found: list[Json], asked: Mapping[str, Any]) -> Json:
     """Answer a filter with cardinalities inside."""
@@ -145,8 +161,8 @@ def _count(found: list[Json], asked: Mapping[str, Any]) -> Json:
 
 
 def _named(document: Json) -> str:
-    """Return the id of a document that was put: of an alert its own, else that of the patient."""
-    return fit_id(document.get("alert_id") or document.get("patient_id") or "")
+    """Return the id of a document that was put: of an alert its own, else that of the patient, or the ward."""
+    return fit_id(document.get("alert_id") or document.get("patient_id") or document.get("ward") or "")
 
 
 def _page(found: list[Json], body: Mapping[str, Any]) -> list[Json]:
@@ -200,6 +216,8 @@ def matches(document: Json, query: Mapping[str, Any]) -> bool:
         return document.get(inner["field"]) is not None
     ((field, wanted),) = inner.items()
     value = document.get(field)
+    if isinstance(value, list):
+        return any(matches({field: each}, query) for each in value)
     if kind == "term":
         return bool(value == wanted["value"])
     if kind == "terms":
@@ -220,9 +238,10 @@ def _fits(value: str, pattern: str) -> bool:
 
 
 def _matches_bool(document: Json, inner: Mapping[str, Any]) -> bool:
-    wanted = all(matches(document, each) for each in inner.get("filter", ()))
+    demanded = [*inner.get("filter", ()), *inner.get("must", ())]
+    wanted = all(matches(document, each) for each in demanded)
     unwanted = any(matches(document, each) for each in inner.get("must_not", ()))
-    least = inner.get("minimum_should_match", 0 if inner.get("filter") else 1)  # as Elasticsearch has it by default
+    least = inner.get("minimum_should_match", 0 if demanded else 1)  # as Elasticsearch has it by default
     choices = inner.get("should", ()) if least else ()
     return wanted and not unwanted and (not choices or any(matches(document, each) for each in choices))
 

@@ -44,6 +44,7 @@ HEALTH_PROGRAMS: Final = {
 }
 NOT_IN_CONTAINERS: Final = {
     "elasticsearch_api_key": "each service has a user of its own",
+    "ward_register": "the register is given to the command on its standard input",
     "local_dir": "set in the image",
     "data_dir": "set in the image",
     "model_dir": "set in the image",

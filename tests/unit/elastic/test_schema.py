@@ -22,6 +22,8 @@ from elastic.names import (
     PATIENT_RULES,
     PREDICTIONS,
     REJECTED,
+    STAYS,
+    WARDS,
     all_months,
 )
 from elastic.schema import TEMPLATE_DIR, TemplateError, TemplatesForbiddenError, ensure_templates, put_templates
@@ -36,7 +38,7 @@ from tests.unit.jobs.training.test_outcomes import quality
 
 ROLES = Path(__file__).resolve().parents[3] / "deploy" / "roles"
 MONTHLY = (OBSERVATIONS, PREDICTIONS, AUDIT)
-STANDING = (LATEST, REJECTED, MODEL_MONITORING, ALERTS, ALERT_EVENTS, PATIENT_RULES, ALERT_SERVICE)
+STANDING = (LATEST, REJECTED, MODEL_MONITORING, ALERTS, ALERT_EVENTS, PATIENT_RULES, ALERT_SERVICE, WARDS, STAYS)
 
 
 def mappings(fake: FakeElasticsearch, name: str) -> dict[str, Any]:

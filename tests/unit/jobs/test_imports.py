@@ -20,6 +20,7 @@ MODULES = (
     "jobs.prune",
     "jobs.pseudonym",
     "jobs.resend",
+    "jobs.wards",
     "jobs.training.outcomes",
     "jobs.training.replay",
     "ml.features",
