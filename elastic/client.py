@@ -32,6 +32,8 @@ NO_WARDS: Final = "It is not known who lies in which ward. Load the register: py
 
 TIMEOUT_S: Final = 5.0  # of the site: somebody waits
 MOST_DOCUMENTS: Final = 10_000  # of one answer; Elasticsearch's own limit
+SHARD_AWAY_STATUS: Final = 503
+SHARD_WAITS_S: Final = (0.05, 0.1, 0.2, 0.4)  # the shard of an index that was made this moment starts within these
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -45,6 +47,10 @@ class SinkUnavailableError(UserError):
 
 class SearchUnavailable(UserError):  # noqa: N818 - the state of the store, as pages and the API name it
     """Elasticsearch did not answer the site, not in time, or not in full."""
+
+
+class ShardAway(SearchUnavailable):
+    """A shard takes no searches: for a moment after its index was made, or because its node is away."""
 
 
 @lru_cache(maxsize=4)
@@ -120,8 +126,15 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (ApiError, TransportError) as error:
+        is_away = isinstance(error, ApiError) and error.status_code == SHARD_AWAY_STATUS
         is_about_wards = isinstance(error, ApiError) and WARDS in str(error) and error.message == NO_INDEX
-        raise SearchUnavailable(NO_WARDS if is_about_wards else no_answer(error)) from error
+        told = NO_WARDS if is_about_wards else no_answer(error)
+        raise (ShardAway if is_away else SearchUnavailable)(told) from error
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Return what a search answers, asked again for less than a second while a shard takes none."""
+    return retry(ask, SHARD_WAITS_S, lambda error: isinstance(error, ShardAway))
 
 
 class Page(NamedTuple):
@@ -160,16 +173,19 @@ class Search:
 
     def ask(self, index: str, body: Query) -> Document:
         """Send one search; an index that does not exist yet holds nothing."""
+        answer = patiently(lambda: self._ask(index, body))
+        if answer.get("timed_out"):
+            raise SearchUnavailable("Elasticsearch did not finish a search in time. Try again in a moment.")
+        return dict(answer)
+
+    def _ask(self, index: str, body: Query) -> ObjectApiResponse[Any]:
         with answering():
-            answer = self.client.options(request_timeout=self.timeout_s).search(
+            return self.client.options(request_timeout=self.timeout_s).search(
                 index=index,
                 body=self._limited(body),
                 ignore_unavailable=True,
                 allow_partial_search_results=False,  # a shard that is away must not look like fewer patients
             )
-        if answer.get("timed_out"):
-            raise SearchUnavailable("Elasticsearch did not finish a search in time. Try again in a moment.")
-        return dict(answer)
 
     def ask_all(self, index: str, bodies: Sequence[Query]) -> list[Document]:
         """Send several searches of one index at once; see `ask`."""
@@ -179,11 +195,16 @@ class Search:
         """Send several searches at once, each with its index; see `ask`."""
         header = {"ignore_unavailable": True, "allow_partial_search_results": False}
         lines = [line for index, body in searches for line in ({"index": index, **header}, self._limited(body))]
+        return patiently(lambda: self._ask_each(lines))
+
+    def _ask_each(self, lines: Sequence[Query]) -> list[Document]:
         with answering():
             answers = self.client.options(request_timeout=self.timeout_s).msearch(searches=lines)["responses"]
         faults = [answer["error"].get("reason") for answer in answers if "error" in answer]
         if faults or any(answer.get("timed_out") for answer in answers):
-            raise SearchUnavailable(f"Elasticsearch could not answer a search ({faults}). Try again in a moment.")
+            is_away = any(answer.get("status") == SHARD_AWAY_STATUS for answer in answers)
+            told = f"Elasticsearch could not answer a search ({faults}). Try again in a moment."
+            raise (ShardAway if is_away else SearchUnavailable)(told)
         return list(answers)
 
     def page(self, index: str, body: Query) -> Page:

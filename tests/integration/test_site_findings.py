@@ -171,7 +171,12 @@ def test_a10_inside_critical_unanswered_come_before_answered_measured_before_pre
     alerts = [row["alerts"][0] for row in rows]
     kinds = ["measured", "attention", "limit", "low", "predicted"]
     order = [
-        (alert["status"] == "acked", kinds.index(alert["kind"]), -(alert["worst"] or {}).get("systolic", 0))
+        (
+            alert["status"] == "acked",
+            kinds.index(alert["kind"]),
+            alert["state"] == "latched",
+            -(alert["worst"] or {}).get("systolic", 0),
+        )
         for alert in alerts
     ]
     assert order == sorted(order)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 from elasticsearch import ApiError, Elasticsearch
 
@@ -36,7 +38,7 @@ def test_documents_come_back_as_they_are_stored(search: Search) -> None:
 def test_a_fault_of_elasticsearch_is_unavailable(
     search: Search, fake: FakeElasticsearch, status: int, told: str
 ) -> None:
-    fake.request_faults = [status]
+    fake.request_faults = [status] * 100
     with pytest.raises(SearchUnavailable, match=told):
         search.page(LATEST, BODY)
 
@@ -48,9 +50,23 @@ def test_a_lost_connection_is_unavailable(search: Search, fake: FakeElasticsearc
 
 
 def test_an_answer_of_some_shards_only_is_unavailable(search: Search, fake: FakeElasticsearch) -> None:
-    fake.search_faults = 1
+    fake.search_faults = 100
     with pytest.raises(SearchUnavailable):
         search.page(LATEST, BODY)
+
+
+def test_a_shard_that_only_starts_is_waited_for(search: Search, fake: FakeElasticsearch) -> None:
+    """For a moment after an index was made, each search of it is refused."""
+    fake.search_faults = 2
+    assert search.page(LATEST, BODY).documents == [{"patient_id": "p-1"}]
+
+
+def test_searches_sent_at_once_wait_for_a_shard_that_only_starts_too() -> None:
+    starting = {"status": 503, "error": {"reason": "all shards failed"}}
+    found = {"status": 200, "hits": {"hits": []}}
+    client = Mock()
+    client.options.return_value.msearch.side_effect = [{"responses": [found, starting]}, {"responses": [found, found]}]
+    assert Search(client).ask_all(LATEST, [BODY, BODY]) == [found, found]
 
 
 @pytest.mark.parametrize("faults", [0, 1, 3])
