@@ -16,7 +16,7 @@ from babel.numbers import format_decimal, get_decimal_symbol
 
 from alerts.events import Event
 from alerts.model import AlertKind, AnswerReason, State, Withdrawal
-from conf.texts import N_, mmhg
+from alerts.texts import N_, mmhg
 from fhir.measures import DIASTOLIC, SYSTOLIC
 from fhir.parse.attention import IN_DOUBT
 from fhir.reasons import Reason

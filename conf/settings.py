@@ -28,6 +28,8 @@ SECRETS = (
     "pseudonym_key",
     "secret_key",
     "password_pepper",
+    "smtp_password",
+    "webhook_secret",
 )
 METRICS_FILE = "metrics.json"  # in `local_dir`: what the stream tells of itself after each micro-batch
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +77,14 @@ class Settings(BaseModel):
     alert_rules: Path = Path("conf/alerts.yaml")
     ward_register: Path | None = None
     show_names: bool = False
+    smtp_host: str | None = None
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = Field(None, pattern=r"^[!-?A-~]+@[A-Za-z0-9.-]+$")
+    webhook_hosts: str | None = Field(None, pattern=r"^[A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*$")
+    webhook_secret: SecretStr | None = None
 
     local_dir: Path = Path(".local")
     data_dir: Path = Path("data")

@@ -28,8 +28,8 @@ VENDOR_ID: Final = 1000  # of the images of Elasticsearch, Kibana and Kafka
 GROUP_MODE: Final = 0o640
 VENDOR_MODE: Final = 0o400  # Elasticsearch takes 400 or 600 and refuses everything else
 
-KEYS: Final = ("secret-key", "kibana-encryption-key", "pseudonym-key", "kafka-keystore")
-KAFKA_CLIENTS: Final = ("kafka_setup", "kafka_stream", "kafka_producer")
+KEYS: Final = ("secret-key", "kibana-encryption-key", "pseudonym-key", "kafka-keystore", "webhook-secret")
+KAFKA_CLIENTS: Final = ("kafka_setup", "kafka_stream", "kafka_producer", "kafka_alerts")
 KAFKA_LOGINS: Final = "kafka-jaas.conf"
 
 
@@ -58,7 +58,7 @@ CONSUMERS: Final[Mapping[str, Consumer]] = {
     "kibana": Consumer((KIBANA_SYSTEM, "kibana-encryption-key"), VENDOR_ID),
     "kafka": Consumer(("kafka-keystore",), VENDOR_ID, {KAFKA_LOGINS: kafka_logins}),
     "stream": Consumer(("bp_stream", "pseudonym-key", "kafka_stream")),
-    "alerts": Consumer(("bp_alerts",)),
+    "alerts": Consumer(("bp_alerts", "secret-key", "webhook-secret", "kafka_alerts"), optional=("smtp-password",)),
     "producer": Consumer(("kafka_producer",)),
     "site": Consumer(("bp_site", "secret-key"), optional=("password-pepper",)),
     "retrain": Consumer(("bp_retrain",)),

@@ -15,8 +15,8 @@ from flask_cors import CORS
 from flask_openapi.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from alerts.secret_keys import secret_keys
 from conf.errors import UserError
-from conf.secret_keys import secret_keys
 from conf.settings import Settings
 from elastic.client import Search, connect
 from webapp import api, errors, i18n, logs, navigation

@@ -1,6 +1,6 @@
 """The site's languages with Flask-Babel, and how it writes times, ages and risks.
 
-The catalogues are the site's own and that of what alerts say, wherever they say it; see `conf.texts`.
+The catalogues are the site's own and that of what alerts say, wherever they say it; see `alerts.texts`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Final
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, format_datetime, gettext, ngettext
 
+from alerts.texts import N_, NO_VALUE, compile_catalogue, mmhg, percent
 from conf.files import write_whole
 from conf.settings import PROJECT_ROOT, Settings
-from conf.texts import N_, NO_VALUE, compile_catalogue, mmhg, percent
 from conf.times import present_until
 from webapp.security.current import principal_or_none
 from webapp.services import EXTENSION, services

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from conf.secret_keys import secret_keys
+from alerts.secret_keys import secret_keys
 from conf.settings import Settings
 from webapp.security import peppered
 from webapp.security.passwords import BCRYPT_COST, Passwords, one_time_secret

@@ -17,7 +17,7 @@ import pyotp
 import segno
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from conf.secret_keys import derive
+from alerts.secret_keys import derive
 from webapp.security import peppered
 from webapp.store import Store, users
 from webapp.store.users import User

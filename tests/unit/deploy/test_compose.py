@@ -156,8 +156,8 @@ DEFECTS: list[tuple[Rule, Defect, str]] = [
     ),
     (
         rules.every_setting_reaches_a_service,
-        lambda services: services["webapp"]["environment"].pop("BP_TIME_ZONE"),
-        "no service in compose.yaml is given BP_TIME_ZONE",
+        lambda services: services["webapp"]["environment"].pop("BP_DAY_HOURS"),
+        "no service in compose.yaml is given BP_DAY_HOURS",
     ),
     (
         rules.secrets_come_from_files,

@@ -12,7 +12,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from conf.texts import compile_catalogue
+from alerts.texts import compile_catalogue
 from tests.unit.webapp.site import Site
 from webapp import i18n
 

@@ -1,4 +1,4 @@
-"""The keys in ``BP_SECRET_KEY``, and those that are derived from them: one for each purpose."""
+"""The keys in ``BP_SECRET_KEY``, which the site and the alert service share, and those derived for one purpose each."""
 
 from __future__ import annotations
 
