@@ -45,6 +45,7 @@ class Event(StrEnum):
     RESOLVED = "resolved"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+    NOTIFIED = "notified"  # somebody was told of it by a message
 
 
 UNDOABLE: Final = frozenset({Event.ACKNOWLEDGED, Event.SNOOZED, Event.NOTED, Event.OWNED})

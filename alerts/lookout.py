@@ -35,6 +35,7 @@ class Lookout:
     def __init__(self, search: Search, rules: Rules, settings: Settings) -> None:
         self._search = search
         self._rules = rules
+        self._recipients = list(rules.notifications.named.values()) if rules.notifications else []
         self._metrics_file = settings.metrics_file or settings.local_dir / METRICS_FILE
         self._least_readings = settings.min_readings
         self._watch = silence.Watch(settings.expected_interval, rules.silence)
@@ -136,6 +137,8 @@ class Lookout:
             return
         self._looked_at = now
         signs = system.read(self._search, self._metrics_file, self._least_readings, self._rules.system, now)
+        if self._recipients:
+            signs += system.undelivered(self._search, self._recipients, now)
         self._keep(AlertKind.SYSTEM, system.check(signs, now), lambda episode: ended(episode, now), now)
 
     def _keep(

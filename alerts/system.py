@@ -1,7 +1,8 @@
 """The system: parts that give no sign of life, and predictions that stay behind readings.
 
 The stream tells of itself in its metrics file where it runs on this machine; what it stores is a sign wherever it runs.
-That nothing is stored is no fault of the stream: nothing may have been sent, which `alerts.feed` tells.
+That nothing is stored is no fault of the stream: nothing may have been sent, which `alerts.feed` tells. A way to people
+gives a sign with each message that arrives.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from alerts.channels.message import Recipient
 from alerts.model import CRITICAL_RANK, AlertKind, Episode
+from alerts.notifications.outbox import failures
 from alerts.rules import SystemRule
 from alerts.signs import lost
 from elastic.client import Search
@@ -20,6 +23,7 @@ from elastic.search import latest, monitoring, observations
 
 INGEST, SCORE, MONITOR = "stream-ingest", "stream-score", "monitor"
 MONITOR_WITHIN: Final = timedelta(days=2)  # it judges once a day
+MESSAGES_WITHIN: Final = timedelta(minutes=1)  # for so long a message may fail before that is told
 FIRST_LOOK: Final = timedelta(days=1)  # how far back readings that wait for a prediction are looked for
 
 
@@ -61,6 +65,18 @@ def read(search: Search, metrics_file: Path, least_readings: int, rule: SystemRu
     if judged:
         signs.append(Sign(MONITOR, judged, MONITOR_WITHIN, CRITICAL_RANK - 1))
     return signs
+
+
+def undelivered(search: Search, recipients: Iterable[Recipient], now: datetime) -> list[Sign]:
+    """Return the signs of the ways to people by which nothing arrives; one that was given up is missed at once."""
+    return [
+        Sign(
+            f"channel {failure.channel} to {failure.recipient}",
+            failure.given_up_at or failure.failing_since or now,
+            timedelta(0) if failure.given_up_at else MESSAGES_WITHIN,
+        )
+        for failure in failures(search, recipients, now)
+    ]
 
 
 def _seen(metrics_file: Path) -> dict[str, datetime]:

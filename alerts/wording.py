@@ -74,6 +74,7 @@ EVENT_NAMES: Final[Mapping[Event, str]] = {  # of the journal
     Event.RESOLVED: N_("over"),
     Event.EXPIRED: N_("over, never acknowledged"),
     Event.WITHDRAWN: N_("withdrawn"),
+    Event.NOTIFIED: N_("message sent"),
 }
 LIMIT_NAMES: Final[Mapping[str, str]] = {
     "systolic_from": N_("systolic from"),

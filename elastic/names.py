@@ -23,6 +23,7 @@ REJECTED: Final = f"{NAME_PREFIX}rejected"
 MODEL_MONITORING: Final = f"{NAME_PREFIX}model-monitoring"
 ALERTS: Final = f"{NAME_PREFIX}alerts"
 ALERT_EVENTS: Final = f"{NAME_PREFIX}alert-events"
+NOTIFICATIONS: Final = f"{NAME_PREFIX}notifications"
 PATIENT_RULES: Final = f"{NAME_PREFIX}patient-rules"
 ALERT_SERVICE: Final = f"{NAME_PREFIX}alert-service"
 WARDS: Final = f"{NAME_PREFIX}wards"  # a document for each ward: whose documents its people may see

@@ -23,7 +23,17 @@ from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from elastic.client import Search, connect
-from elastic.names import ALERT_EVENTS, ALERTS, LATEST, OBSERVATIONS, PATIENT_RULES, PREDICTIONS, REJECTED, STAYS
+from elastic.names import (
+    ALERT_EVENTS,
+    ALERTS,
+    LATEST,
+    NOTIFICATIONS,
+    OBSERVATIONS,
+    PATIENT_RULES,
+    PREDICTIONS,
+    REJECTED,
+    STAYS,
+)
 from elastic.search import wards
 from jobs.maintenance.archive_upkeep import files_of, remove_lines
 from jobs.maintenance.removal import Found, find, one_line_errors, remove
@@ -36,6 +46,7 @@ PLACES: Final = (  # what alerts are made of goes before them: else the alert se
     PATIENT_RULES,
     ALERT_EVENTS,
     ALERTS,
+    NOTIFICATIONS,  # after the alerts: without its message an alert would be told again
     STAYS,
 )
 REJECTED_TEXTS: Final = ("patient_id", "payload", "detail")

@@ -25,7 +25,7 @@ from rich.table import Column, Table
 from conf import cli
 from conf.settings import load_settings
 from elastic.client import connect
-from elastic.names import ALERT_EVENTS, ALERTS, LATEST, REJECTED, all_months
+from elastic.names import ALERT_EVENTS, ALERTS, LATEST, NOTIFICATIONS, REJECTED, all_months
 from jobs.maintenance.archive_upkeep import past_days, remove_day, size_bytes
 from jobs.maintenance.removal import count, find, one_line_errors, remove
 from jobs.maintenance.retention import MONTHLY, Limits, limits, past_months
@@ -89,6 +89,7 @@ def make_plan(client: Elasticsearch, kept: Limits, archive_of: Path | None) -> P
             Aged(LATEST, kept.data_from),
             Aged(ALERTS, kept.data_from, field="changed_at"),
             Aged(ALERT_EVENTS, kept.data_from),
+            Aged(NOTIFICATIONS, kept.data_from, field="at"),
             Aged(REJECTED, kept.rejected_from),
         ]
         return Plan(

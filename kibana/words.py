@@ -79,6 +79,7 @@ ALERT_EVENTS: Final[Labels] = {
     "resolved": "Fin",
     "expired": "Expiration",
     "withdrawn": "Retrait",
+    "notified": "Message envoyé",
 }
 ANSWERS: Final[Labels] = {
     "seen": "Vu, prise en charge en cours",

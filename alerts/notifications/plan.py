@@ -35,7 +35,7 @@ class Raise(NamedTuple):
         return self.level == CRITICAL
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """That somebody is to be told of a raise at a moment."""
 
@@ -48,6 +48,7 @@ class Due:
     step: int
     repeat: int  # 0, or the number of the reminder
     key: str
+    said: int  # the number of the newest thing that people had said of the alert
 
 
 @dataclass
@@ -87,8 +88,18 @@ def tellings(alert: Mapping[str, Any], policy: Policy, ward: str | None = None) 
             for repeat, at in enumerate(_times(policy, route, step, waits)):
                 for name in step.tell:
                     key = key_of(alert["alert_id"], waits.at, number, repeat, name)
-                    subject = subject_of(alert)
-                    due = Due(at, name, alert["alert_id"], subject, waits.at, waits.is_critical, number, repeat, key)
+                    due = Due(
+                        at=at,
+                        recipient=name,
+                        alert_id=alert["alert_id"],
+                        subject=subject_of(alert),
+                        raised_at=waits.at,
+                        is_critical=waits.is_critical,
+                        step=number,
+                        repeat=repeat,
+                        key=key,
+                        said=alert.get("number", 0),
+                    )
                     found[key] = min(due, found.get(key, due), key=lambda it: it.at)
     return sorted(found.values(), key=lambda due: (due.at, due.step, due.repeat, due.recipient))
 

@@ -35,6 +35,7 @@ EXACT_UP_TO: Final = 40_000  # patients; beyond that a total may be off by a few
 MOST_OF_PATIENTS: Final = 5_000
 MOST_OF_PATIENT: Final = 500
 MOST_WITHOUT_PATIENT: Final = 50
+MOST_UNANSWERED: Final = 100_000
 
 
 def is_open(*filters: Query | None, without: Iterable[Query | None] = ()) -> Query:
@@ -107,6 +108,12 @@ def without_patient(search: Search) -> list[Document]:
 def by_id(search: Search, alert_id: str) -> Document | None:
     """Return one alert as it stands at this moment, None where there is none of that id."""
     return search.get(ALERTS, fit_id(alert_id))
+
+
+def unanswered(search: Search) -> list[Document]:
+    """Return all alerts that wait for an answer."""
+    body = {"query": is_open(term("is_unanswered", True)), "sort": [{"alert_id": "asc"}], "track_total_hits": False}
+    return search.pages(ALERTS, body, MOST_UNANSWERED)
 
 
 def open_page(

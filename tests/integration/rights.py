@@ -15,6 +15,7 @@ from elastic.names import (
     AUDIT,
     LATEST,
     MODEL_MONITORING,
+    NOTIFICATIONS,
     OBSERVATIONS,
     PATIENT_RULES,
     PREDICTIONS,
@@ -47,6 +48,7 @@ OWN_STAMPS: Final = {  # of indices whose documents are no events
     PATIENT_RULES: {"changed_at": LONG_AGO},
     STAYS: {"since": LONG_AGO},
     WARDS: {"written_at": LONG_AGO},
+    NOTIFICATIONS: {"at": LONG_AGO},
 }
 TEMPLATE: Final = {"index_patterns": [all_months(AUDIT)], "priority": 900}
 CLUSTER_SETTING: Final = {"persistent": {"indices.id_field_data.enabled": None}}
@@ -158,7 +160,10 @@ def _of_alerts() -> Iterator[Action]:
     yield _reading("the lists of wards", WARDS, STREAM, ALERTING, SITE, PRUNE)
     yield _storing("the lists of wards", WARDS, STREAM, ALERTING, PRUNE)
     yield _deleting("the lists of wards", WARDS, STREAM, ALERTING, PRUNE)
-    for index in (ALERTS, PATIENT_RULES, ALERT_SERVICE, STAYS, WARDS):
+    yield _reading("messages about alerts", NOTIFICATIONS, ALERTING, SITE, PRUNE)
+    yield _storing("messages about alerts", NOTIFICATIONS, ALERTING)
+    yield _deleting("messages about alerts", NOTIFICATIONS, PRUNE)
+    for index in (ALERTS, PATIENT_RULES, ALERT_SERVICE, STAYS, WARDS, NOTIFICATIONS):
         yield _forbidden(f"delete {index} as a whole", "DELETE", f"/{index}")
 
 

@@ -18,6 +18,7 @@ from elastic.names import (
     LATEST,
     MODEL_MONITORING,
     NAME_PREFIX,
+    NOTIFICATIONS,
     OBSERVATIONS,
     PATIENT_RULES,
     PREDICTIONS,
@@ -38,7 +39,18 @@ from tests.unit.jobs.training.test_outcomes import quality
 
 ROLES = Path(__file__).resolve().parents[3] / "deploy" / "roles"
 MONTHLY = (OBSERVATIONS, PREDICTIONS, AUDIT)
-STANDING = (LATEST, REJECTED, MODEL_MONITORING, ALERTS, ALERT_EVENTS, PATIENT_RULES, ALERT_SERVICE, WARDS, STAYS)
+STANDING = (
+    LATEST,
+    REJECTED,
+    MODEL_MONITORING,
+    ALERTS,
+    ALERT_EVENTS,
+    PATIENT_RULES,
+    ALERT_SERVICE,
+    WARDS,
+    STAYS,
+    NOTIFICATIONS,
+)
 
 
 def mappings(fake: FakeElasticsearch, name: str) -> dict[str, Any]:

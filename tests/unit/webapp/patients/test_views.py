@@ -337,6 +337,23 @@ def test_the_journal_tells_who_said_what_and_what_was_taken_back(site: Site, sea
     assert "Patient called" in line
 
 
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "message sent . Measured crisis, to nurse-desk by mail, step 2, reminder 2"),
+        ("fr", "message envoyé . Crise mesurée, à nurse-desk par mail, étape 2, rappel n° 2"),
+    ],
+)
+def test_the_journal_tells_whom_a_message_has_told_by_which_way_and_at_which_step(
+    site: Site, search: FakeSearch, language: str, line: str
+) -> None:
+    about = {key: value for key, value in acknowledgement(search).items() if key in ("alert_id", "patient_id")}
+    told = {"event": "notified", "kind": "measured", "recipient": "nurse-desk", "channel": "mail", "step": 1}
+    at = (NOON - timedelta(seconds=30)).isoformat()
+    search.put(ALERT_EVENTS, {"@timestamp": at, **about, **told, "repeat": 2})
+    assert re.search(line, visible(text(site, "/patients/P-0412", language=language)))
+
+
 def test_a_refusal_of_another_patient_is_on_no_other_page(site: Site, search: FakeSearch) -> None:
     refused = Refusal(NOON, None, None, "UNIT_MISSING", "310/160 mmHg")
     search.put_alerts(alert("P-0412", NOON, AlertKind.ATTENTION, refusals=(refused,)))
