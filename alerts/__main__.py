@@ -1,4 +1,4 @@
-"""``python -m alerts``: keep the alerts of the ward, out of what the stream has stored.
+"""``python -m alerts``: keep the alerts of the ward, out of what the stream has stored, and tell people of them.
 
 Start as many copies as you like, on as many machines: one works, the others wait and one of them takes over within half
 a minute. The rules are in conf/alerts.yaml, or in the file that BP_ALERT_RULES names.
@@ -13,11 +13,14 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Final
 
 from alerts.lease import LENGTH, Lease
 from alerts.lookout import Lookout
+from alerts.notifications.running import prepare
 from alerts.rules import load_rules
 from alerts.service import Service
 from conf import cli
@@ -30,6 +33,8 @@ EVERY_S: Final = 0.5
 LEASE: Final = LENGTH
 WAIT_S: Final = 2.0  # of a copy that waits for the lease, and after a fault
 SEARCH_TIMEOUT_S: Final = 30.0
+
+Messages = Callable[[], AbstractContextManager[None]]
 
 log = logging.getLogger("alerts")
 
@@ -50,10 +55,11 @@ def run(settings: Settings, *, once: bool = False, stopping: threading.Event | N
     search = Search(connect(settings), SEARCH_TIMEOUT_S)
     ensure_templates(search.client)
     lease = Lease(search, f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}", LEASE)
+    messages = nullcontext if once else prepare(search, rules.notifications, settings, lambda: lease.is_held)
     while not stop.is_set():
         try:
             service = Service(search, rules, Lookout(search, rules, settings))
-            if _work(lease, service, stop, once=once):
+            if _work(lease, service, messages, stop, once=once):
                 return
         except UserError as error:
             if once:
@@ -62,22 +68,26 @@ def run(settings: Settings, *, once: bool = False, stopping: threading.Event | N
         stop.wait(WAIT_S)
 
 
-def _work(lease: Lease, service: Service, stop: threading.Event, *, once: bool) -> bool:
-    """Keep the alerts as long as this copy holds the lease; tell whether the work is done for good."""
+def _work(lease: Lease, service: Service, messages: Messages, stop: threading.Event, *, once: bool) -> bool:
+    """Keep the alerts, and send messages about them, as long as this copy holds the lease.
+
+    Tell whether the work is done for good.
+    """
     if not lease.take(datetime.now(UTC)):
         return False
     service.start(lease.kept.get("position"), datetime.now(UTC), lease.kept.get("state"))
     lease.renew(datetime.now(UTC), service.kept)
     log.info("this copy keeps the alerts now")
-    while lease.is_held and not stop.is_set():
-        is_more = service.turn(datetime.now(UTC))
-        if lease.is_old and not lease.renew(datetime.now(UTC), service.kept):
-            log.warning("another copy has taken over")
-            return False
-        if once and not is_more and not service.is_behind:
-            break
-        if not is_more:
-            stop.wait(EVERY_S)
+    with messages():
+        while lease.is_held and not stop.is_set():
+            is_more = service.turn(datetime.now(UTC))
+            if lease.is_old and not lease.renew(datetime.now(UTC), service.kept):
+                log.warning("another copy has taken over")
+                return False
+            if once and not is_more and not service.is_behind:
+                break
+            if not is_more:
+                stop.wait(EVERY_S)
     lease.release(datetime.now(UTC), service.kept)
     return once or stop.is_set()
 

@@ -52,14 +52,14 @@ class Webhook:
                 'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
             )
         self._settings, self._secret = settings, secret
-        self._hosts = frozenset(settings.webhook_hosts.lower().split(","))
+        self.hosts = frozenset(settings.webhook_hosts.lower().split(","))
         self._disclosing = Disclosing(settings)
         self._pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
 
     def send(self, message: Message) -> None:
         """Return when the receiver has answered that it has the message; raise `Undelivered`."""
         address = message.recipient.address
-        if fault := fault_of(address, self._hosts):
+        if fault := fault_of(address, self.hosts):
             raise Undelivered(fault, may_pass=False)
         key = self._disclosing.alias(message.key)
         body, media_type = self._body(message, key)

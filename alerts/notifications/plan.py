@@ -123,10 +123,10 @@ def key_of(alert_id: str, raised_at: datetime, step: int, repeat: int, recipient
 class Plan:
     """What is still to be told of all alerts that wait for an answer, by when it is due."""
 
-    def __init__(self, policy: Policy, wards: Mapping[str, str] | None = None) -> None:
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._wards = wards or {}
         self._raises: dict[str, Raise] = {}
+        self._wards: dict[str, str | None] = {}  # by alert
         self._due_of: dict[str, list[Due]] = {}  # by alert, told or not
         self._pairs: defaultdict[tuple[str, str], _Pair] = defaultdict(_Pair)
         self._wakes: list[tuple[datetime, tuple[str, str]]] = []
@@ -140,23 +140,27 @@ class Plan:
         waits = self._raises.get(due.alert_id)
         return waits is not None and waits.at == due.raised_at
 
-    def take(self, alert: Mapping[str, Any], told: Collection[str] = ()) -> None:
-        """Take an alert as it stands in place of what was known of it; `told` are keys that need not be told again.
+    def take(self, alert: Mapping[str, Any], told: Collection[str] = (), ward: str | None = None) -> None:
+        """Take an alert as it stands, of a patient of a ward, in place of what was known of it.
 
-        Of one that is known, these are kept.
+        `told` are keys that need not be told again; of an alert that is known, they are known.
         """
         id_, waits = alert["alert_id"], raise_of(alert)
-        if self._raises.get(id_) == waits:
+        if self._raises.get(id_) == waits and self._wards.get(id_) == ward:
             return
-        open_keys = {due.key for due in self._due_of.get(id_, ()) if self._of(due).due.pop(due.key, None)}
-        told = {due.key for due in self._due_of.pop(id_, ())} - open_keys | set(told)
+        known = set(told)
+        for due in self._due_of.pop(id_, ()):
+            pair = self._pairs.get((due.recipient, due.subject))
+            if pair is None or pair.due.pop(due.key, None) is None:
+                known.add(due.key)
         self._raises.pop(id_, None)
+        self._wards.pop(id_, None)
         if waits is None:
             return
-        self._raises[id_] = waits
-        self._due_of[id_] = tellings(alert, self._policy, self._wards.get(subject_of(alert)))
+        self._raises[id_], self._wards[id_] = waits, ward
+        self._due_of[id_] = tellings(alert, self._policy, ward)
         for due in self._due_of[id_]:
-            if due.key not in told:
+            if due.key not in known:
                 self._of(due).due[due.key] = due
                 heapq.heappush(self._wakes, (due.at, (due.recipient, due.subject)))
 

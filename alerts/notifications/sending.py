@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from alerts.channels.message import Channel, ChannelName, Message, Telling, Undelivered
+from alerts.channels.message import Channel, ChannelName, Disclosure, Message, Telling, Undelivered
 from alerts.notifications import outbox
 from alerts.notifications.outbox import Post, PostState
 from alerts.notifications.plan import Due, Plan, raise_of
@@ -28,6 +28,7 @@ from conf.errors import UserError
 from elastic.client import Document, Search
 from elastic.names import ALERTS, fit_id
 from elastic.search import alerts as stored_alerts
+from elastic.search import wards
 from elastic.search.changes import Changes, read
 
 EVERY_S: Final = 0.5
@@ -36,6 +37,8 @@ LANDING_S: Final = 3.0
 READ_ALL_EVERY: Final = timedelta(minutes=1)
 GONE: Final = "this recipient is not in the rules any more"
 EVERY_FIELD: Final = ("*",)
+OF_STAY: Final = frozenset({Disclosure.NAME, Disclosure.WARD})
+STAY_FIELDS: Final = ("ward", "bed", "name")
 
 log = logging.getLogger("alerts.notifications")
 
@@ -57,14 +60,14 @@ class Sender:
         policy: Policy,
         channels: Mapping[ChannelName, Channel],
         may_work: Callable[[], bool],
-        wards: Mapping[str, str] | None = None,
     ) -> None:
         self._search = search
         self._policy = policy
         self._channels = channels
         self._may_work = may_work
+        self._has_wards = any(route.wards for route in policy.routes)
         self._changes = Changes(ALERTS, EVERY_FIELD)
-        self._plan = Plan(policy, wards)
+        self._plan = Plan(policy)
         self._queue = Queue()
         self._read_at: datetime | None = None  # all that waits, for the last time
         self._followed_at: datetime | None = None
@@ -75,25 +78,27 @@ class Sender:
         self._pools = {name: ThreadPoolExecutor(IN_FLIGHT, f"notify-{name}") for name in channels}
 
     def run(self, stop: threading.Event) -> None:
-        """Work until told to stop or no longer allowed to; then let what is in flight land for a moment."""
-        while self._may_work() and not stop.is_set():
-            try:
-                self.turn(datetime.now(UTC))
-                self.collect(EVERY_S)
-            except UserError as error:
-                log.warning("%s Trying again in %g s.", error, WAIT_S)
-                stop.wait(WAIT_S)
-        self.end()
+        """Work until told to stop or no longer allowed to."""
+        try:
+            while self._may_work() and not stop.is_set():
+                try:
+                    self.turn(datetime.now(UTC))
+                    self.collect(EVERY_S)
+                except UserError as error:
+                    log.warning("%s Trying again in %g s.", error, WAIT_S)
+                    stop.wait(WAIT_S)
+            self.finish()
+        finally:
+            for pool in self._pools.values():
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Note what arrives within a moment; what does not is sent again by who comes next."""
         ends_s = time.monotonic() + LANDING_S
         while self._queue.is_flying and (left_s := ends_s - time.monotonic()) > 0:
             self.collect(left_s)
         with suppress(UserError):
             self._mark()
-        for pool in self._pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
 
     def turn(self, now: datetime) -> None:
         """Do what is to be done now; may be repeated after a `UserError`, which loses nothing."""
@@ -143,11 +148,12 @@ class Sender:
 
         Of those that begin to wait, what was told of them before is read: an answer may have been taken back.
         """
+        lies = self._stays(alert for alert in self._untaken if alert["is_unanswered"]) if self._has_wards else {}
         new = {it["alert_id"] for it in self._untaken if it["is_unanswered"] and not self._plan.knows(it["alert_id"])}
         before = outbox.told(self._search, new)
         told = {due.key for post in before for due in post.tellings}
         for alert in self._untaken:
-            self._plan.take(alert, told)
+            self._plan.take(alert, told, lies.get(alert.get("patient_id", ""), {}).get("ward"))
         for post in before:
             self._plan.note_told(post.tellings, post.at)
         self._note(self._queue.stop([alert["alert_id"] for alert in self._untaken], self._plan.stands, now))
@@ -200,7 +206,11 @@ class Sender:
                 raise UserError("Another copy sends the messages now.")
             found = self._standing(post)
             left = replace(post, tellings=tuple(found))
-            told = tuple(Telling(alert, due.step, due.repeat, due.key) for due, alert in found.items())
+            lies = self._stays(found.values()) if recipient.discloses & OF_STAY else {}
+            told = tuple(
+                Telling(alert | lies.get(alert.get("patient_id", ""), {}), due.step, due.repeat, due.key)
+                for due, alert in found.items()
+            )
             if told:
                 self._channels[recipient.channel].send(Message(post.key, post.at, recipient, told, {}))
         except (Undelivered, UserError) as error:
@@ -209,6 +219,11 @@ class Sender:
             log.exception("the channel %s failed", recipient.channel)
             fault = Undelivered(f"{type(error).__name__}: {error}", may_pass=True)
         self._outcomes.put(_Outcome(left, fault))
+
+    def _stays(self, alerts: Iterable[Document]) -> dict[str, Document]:
+        """Return by patient where those lie whom alerts are about: ward, bed and name as far as they are known."""
+        stays = wards.of_patients(self._search, [it["patient_id"] for it in alerts if "patient_id" in it])
+        return {id_: {name: stay[name] for name in STAY_FIELDS if name in stay} for id_, stay in stays.items()}
 
     def _standing(self, post: Post) -> dict[Due, Document]:
         """Return what a message tells of that still waits for an answer, with its alerts as they are at this moment."""

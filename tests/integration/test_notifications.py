@@ -174,7 +174,7 @@ def test_an_answer_that_the_sender_has_not_heard_of_stops_a_message_all_the_same
     sending.sender._make(datetime.now(UTC))
     for post in sending.sender._queue.next(datetime.now(UTC)):
         sending.sender._deliver(post)
-    sending.sender.end()
+    sending.sender.finish()
     assert ward.mail.taken == []
     assert [post["state"] for post in ward.posts()] == [PostState.STOPPED]
 

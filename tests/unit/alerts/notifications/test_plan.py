@@ -111,11 +111,23 @@ def test_outside_of_a_routes_hours_even_a_critical_alert_goes_to_who_is_on_duty_
 
 
 def test_a_route_of_a_ward_takes_the_alerts_of_its_patients_and_no_others() -> None:
-    plan = Plan(policy(routes=[{"wards": ["A"], "chain": CHAIN}]), {"P-1": "A", "P-2": "B"})
-    for subject in ("P-1", "P-2", "P-3"):
-        plan.take(alert(subject, NOON))
+    plan = Plan(policy(routes=[{"wards": ["A"], "chain": CHAIN}]))
+    for subject, ward in (("P-1", "A"), ("P-2", "B"), ("P-3", None)):
+        plan.take(alert(subject, NOON), ward=ward)
     plan.take(alert(None, NOON, AlertKind.FEED, part="ward"))
     assert told(plan, 0) == [[("nurse", "P-1")]]
+
+
+def test_who_moves_to_another_ward_is_told_of_there_and_no_longer_here() -> None:
+    routes = [
+        {"wards": [ward], "chain": [{"after_minutes": 0, "tell": [name]}, {"after_minutes": 5, "tell": [name]}]}
+        for ward, name in (("A", "nurse"), ("B", "doctor"))
+    ]
+    plan = Plan(policy(routes=routes))
+    plan.take(alert("P-1", NOON), ward="A")
+    assert told(plan, 0) == [[("nurse", "P-1")]]
+    plan.take(alert("P-1", NOON), ward="B")
+    assert told(plan, 5) == [[("doctor", "P-1")] * 2]
 
 
 def test_two_routes_tell_somebody_the_same_step_once_and_as_soon_as_the_first_does() -> None:
