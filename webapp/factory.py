@@ -39,6 +39,7 @@ BLUEPRINTS: Final = (
     "help",
     "board.views",
     "answers.views",
+    "answers.link_views",
     "handover.views",
     "predictions.views",
     "stats.views",

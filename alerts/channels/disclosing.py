@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.channels.message import Disclosure, Message, Recipient, Telling
+from alerts.channels.message import Disclosure, Message, Telling
 from alerts.documents import subject_of
 from alerts.model import AlertKind, State
 from alerts.secret_keys import derive, secret_keys
@@ -65,9 +65,11 @@ class Disclosing:
     def told(self, message: Message) -> tuple[Told, ...]:
         """Return the tellings of a message, what is to be done first at the head as on the board."""
         ordered = sorted(message.tellings, key=_place)
-        return tuple(self._of(telling, message.recipient, message.links) for telling in ordered)
+        discloses, links = message.recipient.discloses, message.links
+        return tuple(self.of(telling, discloses, links.get(telling.alert["alert_id"])) for telling in ordered)
 
-    def _of(self, telling: Telling, recipient: Recipient, links: Mapping[str, str]) -> Told:
+    def of(self, telling: Telling, discloses: frozenset[Disclosure], link: str | None = None) -> Told:
+        """Return what may be known of one alert."""
         alert, is_part = telling.alert, "part" in telling.alert
         return Told(
             key=self.alias(telling.key),
@@ -81,9 +83,9 @@ class Disclosing:
             repeat=telling.repeat,
             started_at=datetime.fromisoformat(alert["started_at"]),
             raised_at=datetime.fromisoformat(alert["raised_at"]),
-            link=links.get(alert["alert_id"]),
+            link=link,
             part=alert.get("part"),
-            **_disclosed(alert, recipient.discloses),
+            **_disclosed(alert, discloses),
         )
 
 

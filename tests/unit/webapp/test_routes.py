@@ -39,6 +39,8 @@ ROUTES = {
     "POST /board/stay": SCREENS,
     "GET /acknowledge": "clinician",
     "POST /acknowledge": "clinician",
+    "GET /answer/<token>": EVERYBODY,
+    "POST /answer/<token>": EVERYBODY,
     "GET /handover": READERS,
     "POST /handover/seen": SCREENS,
     "GET /patient": READERS,
