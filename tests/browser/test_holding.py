@@ -140,6 +140,8 @@ def test_without_the_alert_service_the_page_says_so_larger_than_all(
     expect(outage).to_have_text("PLUS DE NOUVELLE ALERTE", timeout=10_000)
     size = "element => parseFloat(getComputedStyle(element).fontSize)"
     assert outage.evaluate(size) > page.locator(".tile-pressure").first.evaluate(size)
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert not visitor.is_too_wide()
     assert visitor.violations() == []
 
 
