@@ -28,6 +28,7 @@ class Stored:
     version: tuple[int, int]
     number: int = 0  # of the newest of people's events that it knows
     owner: str | None = None
+    ward: str | None = None  # where the patient lay when it was raised
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from conf.times import iso
 from elastic.bulk import Operation, write
 from elastic.client import Query, Search, refresh
 from elastic.names import ALERT_EVENTS, ALERTS, fit_id, step_event_id
+from elastic.search import wards
 from elastic.search.queries import all_of, any_of, between, term, terms
 
 ORDER: Final[list[Any]] = [{"started_at": "asc"}, {"alert_id": "asc"}]
@@ -80,7 +81,9 @@ def _read(search: Search, query: Query) -> dict[str, list[Stored]]:
     for hit in search.hits(ALERTS, body, MOST_ALERTS):
         document, version = hit["_source"], (hit["_seq_no"], hit["_primary_term"])
         found[subject_of(document)].append(
-            Stored(to_episode(document), version, document.get("number", 0), document.get("owner"))
+            Stored(
+                to_episode(document), version, document.get("number", 0), document.get("owner"), document.get("ward")
+            )
         )
     return found
 
@@ -97,17 +100,21 @@ def put(search: Search, changes: Iterable[tuple[Said, Change]], rules: Rules, no
     events = [event for said, change in found for event in events_of(said.subject, change, rules)]
     noted_at = {"written_at": iso(datetime.now(UTC))}  # not that of the turn: it tells how soon something was noted
     write(search.client, [_create(event | noted_at) for event in events])
-    stored = write(search.client, [_operation(said, change, rules, now) for said, change in found])
+    lying = wards.of_patients(search, (said.subject for said, change in found if not change.before))
+    stored = write(
+        search.client, [_operation(said, change, rules, now, lying.get(said.subject, {})) for said, change in found]
+    )
     refresh(search.client, ALERTS)
     return {said.subject for (said, _), done in zip(found, stored, strict=True) if not done}
 
 
-def _operation(said: Said, change: Change, rules: Rules, now: datetime) -> Operation:
+def _operation(said: Said, change: Change, rules: Rules, now: datetime, stay: Mapping[str, Any]) -> Operation:
     before = change.before
     document = to_document(said.subject, change.after, rules.terms(change.after.kind))
     more = {
         "owner": said.owner or (before and before.owner),
         "number": max(said.number, before.number if before else 0),
+        "ward": before.ward if before else stay.get("ward"),
         "written_at": now.isoformat(),
     }
     if change.joined_to:

@@ -16,6 +16,7 @@ from elasticsearch import ApiError
 from conf.errors import UserError
 from conf.settings import Settings
 from elastic.client import connect, with_retries
+from elastic.scope import without_canaries
 
 if TYPE_CHECKING:  # whoever reads names or writes documents needs no Spark
     from pyspark.sql import DataFrame, SparkSession
@@ -44,7 +45,8 @@ def read_index(
 ) -> DataFrame:
     """Return the documents of an index or alias that meet `query` (Elasticsearch's query DSL), with these fields alone.
 
-    Dates come as text, absent values as null. Raises `UserError` if there is no such index.
+    Patients who are none are left out, so that nothing is learnt from them and nothing judged by them. Dates come as
+    text, absent values as null. Raises `UserError` if there is no such index.
     """
     if not _exists(settings, index):
         raise UserError(f"There is no index {index} in {settings.elasticsearch_url} yet. Let the stream run first.")
@@ -53,7 +55,7 @@ def read_index(
         **connection_options(settings),
         **_trust(spark, settings),
         **FIXED,
-        "es.query": json.dumps({"query": query}),
+        "es.query": json.dumps({"query": without_canaries(query)}),
         "es.read.field.include": ",".join(fields),
     }
     return spark.read.format(SOURCE).options(**options).load(index)

@@ -19,7 +19,7 @@ OF_CANARIES: Final[Query] = {"prefix": {"patient_id": {"value": CANARY_PREFIX}}}
 _OF_A_PATIENT: Final[Query] = {"exists": {"field": "patient_id"}}
 
 
-def without_canaries(query: Query) -> Query:
+def without_canaries(query: Mapping[str, Any]) -> Query:
     """Return a query for what another one finds of real patients, and of nobody."""
     return {"bool": {"must": [query], "must_not": [OF_CANARIES]}}
 

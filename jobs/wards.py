@@ -31,24 +31,21 @@ TIMEOUT_S: Final = 30.0
 
 
 class Plan(NamedTuple):
-    """What a register changes: stays to be stored, patients who lie nowhere any more, and all stays afterwards."""
+    """What a register makes of the stays: those it tells, patients who lie nowhere any more, and all afterwards."""
 
-    changed: list[Stay]
+    told: list[Stay]
     gone: list[str]
     after: dict[str, Stay]
 
 
 def plan(known: Mapping[str, Mapping[str, Any]], register: Sequence[Stay], at: datetime) -> Plan:
-    """Return what a register of that time changes in the known stays; one that has begun later stands."""
-    told = {stay["patient_id"]: {**stay, "since": at.isoformat()} for stay in register}
-    newer = {id_: dict(stay) for id_, stay in known.items() if datetime.fromisoformat(stay["since"]) > at}
-    changed = [stay for id_, stay in told.items() if id_ not in newer and _place(known.get(id_, {})) != _place(stay)]
+    """Return what a register of that time makes of the known stays; what was told later stands."""
+    newer = {id_: dict(stay) for id_, stay in known.items() if datetime.fromisoformat(stay["told_at"]) > at}
+    told = {
+        stay["patient_id"]: {**stay, "told_at": at.isoformat()} for stay in register if stay["patient_id"] not in newer
+    }
     gone = [id_ for id_ in known if id_ not in told and id_ not in newer]
-    return Plan(changed, gone, told | newer)
-
-
-def _place(stay: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in stay.items() if name != "since"}
+    return Plan(list(told.values()), gone, told | newer)
 
 
 def read_file(named: str | None, settings: Settings) -> tuple[list[Stay], datetime, str]:
@@ -73,7 +70,7 @@ def load(search: Search, register: Sequence[Stay], at: datetime) -> Plan:
     """Store what a register changes, and the lists of the wards; raise `UserError` before anything is stored."""
     found = plan(wards.all_stays(search), register, at)
     wards.lists_of(found.after.values())
-    wards.keep(search, found.changed, found.gone)
+    wards.keep(search, found.told, found.gone)
     wards.publish(search, found.after.values())
     return found
 
@@ -95,7 +92,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> None:
     search = Search(connect(settings), TIMEOUT_S)
     ensure_templates(search.client)
     done = load(search, register, at)
-    print(f"{len(done.changed):,} stays changed, {len(done.gone):,} ended, {len(done.after):,} patients have one now")
+    print(f"{len(done.told):,} stays stored, {len(done.gone):,} ended; {len(done.after):,} patients have one now")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ ACTION_NAMES: Final[Mapping[str, str]] = {  # of the audit
     "token_revoked": N_("revoked a token"),
     "user_added": N_("added a user"),
     "user_role": N_("changed a role"),
+    "user_wards": N_("changed the wards of an account"),
     "user_disable": N_("shut an account"),
     "user_enable": N_("opened an account"),
     "user_remove_totp": N_("removed an authenticator"),

@@ -33,8 +33,9 @@ def run(options: argparse.Namespace, settings: Settings, ask: Callable[[str], st
     store = open_store(settings)
     if options.list:
         for user in users.list_all(store):
-            state = "shut " if user.disabled else ""
-            print(f"{user.name}  {state}{user.role}", *accounts.remarks(user, settings), sep="; ")
+            state, bound = "shut " if user.disabled else "", ", ".join(sorted(user.wards))
+            bound = f" of {bound}" if bound else ""
+            print(f"{user.name}  {state}{user.role}{bound}", *accounts.remarks(user, settings), sep="; ")
         return
     name, now = (options.name or ask("User name: ")).strip().lower(), datetime.now(UTC)
     if options.reset:
@@ -45,7 +46,15 @@ def run(options: argparse.Namespace, settings: Settings, ask: Callable[[str], st
         return
     role = options.role or ask(f"Role ({', '.join(ROLES)}): ").strip()
     language = options.language or settings.language
-    secret = accounts.add(store, accounts.make_passwords(settings), name=name, role=role, language=language, now=now)
+    secret = accounts.add(
+        store,
+        accounts.make_passwords(settings),
+        name=name,
+        role=role,
+        language=language,
+        now=now,
+        wards=accounts.read_wards(options.wards, role),
+    )
     if secret is None:
         print(f"User {name} ({role}) is added. An administrator makes its token on the site.")
     else:
@@ -67,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", help="user name: 2 to 64 of a-z, 0-9, dot, dash, underscore (asked for if absent)")
     parser.add_argument("--role", choices=tuple(ROLES), help="what the user may do (asked for if absent)")
     parser.add_argument("--language", choices=tuple(LANGUAGES), help="language of the site for the user")
+    parser.add_argument(
+        "--wards", default="", metavar="A,B", help="show the patients of these wards only, as registered"
+    )
     parser.add_argument("--if-missing", action="store_true", help="do nothing when there is such a user")
     parser.add_argument("--reset", action="store_true", help="new one-time password for a user, without authenticator")
     parser.add_argument("--list", action="store_true", help="show all users, and what is old in an account")

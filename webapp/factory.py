@@ -46,6 +46,7 @@ BLUEPRINTS: Final = (
     "system.views",
     "patients.views",
     "rules.views",
+    "wards",
 )
 MAX_BODY_BYTES: Final = 64 * 1024
 
@@ -77,7 +78,7 @@ def create_app(
     )
     app.extensions[EXTENSION] = Services(
         settings=settings,
-        search=search or Search(connect(settings)),
+        search_within=(search or Search(connect(settings))).scoped,
         store=store or Store(settings.local_dir / STORE_FILE),
         clock=clock or now_utc,
         audit=AuditTrail(connect(settings), settings.local_dir / audit.FOLDER, clock or now_utc),

@@ -22,15 +22,15 @@ BURDEN_OVER: Final = timedelta(hours=24)
 MOST_KEPT: Final = 256
 
 
-def shared(name: str, asked: Hashable, load: Callable[[], T]) -> T:
+def shared(name: str, asked: Hashable, search: Search, load: Callable[[Search], T]) -> T:
     """Return the figure `name` of what is `asked`, up to a minute old, or two while it is renewed behind.
 
-    `load` may run in another thread, where no request is.
+    It is shared by who may see the same. `load` gets the search, and may run in another thread, where no request is.
     """
     store: Shared[Any] = current_app.extensions.setdefault(EXTENSION, Shared(LIFETIME, LIFETIME, MOST_KEPT))
-    return cast(T, store.get((name, asked), services().clock(), load))
+    return cast(T, store.get((name, asked, search.scope), services().clock(), lambda: load(search)))
 
 
 def alarm_burden_of_a_day(search: Search, now: datetime) -> dict[str, Any]:
     """Return the alarm burden of the last 24 hours."""
-    return shared("burden of a day", None, lambda: statistics.alarm_burden(search, now - BURDEN_OVER, now))
+    return shared("burden of a day", None, search, lambda its: statistics.alarm_burden(its, now - BURDEN_OVER, now))

@@ -107,6 +107,7 @@ def _frame() -> dict[str, Any]:
         "is_current": is_current,
         "principal": known,
         "role_names": ROLE_NAMES,
+        "show_names": settings.show_names,
         "kibana_url": settings.kibana_url if known else None,
         "is_insecure": settings.insecure_demo and not request.is_secure,
     }

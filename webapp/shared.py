@@ -54,6 +54,11 @@ class Shared(Generic[T]):
         with slot.lock:
             return self._renew(slot, now, load)
 
+    def known(self) -> list[T]:
+        """Return all values as they were loaded last."""
+        with self._guard:
+            return [slot.known[0] for slot in self._slots.values() if slot.known]
+
     def _renew_behind(self, slot: _Slot[T], now: datetime, load: Callable[[], T]) -> None:
         try:
             self._renew(slot, now, load)

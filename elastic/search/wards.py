@@ -26,7 +26,7 @@ BY_PATIENT: Final[list[Any]] = [{"patient_id": "asc"}]
 
 
 def of_patients(search: Search, patient_ids: Iterable[str]) -> dict[str, Document]:
-    """Return where those of some patients lie of whom it is known: `ward`, `bed` and `name` as far as told, `since`."""
+    """Return where those of some patients lie of whom it is known: `ward`, `told_at`, and if told `bed` and `name`."""
     ids = sorted(set(patient_ids))
     if not ids:
         return {}

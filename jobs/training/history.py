@@ -18,7 +18,7 @@ from conf.errors import UserError
 from conf.settings import Settings
 from conf.times import present_until_us
 from elastic.connector import read_index
-from elastic.names import OBSERVATIONS
+from elastic.names import CANARY_PREFIX, OBSERVATIONS
 from fhir.readings import CORRECTIONS, RETRACTED_STATUS
 from jobs.streaming.archive import COLUMNS, DAY_PREFIX, FOLDER
 from jobs.training.replay import training_rows, whole_patients
@@ -60,7 +60,7 @@ def observations_from_archive(spark: SparkSession, settings: Settings, now_us: i
     name = F.regexp_extract_all(F.col("_metadata.file_name"), F.lit(r"\d+"), F.lit(0))
     written = F.transform(name, lambda number: number.cast("bigint"))
     last = lines.groupBy("patient_id", "@timestamp").agg(F.max_by(F.struct(*FIELDS), written).alias("line"))
-    return _standing(last.select("line.*"), now_us)
+    return _standing(last.select("line.*").where(~F.col("patient_id").startswith(CANARY_PREFIX)), now_us)
 
 
 def _standing(documents: DataFrame, now_us: int) -> DataFrame:

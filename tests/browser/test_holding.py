@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from alerts.model import AlertKind, Finding
+from elastic.scope import NOBODYS
 from tests.browser.conftest import Visit
 from tests.browser.site import PASSWORD, USERS, Site
-from tests.support.fake_search import FakeSearch
+from tests.support.fake_search import FakeClient, FakeSearch
 from tests.support.ward import WATCH, alert
 
 pytestmark = pytest.mark.integration
@@ -23,7 +24,7 @@ RELEASED_MS = 14_000
 
 @pytest.fixture
 def search(small_site: Site) -> FakeSearch:
-    return cast(FakeSearch, small_site.services.search)
+    return FakeSearch(cast(FakeClient, small_site.services.search_within(NOBODYS).client))
 
 
 def raise_crisis(search: FakeSearch, patient_id: str) -> None:

@@ -46,7 +46,7 @@ OWN_STAMPS: Final = {  # of indices whose documents are no events
     ALERTS: {"raised_at": LONG_AGO},
     ALERT_SERVICE: {"changed_at": LONG_AGO},
     PATIENT_RULES: {"changed_at": LONG_AGO},
-    STAYS: {"since": LONG_AGO},
+    STAYS: {"told_at": LONG_AGO},
     WARDS: {"written_at": LONG_AGO},
     NOTIFICATIONS: {"at": LONG_AGO},
 }

@@ -23,6 +23,7 @@ from elastic.names import (
     monthly_index,
 )
 from elastic.schema import put_templates
+from elastic.scope import NOBODYS
 from embedded.services import Addresses
 from tests.integration.pipeline import delete_documents
 from tests.support.fhir_models import r4b
@@ -180,7 +181,7 @@ def test_fhir_searches_are_valid_and_complete(browser: Browser) -> None:
 
 def test_a_report_is_given_and_its_reader_is_in_the_audit(site: Site, browser: Browser) -> None:
     assert get(browser, "patients/P-0002/report.json")["whole"]["readings"] == 5
-    client = site.services.search.client
+    client = site.services.search_within(NOBODYS).client
     client.indices.refresh(index=all_months(AUDIT))
     site.clock.pass_by(seconds=1)
     events = get(site.signed_in("admin"), "fhir/AuditEvent?patient=P-0002")

@@ -14,6 +14,7 @@ from conf.errors import UserError
 from conf.settings import Settings
 from elastic.client import connect
 from elastic.connector import TRUST_STORE_WORD, read_index, write_trust_store
+from elastic.names import CANARY_PREFIX
 
 pytestmark = pytest.mark.integration
 
@@ -38,6 +39,16 @@ def test_only_the_asked_fields_of_the_asked_documents_are_read_and_dates_stay_as
         {"@timestamp": "2026-01-02T12:00:00.123Z", "number": 1},
         {"@timestamp": "2026-01-03T12:00:00.123Z", "number": 2},
     ]
+
+
+def test_patients_who_are_none_are_not_read(spark: SparkSession, documents: Settings) -> None:
+    """So nothing is trained with them, and nothing judged by them."""
+    for number, patient_id in enumerate((f"{CANARY_PREFIX}1", "p-1")):
+        body = {"number": number, "patient_id": patient_id}
+        connect(documents).index(index=INDEX, id=patient_id, document=body, refresh=True)
+    query = {"exists": {"field": "patient_id"}}
+    rows = read_index(spark, documents, INDEX, ["patient_id"], query).collect()
+    assert [row.patient_id for row in rows] == ["p-1"]
 
 
 def test_absent_index_is_told_in_one_sentence(spark: SparkSession, settings: Settings) -> None:

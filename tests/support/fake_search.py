@@ -114,8 +114,8 @@ class FakeClient:
 class FakeSearch(Search):
     """Documents by index or alias; `asked` are the searches so far; while `fake.is_away`, everything is unavailable."""
 
-    def __init__(self) -> None:
-        super().__init__(cast(Elasticsearch, FakeClient(defaultdict(list))))
+    def __init__(self, fake: FakeClient | None = None) -> None:
+        super().__init__(cast(Elasticsearch, fake or FakeClient(defaultdict(list))))
 
     @property
     def fake(self) -> FakeClient:

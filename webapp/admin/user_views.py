@@ -20,6 +20,7 @@ from webapp.store import users
 
 DONE: Final = {
     "role": N_("The role is changed and the user's sessions are ended."),
+    "wards": N_("The wards are set and the user's sessions are ended."),
     "disable": N_("The account is shut and its sessions are ended."),
     "enable": N_("The account is open again."),
     "remove_totp": N_("The authenticator is removed and the user's sessions are ended."),
@@ -28,6 +29,11 @@ QUESTIONS: Final = {  # before an act: the question, what comes of it, the word 
     "role": (
         N_("Change the role of %(name)s?"),
         N_("%(name)s is signed out everywhere now; from the next sign-in on the role is: %(role)s."),
+        N_("Set"),
+    ),
+    "wards": (
+        N_("Change the wards of %(name)s?"),
+        N_("%(name)s is signed out everywhere now, and sees from the next sign-in on the patients of: %(wards)s."),
         N_("Set"),
     ),
     "disable": (
@@ -48,6 +54,7 @@ QUESTIONS: Final = {  # before an act: the question, what comes of it, the word 
 }
 FAULTS: Final = {
     "name": N_("This user name is taken or not usable: 2 to 64 of a-z, 0-9, dot, dash, underscore."),
+    "wards": N_("These wards cannot be set: names with commas between, and none for an administrator."),
     "self": N_("You cannot take your own rights away. Ask another administrator."),
 }
 
@@ -75,9 +82,12 @@ def add_user() -> Response:
     role = choice(request.form, "role", tuple(ROLES))
     language = choice(request.form, "language", tuple(LANGUAGES))
     try:
-        secret = accounts.add(site.store, site.passwords, name=name, role=role, language=language, now=site.clock())
-    except users.UserNameError:
-        return _page(fault="name", status=422)
+        wards = accounts.read_wards(request.form.get("wards", ""), role)
+        secret = accounts.add(
+            site.store, site.passwords, name=name, role=role, language=language, now=site.clock(), wards=wards
+        )
+    except (users.UserNameError, accounts.WardsError) as error:
+        return _page(fault="wards" if isinstance(error, accounts.WardsError) else "name", status=422)
     site.audit.record("user_added", target=name)
     return _page(secret=secret, secret_of=name)
 
@@ -92,29 +102,38 @@ def change_user(user_id: int) -> Response:
     if user.name == principal().user_name:
         return _page(fault="self", status=422)
     role = choice(request.form, "role", tuple(ROLES)) if action == "role" else user.role
-    asked = _ask(action, user.name, role)
+    try:
+        wards = accounts.read_wards(request.form.get("wards", ""), role) if action == "wards" else user.wards
+    except accounts.WardsError:
+        return _page(fault="wards", status=422)
+    asked = _ask(action, user.name, role, wards)
     if asked:
         return asked
     secret = None
     match action:
         case "role":
             users.set_role(site.store, user.id, role)
+        case "wards":
+            users.set_wards(site.store, user.id, wards)
         case "disable" | "enable":
             users.set_disabled(site.store, user.id, action == "disable")
         case "remove_totp":
             users.remove_totp(site.store, user.id)
         case "reset_password":
             secret = accounts.give_one_time_password(site.store, site.passwords, user, site.clock())
-    site.audit.record(f"user_{action}", target=user.name)
+    bound = f" ({', '.join(sorted(wards)) or '*'})" if action == "wards" else ""
+    site.audit.record(f"user_{action}", target=user.name + bound)
     return _page(secret=secret, secret_of=user.name) if secret else redirect(url_for(".users", done=action))
 
 
-def _ask(action: str, name: str, role: str) -> Response | None:
+def _ask(action: str, name: str, role: str, wards: frozenset[str]) -> Response | None:
     """Ask before an act that has a question; see `webapp.confirming.ask`."""
     if action not in QUESTIONS:
         return None
     question, consequence, act = QUESTIONS[action]
-    told = gettext(consequence, name=name, role=gettext(ROLE_NAMES[role]))
+    told = gettext(
+        consequence, name=name, role=gettext(ROLE_NAMES[role]), wards=", ".join(sorted(wards)) or gettext("all wards")
+    )
     return ask(gettext(question, name=name), told, gettext(act), url_for(".users"))
 
 

@@ -19,6 +19,8 @@ from alerts.channels.message import Disclosure, Telling
 from alerts.channels.wording import Card, Words
 from alerts.model import USUAL_PAUSE_MIN, read_alert_id
 from alerts.notifications.links import ANSWER, Link, LinkError, Links, LinkState
+from elastic.client import Search
+from elastic.scope import Scope
 from elastic.search import wards
 from webapp.answers.presenting import STATUSES, sentence
 from webapp.answers.reading import Act
@@ -52,7 +54,7 @@ def page(token: str) -> Response:
             return _respond(gettext(EXPIRED), HTTPStatus.GONE)
         return _respond(gettext(FOREIGN), HTTPStatus.NOT_FOUND)
     g.language = link.language
-    known = answering.read(site.search, [link.alert_id]).get(link.alert_id)
+    known = answering.read(_search(), [link.alert_id]).get(link.alert_id)
     state = link.state(known, site.clock())
     if state is LinkState.OPEN and request.method == "POST":
         return _acknowledge(link)
@@ -72,10 +74,16 @@ def page(token: str) -> Response:
 def _acknowledge(link: Link) -> Response:
     """Answer the alert in the name of the recipient, as a screen does it."""
     site = services()
-    (outcome,) = answering.acknowledge(site.search, [link.alert_id], ANSWER, link.person, site.clock())
+    search = _search()
+    (outcome,) = answering.acknowledge(search, [link.alert_id], ANSWER, link.person, site.clock())
     _note("ack", link, "ok" if outcome.fate is Fate.STORED else "refused")
-    is_shown = wait([outcome])
+    is_shown = wait(search, [outcome])
     return _respond(sentence(Act.ACKNOWLEDGE, outcome, is_shown=is_shown), STATUSES[outcome.fate])
+
+
+def _search() -> Search:
+    """Return a search that no ward limits: it is the link that says which one alert is asked for."""
+    return services().search_within(Scope())
 
 
 def _card(link: Link, known: Known) -> Card:
@@ -83,7 +91,7 @@ def _card(link: Link, known: Known) -> Card:
     site, discloses, where = services(), frozenset(link.discloses), {}
     patient_id = known.alert.get("patient_id")
     if patient_id and discloses & REGISTERED:
-        where = wards.of_patients(site.search, [patient_id]).get(patient_id, {})
+        where = wards.of_patients(_search(), [patient_id]).get(patient_id, {})
     telling = Telling({**where, **known.alert}, step=0, repeat=0, key=link.alert_id)
     words = Words("fr" if language() == "fr" else "en", site.settings.zone)
     return words.card(Disclosing(site.settings).of(telling, discloses))

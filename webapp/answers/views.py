@@ -13,11 +13,12 @@ from alerts import answering, wording
 from alerts.answering import PATIENCE, Fate, Outcome
 from alerts.events import UNDO_WITHIN
 from alerts.model import PAUSES_MIN, USUAL_PAUSE_MIN, read_alert_id
+from elastic.client import Search
 from elastic.search import alerts, observations
 from webapp import i18n
 from webapp.answers.presenting import STATUSES, form_view, sentence, weightiest
 from webapp.answers.reading import MOST_ALERTS, Act, AnswerError, Request, read_request
-from webapp.board.views import screens
+from webapp.board.views import forget_boards
 from webapp.security.current import person, principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
@@ -96,7 +97,7 @@ def answer() -> Response:
     except AnswerError as error:
         return _refuse(patient_id, error)
     outcomes = do(asked)
-    is_shown = wait(outcomes)
+    is_shown = wait(services().search, outcomes)
     told = weightiest(outcomes)
     taken = [each.alert_id for each in outcomes if each.fate is Fate.STORED and asked.act is not Act.UNDO]
     text = sentence(asked.act, told, is_shown=is_shown)
@@ -129,11 +130,11 @@ def _patient_of(alert_id: str) -> str | None:
         return None
 
 
-def wait(outcomes: list[Outcome]) -> bool:
+def wait(search: Search, outcomes: list[Outcome]) -> bool:
     """Wait a moment for the alert service, and let the next screen of this process read again."""
     patience: timedelta = current_app.config[PATIENCE_KEY]
-    is_shown = answering.wait_until_shown(services().search, outcomes, patience)
-    screens().board.forget()
+    is_shown = answering.wait_until_shown(search, outcomes, patience)
+    forget_boards()
     return is_shown
 
 

@@ -36,11 +36,12 @@ Document = Mapping[str, Any]
 @operation("GET /api/v1/board", Permission.API_READ_PREDICTIONS, Board, tag="board", is_poll=True)
 def get_board(query: BoardQuery) -> Answer:
     """Show the live board, the most urgent patients first; made for polling with If-None-Match."""
-    ward = screens().board.ward(View(query.urgency), services().clock())
+    seen = screens(query.ward)
+    ward = seen.board.ward(View(query.urgency), services().clock())
     known = tag(ward.fingerprint.encode(), str(query.urgency).encode(), str(ward.newest_at).encode())
     if request.if_none_match.contains(known):
         return Answer(b"", status=304, etag=known)
-    note_seen(ward)
+    note_seen(ward, seen.shown)
     sections = [
         {"urgency": section.urgency, "total": section.total, "patients": list(map(_row, section.rows))}
         for section in ward.sections
@@ -58,7 +59,7 @@ def get_board(query: BoardQuery) -> Answer:
 @operation("GET /api/v1/alerts", Permission.API_READ_ALERTS, AlertList, tag="alerts")
 def list_alerts(query: AlertsQuery) -> Answer:
     """List all alerts that are open, what is to be done first on top, or those that have ended, the last one first."""
-    search, after = services().search, position(query)
+    search, after = services().search_in(query.ward), position(query)
     if query.status == "resolved":
         start, end = query.span(services().clock())
         page = alerts.ended_page(search, start, end, level=query.level, limit=query.limit, after=after)
@@ -89,7 +90,8 @@ def get_alert(path: AlertPath) -> AlertDetail:
 
 def _row(row: Row) -> dict[str, Any]:
     """Return a patient on the board, with the alerts as the API shows them."""
-    return {**vars(row), "measured_crisis": row.is_crisis, "alerts": list(map(_describe, row.alerts))}
+    alerts_of_row = list(map(_describe, row.alerts))
+    return {**(row.stay or {}), **vars(row), "measured_crisis": row.is_crisis, "alerts": alerts_of_row}
 
 
 def _describe(alert: Document) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def _do(path: AlertPath, act: Act, given: Acknowledgement) -> AlertDetail:
     alert = find_alert(path.alert_id)
     outcomes = do(Request(act, [alert["alert_id"]], given))
     _check(act, *outcomes)
-    wait(outcomes)
+    wait(services().search, outcomes)
     return detail(find_alert(path.alert_id))
 
 

@@ -281,6 +281,8 @@ class BoardRow(Output):
     """One patient on the board: measured and predicted side by side."""
 
     patient_id: PatientId
+    ward: str | None = Field(None, description="The ward that the patient lies in, where it is known.")
+    bed: str | None = Field(None, description="The bed, where it is known.")
     reading: BoardReading | None = Field(None, description="What was measured; null: nothing could be taken yet.")
     freshness: Freshness = Field(description="stale: older than twice the expected interval.")
     measured_crisis: bool = Field(description=f"Whether the reading is {CRISIS}.")
@@ -316,6 +318,9 @@ class Me(Output):
     user_name: str = Field(description="Name of the user.")
     role: str = Field(description="Role.")
     language: str = Field(description="Language of the pages.")
+    wards: Annotated[list[str], BeforeValidator(sorted)] = Field(
+        description="The wards whose patients alone are shown; empty: all patients."
+    )
     by_token: bool = Field(validation_alias="is_token", description="Whether this request came with an API token.")
     permissions: Annotated[list[str], BeforeValidator(sorted)] = Field(description="What this request may do.")
 

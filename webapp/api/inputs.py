@@ -133,6 +133,18 @@ class LimitedPages(Pages):
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Items on a page.")
 
 
+class WardFilter(Query):
+    """The ward to keep."""
+
+    ward: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="The ward whose patients alone are counted or listed; by default all that you may see.",
+        examples=["A"],
+    )
+
+
 class LevelFilter(Query):
     """The level to keep."""
 
@@ -164,7 +176,7 @@ class Range(Query):
         return start, end
 
 
-class PatientsQuery(LevelFilter, LimitedPages):
+class PatientsQuery(LevelFilter, WardFilter, LimitedPages):
     """Filters of the list of patients."""
 
     q: str | None = Field(
@@ -184,19 +196,19 @@ class ObservationsOfPatientQuery(RangeQuery):
     interval: Interval = Field("raw", description="Single readings (raw) or lowest, mean and highest of each interval.")
 
 
-class ObservationsQuery(RangeQuery):
+class ObservationsQuery(WardFilter, RangeQuery):
     """Readings of all patients."""
 
     category: Category | None = Field(None, description="Category of the reading.", examples=["severe"])
 
 
-class PredictionsQuery(LevelFilter, RangeQuery):
+class PredictionsQuery(LevelFilter, WardFilter, RangeQuery):
     """Predictions of all patients."""
 
     min_risk_6h: float | None = Field(None, ge=0, le=1, description="Smallest risk of the next 6 hours (0 to 1).")
 
 
-class AlertsQuery(LevelFilter, Range, LimitedPages):
+class AlertsQuery(LevelFilter, WardFilter, Range, LimitedPages):
     """Filters of the alerts."""
 
     status: AlertStatus | None = Field(
@@ -216,7 +228,11 @@ class AlertsQuery(LevelFilter, Range, LimitedPages):
         return self
 
 
-class BoardQuery(Query):
+class FiguresQuery(WardFilter, Range):
+    """Figures over the patients of a span."""
+
+
+class BoardQuery(WardFilter):
     """Which part of the board."""
 
     urgency: Urgency | None = Field(

@@ -46,7 +46,8 @@ READ_PREDICTIONS: Final = Permission.API_READ_PREDICTIONS
 @operation("GET /api/v1/patients", READ_PREDICTIONS, PatientPage, tag="patients")
 def list_patients(query: PatientsQuery) -> Answer:
     """List patients, the newest reading first."""
-    found = latest.page(services().search, level=query.level, prefix=query.q, limit=query.limit, after=position(query))
+    search = services().search_in(query.ward)
+    found = latest.page(search, level=query.level, prefix=query.q, limit=query.limit, after=position(query))
     record("list", patient_ids=_patients(found))
     return paged(PatientPage, [_with_state(document) for document in found.documents], query, found.after)
 
@@ -91,9 +92,8 @@ def list_predictions_of_patient(path: PatientPath, query: RangeQuery) -> Answer:
 def list_observations(query: ObservationsQuery) -> Answer:
     """List readings of all patients, the newest first."""
     start, end = query.span(services().clock())
-    found = observations.page(
-        services().search, start=start, end=end, category=query.category, limit=query.limit, after=position(query)
-    )
+    search, after = services().search_in(query.ward), position(query)
+    found = observations.page(search, start=start, end=end, category=query.category, limit=query.limit, after=after)
     record("list", patient_ids=_patients(found))
     return paged(AllReadingsPage, found.documents, query, found.after)
 
@@ -103,7 +103,7 @@ def list_predictions(query: PredictionsQuery) -> Answer:
     """List predictions of all patients, the newest first."""
     start, end = query.span(services().clock())
     found = predictions.page(
-        services().search,
+        services().search_in(query.ward),
         level=query.level,
         min_risk_6h=query.min_risk_6h,
         start=start,

@@ -37,6 +37,7 @@ class Row:
     risk_line: str = ""
     readings: int | None = None  # so far, of a patient who waits for a prediction
     refused: Refused | None = None  # what could not be taken of this patient lately
+    stay: Document | None = None  # where the patient lies: `ward`, and if known `bed` and `name`
 
     @property
     def is_crisis(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
@@ -19,6 +19,7 @@ from webapp.security.current import principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.shared import Shared
+from webapp.wards import chosen_ward
 
 blueprint = Blueprint("board", __name__)
 
@@ -32,7 +33,7 @@ Rendered = tuple[bytes, bytes]
 
 
 class Screens:
-    """The board, the rows rendered last, and which alerts have been shown; one per application."""
+    """The board, the rows rendered last, and which alerts have been shown; for all who may see the same."""
 
     def __init__(self, board: Board, shown: Shown) -> None:
         self.board = board
@@ -40,24 +41,34 @@ class Screens:
         self.rendered: Shared[Rendered] = Shared(RENDERED_FOR)
 
 
-def screens() -> Screens:
-    """Return the screens of the current application."""
+def screens(ward: str | None = None) -> Screens:
+    """Return the screens of who may see the same as the reader, of one ward or of all that is."""
     site = services()
-    found = current_app.extensions.get(EXTENSION)
-    if found is None:
-        found = current_app.extensions.setdefault(
-            EXTENSION, Screens(Board(site.search, site.settings.expected_interval), Shown(site.search))
-        )
-    return cast(Screens, found)
+    search = site.search_in(ward)
+    return _all_screens().get(
+        search.scope, site.clock(), lambda: Screens(Board(search, site.settings.expected_interval), Shown(search))
+    )
+
+
+def forget_boards() -> None:
+    """Let the next screen of everybody read again: somebody has just answered something."""
+    for seen in _all_screens().known():
+        seen.board.forget()
+
+
+def _all_screens() -> Shared[Screens]:
+    """Return the screens of the application by what their readers may see."""
+    kept: Shared[Screens] = current_app.extensions.setdefault(EXTENSION, Shared(timedelta.max))
+    return kept
 
 
 @blueprint.get("/")
 @requires(Permission.BOARD)
 def index() -> str:
     """Show the board, or the wall for a kiosk."""
-    now, view = services().clock(), asked_view()
-    ward = screens().board.ward(view, now)
-    note_seen(ward)
+    now, view, seen = services().clock(), asked_view(), screens(chosen_ward())
+    ward = seen.board.ward(view, now)
+    note_seen(ward, seen.shown)
     template = "wall.html" if is_wall() else "board.html"
     return render_template(template, **page_values(ward, view, now))
 
@@ -66,14 +77,14 @@ def index() -> str:
 @requires(Permission.BOARD, is_poll=True)
 def rows() -> Response:
     """Send what a screen shows to a script that asks again and again; 304 while nothing has changed."""
-    now, view = services().clock(), asked_view()
-    ward = screens().board.ward(view, now)
+    now, view, seen = services().clock(), asked_view(), screens(chosen_ward())
+    ward = seen.board.ward(view, now)
     screen = screen_tag(ward, view, now)
     if request.if_none_match.contains(screen):
         response = Response(status=304)
     else:
-        note_seen(ward)
-        plain, packed = screens().rendered.get(screen, now, lambda: render(ward, view, now))
+        note_seen(ward, seen.shown)
+        plain, packed = seen.rendered.get(screen, now, lambda: render(ward, view, now))
         response = packed_response(plain, packed)
     response.set_etag(screen)
     response.headers["X-Newest"] = ward.newest_at or ""
@@ -162,7 +173,7 @@ def asked_view() -> View:
     return View(Urgency(place) if place in list(Urgency) else None, request.args.get("quiet") == "1")
 
 
-def note_seen(ward: Ward) -> None:
+def note_seen(ward: Ward, shown: Shown) -> None:
     """Note in the audit whom this screen shows, and in the journal which alerts it is the first to show."""
     services().audit.record("list", patient_ids=[row.patient_id for row in ward.rows])
-    screens().shown.note((alert for row in ward.rows for alert in row.alerts), services().clock())
+    shown.note((alert for row in ward.rows for alert in row.alerts), services().clock())

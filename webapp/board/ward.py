@@ -14,7 +14,7 @@ from typing import Final
 from assessment.freshness import Freshness, stale_after
 from assessment.urgency import CRISIS_KEPT, Urgency
 from elastic.client import Search
-from elastic.search import alerts, latest, observations, rejected
+from elastic.search import alerts, latest, observations, rejected, wards
 from webapp.board.past import NOTHING, Pasts
 from webapp.board.rows import Document, Row, Ward, arrange, make_row
 from webapp.board.sections import count_sections, first_of_sections
@@ -65,7 +65,7 @@ class State:
 
 
 class Board:
-    """Loads wards; one per application."""
+    """Loads wards as one scope sees them; see `webapp.board.views.screens`."""
 
     def __init__(self, search: Search, expected_interval: timedelta) -> None:
         self._search = search
@@ -145,13 +145,15 @@ class Board:
         newest = {id_: (scored.get(id_), _newer(readings.get(id_), scored.get(id_))) for id_ in ids}
         pasts = self._pasts.of(self._search, newest, now)
         refused = rejected.refused_lately(self._search, ids, now)
+        stays = wards.of_patients(self._search, ids)
         rows = []
         for id_, (prediction, reading) in newest.items():
             count = None if prediction else waiting.get(id_)
             row = make_row(id_, alerted.get(id_, ()), prediction, reading, now, self._interval, count)
             past = pasts.get(id_, NOTHING)
             slope = past.slope if row.freshness is Freshness.FRESH else None
-            rows.append(replace(row, slope=slope, risk_line=past.risk_line, refused=refused.get(id_)))
+            row = replace(row, slope=slope, risk_line=past.risk_line)
+            rows.append(replace(row, refused=refused.get(id_), stay=stays.get(id_)))
         return rows
 
     def _find_quiet(self, size: int, others: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from alerts.events import Event, standing
 from alerts.lifecycle import LATCH_EXPIRES
 from alerts.model import State
 from elastic.client import Document, Search
-from elastic.search import alert_events, alerts, latest, observations
+from elastic.search import alert_events, alerts, latest, observations, wards
 from elastic.search.queries import by_patient
 from elastic.search.trends import trends
 
@@ -46,6 +46,7 @@ class HandedOver:
     open: list[Document]
     ended: list[Document]
     notes: Sequence[Document]
+    stay: Document | None
     is_new: bool  # an alert was raised in this shift
 
     @property
@@ -96,6 +97,7 @@ def load_handover(search: Search, since: datetime, now: datetime, expected_inter
     ids = list(alerts_of)[:MOST_PATIENTS]
     readings = observations.newest(search, ids, now)
     predictions = latest.of_patients(search, ids)
+    stays = wards.of_patients(search, ids)
     slopes = trends(search, ids, now, expected_interval)
     notes = _notes(alert_events.of_patients(search, ids, min(since, now - LATCH_EXPIRES)))
     found = [
@@ -107,6 +109,7 @@ def load_handover(search: Search, since: datetime, now: datetime, expected_inter
             open=[alert for alert in alerts_of[id_] if alert["is_open"]],
             ended=[alert for alert in alerts_of[id_] if not alert["is_open"]],
             notes=_of_alerts(notes[id_], alerts_of[id_]),
+            stay=stays.get(id_),
             is_new=any(datetime.fromisoformat(alert["raised_at"]) >= since for alert in alerts_of[id_]),
         )
         for id_ in ids

@@ -14,6 +14,7 @@ from webapp.security.current import principal, principal_or_none
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.store import looks
+from webapp.wards import search_of_lists
 
 blueprint = Blueprint("handover", __name__)
 
@@ -40,7 +41,7 @@ def page() -> str:
     except ValueError:
         since = shift_start(USUAL_START, now, site.settings.zone)
     since = min(since if since.tzinfo else since.replace(tzinfo=site.settings.zone), now)
-    made = load_handover(site.search, since, now, site.settings.expected_interval)
+    made = load_handover(search_of_lists(), since, now, site.settings.expected_interval)
     shown = (*made.unanswered, *made.answered, *made.ended)
     audit.record("list", patient_ids=[each.patient_id for each in shown])
     return render_template("handover/page.html", made=made, now=now, printed_by=principal().user_name)
@@ -61,7 +62,7 @@ def news_of_reader() -> News | None:
     if not known.allows(Permission.PATIENT):
         return None
     since = looks.look(site.store, known.user_name, site.clock())
-    return load_news(site.search, since, known.user_name) if since else None
+    return load_news(search_of_lists(), since, known.user_name) if since else None
 
 
 @blueprint.after_app_request

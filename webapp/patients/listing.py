@@ -32,6 +32,7 @@ class Filters:
     level: str = ""
     seen: str = ""
     order: str = "risk"
+    ward: str | None = None  # as in the address, kept for that of the next page; see `webapp.wards`
 
     @property
     def is_part_short(self) -> bool:
@@ -41,7 +42,8 @@ class Filters:
     def parameters(self) -> dict[str, str]:
         """Return the filters as they stand in an address, without the usual ones."""
         given = {"q": self.part, "level": self.level, "seen": self.seen, "order": self.order}
-        return {name: value for name, value in given.items() if value and (name, value) != ("order", "risk")}
+        told = {name: value for name, value in given.items() if value and (name, value) != ("order", "risk")}
+        return told if self.ward is None else {**told, "ward": self.ward}
 
 
 def read_filters(parameters: Mapping[str, str]) -> Filters:
@@ -52,6 +54,7 @@ def read_filters(parameters: Mapping[str, str]) -> Filters:
         level=level if level in ALERT_LEVELS else "",
         seen=seen if seen in SEEN else "",
         order=order if order in ORDERS else "risk",
+        ward=parameters.get("ward"),
     )
 
 

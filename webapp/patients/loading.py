@@ -14,7 +14,7 @@ from assessment.report import Report, summarise
 from conf.clinical import ALERT_RISK_FIELD
 from conf.settings import Settings
 from elastic.client import Document, Search
-from elastic.search import alert_events, alerts, latest, observations, patient_rules, predictions, rejected
+from elastic.search import alert_events, alerts, latest, observations, patient_rules, predictions, rejected, wards
 from elastic.search.trends import trends
 from webapp.audit import search as audit_events
 from webapp.patients.chart import (
@@ -48,7 +48,7 @@ class PatientNow:
     """A patient at this moment: newest reading and prediction (None: none yet), mmHg per 30 min, who looked, alerts.
 
     `ahead` are the readings of the future, from a clock that runs ahead; the newest reading is none of them. `refused`
-    are those that could not be taken lately.
+    are those that could not be taken lately. `stay` tells where the patient lies, as far as it is known.
     `alerts` are open or ended within three days, the newest first; `events` is the journal of this time, oldest first.
     """
 
@@ -62,6 +62,7 @@ class PatientNow:
     events: list[Document]
     rules: PatientRules
     refused: rejected.Refused | None
+    stay: Document | None
 
     @property
     def usefulness(self) -> dict[str, bool]:
@@ -112,6 +113,7 @@ def load_now(search: Search, settings: Settings, patient_id: str, now: datetime)
         events=alert_events.of_patients(search, [patient_id], since),
         rules=read_patient_rules(patient_rules.of_patient(search, patient_id), patient_id),
         refused=refused,
+        stay=wards.of_patients(search, [patient_id]).get(patient_id),
     )
 
 

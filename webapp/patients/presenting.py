@@ -130,6 +130,7 @@ def patient_view(patient: PatientNow, now: datetime, interval: timedelta) -> dic
         "predicted": patient.prediction and _predicted(patient.prediction, now, interval),
         "quality": patient.prediction and _quality(patient.prediction),
         "viewers": patient.viewers,
+        "stay": patient.stay,
         "section": row.urgency,
         **alerts_view(patient),
     }

@@ -24,6 +24,7 @@ from flask.blueprints import BlueprintSetupState
 from alerts import answering
 from assessment.daytime import read_day_hours
 from assessment.targets import Fault, TargetsError, read_targets
+from elastic.search import wards
 from webapp.audit import events as audit
 from webapp.http import PatientUnknown, choice, cursors, make_conditional, position
 from webapp.i18n import gettext, language
@@ -37,6 +38,7 @@ from webapp.security.current import person, principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.store import patient_targets
+from webapp.wards import chosen_ward, search_of_lists
 
 blueprint = Blueprint("patients", __name__)
 CSV_TYPE: Final = "text/csv; charset=utf-8"
@@ -71,18 +73,21 @@ def clock(at: datetime) -> str:
 def overview() -> str | Response:
     """Show the list of patients with filters, page by page; lead to the one patient that the header's search finds."""
     site, filters = services(), listing.read_filters(request.args)
-    pages = cursors("patients.overview", filters.parameters())
+    ward = chosen_ward()
+    search = site.search_in(ward)
+    pages = cursors("patients.overview", {**filters.parameters(), "ward": ward})
     now, interval = site.clock(), site.settings.expected_interval
-    found = listing.find(site.search, filters, now, interval, after=position(pages, 404))
-    unscored = listing.find_unscored(site.search, filters, found, now)
+    found = listing.find(search, filters, now, interval, after=position(pages, 404))
+    unscored = listing.find_unscored(search, filters, found, now)
     shown = [document["patient_id"] for document in (*found.documents, *unscored)]
-    if set(request.args) == {"q"} and filters.part and len(shown) == 1:
+    if request.args.keys() - {"ward"} == {"q"} and filters.part and len(shown) == 1:
         return current_app.make_response(redirect(patient_path(shown[0])))
     audit.record("list", patient_ids=shown)
     next_cursor = pages.make(found.after) if found.after else None
     return render_template(
         "patients/list.html",
         next_cursor=next_cursor,
+        stays=wards.of_patients(search, shown),
         unscored=[presenting.row_view(reading, now, interval) for reading in unscored],
         **presenting.list_view(found, filters, now, interval),
     )
@@ -95,7 +100,7 @@ def export() -> Response:
     limit_exports()
     site = services()
     filters, interval = listing.read_filters(request.args), site.settings.expected_interval
-    found = listing.find_all(site.search, filters, site.clock(), interval)
+    found = listing.find_all(search_of_lists(), filters, site.clock(), interval)
     audit.record("export", patient_ids=[document["patient_id"] for document in found])
     return _csv(csv_files.list_csv(found, site.settings.zone, csv_files.form_of(language())), "patients.csv")
 

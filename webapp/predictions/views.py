@@ -16,6 +16,7 @@ from webapp.http import cursors, position
 from webapp.predictions.quality import live_model
 from webapp.security.roles import Permission, requires
 from webapp.services import services
+from webapp.wards import chosen_ward
 
 blueprint = Blueprint("predictions", __name__)
 
@@ -42,9 +43,11 @@ class Filters:
 def index() -> str:
     """Show all patients with their newest prediction, measured crises and critical risks first."""
     site, now, filters = services(), services().clock(), read_filters(request.args)
-    pages = cursors("predictions page", asdict(filters))
+    ward = chosen_ward()
+    search = site.search_in(ward)
+    pages = cursors("predictions page", {**asdict(filters), "ward": ward})
     page = latest.page(
-        site.search,
+        search,
         level=filters.level,
         part=filters.part,
         min_risk_6h=filters.min_percent / 100 if filters.min_percent else None,
@@ -53,7 +56,7 @@ def index() -> str:
         after=position(pages, 422),
         order="urgent",
     )
-    rows = screens().board.rows([document["patient_id"] for document in page.documents], now)
+    rows = screens(ward).board.rows([document["patient_id"] for document in page.documents], now)
     site.audit.record("list", patient_ids=[row.patient_id for row in rows])
     asked: dict[str, Any] = {name: value for name, value in request.args.items() if name != "cursor" and value}
     values = {
@@ -62,8 +65,8 @@ def index() -> str:
         "most_counted": latest.MOST_COUNTED,
         "next_page": page.after and url_for(".index", **asked, cursor=pages.make(page.after)),
         "filters": filters,
-        "model": figures.shared("live model", filters.stratum, lambda: live_model(site.search, filters.stratum)),
-        "burden": figures.alarm_burden_of_a_day(site.search, now),
+        "model": figures.shared("live model", filters.stratum, search, lambda its: live_model(its, filters.stratum)),
+        "burden": figures.alarm_burden_of_a_day(search, now),
         "levels": ALERT_LEVELS[::-1],
         "risk_choices": RISK_CHOICES,
         "min_readings": site.settings.min_readings,

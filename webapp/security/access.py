@@ -82,6 +82,8 @@ def _find_principal(site: Services, *, poll: bool) -> Principal | None:
         user.role,
         user.language,
         session.hash,
+        wards=user.wards,
+        chosen_ward=user.chosen_ward,
         sound=user.sound,
         shortcuts=user.shortcuts,
         idle_at=session.idle_at,
@@ -96,7 +98,8 @@ def _by_token(site: Services) -> Principal:
     if found is None:
         raise Unauthorized("The token is unknown, ended, or not given as 'Authorization: Bearer'.")
     token, user = found
-    return Principal(user.name, user.role, user.language, sessions.digest(token.id), token.scopes, is_token=True)
+    session = sessions.digest(token.id)
+    return Principal(user.name, user.role, user.language, session, token.scopes, user.wards, is_token=True)
 
 
 def _authorise(view: Callable[..., Any], known: Principal | None) -> Response | None:

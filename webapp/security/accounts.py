@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.secret_keys import secret_keys
+from conf.errors import UserError
 from conf.settings import Settings
 from webapp.security import peppered
 from webapp.security.passwords import BCRYPT_COST, Passwords, one_time_secret
@@ -16,7 +17,13 @@ from webapp.store.users import User
 
 ONE_TIME_LIFETIME: Final = timedelta(hours=72)
 ONE_TIME_HOURS: Final = ONE_TIME_LIFETIME // timedelta(hours=1)
+LONGEST_WARD: Final = 64
+MOST_WARDS: Final = 50
 RENEWED: Final = "renewed at the next sign-in"
+
+
+class WardsError(UserError):
+    """An account cannot be bound to these wards."""
 
 
 def make_passwords(settings: Settings, bcrypt_cost: int = BCRYPT_COST) -> Passwords:
@@ -29,7 +36,29 @@ def make_seals(settings: Settings) -> Seals:
     return Seals(secret_keys(settings), _pepper(settings))
 
 
-def add(store: Store, passwords: Passwords, *, name: str, role: str, language: str, now: datetime) -> str | None:
+def read_wards(text: str, role: str) -> frozenset[str]:
+    """Return the wards that a text names, with commas between, for an account to be bound to; none: to no ward.
+
+    Raises `WardsError`.
+    """
+    named = frozenset(filter(None, (ward.strip() for ward in text.split(","))))
+    if any(len(ward) > LONGEST_WARD or not ward.isprintable() for ward in named) or len(named) > MOST_WARDS:
+        raise WardsError(f"Name at most {MOST_WARDS} wards with commas between, each as the register spells it.")
+    if named and role == "admin":
+        raise WardsError("An administrator runs the whole site and is bound to no ward. Leave the wards out.")
+    return named
+
+
+def add(
+    store: Store,
+    passwords: Passwords,
+    *,
+    name: str,
+    role: str,
+    language: str,
+    now: datetime,
+    wards: frozenset[str] = frozenset(),
+) -> str | None:
     """Add a user; return the password for one use, None for a service, which has tokens only.
 
     Raises `users.UserNameError`.
@@ -39,7 +68,16 @@ def add(store: Store, passwords: Passwords, *, name: str, role: str, language: s
     secret = None if role == "service" else one_time_secret()
     record = passwords.make_record(secret) if secret else None
     ends_at = now + ONE_TIME_LIFETIME if secret else None
-    users.add(store, name=name, role=role, language=language, password=record, secret_expires_at=ends_at, now=now)
+    users.add(
+        store,
+        name=name,
+        role=role,
+        language=language,
+        password=record,
+        secret_expires_at=ends_at,
+        now=now,
+        wards=wards,
+    )
     return secret
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from flask import g
 
 from alerts.answering import Person
+from elastic.scope import NOBODYS, Scope
 from webapp.security.roles import ROLES, Permission
 
 
@@ -20,6 +21,8 @@ class Principal:
     language: str
     session_hash: str  # SHA-256 of the session id, or of the token
     scopes: frozenset[str] = frozenset()
+    wards: frozenset[str] = frozenset()  # that the account is bound to; none: it sees all patients
+    chosen_ward: str = ""
     is_token: bool = False
     sound: bool = True  # whether this user's pages sound, and take single keys
     shortcuts: bool = True
@@ -36,6 +39,12 @@ class Principal:
         if not self.is_token:
             return granted
         return granted & {*self.scopes, Permission.SIGNED_IN}
+
+    @property
+    def scope(self) -> Scope:
+        """Return whose documents this principal may see; who runs the site is bound to no ward."""
+        is_bound = self.wards and self.role != "admin"
+        return Scope(self.wards) if is_bound else Scope()
 
     def allows(self, permission: Permission) -> bool:
         """Tell whether this principal holds `permission`."""
@@ -54,6 +63,12 @@ def principal_or_none() -> Principal | None:
     """Return the principal of this request, None when nobody is signed in."""
     found = g.get("principal")
     return found if isinstance(found, Principal) else None
+
+
+def scope_of_reader() -> Scope:
+    """Return whose documents this request may show: without anybody signed in, those that are about no patient."""
+    known = principal_or_none()
+    return known.scope if known else NOBODYS
 
 
 def person() -> Person:

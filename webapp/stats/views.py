@@ -11,6 +11,7 @@ from webapp.figures import TIMEOUT_S, shared
 from webapp.security.roles import Permission, requires
 from webapp.services import services
 from webapp.stats import figures
+from webapp.wards import search_of_lists
 
 blueprint = Blueprint("stats", __name__)
 
@@ -24,8 +25,8 @@ def index() -> str:
     site = services()
     now, span = site.clock(), request.args.get("span", "24h")
     span = span if span in figures.SPANS else "24h"
-    search, zone = site.search.within(TIMEOUT_S), site.settings.zone
-    found = shared("page", span, lambda: figures.load(search, span, zone, now))
+    search, zone = search_of_lists().within(TIMEOUT_S), site.settings.zone
+    found = shared("page", span, search, lambda its: figures.load(its, span, zone, now))
     values = {
         "figures": found,
         "span": span,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -37,6 +38,8 @@ class User:
     shortcuts: bool
     created_at: datetime
     last_login_at: datetime | None
+    wards: frozenset[str]  # whose patients alone are shown; none: all
+    chosen_ward: str  # of these the one that lists are narrowed to; empty: none
 
     @property
     def has_totp(self) -> bool:
@@ -75,6 +78,7 @@ def add(
     password: str | None,
     secret_expires_at: datetime | None,
     now: datetime,
+    wards: Iterable[str] = (),
 ) -> None:
     """Add a user, whose password (a record) is for one use when it has an end; raises `UserNameError`."""
     if not USER_NAME.fullmatch(name):
@@ -82,11 +86,11 @@ def add(
             f"The user name {name!r} cannot be used. Give 2 to 64 of the characters a-z, 0-9, dot, dash and underscore."
         )
     ends_s = secret_expires_at.timestamp() if secret_expires_at else None
-    values = (name, role, language, password, secret_expires_at is not None, ends_s, now.timestamp())
+    values = (name, role, language, password, secret_expires_at is not None, ends_s, now.timestamp(), _join(wards))
     try:
         store.run(
-            "INSERT INTO users (name, role, language, password, must_change, secret_expires_at, created_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO users (name, role, language, password, must_change, secret_expires_at, created_at, wards) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         )
     except sqlite3.IntegrityError as error:
@@ -119,6 +123,16 @@ def demand_new_password(store: Store, user_id: int) -> None:
 def set_role(store: Store, user_id: int, role: str) -> None:
     """Give another role and end the user's sessions."""
     _set_and_sign_out(store, user_id, "role = ?", role)
+
+
+def set_wards(store: Store, user_id: int, wards: Iterable[str]) -> None:
+    """Bind an account to wards, or to none, and end the user's sessions."""
+    _set_and_sign_out(store, user_id, "wards = ?, chosen_ward = ''", _join(wards))
+
+
+def choose_ward(store: Store, user_name: str, ward: str) -> None:
+    """Keep the ward that the user's lists are narrowed to; empty for none."""
+    store.run("UPDATE users SET chosen_ward = ? WHERE name = ?", (ward, user_name))
 
 
 def set_disabled(store: Store, user_id: int, disabled: bool) -> None:
@@ -178,4 +192,11 @@ def _set_and_sign_out(store: Store, user_id: int, assignment: str, *values: obje
 def _to_user(row: sqlite3.Row) -> User:
     times = {name: to_time(row[name]) for name in ("secret_expires_at", "last_login_at")}
     flags = {name: bool(row[name]) for name in ("must_change", "totp_confirmed", "disabled", "sound", "shortcuts")}
-    return User(**{**dict(row), **times, **flags, "created_at": datetime.fromtimestamp(row["created_at"], UTC)})
+    wards = frozenset(filter(None, row["wards"].split(",")))
+    created_at = datetime.fromtimestamp(row["created_at"], UTC)
+    return User(**{**dict(row), **times, **flags, "wards": wards, "created_at": created_at})
+
+
+def _join(wards: Iterable[str]) -> str:
+    """Return wards as a row keeps them; the name of none has a comma."""
+    return ",".join(sorted(wards))

@@ -15,23 +15,23 @@ NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
 def stay(patient_id: str, ward: str, hours: float = 0) -> dict[str, str]:
-    return {"patient_id": patient_id, "ward": ward, "since": (NOON + timedelta(hours=hours)).isoformat()}
+    return {"patient_id": patient_id, "ward": ward, "told_at": (NOON + timedelta(hours=hours)).isoformat()}
 
 
 def test_who_is_told_elsewhere_moves_and_who_is_not_told_any_more_lies_nowhere() -> None:
     known = {"p-1": stay("p-1", "A", -5), "p-2": stay("p-2", "A", -5), "p-3": stay("p-3", "B", -5)}
     found = plan(known, [{"patient_id": "p-1", "ward": "B"}, {"patient_id": "p-2", "ward": "A"}], NOON)
-    assert found.changed == [stay("p-1", "B")]
+    assert found.told == [stay("p-1", "B"), stay("p-2", "A")]
     assert found.gone == ["p-3"]
     assert {id_: after["ward"] for id_, after in found.after.items()} == {"p-1": "B", "p-2": "A"}
 
 
 def test_a_move_since_the_register_was_written_stands() -> None:
     """Also the end of a stay, and of a patient whom the register does not name."""
-    ended = {"patient_id": "p-2", "since": (NOON + timedelta(hours=1)).isoformat()}
+    ended = {"patient_id": "p-2", "told_at": (NOON + timedelta(hours=1)).isoformat()}
     known = {"p-1": stay("p-1", "B", 1), "p-2": ended, "p-3": stay("p-3", "B", 1)}
     found = plan(known, [{"patient_id": "p-1", "ward": "A"}, {"patient_id": "p-2", "ward": "A"}], NOON)
-    assert (found.changed, found.gone) == ([], [])
+    assert (found.told, found.gone) == ([], [])
     assert found.after == known
 
 

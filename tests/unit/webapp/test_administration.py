@@ -81,6 +81,8 @@ def test_nobody_is_given_a_token_of_a_person(site: Site, chief: Browser) -> None
     [
         ("disable", {}, "Shut the account of anne?", "The account is shut"),
         ("role", {"role": "viewer"}, "the role is: Viewer.", "The role is changed"),
+        ("wards", {"wards": "B, A"}, "the patients of: A, B.", "The wards are set"),
+        ("wards", {"wards": ""}, "the patients of: all wards.", "The wards are set"),
         ("reset_password", {}, "Give anne a new password?", "Password for one use, for anne"),
         ("remove_totp", {}, "Remove the authenticator of anne?", "The authenticator is removed"),
     ],
@@ -103,6 +105,29 @@ def test_each_act_that_signs_a_user_out_asks_first_and_is_told_afterwards(
 
     assert told in page
     assert anne.get("/help").status_code == 302
+
+
+def test_an_account_is_bound_to_wards_from_its_first_moment_or_later(site: Site, chief: Browser) -> None:
+    chief.post("/admin/users", {"name": "bea", "role": "viewer", "language": "en", "wards": "A, B,"})
+    assert wards_of(site, "bea") == {"A", "B"}
+    act(chief, site, "bea", "wards", wards="C")
+    assert wards_of(site, "bea") == {"C"}
+    assert 'value="C"' in chief.get("/admin/users").text
+
+
+def wards_of(site: Site, name: str) -> frozenset[str]:
+    user = users.find(site.services.store, name)
+    assert user
+    return user.wards
+
+
+@pytest.mark.parametrize(("role", "wards"), [("admin", "A"), ("viewer", "A" * 65), ("viewer", "A\nB")])
+def test_wards_that_no_account_can_have_are_refused(site: Site, chief: Browser, role: str, wards: str) -> None:
+    answer = chief.post("/admin/users", {"name": "bea", "role": role, "language": "en", "wards": wards})
+    assert (answer.status_code, users.find(site.services.store, "bea")) == (422, None)
+    assert "These wards cannot be set" in answer.text
+    carl = site.add_user("carl", role)
+    assert chief.post(f"/admin/users/{carl.id}", {"action": "wards", "wards": wards}).status_code == 422
 
 
 def test_ending_a_session_asks_first_and_is_told_afterwards(site: Site, chief: Browser) -> None:
@@ -212,7 +237,8 @@ def test_the_audit_is_searched_by_terms_and_days_of_the_site_s_zone(tmp_path: Pa
 
     assert answer.status_code == 200
     (body,) = client.bodies
-    assert body["query"]["bool"]["filter"] == [
+    (query,) = body["query"]["bool"]["must"]
+    assert query["bool"]["filter"] == [
         {"term": {"actor": {"value": "anne"}}},
         {"term": {"patient_id": {"value": "p-1"}}},
         {"range": {"@timestamp": {"gte": "2026-03-09T00:00:00+01:00", "lt": "2026-03-11T00:00:00+01:00"}}},

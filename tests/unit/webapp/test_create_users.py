@@ -49,6 +49,16 @@ def test_a_scripted_user_gets_a_password_for_one_use_that_ends(tmp_path: Path, c
     assert user.secret_expires_at
 
 
+def test_a_user_may_be_bound_to_wards_but_an_administrator_may_not(tmp_path: Path, command: Command) -> None:
+    assert command("--name", "anne", "--role", "viewer", "--wards", "B, A")[0] == 0
+    user = users.find(store(tmp_path), "anne")
+    assert user
+    assert user.wards == {"A", "B"}
+    assert "anne  viewer of A, B" in command("--list")[1]
+    code, text = command("--name", "root", "--role", "admin", "--wards", "A")
+    assert (code, "bound to no ward" in text, users.find(store(tmp_path), "root")) == (1, True, None)
+
+
 def test_a_service_gets_no_password(command: Command) -> None:
     code, text = command("--name", "robot", "--role", "service")
 
@@ -117,7 +127,7 @@ def test_all_users_are_listed_with_what_is_old_in_their_accounts(tmp_path: Path,
 
 def test_what_is_not_given_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answers = iter(["Paul", "viewer"])
-    options = Namespace(name=None, role=None, language=None, if_missing=False, reset=False, list=False)
+    options = Namespace(name=None, role=None, language=None, wards="", if_missing=False, reset=False, list=False)
 
     run(options, settings(tmp_path), ask=lambda _question: next(answers))
 
@@ -126,7 +136,7 @@ def test_what_is_not_given_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_a_role_that_was_typed_wrong_is_refused_with_those_there_are(tmp_path: Path) -> None:
     answers = iter(["anne", "nurse"])
-    options = Namespace(name=None, role=None, language="en", if_missing=False, reset=False, list=False)
+    options = Namespace(name=None, role=None, language="en", wards="", if_missing=False, reset=False, list=False)
     with pytest.raises(UserError, match=r"no role 'nurse'. Give one of .*clinician"):
         run(options, settings(tmp_path), lambda _: next(answers))
     assert users.list_all(store(tmp_path)) == []

@@ -18,6 +18,8 @@ from elastic.names import (
     PATIENT_RULES,
     PREDICTIONS,
     REJECTED,
+    STAYS,
+    WARDS,
 )
 from tests.support.fake_elasticsearch import FakeElasticsearch, running
 from tests.unit.webapp.recording import recording_search
@@ -87,6 +89,8 @@ INDICES = {
     ALERT_EVENTS,
     ALERT_SERVICE,
     PATIENT_RULES,
+    STAYS,
+    WARDS,
     audit_events.INDICES,
 }  # by name: no pattern takes in what an account need not read
 FORBIDDEN = {

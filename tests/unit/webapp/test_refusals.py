@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from elastic.scope import NOBODYS
 from elastic.search import rejected
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import Patient
@@ -42,7 +43,7 @@ def test_a_patient_s_page_says_how_many_since_when_and_why(refusing: Site, path:
 
 
 def test_a_patient_of_whom_everything_was_refused_has_a_page_that_says_so(refusing: Site) -> None:
-    refusing.services.search.documents.clear()  # type: ignore[attr-defined]
+    refusing.services.search_within(NOBODYS).client.documents.clear()  # type: ignore[attr-defined]
 
     page = refusing.signed_in(language="fr").get("/patients/P-1").text
 

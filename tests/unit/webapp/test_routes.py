@@ -37,6 +37,7 @@ ROUTES = {
     "GET /": SCREENS,
     "GET /board/rows": SCREENS,
     "POST /board/stay": SCREENS,
+    "POST /ward": "viewer clinician admin kiosk",
     "GET /acknowledge": "clinician",
     "POST /acknowledge": "clinician",
     "GET /answer/<token>": EVERYBODY,
