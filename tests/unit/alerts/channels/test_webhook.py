@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from conf.errors import UserError
 from conf.ports import free_port
 from conf.settings import Settings
 from tests.support.http_server import Answering, serving
+from tests.support.sources import ROOT
 from tests.support.tellings import SECRET, message, recipient
 
 SHARED = "w" * 40
@@ -171,3 +173,11 @@ def test_a_receiver_refuses_what_was_changed_or_overheard_or_is_nonsense(changes
 
 def test_a_receiver_refuses_what_is_not_signed() -> None:
     assert not verify(b"secret", {}, b"{}", NOW)
+
+
+def test_the_example_in_the_documentation_is_right() -> None:
+    text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    (header,) = re.findall(rf"^{SIGNATURE}: (t=(\d+),v1=[0-9a-f]+)$", text, re.MULTILINE)
+    at = datetime.fromtimestamp(int(header[1]), UTC)
+
+    assert verify(b"an example, not a secret", {SIGNATURE: header[0]}, b"{}", at)
