@@ -73,15 +73,19 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
 class Links:
     """Makes links and reads them."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Take the secret keys, the first one to make links with; raise `SettingsError` where there is none."""
+    def __init__(self, settings: Settings, site_url: str | None = None) -> None:
+        """Take the secret keys, the first one to make links with; raise `SettingsError` where there is none.
+
+        `site_url` is where the site is for recipients; without it there is nothing to link to.
+        """
+        self._site_url = site_url
         self._seal = MultiFernet([Fernet(derive(key, PURPOSE)) for key in secret_keys(settings)])
 
-    def addresses(
-        self, site_url: str, recipient: Recipient, alerts: Iterable[Mapping[str, Any]], now: datetime
-    ) -> dict[str, str]:
+    def addresses(self, recipient: Recipient, alerts: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, str]:
         """Return by alert id the address by which a recipient may acknowledge each alert that waits for an answer."""
-        base = site_url.rstrip("/") + PATH
+        if self._site_url is None:
+            return {}
+        base = self._site_url.rstrip("/") + PATH
         waiting = {alert["alert_id"]: waits for alert in alerts if (waits := raise_of(alert))}
         allowed = tuple(sorted(recipient.discloses))
         return {

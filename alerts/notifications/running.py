@@ -13,6 +13,7 @@ from alerts.channels.mail import Mail
 from alerts.channels.message import Channel, ChannelName
 from alerts.channels.webhook import Webhook, fault_of
 from alerts.notifications.gaps import gaps
+from alerts.notifications.links import Links
 from alerts.notifications.policy import Policy
 from alerts.notifications.sending import LANDING_S, WAIT_S, Sender
 from conf.errors import UserError
@@ -36,7 +37,8 @@ def prepare(
     channels = open_channels(policy, settings)
     for gap in gaps(policy):
         log.warning("%s Add a route to the notifications in %s if that is not meant.", gap, settings.alert_rules)
-    return lambda: at_work(lambda: Sender(search, policy, channels, may_work))
+    links = Links(settings, policy.site_url)
+    return lambda: at_work(lambda: Sender(search, policy, channels, may_work, links))
 
 
 def open_channels(policy: Policy, settings: Settings) -> dict[ChannelName, Channel]:

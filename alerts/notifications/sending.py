@@ -20,6 +20,7 @@ from typing import Final
 
 from alerts.channels.message import Channel, ChannelName, Disclosure, Message, Telling, Undelivered
 from alerts.notifications import outbox
+from alerts.notifications.links import Links
 from alerts.notifications.outbox import Post, PostState
 from alerts.notifications.plan import Due, Plan, raise_of
 from alerts.notifications.policy import Policy
@@ -60,11 +61,13 @@ class Sender:
         policy: Policy,
         channels: Mapping[ChannelName, Channel],
         may_work: Callable[[], bool],
+        links: Links | None = None,
     ) -> None:
         self._search = search
         self._policy = policy
         self._channels = channels
         self._may_work = may_work
+        self._links = links
         self._has_wards = any(route.wards for route in policy.routes)
         self._changes = Changes(ALERTS, EVERY_FIELD)
         self._plan = Plan(policy)
@@ -212,7 +215,8 @@ class Sender:
                 for due, alert in found.items()
             )
             if told:
-                self._channels[recipient.channel].send(Message(post.key, post.at, recipient, told, {}))
+                links = self._links.addresses(recipient, found.values(), datetime.now(UTC)) if self._links else {}
+                self._channels[recipient.channel].send(Message(post.key, post.at, recipient, told, links))
         except (Undelivered, UserError) as error:
             fault = error
         except Exception as error:

@@ -37,7 +37,7 @@ def told_site(tmp_path: Path) -> Iterator[Site]:
 def link(site: Site, language: str, *, is_open: bool) -> str:
     told = recipient(language=language, discloses=EVERYTHING if is_open else NOTHING)
     (document,) = alerts.open_or_ended_since(site.services.search, EPOCH)
-    (path,) = Links(site.services.settings).addresses("", told, [document], site.clock()).values()
+    (path,) = Links(site.services.settings, "").addresses(told, [document], site.clock()).values()
     return path
 
 

@@ -20,12 +20,12 @@ OTHER = "t" * 48
 ANSWER = {"at": NOON.isoformat(), "until": (NOON + timedelta(minutes=30)).isoformat(), "by": "anne"}
 
 
-def links(secret: str = SECRET) -> Links:
-    return Links(Settings(secret_key=secret))
+def links(secret: str = SECRET, site: str | None = SITE) -> Links:
+    return Links(Settings(secret_key=secret), site)
 
 
-def address(alert: dict[str, Any], site: str = SITE) -> str:
-    return links().addresses(site, recipient(), [alert], NOON).get(alert["alert_id"], "")
+def address(alert: dict[str, Any], site: str | None = SITE) -> str:
+    return links(site=site).addresses(recipient(), [alert], NOON).get(alert["alert_id"], "")
 
 
 def token(alert: dict[str, Any] | None = None) -> str:
@@ -96,6 +96,10 @@ def test_a_link_acknowledges_the_raise_that_its_recipient_was_told_of(
 
 def test_a_link_to_an_alert_that_is_not_there_has_nothing_to_acknowledge() -> None:
     assert Link("measured-0-P", NOON, "anne", "fr", ()).state(None, NOON) is LinkState.OVER
+
+
+def test_where_nobody_says_where_the_site_is_there_are_no_links() -> None:
+    assert address(measured(), site=None) == ""
 
 
 def test_without_a_secret_key_there_are_no_links() -> None:

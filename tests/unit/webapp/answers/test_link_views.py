@@ -34,7 +34,8 @@ class Ward(NamedTuple):
         """Return the path of anne's link to the only alert as it stands."""
         (document,) = self.search.documents[ALERTS]
         told = recipient(discloses=frozenset(discloses), language=language)
-        (address,) = Links(self.site.services.settings).addresses("", told, [document], self.site.clock.now).values()
+        links = Links(self.site.services.settings, site_url="")
+        (address,) = links.addresses(told, [document], self.site.clock.now).values()
         return address
 
     def serve(self) -> None:
