@@ -1,0 +1,130 @@
+"""From a reading in crisis to a mail, from the link in the mail to the answer, and from then on silence: all real."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from alerts import __main__ as command
+from alerts.rules import RULES_FILE
+from conf.retry import wait_until
+from conf.settings import Settings
+from conf.times import iso
+from elastic.bulk import write
+from elastic.client import connect, refresh
+from elastic.names import ALL_INDICES, OBSERVATIONS
+from elastic.schema import put_templates
+from embedded.services import Addresses
+from tests.integration.pipeline import delete_documents
+from tests.support.smtp_server import MailServer, mail_server
+from tests.support.tellings import SECRET
+from tests.support.ward import reading, writing
+from webapp.factory import create_app
+
+pytestmark = pytest.mark.integration
+
+SITE = "https://alerts.hospital.example"
+REMINDED_EVERY_S = 2.0
+WITHIN_S = 5.0  # an answer stops everything
+PRESSED = {"Sec-Fetch-Site": "same-origin"}
+
+
+class Ward:
+    """One patient in crisis, a nurse who is reminded every other second, and the site."""
+
+    def __init__(self, addresses: Addresses, folder: Path, mails: MailServer) -> None:
+        self.mails = mails
+        self.settings = Settings(
+            elasticsearch_url=addresses.elasticsearch_url,
+            local_dir=folder,
+            alert_rules=folder / "alerts.yaml",
+            trusted_hosts="alerts.hospital.example",
+            secret_key=SECRET,
+            smtp_host="127.0.0.1",
+            smtp_port=mails.port,
+            smtp_security="none",
+            smtp_from="alerts@hospital.example",
+        )
+        self.settings.alert_rules.write_text(yaml.safe_dump(rules()), encoding="utf-8")
+        client = connect(self.settings)
+        delete_documents(client)
+        put_templates(client)
+        now = datetime.now(UTC)
+        write(client, [writing(OBSERVATIONS, reading("P-1", now, 204, 121) | {"ingested_at": iso(now)})])
+        refresh(client, ALL_INDICES)
+        self._browser: FlaskClient = create_app(self.settings).test_client()
+
+    def ask(self, method: str, link: str) -> TestResponse:
+        return self._browser.open(link.removeprefix(SITE), base_url=SITE, method=method, headers=PRESSED)
+
+    @contextmanager
+    def service(self) -> Iterator[None]:
+        """Run the alert service, and its sender, in a thread."""
+        stop = threading.Event()
+        thread = threading.Thread(target=command.run, args=(self.settings,), kwargs={"stopping": stop}, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(30)
+            assert not thread.is_alive()
+
+    def wait_for(self, number: int) -> None:
+        assert wait_until(lambda: len(self.mails.mails) >= number, 30, 0.05)
+
+
+def rules() -> object:
+    found = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
+    step = {"after_minutes": 0, "tell": ["nurse"], "remind_every_minutes": REMINDED_EVERY_S / 60, "reminders": 50}
+    found["notifications"] = {
+        "time_zone": "Europe/Paris",
+        "site_url": SITE,
+        "group_minutes": 0,
+        "recipients": {"nurse": {"mail": "nurse@hospital.example", "language": "en"}},
+        "routes": [{"kinds": ["measured"], "chain": [step]}],
+    }
+    return found
+
+
+def link_in(mail: EmailMessage) -> str:
+    text = mail.get_body(("plain",))
+    assert text
+    (found,) = re.findall(rf"{SITE}/answer/\S+", text.get_content())
+    return str(found)
+
+
+@pytest.fixture
+def ward(services: Addresses, tmp_path: Path) -> Iterator[Ward]:
+    with mail_server() as mails:
+        yield Ward(services, tmp_path, mails)
+
+
+def test_the_link_in_a_mail_stops_the_mails_within_seconds_and_a_look_at_it_does_not(ward: Ward) -> None:
+    with ward.service():
+        ward.wait_for(1)
+        link = link_in(ward.mails.mails[0])
+        looked = ward.ask("GET", link)
+        ward.wait_for(3)
+        pressed = ward.ask("POST", link)
+        time.sleep(WITHIN_S)
+        number = len(ward.mails.mails)
+        time.sleep(2 * REMINDED_EVERY_S)
+        again = ward.ask("POST", link_in(ward.mails.mails[2]))
+
+    assert (looked.status_code, pressed.status_code, again.status_code) == (200, 200, 409)
+    assert "Acknowledged." in pressed.text
+    assert "Already acknowledged by nurse (link)" in again.text
+    assert len(ward.mails.mails) == number
+    assert not any("P-1" in str(mail) for mail in ward.mails.mails)
