@@ -18,11 +18,12 @@ from kibana.dashboards.model_quality import model_quality
 from kibana.dashboards.patient import patient
 from kibana.dashboards.pipeline_health import pipeline_health
 from kibana.dashboards.predictions_alerts import predictions_alerts
+from kibana.dashboards.ward_alerts import ward_alerts
 from kibana.dashboards.ward_overview import ward_overview
 from kibana.saved import Json, text
 
 OUTPUT: Final = Path(__file__).with_name("saved_objects.ndjson")
-DASHBOARDS: Final = (ward_overview, patient, predictions_alerts, pipeline_health, model_quality)
+DASHBOARDS: Final = (ward_overview, patient, predictions_alerts, ward_alerts, pipeline_health, model_quality)
 
 
 def default_site_url() -> str:

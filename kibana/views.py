@@ -115,6 +115,7 @@ REJECTED: Final = DataView(
 )
 _ALERT: Final = (
     PATIENT_FIELD,
+    "ward",
     "part",
     "kind",
     "state",

@@ -94,6 +94,7 @@ SUBGROUPS: Final[Labels] = {"all": "Toutes", "not_in_crisis": "Hors crise", "in_
 FIELDS: Final[Labels] = {
     "@timestamp": "Heure",
     "patient_id": "Patient",
+    "ward": "Service",
     "systolic": "Systolique (mmHg)",
     "diastolic": "Diastolique (mmHg)",
     "heart_rate": "Fréquence cardiaque (/min)",

@@ -38,6 +38,7 @@ TITLE: Final = "Navigation"
 WARD_OVERVIEW: Final = "bp-ward-overview"
 PATIENT: Final = "bp-patient"
 PREDICTIONS_ALERTS: Final = "bp-predictions-alerts"
+WARD_ALERTS: Final = "bp-ward-alerts"
 PIPELINE_HEALTH: Final = "bp-pipeline-health"
 MODEL_QUALITY: Final = "bp-model-quality"
 
@@ -45,6 +46,7 @@ DASHBOARDS: Final[Mapping[str, str]] = {
     WARD_OVERVIEW: "Vue du service",
     PATIENT: "Patient",
     PREDICTIONS_ALERTS: "Prédictions et alertes",
+    WARD_ALERTS: "Alertes par service",
     PIPELINE_HEALTH: "Santé de la chaîne",
     MODEL_QUALITY: "Qualité du modèle",
 }

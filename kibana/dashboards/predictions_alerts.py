@@ -35,8 +35,8 @@ def predictions_alerts(site_url: str) -> Dashboard:
             _figures(),
             _risks_and_levels(),
             _patients(),
-            _open_alerts(),
-            _raised_alerts(),
+            open_alerts_row(),
+            raised_alerts_row(),
             _answers_over_time(),
             _answers(),
         ),
@@ -124,7 +124,8 @@ def _patients() -> Row:
     return Row(15, ((28, risk_map), (20, highest)))
 
 
-def _open_alerts() -> Row:
+def open_alerts_row() -> Row:
+    """Return what is open now: by kind, and the patients whom nobody has answered yet."""
     unanswered = table(
         "Alertes sans réponse",
         "Patients with an alert that nobody has answered, whatever the range; the id leads to the patient's page.",
@@ -146,7 +147,8 @@ def _open_alerts() -> Row:
     return Row(13, ((20, parts.open_alerts_by_kind()), (28, unanswered)))
 
 
-def _raised_alerts() -> Row:
+def raised_alerts_row() -> Row:
+    """Return what was raised in the range: over time, and by patient and day."""
     split = top_values("kind", "Nature", len(ALERT_KINDS))
     across = by_time(RAISED_FIELD)
     series = Series(ALERTS, {"alerts": count("Alertes")}, "bar_stacked", across=across, split=split)

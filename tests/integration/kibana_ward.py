@@ -25,6 +25,7 @@ from elastic.names import ALERT_EVENTS, ALL_INDICES, LATEST
 from elastic.search.alerts import open_of_patients
 from embedded.services import Addresses
 from jobs.monitor import monitor
+from jobs.wards import load
 from producer.faults import USUAL_FAULTS
 from producer.forms import USUAL_FORMS
 from producer.position import Identity
@@ -99,6 +100,8 @@ def open_ward(services: Addresses, spark: SparkSession, folder: Path) -> Ward:
     found = Ward(pipeline.client, datetime.now(UTC))
     monitor(spark, pipeline.settings, days=DAYS, now=found.now)
     found.client.indices.create(index=ALERT_EVENTS, settings=QUICK)  # each answer waits until it can be seen
+    register = [{"patient_id": patient["patient_id"], "ward": f"{n % 3}"} for n, patient in enumerate(found.latest())]
+    load(Search(found.client), register, found.now)
     keep_alerts(pipeline)
     answer_alerts(found)
     keep_alerts(pipeline)

@@ -1,4 +1,4 @@
-"""What people find: the five dashboards, their links, and the clinical thresholds."""
+"""What people find: the six dashboards, their links, and the clinical thresholds."""
 
 from __future__ import annotations
 
@@ -50,11 +50,12 @@ def thresholds(panel: LensPanel) -> list[float]:
     return [panel.layers["thresholds"]["columns"][id_]["params"]["value"] for id_ in ids]
 
 
-def test_there_are_five_dashboards_with_french_titles(objects: Objects) -> None:
+def test_there_are_six_dashboards_with_french_titles(objects: Objects) -> None:
     assert {board["id"]: board["attributes"]["title"] for board in boards(objects)} == {
         "bp-ward-overview": "Vue du service",
         "bp-patient": "Patient",
         "bp-predictions-alerts": "Prédictions et alertes",
+        "bp-ward-alerts": "Alertes par service",
         "bp-pipeline-health": "Santé de la chaîne",
         "bp-model-quality": "Qualité du modèle",
     }

@@ -193,3 +193,26 @@ def test_the_site_makes_its_search_in_one_place_and_hands_it_out_with_a_scope_on
     makers = {path.name for path in folder.rglob("*.py") if re.search(r"\bSearch\(", path.read_text("utf-8"))}
     assert makers == {"factory.py"}
     assert not [field for field in fields(Services) if field.type == "Search"]
+
+
+@pytest.mark.parametrize("show_names", [True, False])
+def test_where_a_patient_lies_is_shown_and_the_name_only_where_the_house_wants_it(
+    tmp_path: Path, show_names: bool
+) -> None:
+    search = FakeSearch()
+    for family, document in stored(NOON, A):
+        named = {"name": "Anna <b>Berg</b>"} if family == STAYS else {}
+        search.put_alerts(document) if family == ALERTS else search.put(family, {**document, **named})
+    site = make_site(tmp_path, search, show_names=show_names)
+    reader, wall = site.signed_in(language="en"), site.signed_in("kiosk")
+    for path in ("/", "/board/rows", f"/patients/{A}", f"/patients/{A}/live", "/patients", "/predictions", "/handover"):
+        page = reader.get(path).text
+        assert re.search(r"Ward A, bed bed-A", page), path
+        assert ("Anna &lt;b&gt;Berg" in page) is show_names, path
+    french = site.signed_in(name="fred", language="fr").get("/").text
+    assert "Service A, lit bed-A" in french
+    for page in (wall.get("/").text, wall.get("/board/rows").text):
+        assert "bed-A" not in page
+        assert "Anna &lt;" not in page
+    row = reader.get("/api/v1/board").get_json()["sections"][0]["patients"][0]
+    assert (row["ward"], row["bed"], "name" in row) == ("A", "bed-A", False)
