@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
+
+AT_ONCE: Final = 8  # messages that a channel is given at most at the same time, each in a thread of its own
 
 ChannelName = Literal["mail", "webhook", "kafka"]
 Language = Literal["fr", "en"]

@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from alerts.channels import fhir, payload
 from alerts.channels.disclosing import Disclosing
-from alerts.channels.message import Message, Undelivered
+from alerts.channels.message import AT_ONCE, Message, Undelivered
 from alerts.channels.wording import Words
 from conf.errors import UserError
 from conf.ports import is_loopback
@@ -54,7 +54,7 @@ class Webhook:
         self._settings, self._secret = settings, secret
         self.hosts = frozenset(settings.webhook_hosts.lower().split(","))
         self._disclosing = Disclosing(settings)
-        self._pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
+        self._pool = urllib3.PoolManager(maxsize=AT_ONCE, timeout=TIMEOUT, retries=False)
 
     def send(self, message: Message) -> None:
         """Return when the receiver has answered that it has the message; raise `Undelivered`."""

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.channels.message import Undelivered
+from alerts.channels.message import AT_ONCE, Undelivered
 from alerts.notifications.outbox import Post, PostState
 from alerts.notifications.plan import Due
 
-IN_FLIGHT: Final = 8  # of a channel
 OF_RECIPIENT: Final = 4
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=60)
 
@@ -88,7 +87,7 @@ class Queue:
                 post = self._posts.get(line.waiting[0][-1])
                 if post is None:  # it was stopped
                     heapq.heappop(line.waiting)
-                elif self._flying[post.channel] < IN_FLIGHT:
+                elif self._flying[post.channel] < AT_ONCE:
                     heapq.heappop(line.waiting)
                     line.in_flight += 1
                     self._in_flight.add(post.key)

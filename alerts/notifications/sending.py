@@ -18,13 +18,13 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from alerts.channels.message import Channel, ChannelName, Disclosure, Message, Telling, Undelivered
+from alerts.channels.message import AT_ONCE, Channel, ChannelName, Disclosure, Message, Telling, Undelivered
 from alerts.notifications import outbox
 from alerts.notifications.links import Links
 from alerts.notifications.outbox import Post, PostState
 from alerts.notifications.plan import Due, Plan, raise_of
 from alerts.notifications.policy import Policy
-from alerts.notifications.queue import IN_FLIGHT, Queue
+from alerts.notifications.queue import Queue
 from conf.errors import UserError
 from elastic.client import Document, Search
 from elastic.names import ALERTS, fit_id
@@ -78,7 +78,7 @@ class Sender:
         self._unstored: list[Post] = []  # new messages
         self._unmarked: dict[str, Post] = {}  # messages of which something has become
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
-        self._pools = {name: ThreadPoolExecutor(IN_FLIGHT, f"notify-{name}") for name in channels}
+        self._pools = {name: ThreadPoolExecutor(AT_ONCE, f"notify-{name}") for name in channels}
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop or no longer allowed to."""

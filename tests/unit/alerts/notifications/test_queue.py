@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from alerts.channels.message import Undelivered
+from alerts.channels.message import AT_ONCE, Undelivered
 from alerts.model import AlertKind
 from alerts.notifications.outbox import Post, PostState, post
 from alerts.notifications.plan import tellings
-from alerts.notifications.queue import IN_FLIGHT, OF_RECIPIENT, Queue
+from alerts.notifications.queue import OF_RECIPIENT, Queue
 from tests.support.notifying import policy
 from tests.support.ward import alert
 
@@ -40,7 +40,7 @@ def test_critical_messages_go_first_then_the_oldest() -> None:
 def test_few_are_in_flight_at_a_time_of_one_recipient_and_of_a_channel() -> None:
     queue = Queue(message(f"P-{number}", second=number) for number in range(50))
     flying = list(queue.next(at(60)))
-    assert len(flying) == OF_RECIPIENT < IN_FLIGHT
+    assert len(flying) == OF_RECIPIENT < AT_ONCE
     assert list(queue.next(at(60))) == []
     queue.sent(flying[0], at(61))
     assert subjects(queue.next(at(61))) == [f"P-{OF_RECIPIENT}"]
