@@ -20,6 +20,13 @@ from deploy.submit.packed import EXECUTOR_PYTHON, PACKAGE_NAME, archive_argument
 DEFAULTS_FILE = Path("conf/spark-defaults.conf")
 LOCAL_RETRIES = 3  # local mode fails a job at a task's first failure unless told otherwise; a cluster tries 4 times
 LOOPBACK = "127.0.0.1"
+# Hadoop's file contexts ask the commands readlink and chmod some thirty times a micro-batch; its file systems hardly do.
+# Both put a file in place by one rename. What such a rename holds needs no second file with a checksum on a local disk.
+LOCAL_CHECKPOINTS = (
+    "spark.sql.streaming.checkpointFileManagerClass="
+    "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager",
+    "spark.sql.streaming.checkpoint.fileChecksum.enabled=false",
+)
 
 
 def with_retries(master: str) -> str:
@@ -53,8 +60,11 @@ def submit_arguments(settings: Settings, root: Path, conf: Iterable[str], packed
 def _master_conf(master: str) -> list[str]:
     """Return the Spark settings that depend on where the executors are."""
     addresses = [f"spark.driver.host={LOOPBACK}", f"spark.driver.bindAddress={LOOPBACK}"]
-    packages = [f"spark.executorEnv.PYTHONPATH={PACKAGE_NAME}"]
-    return (addresses if stays_on_this_machine(master) else []) + ([] if is_local(master) else packages)
+    packages = f"spark.executorEnv.PYTHONPATH={PACKAGE_NAME}"
+    return [
+        *(addresses if stays_on_this_machine(master) else ()),
+        *(LOCAL_CHECKPOINTS if is_local(master) else (packages,)),
+    ]
 
 
 def submit_environment(
