@@ -43,7 +43,7 @@ HEAP = "1g"
 BATCH = 20_000
 ALERTING = ((250, 0.6, 0.95), (250, 0.4, 0.6), (150, 0.2, 0.4))  # patients, lowest and highest 6 h risk
 SILENT_EVERY = 10  # of the alerting patients, one in so many has been silent for an hour
-POLL_S, JITTER_S = 1.0, 0.2  # as board.js has it
+POLL_S, JITTER_S = 0.5, 0.1  # as board.js has it
 API_PATHS = ("/api/v1/patients?limit=100", "/api/v1/patients?level=CRITICAL&limit=100", "/api/v1/predictions?limit=100")
 API_PAUSE_S = 1.0
 START_S = 30

@@ -20,8 +20,8 @@ from webapp.board.rows import Document, Row, Ward, arrange, make_row
 from webapp.board.sections import count_sections, first_of_sections
 from webapp.shared import Shared
 
-LIFETIME: Final = timedelta(seconds=0.5)
-GRACE: Final = timedelta(seconds=0.25)  # shorter than the pause of a screen that is alone: it never gets an old ward
+LIFETIME: Final = timedelta(seconds=0.2)
+GRACE: Final = timedelta(seconds=0.2)  # shorter than the pause of a screen that is alone: it never gets an old ward
 RENEWED_EVERY_S: Final = 5  # a ward is loaded again even where nothing seems to have changed
 SLOW_LIFETIME: Final = timedelta(seconds=15)  # of what changes slowly
 WAITING_SPANS: Final = tuple(timedelta(hours=hours) for hours in (24, 6, 1, 0.25))  # the first that is not too much

@@ -8,8 +8,8 @@ import { fitTiles } from "./board/wall.js";
 import * as sound from "./sound.js";
 import { installAcknowledge } from "./acknowledge.js";
 
-const POLL_MS = 1000;
-const JITTER_MS = 200;
+const POLL_MS = 500;
+const JITTER_MS = 100;
 const REPEAT_MS = 10000;
 const HOLD_URGENT_MS = 10000; // the longest that something urgent waits for the hand that holds the list
 const MOST_HEARD = 5000;
