@@ -20,8 +20,8 @@ from deploy.submit.packed import EXECUTOR_PYTHON, PACKAGE_NAME, archive_argument
 DEFAULTS_FILE = Path("conf/spark-defaults.conf")
 LOCAL_RETRIES = 3  # local mode fails a job at a task's first failure unless told otherwise; a cluster tries 4 times
 LOOPBACK = "127.0.0.1"
-# Hadoop's file contexts ask the commands readlink and chmod some thirty times a micro-batch; its file systems hardly do.
-# Both put a file in place by one rename. What such a rename holds needs no second file with a checksum on a local disk.
+# Hadoop's file contexts start the commands readlink and chmod some thirty times a micro-batch, its file systems seven
+# times. Both put a file in place by one rename, and on a local disk nothing else needs Spark's second checksum.
 LOCAL_CHECKPOINTS = (
     "spark.sql.streaming.checkpointFileManagerClass="
     "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager",

@@ -73,6 +73,13 @@ def test_a_cluster_finds_the_driver_at_its_own_address_and_the_packages_in_a_fil
     assert spark_conf(settings)["spark.executorEnv.PYTHONPATH"] == PACKAGE_NAME
 
 
+def test_checkpoints_on_this_machine_are_written_without_starting_commands_and_elsewhere_as_spark_does() -> None:
+    manager = "spark.sql.streaming.checkpointFileManagerClass"
+
+    assert spark_conf(LOCAL)[manager].endswith(".FileSystemBasedCheckpointFileManager")
+    assert manager not in spark_conf(CLUSTER)
+
+
 def test_a_given_spark_setting_comes_after_ours_and_so_wins() -> None:
     assert spark_conf(LOCAL, conf=("spark.driver.host=0.0.0.0",))["spark.driver.host"] == "0.0.0.0"  # noqa: S104
 
