@@ -1,7 +1,8 @@
 """``python -m alerts``: keep the alerts of the ward, out of what the stream has stored, and tell people of them.
 
 Start as many copies as you like, on as many machines: one works, the others wait and one of them takes over within half
-a minute. The rules are in conf/alerts.yaml, or in the file that BP_ALERT_RULES names.
+a minute. The rules are in conf/alerts.yaml, or in the file that BP_ALERT_RULES names, with what a ward manager has
+changed on the site; a new version is taken over within ten seconds.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
+from alerts import rule_versions
 from alerts.lease import LENGTH, Lease
 from alerts.lookout import Lookout
 from alerts.notifications.running import prepare
@@ -51,15 +54,17 @@ def run(settings: Settings, *, once: bool = False, stopping: threading.Event | N
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
     stop = stopping or (threading.Event() if once else _stop_on_signals())
-    rules = load_rules(settings.alert_rules)
+    rules = load_rules(settings.alert_rules)  # a file that cannot be used ends it here
     search = Search(connect(settings), SEARCH_TIMEOUT_S)
     ensure_templates(search.client)
     lease = Lease(search, f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}", LEASE)
     messages = nullcontext if once else prepare(search, rules.notifications, settings, lambda: lease.is_held)
     while not stop.is_set():
         try:
-            service = Service(search, rules, Lookout(search, rules, settings))
-            if _work(lease, service, messages, stop, once=once):
+            held = rule_versions.in_force(search, settings.alert_rules)
+            service = Service(search, held.rules, Lookout(search, held.rules, settings))
+            are_others_held = partial(_are_others_held, search, held.number)
+            if _work(lease, service, messages, stop, are_others_held, once=once):
                 return
         except UserError as error:
             if once:
@@ -68,8 +73,22 @@ def run(settings: Settings, *, once: bool = False, stopping: threading.Event | N
         stop.wait(WAIT_S)
 
 
-def _work(lease: Lease, service: Service, messages: Messages, stop: threading.Event, *, once: bool) -> bool:
-    """Keep the alerts, and send messages about them, as long as this copy holds the lease.
+def _are_others_held(search: Search, number: int) -> bool:
+    """Tell whether rules of another version have come into force."""
+    newest = rule_versions.history(search, 1)
+    return bool(newest) and newest[0].number != number
+
+
+def _work(
+    lease: Lease,
+    service: Service,
+    messages: Messages,
+    stop: threading.Event,
+    are_others_held: Callable[[], bool],
+    *,
+    once: bool,
+) -> bool:
+    """Keep the alerts, and send messages about them, as long as this copy holds the lease and its rules are in force.
 
     Tell whether the work is done for good.
     """
@@ -81,9 +100,13 @@ def _work(lease: Lease, service: Service, messages: Messages, stop: threading.Ev
     with messages():
         while lease.is_held and not stop.is_set():
             is_more = service.turn(datetime.now(UTC))
-            if lease.is_old and not lease.renew(datetime.now(UTC), service.kept):
-                log.warning("another copy has taken over")
-                return False
+            if lease.is_old:
+                if not lease.renew(datetime.now(UTC), service.kept):
+                    log.warning("another copy has taken over")
+                    return False
+                if are_others_held():
+                    log.info("other rules are in force now")
+                    break
             if once and not is_more and not service.is_behind:
                 break
             if not is_more:

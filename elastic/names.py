@@ -25,6 +25,7 @@ ALERTS: Final = f"{NAME_PREFIX}alerts"
 ALERT_EVENTS: Final = f"{NAME_PREFIX}alert-events"
 NOTIFICATIONS: Final = f"{NAME_PREFIX}notifications"
 PATIENT_RULES: Final = f"{NAME_PREFIX}patient-rules"
+ALERT_RULES: Final = f"{NAME_PREFIX}alert-rules"
 ALERT_SERVICE: Final = f"{NAME_PREFIX}alert-service"
 WARDS: Final = f"{NAME_PREFIX}wards"  # a document for each ward: whose documents its people may see
 STAYS: Final = f"{NAME_PREFIX}stays"  # a document for each patient: ward, bed, and the name where it is told

@@ -10,6 +10,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from elastic.names import (
     ALERT_EVENTS,
+    ALERT_RULES,
     ALERT_SERVICE,
     ALERTS,
     AUDIT,
@@ -49,6 +50,7 @@ OWN_STAMPS: Final = {  # of indices whose documents are no events
     STAYS: {"told_at": LONG_AGO},
     WARDS: {"written_at": LONG_AGO},
     NOTIFICATIONS: {"at": LONG_AGO},
+    ALERT_RULES: {"saved_at": LONG_AGO},
 }
 TEMPLATE: Final = {"index_patterns": [all_months(AUDIT)], "priority": 900}
 CLUSTER_SETTING: Final = {"persistent": {"indices.id_field_data.enabled": None}}
@@ -168,17 +170,24 @@ def _of_alerts() -> Iterator[Action]:
 
 
 def _of_journals() -> Iterator[Action]:
-    journals = (("alert events", ALERT_EVENTS, frozenset({SITE, ALERTING})), ("audit", AUDIT_MONTH, frozenset({SITE})))
+    journals = (
+        ("alert events", ALERT_EVENTS, frozenset({SITE, ALERTING})),
+        ("audit", AUDIT_MONTH, frozenset({SITE})),
+        ("versions of rules", ALERT_RULES, frozenset({SITE})),
+    )
     for what, index, writers in journals:
         gone = ("DELETE", f"/{index}/_doc/new", None)
-        adding = ("PUT", f"/{index}/_create/new", STAMP)
+        adding = ("PUT", f"/{index}/_create/new", stamp(index))
         yield Action(f"add to the {what}", adding, writers, (put(index, "new"), gone))
         yield Action(f"overwrite the {what}", put(index), NOBODY, (put(index),))
-        change = ("POST", f"/{index}/_update/kept", {"doc": STAMP})
+        change = ("POST", f"/{index}/_update/kept", {"doc": stamp(index)})
         yield Action(f"change the {what}", change, NOBODY, (put(index),))
     yield _reading("alert events", ALERT_EVENTS, ALERTING, SITE, PRUNE, READER)
     yield _deleting("alert events", ALERT_EVENTS, PRUNE)
     yield _forbidden("delete alert events as a whole", "DELETE", f"/{ALERT_EVENTS}")
+    yield _reading("versions of rules", ALERT_RULES, SITE, ALERTING)
+    yield _deleting("versions of rules", ALERT_RULES)
+    yield _forbidden("delete the versions of rules as a whole", "DELETE", f"/{ALERT_RULES}")
     yield _reading("audit", AUDIT_MONTH, SITE)
     yield _deleting("audit", AUDIT_MONTH)
     yield _dropping("a month of the audit", AUDIT_MONTH, PRUNE)
@@ -198,6 +207,7 @@ def _of_the_cluster() -> Iterator[Action]:
         ALERT_EVENTS: {SITE, ALERTING},
         STAYS: {STREAM},
         WARDS: {STREAM, ALERTING, PRUNE},
+        ALERT_RULES: {SITE},
     }
     for index, accounts in writers.items():  # as writers do
         same = {"properties": {name: {"type": "date"} for name in stamp(index)}}

@@ -15,7 +15,8 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, cast
 
-from elasticsearch import Elasticsearch
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import ConflictError, Elasticsearch
 
 from elastic.client import Search, SearchUnavailable
 from elastic.names import ALERT_SERVICE, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS, fit_id
@@ -51,9 +52,12 @@ class FakeClient:
     def exists(self, **_: object) -> bool:
         return True
 
-    def index(self, *, index: str, id: str, document: Json, **_: object) -> None:  # noqa: A002
-        """Store a document in place of the one of that id."""
+    def index(self, *, index: str, id: str, document: Json, op_type: str = "index", **_: object) -> None:  # noqa: A002
+        """Store a document in place of the one of that id, unless it is to be created."""
         before = self.created.get((index, id))
+        if before and op_type == "create":
+            meta = ApiResponseMeta(409, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "fake", 9200))
+            raise ConflictError("version_conflict_engine_exception", meta, {})
         self.documents[index] = [each for each in self.documents[index] if each is not before]
         self._store(index, id, document)
 

@@ -12,6 +12,7 @@ from elasticsearch import Elasticsearch
 
 from elastic.names import (
     ALERT_EVENTS,
+    ALERT_RULES,
     ALERT_SERVICE,
     ALERTS,
     AUDIT,
@@ -46,6 +47,7 @@ STANDING = (
     ALERTS,
     ALERT_EVENTS,
     PATIENT_RULES,
+    ALERT_RULES,
     ALERT_SERVICE,
     WARDS,
     STAYS,
