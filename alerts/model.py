@@ -163,6 +163,11 @@ class Episode:
         """Return the alert level, the highest one after the condition has gone; ``STALE`` for lost data."""
         return STALE if self.kind is AlertKind.SILENCE else ALERT_LEVELS[self.rank or self.peak]
 
+    @property
+    def peak_level(self) -> str:
+        """Return the highest level so far; ``STALE`` for lost data."""
+        return STALE if self.kind is AlertKind.SILENCE else ALERT_LEVELS[self.peak]
+
 
 def alert_id(patient_id: str, kind: AlertKind, started_at: datetime) -> str:
     """Return the id of an episode, the same on every screen."""

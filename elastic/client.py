@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from elastic_transport import ObjectApiResponse
 from elasticsearch import ApiError, AuthenticationException, Elasticsearch, TransportError
+from elasticsearch.serializer import JsonSerializer
 
 from conf.errors import OutsideError, UserError
 from conf.retry import retry
@@ -54,8 +55,8 @@ class ShardAway(SearchUnavailable):
 
 
 @lru_cache(maxsize=4)
-def connect(settings: Settings) -> Elasticsearch:
-    """Open the client of these settings, once per process."""
+def connect(settings: Settings, serializer: JsonSerializer | None = None) -> Elasticsearch:
+    """Open the client of these settings, once per process; `serializer` reads and writes its JSON in its own way."""
     secrets = settings.elasticsearch_api_key, settings.elasticsearch_password
     api_key, password = (secret.get_secret_value() if secret else None for secret in secrets)
     basic_auth = (settings.elasticsearch_user, password or "") if settings.elasticsearch_user else None
@@ -66,6 +67,7 @@ def connect(settings: Settings) -> Elasticsearch:
         basic_auth=basic_auth,
         request_timeout=REQUEST_TIMEOUT_S,
         max_retries=0,
+        serializer=serializer,
         **tls,
     )
 

@@ -119,6 +119,13 @@ def begins_crisis(features: NDArray[np.float32]) -> Flags:
     return begins
 
 
+def crisis_onsets(time_us: NDArray[np.int64], crisis: Flags) -> NDArray[np.intp]:
+    """Return the readings at which crises begin in the whole record of one patient (m,), by the same rule."""
+    rows = np.flatnonzero(crisis)
+    begins = rows[np.diff(time_us[rows], prepend=-np.inf) > _LOOKBACK_US]
+    return begins[time_us[begins] - time_us[:1] >= _LOOKBACK_US]
+
+
 def sounded(patient: NDArray[np.intp], time_us: NDArray[np.int64], flagged: Flags) -> NDArray[np.intp]:
     """Return the flagged rows that sound as alarms, in rows sorted by patient and time."""
     alarms = []
