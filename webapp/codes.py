@@ -14,6 +14,7 @@ from webapp.i18n import N_, gettext, when
 ROLE_NAMES: Final[Mapping[str, str]] = {
     "viewer": N_("Viewer"),
     "clinician": N_("Clinician"),
+    "manager": N_("Ward manager"),
     "admin": N_("Administrator"),
     "kiosk": N_("Wall screen"),
     "service": N_("Application"),
@@ -31,6 +32,7 @@ ACTION_NAMES: Final[Mapping[str, str]] = {  # of the audit
     "feedback": N_("judged an alert"),
     "limits": N_("set limits of a patient"),
     "surveillance": N_("ended or resumed surveillance"),
+    "rules": N_("saved rules of alerts"),
     "targets": N_("set a target"),
     "login": N_("signed in"),
     "logout": N_("signed out"),

@@ -47,6 +47,7 @@ BLUEPRINTS: Final = (
     "patients.views",
     "rules.views",
     "wards",
+    "rules.trial_views",
 )
 MAX_BODY_BYTES: Final = 64 * 1024
 

@@ -50,7 +50,7 @@ MOVED: Final = {  # French addresses of until November 2026, and the view that e
     "/compte/tokens/revoke": "account.revoke_token",
     "/patients/<patient:patient_id>/rapport": "patients.report",
 }
-HOMES: Final = {"/": Permission.BOARD, "/admin/system": Permission.SYSTEM}
+HOMES: Final = {"/": Permission.BOARD, "/admin/system": Permission.SYSTEM, "/rules": Permission.RULES}
 
 
 def install(app: Flask) -> None:
@@ -74,7 +74,7 @@ def _redirect_to(endpoint: str) -> Callable[..., Response]:
 
 
 def home_path(permissions: Collection[Permission]) -> str:
-    """Return where a user with these permissions starts: the board, for an administrator the state of the system."""
+    """Return where a user with these permissions starts: the board, the state of the system, or the rules of alerts."""
     return next((path for path, permission in HOMES.items() if permission in permissions), "/login")
 
 

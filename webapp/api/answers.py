@@ -10,7 +10,7 @@ from alerts.answering import Acknowledgement, Fate, Outcome
 from alerts.model import USUAL_PAUSE_MIN, AnswerReason
 from alerts.patient_rules import PatientRules as RulesOfPatient
 from alerts.patient_rules import faults, set_limits
-from alerts.rules import load_rules
+from alerts.rule_versions import in_force
 from conf.times import iso
 from webapp.answers.reading import Act, Request
 from webapp.answers.views import do, wait
@@ -107,7 +107,7 @@ def put_patient_rules(path: PatientPath, body: NewPatientRules) -> PatientRules:
     if load_now(site.search, site.settings, path.patient_id, now) is None:
         raise ApiError(404)
     changed = RulesOfPatient(patient_id=path.patient_id, **body.model_dump(exclude={"why"}))
-    found = faults(changed, load_rules(site.settings.alert_rules), site.settings.expected_interval)
+    found = faults(changed, in_force(site.search, site.settings.alert_rules).rules, site.settings.expected_interval)
     if found:
         told = [(name, FAULTS[kind].format(number=number)) for name, (kind, number) in found.items()]
         raise ApiError(422, faults=[Fault(location=f"body.{name}", message=text) for name, text in told])

@@ -16,7 +16,8 @@ from alerts.patient_rules import (
     set_limits,
     silence_bounds,
 )
-from alerts.rules import Rules, load_rules
+from alerts.rule_versions import history, in_force
+from alerts.rules import Rules
 from alerts.wording import LEVEL_NAMES
 from conf.clinical import ALERT_LEVELS
 from elastic.search import patient_rules
@@ -24,6 +25,7 @@ from webapp.audit import events as audit
 from webapp.i18n import N_, gettext
 from webapp.patients.views import require_patient
 from webapp.rules.reading import FIELDS, Faults, LimitsError, read_limits, why_faults
+from webapp.rules.trial_reading import FIELDS as FIELDS_TRIED
 from webapp.security.current import person, principal
 from webapp.security.roles import Permission, requires
 from webapp.services import services
@@ -51,12 +53,15 @@ def page() -> str:
     stored = patient_rules.all_patients(site.search) if may_read else []
     own = [read_patient_rules(document, document["patient_id"]) for document in stored]
     audit.record("list", patient_ids=[each.patient_id for each in own])
-    rules = load_rules(site.settings.alert_rules)
-    kinds = [kind for kind in AlertKind if hasattr(rules, kind.value)]
+    held = in_force(site.search, site.settings.alert_rules)
     return render_template(
         "rules/page.html",
-        rules=rules,
-        kinds=kinds,
+        rules=held.rules,
+        kinds=[kind for kind in AlertKind if hasattr(held.rules, kind.value)],
+        number=held.number,
+        versions=history(site.search),
+        fields={field.name: field for field in FIELDS_TRIED},
+        may_change=principal().allows(Permission.RULES),
         levels=list(reversed(ALERT_LEVELS[1:])),
         level_names=LEVEL_NAMES,
         interval_minutes=site.settings.expected_interval_minutes,
@@ -79,7 +84,7 @@ def change_limits(patient_id: str) -> Response:
     site = services()
     now = site.clock()
     require_patient(patient_id, now)
-    rules = load_rules(site.settings.alert_rules)
+    rules = in_force(site.search, site.settings.alert_rules).rules
     try:
         changed = read_limits(request.form, patient_id, rules, site.settings.expected_interval)
     except LimitsError as error:
@@ -114,7 +119,7 @@ def _limits_page(patient_id: str, found: Faults) -> str:
     """Return the page of the form; where something is wrong, with what was typed."""
     site = services()
     patient = require_patient(patient_id, site.clock())
-    rules = load_rules(site.settings.alert_rules)
+    rules = in_force(site.search, site.settings.alert_rules).rules
     return render_template(
         "rules/limits.html",
         patient_id=patient_id,
@@ -122,7 +127,7 @@ def _limits_page(patient_id: str, found: Faults) -> str:
         is_ended=patient.is_ended,
         fields=FIELDS,
         typed=request.form if found else None,
-        faults={name: _in_words(fault) for name, fault in found.items()},
+        faults={name: in_words(fault) for name, fault in found.items()},
         **_bounds(rules),
     )
 
@@ -138,7 +143,7 @@ def _bounds(rules: Rules) -> dict[str, Any]:
     }
 
 
-def _in_words(fault: tuple[str, float]) -> str:
+def in_words(fault: tuple[str, float]) -> str:
     """Tell a fault with the number that it is about, if it is about one."""
     kind, number = fault
     text = gettext(FAULT_TEXTS[kind])

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     EXPORT = "export"
     STATISTICS = "statistics"
     PREDICTIONS = "predictions"
+    RULES = "rules"  # of alerts, for the whole ward
     SYSTEM = "system"
     ADMIN = "admin"
     AUDIT = "audit"
@@ -75,6 +76,9 @@ _RUN: Final = frozenset(
 ROLES: Final[Mapping[str, frozenset[Permission]]] = {
     "viewer": _READ,
     "clinician": _READ | _CARE,
+    "manager": frozenset(  # of the ward: its figures and rules; reads no patient
+        {Permission.SIGNED_IN, Permission.ACCOUNT, Permission.STATISTICS, Permission.RULES}
+    ),
     "admin": _RUN,  # runs the site; reads no patient
     "kiosk": frozenset({Permission.SIGNED_IN, Permission.BOARD}),
     "service": frozenset({Permission.SIGNED_IN, *SCOPES}),  # by token only, and then only the token's scopes

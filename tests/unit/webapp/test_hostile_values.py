@@ -10,6 +10,7 @@ import pytest
 
 from elastic.names import (
     ALERT_EVENTS,
+    ALERT_RULES,
     ALERT_SERVICE,
     ALERTS,
     LATEST,
@@ -87,6 +88,7 @@ INDICES = {
     MODEL_MONITORING,
     ALERTS,
     ALERT_EVENTS,
+    ALERT_RULES,
     ALERT_SERVICE,
     PATIENT_RULES,
     STAYS,

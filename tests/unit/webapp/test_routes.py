@@ -18,9 +18,9 @@ from webapp.help import page as help_page
 from webapp.navigation import MOVED
 from webapp.security.roles import ROLES, SCOPES, Permission, find_unmarked, required_permission
 
-EVERYBODY = "anonymous viewer clinician admin kiosk service"
-KNOWN = "viewer clinician admin kiosk service"
-PEOPLE = "viewer clinician admin"
+EVERYBODY = "anonymous viewer clinician manager admin kiosk service"
+KNOWN = "viewer clinician manager admin kiosk service"
+PEOPLE = "viewer clinician manager admin"
 SCREENS = "viewer clinician kiosk"
 READERS = "viewer clinician"
 READING_PROGRAMS = "viewer clinician service"
@@ -37,7 +37,7 @@ ROUTES = {
     "GET /": SCREENS,
     "GET /board/rows": SCREENS,
     "POST /board/stay": SCREENS,
-    "POST /ward": "viewer clinician admin kiosk",
+    "POST /ward": "viewer clinician manager admin kiosk",
     "GET /acknowledge": "clinician",
     "POST /acknowledge": "clinician",
     "GET /answer/<token>": EVERYBODY,
@@ -58,9 +58,15 @@ ROUTES = {
     "POST /patients/<patient:patient_id>/limits": "clinician",
     "POST /patients/<patient:patient_id>/surveillance": "clinician",
     "GET /rules": PEOPLE,
+    "GET /rules/trials": "manager",
+    "POST /rules/trials": "manager",
+    "GET /rules/trials/<trial_id>": "manager",
+    "GET /rules/trials/<trial_id>/state": "manager",
+    "POST /rules/trials/<trial_id>/save": "manager",
+    "POST /rules/versions/<int:number>/return": "manager",
     "GET /predictions": READERS,
     "GET /stats": PEOPLE,
-    "GET /help": "viewer clinician admin kiosk",
+    "GET /help": "viewer clinician manager admin kiosk",
     "GET /account": PEOPLE,
     "GET /account/password": PEOPLE,
     "POST /account/password": PEOPLE,
@@ -119,7 +125,7 @@ ROUTES = {
 }
 ROUTES |= {f"{method} {path}": EVERYBODY for path in MOVED for method in ("GET", "POST")}
 IMPLIED = {"HEAD", "OPTIONS"}
-VALUES = {"user_id": "999", "view_id": "999", "filename": "css/site.css"}
+VALUES = {"number": "9", "user_id": "999", "view_id": "999", "filename": "css/site.css"}
 
 
 def rules(app: Flask) -> dict[str, Rule]:
