@@ -61,9 +61,8 @@ def run(settings: Settings, options: argparse.Namespace) -> None:
     """Simulate, print the table, and write what was asked for."""
     if options.until <= options.since:
         raise UserError("The period ends before it begins. Give --to a later moment than --from.")
-    rules = {TODAY: in_force(Search(connect(settings)), settings.alert_rules).rules}
-    if options.rules:
-        rules[TRIED] = load_rules(options.rules)
+    tried = {TRIED: load_rules(options.rules)} if options.rules else {}
+    rules = {TODAY: in_force(Search(connect(settings)), settings.alert_rules).rules, **tried}
     done = simulate(settings, options.since, options.until, rules, options.patients, partial(_tell, options.progress))
     found = done.figures()
     print(text(found))

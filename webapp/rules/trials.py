@@ -22,6 +22,7 @@ import yaml
 
 from alerts.rule_versions import InForce, values
 from alerts.rules import Rules
+from alerts.texts import N_
 from conf.errors import UserError
 from conf.files import only_one, write_whole
 
@@ -31,6 +32,7 @@ ASKED, RULES, PROGRESS, FIGURES, SAID = "asked.json", "rules.yaml", "progress", 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MOST_KEPT: Final = 20  # trials; older ones are forgotten
 NICENESS: Final = 10  # a trial does not hold up who looks at the board
+NO_RESULT: Final = N_("The simulator ended without a result. Try again.")
 is_fault = re.compile(r"^error: (.*)$", re.MULTILINE).search  # as `conf.cli` tells it, once, at the end
 is_id = re.compile(r"[0-9a-f]{16}").fullmatch
 
@@ -108,6 +110,7 @@ def read(local_dir: Path, id_: str) -> Trial | None:
     own = local_dir / FOLDER / id_
     if not is_id(id_) or not (own / ASKED).exists():
         return None
+    is_under_way = _is_under_way(local_dir / FOLDER)  # asked first: what a program left that has ended stays so
     asked = json.loads(_text(own / ASKED))
     done, _, patients = _text(own / PROGRESS).partition(" ")
     figures, faults = _text(own / FIGURES), is_fault(_text(own / SAID))
@@ -122,8 +125,17 @@ def read(local_dir: Path, id_: str) -> Trial | None:
         done=int(done or 0),
         patients=int(patients or 0),
         figures=json.loads(figures) if figures else None,
-        fault=faults[1] if faults else None,
+        fault=faults[1] if faults else None if figures or is_under_way else NO_RESULT,
     )
+
+
+def _is_under_way(folder: Path) -> bool:
+    """Tell whether a simulator is at work."""
+    try:
+        with only_one(folder / LOCK, TrialRunning):
+            return False
+    except TrialRunning:
+        return True
 
 
 def _text(path: Path) -> str:

@@ -72,18 +72,21 @@ class Simulator:
         self.started: list[dict[str, str]] = []
         self.said: list[Path] = []
 
-    def launch(self, arguments: Sequence[str], said: Path, lock: int) -> None:  # noqa: ARG002
+    def launch(self, arguments: Sequence[str], said: Path, lock: int) -> None:
         self.started.append(dict(zip(arguments[::2], arguments[1::2], strict=True)))
         self.said.append(said)
+        self.lock = os.dup(lock)
 
     def comes_to(self, done: int, patients: int) -> None:
         write_whole(Path(self.started[-1]["--progress"]), f"{done} {patients}")
 
     def ends(self) -> None:
         write_whole(Path(self.started[-1]["--json"]), json.dumps(FIGURES))
+        os.close(self.lock)
 
     def fails(self, text: str) -> None:
         write_whole(self.said[-1], text)
+        os.close(self.lock)
 
 
 @pytest.fixture
@@ -228,9 +231,10 @@ def test_rules_are_not_saved_without_a_reason_nor_before_the_trial_is_over(
 
 
 def test_rules_that_were_saved_meanwhile_are_not_overrun(browser: Browser, simulator: Simulator) -> None:
-    first, second = begin(browser), begin(browser, **{"predicted.levels.HIGH": "50"})
+    first = begin(browser)
     simulator.ends()
-    write_whole(Path(simulator.started[0]["--json"]), json.dumps(FIGURES))
+    second = begin(browser, **{"predicted.levels.HIGH": "50"})
+    simulator.ends()
     assert browser.post(f"{first}/save", {"why": "first"}).status_code == 302
     assert "Try again beside them." in text(browser, second)
     assert browser.post(f"{second}/save", {"why": "second"}).status_code == 409
@@ -243,22 +247,30 @@ def test_a_trial_that_failed_says_why(browser: Browser, simulator: Simulator) ->
     assert browser.get(f"{path}/state", page=False).json == {"done": 0, "patients": 0, "is_over": True}
 
 
-def test_only_one_trial_is_under_way(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_simulator_that_was_killed_leaves_nobody_waiting(browser: Browser, simulator: Simulator) -> None:
+    path = begin(browser)
+    simulator.comes_to(10, 100)
+    assert "ended without a result" not in text(browser, path)
+    os.close(simulator.lock)
+    assert "The simulator ended without a result. Try again." in text(browser, path)
+
+
+def test_only_one_trial_is_under_way(browser: Browser, simulator: Simulator) -> None:
     """The program holds the lock as long as it runs, whichever worker of the site has started it."""
-    held = []
-    monkeypatch.setattr(trials, "launch", lambda _given, _said, lock: held.append(os.dup(lock)))
     begin(browser)
     answer = browser.post("/rules/trials", GIVEN)
     assert (answer.status_code, "Another trial is under way" in answer.text) == (409, True)
-    os.close(held[0])
+    simulator.ends()
     begin(browser)
 
 
 def test_old_trials_are_forgotten(tmp_path: Path, browser: Browser, simulator: Simulator) -> None:
-    paths = [begin(browser) for _ in range(trials.MOST_KEPT + 2)]
+    paths = []
+    for _ in range(trials.MOST_KEPT + 2):
+        paths.append(begin(browser))
+        simulator.ends()
     assert browser.get(paths[-1]).status_code == 200
     assert len([it for it in (tmp_path / trials.FOLDER).iterdir() if it.is_dir()]) == trials.MOST_KEPT
-    assert len(simulator.started) == trials.MOST_KEPT + 2
 
 
 @pytest.mark.parametrize("path", ["/rules/trials/0123456789abcdef", "/rules/trials/..%2f..", "/rules/trials/lock"])
