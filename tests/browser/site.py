@@ -31,6 +31,8 @@ USERS = {
     ("clinician", "en"): "john.reed",
     ("viewer", "fr"): "luc.petit",
     ("viewer", "en"): "ann.hill",
+    ("manager", "fr"): "dr.roy",
+    ("manager", "en"): "dr.king",
     ("admin", "fr"): "admin",
     ("admin", "en"): "root",
     ("kiosk", "fr"): "couloir",

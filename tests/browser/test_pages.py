@@ -42,6 +42,7 @@ PAGES: dict[str | None, tuple[str, ...]] = {
         "/api/docs",
         "/nowhere",
     ),
+    "manager": ("/rules", "/rules/trials"),
     "admin": ("/admin/system", "/admin/users", "/admin/sessions", "/admin/tokens", "/admin/audit"),
     "kiosk": ("/",),
 }
@@ -49,6 +50,7 @@ NO_PAGES = {
     *("static", "auth.start", "admin.index", "board.rows", "patients.live", "patients.chart"),
     *("patients.data", "patients.export", "patients.find"),
     "answer_links.page",  # in test_answer_link.py
+    *("trials.page", "trials.state"),  # in test_trial.py
 }
 CASES = [(role, path, language) for role, paths in PAGES.items() for path in paths for language in LANGUAGES]
 
