@@ -76,6 +76,7 @@ class Settings(BaseModel):
 
     alert_rules: Path = Path("conf/alerts.yaml")
     ward_register: Path | None = None
+    wards_from_encounters: bool = False
     show_names: bool = False
     smtp_host: str | None = None
     smtp_port: int = Field(587, ge=1, le=65535)

@@ -28,6 +28,14 @@ def pseudonymise(parsed: Parsed, key: bytes) -> Parsed:
         [_of_retraction(retraction, key) for retraction in parsed.retractions],
         [_of_reject(reject, key) for reject in parsed.rejects],
         parsed.ignored,
+        [
+            replace(
+                move,
+                patient_id=patient_pseudonym(move.patient_id, key),
+                encounter_id=move.encounter_id and _named("encounter", move.encounter_id, key),
+            )
+            for move in parsed.moves
+        ],
     )
 
 

@@ -27,6 +27,7 @@ class IntakeRules:
     `max_age_days`: older readings, before the record time, are `TIME_TOO_OLD`; 0 sets no limit but
     the year 1971 (see `fhir.parse.effective_time`).
     `patient_key`: "id" drops the server part of a reference, "source" keeps it as ``base|id``.
+    `takes_encounters`: an Encounter says where its patient lies; else it is none of our business.
     `pseudonym_key`: replaces every identifier by a pseudonym (see `fhir.pseudonyms`); None leaves them.
     """
 
@@ -35,6 +36,7 @@ class IntakeRules:
     hold_preliminary: bool = False
     refuse_unknown_status: bool = False
     pseudonym_key: bytes | None = field(default=None, repr=False)
+    takes_encounters: bool = False
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -100,10 +102,21 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
     attention: str | None = None
 
 
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """Where an Encounter says that its patient lies since then (microseconds since the epoch); no ward: it is over."""
+
+    patient_id: str
+    encounter_id: str | None
+    ward: str | None
+    bed: str | None
+    told_us: int
+
+
 class Parsed(msgspec.Struct, frozen=True, gc=False):
-    """Everything one message gave; `ignored` counts resources that are none of our business."""
+    """Everything one message gave; `ignored` counts resources that give no reading: also those of `moves`."""
 
     readings: list[Reading] = []
     retractions: list[Retraction] = []
     rejects: list[Reject] = []
     ignored: int = 0
+    moves: list[Move] = []

@@ -42,10 +42,18 @@ def plan(known: Mapping[str, Mapping[str, Any]], register: Sequence[Stay], at: d
     """Return what a register of that time makes of the known stays; what was told later stands."""
     newer = {id_: dict(stay) for id_, stay in known.items() if datetime.fromisoformat(stay["told_at"]) > at}
     told = {
-        stay["patient_id"]: {**stay, "told_at": at.isoformat()} for stay in register if stay["patient_id"] not in newer
+        stay["patient_id"]: stay | _encounter_of(known.get(stay["patient_id"], {}), stay) | {"told_at": at.isoformat()}
+        for stay in register
+        if stay["patient_id"] not in newer
     }
     gone = [id_ for id_ in known if id_ not in told and id_ not in newer]
     return Plan(list(told.values()), gone, told | newer)
+
+
+def _encounter_of(known: Mapping[str, Any], stay: Stay) -> Stay:
+    """Return the Encounter of the known stay, which may end it, where the register tells the same ward."""
+    is_same = "encounter" in known and known.get("ward") == stay["ward"]
+    return {"encounter": known["encounter"]} if is_same else {}
 
 
 def read_file(named: str | None, settings: Settings) -> tuple[list[Stay], datetime, str]:

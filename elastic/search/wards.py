@@ -25,6 +25,10 @@ MOST_STAYS: Final = 1_000_000
 BY_PATIENT: Final[list[Any]] = [{"patient_id": "asc"}]
 
 
+class TooManyError(UserError):
+    """There are more wards than can be listed, or more patients in one than a search can be limited to."""
+
+
 def of_patients(search: Search, patient_ids: Iterable[str]) -> dict[str, Document]:
     """Return where those of some patients lie of whom it is known: `ward`, `told_at`, and if told `bed` and `name`."""
     ids = sorted(set(patient_ids))
@@ -47,15 +51,15 @@ def names(search: Search) -> list[str]:
 
 
 def lists_of(stays: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return the patients of each ward; raise `UserError` for more wards or patients than a list takes."""
+    """Return the patients of each ward; raise `TooManyError` for more wards or patients than a list takes."""
     lists: dict[str, list[str]] = defaultdict(list)
     for stay in stays:
         if "ward" in stay:
             lists[stay["ward"]].append(stay["patient_id"])
     if len(lists) > MOST_WARDS:
-        raise UserError(f"There are {len(lists):,} wards, more than {MOST_WARDS:,}. Put some of them together.")
+        raise TooManyError(f"There are {len(lists):,} wards, more than {MOST_WARDS:,}. Put some of them together.")
     if too_large := sorted(ward for ward, ids in lists.items() if len(ids) > MOST_IN_WARD):
-        raise UserError(
+        raise TooManyError(
             f"More than {MOST_IN_WARD:,} patients in {', '.join(too_large)}: no search can be limited to so many. "
             "Split the ward into several; an account may be bound to all of them."
         )

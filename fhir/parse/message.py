@@ -8,13 +8,14 @@ from fhir.faults import internal_error
 from fhir.parse.attention import attention, describe_refusal
 from fhir.parse.combine import merge_readings, pair_halves
 from fhir.parse.content import classify
+from fhir.parse.encounter import read_move
 from fhir.parse.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
 from fhir.parse.fast_path import read_plainly
 from fhir.parse.observation import Draft, read_observation, read_reading
 from fhir.parse.retractions import read_retraction, retractions_of_draft
 from fhir.parse.subject import NO_BUNDLE
 from fhir.pseudonyms import pseudonymise
-from fhir.readings import RETRACTED_STATUS, IntakeRules, Parsed, Reading, Reject, Retraction
+from fhir.readings import RETRACTED_STATUS, IntakeRules, Move, Parsed, Reading, Reject, Retraction
 from fhir.reasons import Reason, Refused
 
 __all__ = ["MAX_PAYLOAD_BYTES", "judge_resources", "parse_message"]
@@ -62,6 +63,7 @@ def judge_resources(
     drafts: list[Draft | Reading] = []
     retractions: list[Retraction] = []
     rejects: list[Reject] = []
+    moves: list[Move] = []
     for located in resources:
         if isinstance(located.resource, Retraction):
             retractions.append(located.resource)
@@ -69,6 +71,11 @@ def judge_resources(
             continue
         draft = None
         try:
+            resource = located.resource
+            if rules.takes_encounters and isinstance(resource, dict) and resource.get("resourceType") == "Encounter":
+                move = read_move(resource, located.scope, record_time_us, rules)
+                moves += [] if move is None else [move]
+                continue
             draft = _read(located, record_time_us, rules, short_way)
         except Refused as refused:
             rejects.append(describe_refusal(refused, located.resource, located.entry, located.scope, rules))
@@ -79,7 +86,7 @@ def judge_resources(
     ignored = len(resources) - len(drafts) - len(rejects)
     combined = _combine(drafts)
     by_entry = sorted(rejects + combined.rejects, key=lambda reject: reject.entry or 0)
-    return Parsed(combined.readings, retractions + combined.retractions, by_entry, ignored)
+    return Parsed(combined.readings, retractions + combined.retractions, by_entry, ignored, moves)
 
 
 def _read(located: Located, record_time_us: int, rules: IntakeRules, short_way: bool) -> Draft | Reading | None:

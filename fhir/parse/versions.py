@@ -29,15 +29,15 @@ def version_number(resource: JsonObject) -> int:
         number = int(text) + 1
         if number < FIRST_DATED_VERSION:
             return number
-    return _updated_us(meta.get("lastUpdated"))
+    return updated_us(meta.get("lastUpdated"))
 
 
-def _updated_us(text: object) -> int:
+def updated_us(text: object) -> int:
     """Return a full time in microseconds since the epoch, 0 for any other text and for a time nothing can have."""
     if text is None:
         return 0
     try:
-        updated_us = parse_instant(text).us
+        instant_us = parse_instant(text).us
     except Refused:
         return 0
-    return updated_us if is_in_calendar(updated_us) else 0
+    return instant_us if is_in_calendar(instant_us) else 0

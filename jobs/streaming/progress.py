@@ -24,7 +24,7 @@ from conf.files import write_whole
 log = logging.getLogger(__name__)
 
 RECENT_BATCHES: Final = 60
-COUNTS_ROW: Final = "counts string, revisions string"
+COUNTS_ROW: Final = "counts string, revisions string, moves string"
 REASON_PREFIX: Final = "rejected."
 TOTALS: Final = {
     "ingest": ("messages", "readings", "rejected", "ignored"),
@@ -37,10 +37,10 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def counts_row(counts: Mapping[str, int], revisions: str = "[]") -> pa.RecordBatch:
+def counts_row(counts: Mapping[str, int], revisions: str = "[]", moves: str = "[]") -> pa.RecordBatch:
     """Return the counts of one task, and what it leaves to the driver, as a single row of `COUNTS_ROW`."""
     return pa.RecordBatch.from_pydict(
-        {"counts": [msgspec.json.encode(dict(counts)).decode()], "revisions": [revisions]}
+        {"counts": [msgspec.json.encode(dict(counts)).decode()], "revisions": [revisions], "moves": [moves]}
     )
 
 

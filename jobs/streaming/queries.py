@@ -4,6 +4,7 @@
      ├─ ingest             store.py          every entry of a message to the one place where it ends
      │   ├ readings        observations.py   the document of an instant, by fhir/precedence.py (standing.py)
      │   ├ revisions       revisions.py      what concerns other instants and patients, once all is written (early.py)
+     │   ├ moves             moves.py          where Encounters say that patients lie, if they are to be heard
      │   ├ rejects         rejects.py        what is refused, with its reason; duplicates too
      │   └ sinks           elastic/bulk.py, archive.py
      └─ score              window_state.py   40 or 56 bytes a statement; Spark keeps each patient's newest 60
@@ -46,6 +47,7 @@ from fhir.readings import IntakeRules
 from jobs.pseudonym import pseudonym_key
 from jobs.streaming.archive import remove_batch
 from jobs.streaming.early import read_early
+from jobs.streaming.moves import store_moves
 from jobs.streaming.predict import ScoreBatch, pack_or_refuse, score_partition
 from jobs.streaming.progress import COUNTS_ROW, Metrics, add_up, progress_line
 from jobs.streaming.revisions import drop_latest
@@ -75,6 +77,7 @@ def intake_rules(settings: Settings) -> IntakeRules:
         hold_preliminary=settings.hold_preliminary,
         refuse_unknown_status=settings.refuse_unknown_status,
         pseudonym_key=pseudonym_key(settings),
+        takes_encounters=settings.wards_from_encounters,
     )
 
 
@@ -97,6 +100,7 @@ def ingest_query(
             rows = messages.mapInArrow(lambda rows: store_partition(rows, batch), COUNTS_ROW).collect()
             counts = add_up(row.counts for row in rows)
             counts.update(store_revisions(client, [row.revisions for row in rows], batch))
+            counts.update(store_moves(client, [row.moves for row in rows]))
             return counts
 
         metrics.count(INGEST, batch_id, _run_batch(whole, gate))

@@ -25,7 +25,7 @@ from elastic.bulk import Operation, Refusal, fetch, try_write
 from elastic.client import connect, refresh
 from elastic.names import OBSERVATIONS, REJECTED, instant_id, monthly_index
 from fhir.faults import internal_error
-from fhir.readings import IntakeRules, Parsed, Reject
+from fhir.readings import IntakeRules, Move, Parsed, Reject
 from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
 from jobs.streaming.early import Early, met_by
@@ -76,9 +76,10 @@ class IngestBatch:
 
 
 def store_partition(rows: Iterator[pa.RecordBatch], batch: IngestBatch) -> Iterator[pa.RecordBatch]:
-    """Store the messages of Arrow batches; yield one row: the counts of what was done, and revisions to carry out."""
+    """Store the messages of Arrow batches; yield one row: the counts, and what is left to the driver."""
     counts: Counter[str] = Counter()
     revisions: list[Revision] = []
+    moves: list[Move] = []
     client = connect(batch.settings)
     started = time.monotonic()
     for messages in parse_batches(rows, batch.rules):
@@ -86,8 +87,9 @@ def store_partition(rows: Iterator[pa.RecordBatch], batch: IngestBatch) -> Itera
         stored = store_messages(client, messages, batch)
         counts.update(stored.counts)
         revisions += stored.revisions
+        moves += [move for message in messages for move in message.parsed.moves]
         started = time.monotonic()
-    yield counts_row(counts, msgspec.json.encode(revisions).decode())
+    yield counts_row(counts, msgspec.json.encode(revisions).decode(), msgspec.json.encode(moves).decode())
 
 
 def store_messages(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Stored:

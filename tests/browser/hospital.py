@@ -13,9 +13,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from elastic.client import Search
 from elastic.names import ALL_INDICES
 from embedded.services import Addresses
 from jobs.monitor import monitor
+from jobs.wards import load
 from producer.faults import USUAL_FAULTS
 from producer.forms import USUAL_FORMS
 from producer.position import Identity
@@ -99,6 +101,11 @@ class Hospital:
             if end != self.opened_at:
                 self._produce(end)
         self.pipeline.drain()
+        register = [
+            {"patient_id": course.id, "ward": "AB"[place % 2], "bed": f"{place + 1}"}
+            for place, course in enumerate(COURSES)
+        ]
+        load(Search(self.pipeline.client), register, self.opened_at)
         monitor(self.pipeline.spark, self.settings, days=3, now=self.opened_at)
 
     def simulate(self, until: datetime) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
+from pyspark.sql import SparkSession
 
 from alerts import store
 from alerts.model import AlertKind, Episode
@@ -37,7 +38,8 @@ from elastic.search import alerts, wards
 from embedded.services import Addresses
 from jobs.erase import erase
 from jobs.wards import load
-from tests.integration.pipeline import delete_documents
+from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
+from tests.support.factories import observation, payload
 from tests.support.two_wards import A, B, answer, requests, stored
 from tests.support.ward import WATCH, writing
 from tests.unit.webapp.site import NOON, make_site
@@ -173,3 +175,45 @@ def test_no_figure_list_or_page_is_otherwise_because_there_is_a_patient_of_anoth
     told = {path.partition("?")[0] for path, text in leaking.items() if text != alone[path]}
     named = "/patients/{}/chart", "/api/v1/patients/{}"
     assert told >= {path for path in COMPARED if "<" not in path} | {path.format(B) for path in named}
+
+
+def test_encounters_on_the_topic_move_patients_where_the_house_wants_it(
+    services: Addresses, spark: SparkSession, tmp_path: Path
+) -> None:
+    """1. Admitted with a reading. 2. Moved. 3. A late message of before. 4. Discharged."""
+    settings = build_settings(services, tmp_path, wards_from_encounters=True)
+    publish_model(settings.model_dir)
+    pipeline = Pipeline(settings, spark)
+    delete_documents(pipeline.client)
+    search, now = Search(pipeline.client), datetime.now(UTC)
+
+    def told(ward: str, minutes_ago: float, status: str = "in-progress") -> tuple[str, bytes]:
+        encounter = {
+            "resourceType": "Encounter",
+            "id": "e-1",
+            "status": status,
+            "meta": {"lastUpdated": (now - timedelta(minutes=minutes_ago)).isoformat()},
+            "subject": {"reference": "Patient/p-1"},
+            "location": [{"location": {"display": ward}}],
+        }
+        return "p-1", payload(encounter)
+
+    def counted(ward: str) -> int:
+        return search.scoped(Scope(frozenset({ward}))).count(OBSERVATIONS, {"match_all": {}})
+
+    reading = observation(subject={"reference": "Patient/p-1"}, effectiveDateTime=now.isoformat())
+    pipeline.send_all([told("A", 9), ("p-1", payload(reading))])
+    pipeline.drain()
+    pipeline.client.indices.refresh(index=ALL_INDICES)
+    assert (counted("A"), counted("B")) == (1, 0)
+
+    pipeline.send_all([told("B", 5), told("A", 7)])
+    pipeline.drain()
+    assert (counted("A"), counted("B"), wards.names(search)) == (0, 1, ["B"])
+
+    pipeline.send_all([told("B", 1, "finished")])
+    pipeline.drain()
+    assert (counted("B"), wards.names(search), wards.of_patients(search, ["p-1"])) == (0, [], {})
+
+    totals = pipeline.metrics()["queries"]["ingest"]["totals"]  # of the last run
+    assert (totals["readings"], totals["rejected"], totals["ignored"]) == (0, 0, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
@@ -122,8 +123,8 @@ def packed_response(plain: bytes, packed: bytes) -> Response:
 def screen_tag(ward: Ward, view: View, now: datetime) -> str:
     """Tag what a screen shows: the ward, the minute (ages), the reader's rights and language, the filter."""
     known = principal()
-    parts = (ward.fingerprint, int(now.timestamp()) // 60, known.role, known.language, known.is_idle, view, is_wall())
-    return tag(repr(parts).encode())
+    shown = ward.fingerprint, int(now.timestamp()) // 60, view, is_wall(), request.args.get("ward")
+    return tag(repr((*shown, known.role, known.language, known.is_idle)).encode())
 
 
 def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
@@ -135,6 +136,7 @@ def page_values(ward: Ward, view: View, now: datetime) -> dict[str, Any]:
     return {
         "ward": ward,
         "view": view,
+        "kept_ward": "&" + urlencode({"ward": request.args["ward"]}) if "ward" in request.args else "",
         "now": now,
         "zone": settings.time_zone,
         "tiles": tiles[:TILES],

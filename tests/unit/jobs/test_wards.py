@@ -35,6 +35,12 @@ def test_a_move_since_the_register_was_written_stands() -> None:
     assert found.after == known
 
 
+@pytest.mark.parametrize(("ward", "kept"), [("A", {"encounter": "e-1"}), ("B", {})])
+def test_a_register_that_tells_the_same_ward_leaves_the_stay_to_its_encounter(ward: str, kept: dict[str, str]) -> None:
+    known = {"p-1": stay("p-1", "A", -5) | {"encounter": "e-1"}}
+    assert plan(known, [{"patient_id": "p-1", "ward": ward}], NOON).told == [stay("p-1", ward) | kept]
+
+
 def test_a_register_counts_as_of_when_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "ward.csv"
     file.write_text("patient_id,ward\np-1,A\n")

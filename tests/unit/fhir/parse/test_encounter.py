@@ -1,0 +1,133 @@
+"""Encounters: where they say that a patient lies, when that is over, and what of them is none of our business."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fhir.parse.message import parse_message
+from fhir.readings import IntakeRules, Move, Parsed
+from fhir.reasons import Reason
+from tests.support.factories import observation, payload
+from tests.support.surveillance import instant
+
+RECORD_TIME_US = instant("2026-03-02T00:00:00+00:00")
+CHANGED = "2026-03-01T12:00:00Z"
+CHANGED_US = instant("2026-03-01T12:00:00+00:00")
+TAKING = IntakeRules(takes_encounters=True)
+
+
+def place(name: str | None = "A", kind: str | None = None, status: str | None = None, **more: Any) -> dict[str, Any]:
+    told = {"location": {"display": name} if name else {}, "physicalType": kind and {"coding": [{"code": kind}]}}
+    return {name: value for name, value in {**told, "status": status, **more}.items() if value is not None}
+
+
+def encounter(*places: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Encounter",
+        "id": "e-1",
+        "meta": {"lastUpdated": CHANGED},
+        "status": "in-progress",
+        "class": {"code": "IMP"},
+        "subject": {"reference": "Patient/p-1"},
+        "location": list(places),
+        **more,
+    }
+
+
+def parse(resource: Any, rules: IntakeRules = TAKING) -> Parsed:
+    return parse_message(payload(resource), RECORD_TIME_US, rules)
+
+
+def test_an_encounter_in_progress_says_where_its_patient_lies() -> None:
+    parsed = parse(encounter(place("Cardiology", "wa"), place("12", "bd")))
+    assert parsed.moves == [Move("p-1", "e-1", "Cardiology", "12", CHANGED_US)]
+    assert (parsed.readings, parsed.rejects, parsed.ignored) == ([], [], 1)
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        ([place("A")], ("A", None)),  # of no kind
+        ([place("A", status="completed"), place("B", status="active")], ("B", None)),
+        ([place("A"), place("B")], ("A", None)),
+        ([{"location": {"reference": "Location/ward-a"}}], ("ward-a", None)),
+        ([{"location": {"reference": "Location/ward-a", "display": " A "}}], ("A", None)),
+        ([place("7", "ro"), place("A", "wa")], ("A", None)),
+        ([place("A", form={"coding": [{"code": "wa"}]})], ("A", None)),  # as R5 has it
+    ],
+)
+def test_the_ward_is_the_place_that_holds(places: list[Any], told: tuple[str, str | None]) -> None:
+    (move,) = parse(encounter(*places)).moves
+    assert (move.ward, move.bed) == told
+
+
+@pytest.mark.parametrize("status", ["finished", "cancelled", "entered-in-error", "completed", "discharged"])
+def test_the_end_of_an_encounter_is_told(status: str) -> None:
+    assert parse(encounter(place("A"), status=status)).moves == [Move("p-1", "e-1", None, None, CHANGED_US)]
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        encounter(place("A"), status="planned"),
+        encounter(place("A"), status="onleave"),
+        encounter(place("A"), **{"class": {"code": "AMB"}}),
+        encounter(place("A"), **{"class": [{"coding": [{"code": "VR"}]}]}),
+        encounter(),
+        encounter(place("A", status="planned")),
+        encounter(place("A, B")),
+        encounter(place("x" * 65)),
+        encounter(place("12", "bd")),
+        encounter(location="A"),
+        encounter(None, 7, {"location": "A"}, {"location": {"display": 7}}),
+        encounter(place("A", physicalType={"coding": [{"code": "bu"}]})),
+    ],
+)
+def test_what_says_nothing_of_a_ward_is_ignored(resource: dict[str, Any]) -> None:
+    assert parse(resource) == Parsed(ignored=1)
+
+
+@pytest.mark.parametrize(
+    ("meta", "told_us"),
+    [
+        ({"lastUpdated": "2027-01-01T00:00:00Z"}, RECORD_TIME_US),  # a clock that runs ahead
+        ({"lastUpdated": "yesterday"}, RECORD_TIME_US),
+        (None, RECORD_TIME_US),
+        ("x", RECORD_TIME_US),
+    ],
+)
+def test_without_a_time_of_its_own_it_counts_as_of_its_record(meta: Any, told_us: int) -> None:
+    (move,) = parse(encounter(place("A"), meta=meta)).moves
+    assert move.told_us == told_us
+
+
+def test_an_encounter_of_nobody_known_is_refused() -> None:
+    parsed = parse(encounter(place("A"), subject=None))
+    assert [reject.reason for reject in parsed.rejects] == [Reason.SUBJECT_MISSING]
+    assert (parsed.moves, parsed.ignored) == ([], 0)
+
+
+def test_in_a_bundle_it_costs_no_reading() -> None:
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": encounter(place("A"))}, {"resource": observation()}],
+    }
+    parsed = parse(bundle)
+    assert ([move.ward for move in parsed.moves], len(parsed.readings), parsed.ignored) == (["A"], 1, 1)
+    assert parse(bundle, IntakeRules()).moves == []
+
+
+def test_unless_they_are_asked_for_encounters_are_none_of_our_business() -> None:
+    parsed = parse(encounter(place("A")), IntakeRules())
+    assert ([reject.reason for reject in parsed.rejects], parsed.moves) == ([Reason.UNSUPPORTED_RESOURCE_TYPE], [])
+
+
+def test_with_a_key_patient_and_encounter_have_pseudonyms_and_the_ward_its_name() -> None:
+    rules = IntakeRules(takes_encounters=True, pseudonym_key=b"k" * 32)
+    (move,) = parse(encounter(place("A")), rules).moves
+    (reading,) = parse(observation(subject={"reference": "Patient/p-1"}), rules).readings
+    assert (move.patient_id, move.ward) == (reading.patient_id, "A")
+    assert move.encounter_id not in (None, "e-1")
