@@ -48,6 +48,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     diastolic: float | None = None
     risk_6h: float | None = None  # 0..1
     measured_at: datetime | None = None
+    reasons: tuple[Mapping[str, Any], ...] = ()  # of the risk, as predictions have them
     refused: str | None = None  # what a message says that could not be taken
 
 
@@ -105,6 +106,7 @@ def _disclosed(alert: Mapping[str, Any], allowed: frozenset[Disclosure]) -> dict
         Disclosure.WARD: {"ward": alert.get("ward"), "bed": alert.get("bed")},
         Disclosure.VALUES: {
             **{name: worst.get(name) for name in ("systolic", "diastolic", "risk_6h")},
+            "reasons": tuple(alert.get("reasons", ())),
             "measured_at": datetime.fromisoformat(at) if at else None,
             "refused": refusals[0]["words"] if refusals else None,
         },

@@ -22,7 +22,7 @@ from alerts.channels.disclosing import Told
 from alerts.channels.message import Language
 from alerts.model import STALE, AlertKind, State
 from alerts.texts import N_, compile_catalogue, mmhg, percent
-from alerts.wording import KIND_NAMES, LEVEL_NAMES, attention_in_words
+from alerts.wording import KIND_NAMES, LEVEL_NAMES, attention_in_words, reasons_in_words, summary
 
 CATALOGUES: Final = Path(__file__).parents[1] / "translations"
 MOST_CARDS: Final = 20
@@ -97,7 +97,7 @@ class Words:
 
     def card(self, told: Told) -> Card:
         """Return an alert as a message shows it."""
-        facts = (self._value(told), self._since(told), self._why(told))
+        facts = (self._value(told), self._reason(told), self._since(told), self._why(told))
         return Card(
             level=told.level,
             level_name=self._level(told.level),
@@ -133,6 +133,10 @@ class Words:
             diastolic=mmhg(told.diastolic),
             when=self._when(told.measured_at),
         )
+
+    def _reason(self, told: Told) -> str:
+        """Say what raises the risk most; nothing where it may not be known."""
+        return summary(reasons_in_words(told.reasons, self._text, self.language), self._text) or ""
 
     def _since(self, told: Told) -> str:
         """Say since when, and of what waits for an answer alone, that it is over."""

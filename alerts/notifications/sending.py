@@ -18,8 +18,9 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from alerts.channels.message import AT_ONCE, Channel, ChannelName, Disclosure, Message, Telling, Undelivered
+from alerts.channels.message import AT_ONCE, Channel, ChannelName, Message, Telling, Undelivered
 from alerts.notifications import outbox
+from alerts.notifications.background import completed
 from alerts.notifications.links import Links
 from alerts.notifications.outbox import Post, PostState
 from alerts.notifications.plan import Due, Plan, raise_of
@@ -38,8 +39,6 @@ LANDING_S: Final = 3.0
 READ_ALL_EVERY: Final = timedelta(minutes=1)
 GONE: Final = "this recipient is not in the rules any more"
 EVERY_FIELD: Final = ("*",)
-OF_STAY: Final = frozenset({Disclosure.NAME, Disclosure.WARD})
-STAY_FIELDS: Final = ("ward", "bed", "name")
 
 log = logging.getLogger("alerts.notifications")
 
@@ -151,7 +150,8 @@ class Sender:
 
         Of those that begin to wait, what was told of them before is read: an answer may have been taken back.
         """
-        lies = self._stays(alert for alert in self._untaken if alert["is_unanswered"]) if self._has_wards else {}
+        waiting = [alert for alert in self._untaken if self._has_wards and alert["is_unanswered"]]
+        lies = wards.of_patients(self._search, [alert["patient_id"] for alert in waiting if "patient_id" in alert])
         new = {it["alert_id"] for it in self._untaken if it["is_unanswered"] and not self._plan.knows(it["alert_id"])}
         before = outbox.told(self._search, new)
         told = {due.key for post in before for due in post.tellings}
@@ -209,10 +209,9 @@ class Sender:
                 raise UserError("Another copy sends the messages now.")
             found = self._standing(post)
             left = replace(post, tellings=tuple(found))
-            lies = self._stays(found.values()) if recipient.discloses & OF_STAY else {}
+            alerts = completed(self._search, found.values(), recipient.discloses)
             told = tuple(
-                Telling(alert | lies.get(alert.get("patient_id", ""), {}), due.step, due.repeat, due.key)
-                for due, alert in found.items()
+                Telling(alert, due.step, due.repeat, due.key) for due, alert in zip(found, alerts, strict=True)
             )
             if told:
                 links = self._links.addresses(recipient, found.values(), datetime.now(UTC)) if self._links else {}
@@ -223,11 +222,6 @@ class Sender:
             log.exception("the channel %s failed", recipient.channel)
             fault = Undelivered(f"{type(error).__name__}: {error}", may_pass=True)
         self._outcomes.put(_Outcome(left, fault))
-
-    def _stays(self, alerts: Iterable[Document]) -> dict[str, Document]:
-        """Return by patient where those lie whom alerts are about: ward, bed and name as far as they are known."""
-        stays = wards.of_patients(self._search, [it["patient_id"] for it in alerts if "patient_id" in it])
-        return {id_: {name: stay[name] for name in STAY_FIELDS if name in stay} for id_, stay in stays.items()}
 
     def _standing(self, post: Post) -> dict[Due, Document]:
         """Return what a message tells of that still waits for an answer, with its alerts as they are at this moment."""

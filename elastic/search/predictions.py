@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
 from conf.clinical import ALERT_RISK_FIELD
+from conf.times import to_us
 from elastic.client import After, Document, Page, Search
-from elastic.names import PREDICTIONS
+from elastic.names import PREDICTIONS, instant_id, monthly_index
 from elastic.search.queries import all_of, between, by_patient, in_time, term, term_if, terms
 
 HISTORY_FIELDS: Final = [
@@ -24,6 +26,20 @@ HISTORY_FIELDS: Final = [
     "window_largest_gap_hours",
 ]
 MOST_HISTORY: Final = 100_000
+
+Instant = tuple[str, datetime]  # of a patient
+
+
+def at_instants(search: Search, instants: Iterable[Instant]) -> dict[Instant | None, Document]:
+    """Return the predictions of patients at these very moments that there are, as they are now."""
+    places: dict[str, dict[str, Instant]] = defaultdict(dict)
+    for patient_id, at in instants:
+        places[monthly_index(PREDICTIONS, to_us(at))][instant_id(patient_id, to_us(at))] = patient_id, at
+    return {
+        by_id[id_]: document
+        for index, by_id in places.items()
+        for id_, document in search.get_many(index, list(by_id)).items()
+    }
 
 
 def of_patient(

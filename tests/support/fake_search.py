@@ -18,8 +18,9 @@ from typing import Any, cast
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ConflictError, Elasticsearch
 
+from conf.times import to_us
 from elastic.client import Search, SearchUnavailable
-from elastic.names import ALERT_SERVICE, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS, fit_id
+from elastic.names import ALERT_SERVICE, ALERTS, LATEST, OBSERVATIONS, PREDICTIONS, fit_id, instant_id
 from tests.support.ward import WATCH, Patient, alerts_of, history
 
 Json = dict[str, Any]
@@ -92,7 +93,9 @@ class FakeClient:
     def get(self, *, index: str, id: str, **_: object) -> Json:  # noqa: A002
         self._note(index, {"id": id})
         created = self.created.get((index, id))
-        found = created or next((each for each in self.documents[index] if _named(each) == id), None)
+        family = MONTHS.sub("", index)
+        name = _named if family == index else _named_by_instant
+        found = created or next((each for each in self.documents[family] if name(each) == id), None)
         place = {"_id": id, "_seq_no": 0, "_primary_term": 1}
         return place | ({"found": True, "_source": found} if found else {"found": False})
 
@@ -162,6 +165,11 @@ def _count(found: list[Json], asked: Mapping[str, Any]) -> Json:
         name: {each.get(inner["cardinality"]["field"]) for each in inside} for name, inner in asked["aggs"].items()
     }
     return {name: {"value": len(known - {None})} for name, known in values.items()} | {"doc_count": len(inside)}
+
+
+def _named_by_instant(document: Json) -> str:
+    """Return the id of a document in an index of a month."""
+    return instant_id(document["patient_id"], to_us(datetime.fromisoformat(document["@timestamp"])))
 
 
 def _named(document: Json) -> str:

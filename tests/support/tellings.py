@@ -19,6 +19,7 @@ CRISIS = Finding(NOON, 3, systolic=193.7, diastolic=121.2)
 RISK = Finding(NOON, 3, systolic=171.0, diastolic=99.0, risk_6h=0.8399)
 REFUSAL = Refusal(NOON, NOON, "cuff-7", "VALUE_HAS_COMPARATOR", "systolic > 250 mmHg")
 WHERE = {"name": "Ada Nonym", "ward": "Cardiology", "bed": "12"}  # that the register of wards adds
+REASONS = [{"code": "SYSTOLIC_NEWEST", "contribution": 0.8, "value": 171.0}]  # that its prediction holds
 LINK = "https://alerts.hospital.example/answer/" + "t" * 120
 
 

@@ -15,13 +15,13 @@ from flask import Blueprint, Response, current_app, g, make_response, render_tem
 from alerts import answering
 from alerts.answering import Fate, Known, Outcome
 from alerts.channels.disclosing import Disclosing
-from alerts.channels.message import Disclosure, Telling
+from alerts.channels.message import Telling
 from alerts.channels.wording import Card, Words
 from alerts.model import USUAL_PAUSE_MIN, read_alert_id
+from alerts.notifications.background import completed
 from alerts.notifications.links import ANSWER, Link, LinkError, Links, LinkState
 from elastic.client import Search
 from elastic.scope import Scope
-from elastic.search import wards
 from webapp.answers.presenting import STATUSES, sentence
 from webapp.answers.reading import Act
 from webapp.answers.views import wait
@@ -38,7 +38,6 @@ VOID: Final[Mapping[LinkState, str]] = {
     LinkState.OVER: N_("This alert is over: there is nothing to acknowledge any more."),
     LinkState.RAISED_ANEW: N_("The alert was raised anew since then. Use the link in the latest message, or sign in."),
 }
-REGISTERED: Final = frozenset({Disclosure.NAME, Disclosure.WARD})
 
 
 @blueprint.route("/answer/<token>", methods=["GET", "POST"])
@@ -88,11 +87,9 @@ def _search() -> Search:
 
 def _card(link: Link, known: Known) -> Card:
     """Return the alert in words, with what its recipient may know, also of where the patient lies."""
-    site, discloses, where = services(), frozenset(link.discloses), {}
-    patient_id = known.alert.get("patient_id")
-    if patient_id and discloses & REGISTERED:
-        where = wards.of_patients(_search(), [patient_id]).get(patient_id, {})
-    telling = Telling({**where, **known.alert}, step=0, repeat=0, key=link.alert_id)
+    site, discloses = services(), frozenset(link.discloses)
+    (alert,) = completed(_search(), [known.alert], discloses)
+    telling = Telling(alert, step=0, repeat=0, key=link.alert_id)
     words = Words("fr" if language() == "fr" else "en", site.settings.zone)
     return words.card(Disclosing(site.settings).of(telling, discloses))
 

@@ -13,6 +13,7 @@ from conf.settings import Settings, SettingsError
 from tests.support.tellings import (
     NOTHING,
     PATIENT,
+    REASONS,
     SECRET,
     WHERE,
     measured,
@@ -27,11 +28,11 @@ from tests.support.tellings import (
 
 SECRETS_OF: dict[Disclosure, tuple[str, ...]] = {  # what must not be read where the disclosure is not given
     Disclosure.ID: (PATIENT,),
-    Disclosure.VALUES: ("193.7", "121.2", "0.8399", "250"),
+    Disclosure.VALUES: ("193.7", "121.2", "0.8399", "250", "SYSTOLIC_NEWEST"),
     Disclosure.NAME: (WHERE["name"],),
     Disclosure.WARD: (WHERE["ward"], '"bed"'),
 }
-KNOWN = [measured(**WHERE), predicted(**WHERE), refused(**WHERE), silent(**WHERE)]
+KNOWN = [measured(**WHERE), predicted(**WHERE, reasons=REASONS), refused(**WHERE), silent(**WHERE)]
 
 
 def disclosing(secret: str = SECRET) -> Disclosing:

@@ -19,6 +19,7 @@ from conf.settings import Settings
 from tests.support.tellings import (
     EVERYTHING,
     NOTHING,
+    REASONS,
     SECRET,
     WHERE,
     burst,
@@ -34,7 +35,14 @@ from tests.support.tellings import (
 
 SCHEMA = json.loads((Path(payload.__file__).with_name("payload.schema.json")).read_text(encoding="utf-8"))
 VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA, validate_formats=True)
-DOCUMENTS = [measured(**WHERE), predicted(), refused(), silent(), outage(), outage("feed", AlertKind.FEED)]
+DOCUMENTS = [
+    measured(**WHERE),
+    predicted(reasons=REASONS),
+    refused(),
+    silent(),
+    outage(),
+    outage("feed", AlertKind.FEED),
+]
 
 
 def encoded(given: Message) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tests.support.tellings import (
     EVERYTHING,
     LINK,
     NOTHING,
+    REASONS,
     SECRET,
     WHERE,
     burst,
@@ -33,6 +34,7 @@ NBSP = "\N{NO-BREAK SPACE}"
 APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 PARIS = ZoneInfo("Europe/Paris")
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
+REASON = f"Ce qui augmente le plus le risque à 6 h{NBSP}: pression systolique de la dernière mesure (171 mmHg)."
 
 
 def worded(given: Message) -> Worded:
@@ -60,10 +62,10 @@ def said(document: dict[str, Any], language: Language = "en", discloses: Any = E
             ("193/121 mmHg, mesure du 10 mars 13:00", "Depuis le 10 mars 13:00"),
         ),
         (
-            predicted(),
+            predicted(reasons=REASONS),
             "fr",
             f"CRITIQUE{NBSP}: Risque prédit, patient P-0412",
-            (f"Risque de crise dans les 6 h{NBSP}: 83{NBSP}%", "Depuis le 10 mars 13:00"),
+            (f"Risque de crise dans les 6 h{NBSP}: 83{NBSP}%", REASON, "Depuis le 10 mars 13:00"),
         ),
         (
             refused(),
