@@ -8,7 +8,7 @@ key, which is derived from ``BP_SECRET_KEY``.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -88,6 +88,16 @@ class Disclosing:
             part=alert.get("part"),
             **_disclosed(alert, discloses),
         )
+
+
+def latest(told: Iterable[Told]) -> tuple[Told, ...]:
+    """Return the last telling of each alert, in the order of the first: who was late may owe several of one at once."""
+    found: dict[str, Told] = {}
+    for each in told:
+        before = found.get(each.alert)
+        if before is None or (each.step, each.repeat) > (before.step, before.repeat):
+            found[each.alert] = each
+    return tuple(found.values())
 
 
 def _place(telling: Telling) -> tuple[int, int, str]:

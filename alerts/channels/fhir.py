@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from alerts.channels.disclosing import Told
+from alerts.channels.disclosing import Told, latest
 from alerts.channels.message import Message
 from alerts.channels.wording import Words
 from alerts.model import CRITICAL_RANK
@@ -33,6 +33,7 @@ PRIORITIES: Final = {ALERT_LEVELS[CRITICAL_RANK]: "stat", ALERT_LEVELS[CRITICAL_
 
 def encode(message: Message, key: str, told: Sequence[Told], words: Words) -> bytes:
     """Return a message as a bundle, under a key that tells a second copy of it."""
+    told = latest(told)  # no two parts of a bundle may have the same name
     flags = [
         {
             "fullUrl": _urn(each.alert),

@@ -19,7 +19,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from alerts.channels.disclosing import Disclosing, Told
+from alerts.channels.disclosing import Disclosing, Told, latest
 from alerts.channels.message import Language, Message, Undelivered
 from alerts.channels.wording import MOST_CARDS, Worded, Words, catalogue
 from conf.errors import UserError
@@ -96,7 +96,7 @@ def identify(mail: EmailMessage, domain: str, key: str, told: Sequence[Told]) ->
     """Give a mail the ids by which others know a second copy of it, and to which thread it belongs."""
     mail["Message-ID"] = f"<{key}@{domain}>"
     mail["Idempotency-Key"] = key
-    mail["References"] = " ".join(f"<alert.{each.alert}@{domain}>" for each in told[:MOST_CARDS])
+    mail["References"] = " ".join(f"<alert.{each.alert}@{domain}>" for each in latest(told)[:MOST_CARDS])
 
 
 @cache

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 from babel.support import NullTranslations, Translations
 
-from alerts.channels.disclosing import Told
+from alerts.channels.disclosing import Told, latest
 from alerts.channels.message import Language
 from alerts.model import STALE, AlertKind, State
 from alerts.texts import N_, compile_catalogue, mmhg, percent
@@ -69,13 +69,15 @@ class Words:
     zone: ZoneInfo
 
     def message(self, told: Sequence[Told]) -> Worded:
-        """Return a message in words."""
+        """Return a message in words, one card an alert."""
+        told = latest(told)
         left_out = len(told) - MOST_CARDS
         more = self.ngettext("+%(num)s further alert", "+%(num)s further alerts", left_out) if left_out > 0 else ""
         return Worded(self.language, self.subject(told), tuple(map(self.card, told[:MOST_CARDS])), more)
 
     def subject(self, told: Sequence[Told]) -> str:
         """Return what a message is about in one line: its alert, or how many there are of each level."""
+        told = latest(told)
         if len(told) == 1:
             return one_line(self.line(told[0]))
         counted = Counter(self._level(each.level) for each in told)

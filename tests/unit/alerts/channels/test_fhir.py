@@ -74,6 +74,13 @@ def test_a_reminder_is_another_communication_about_the_same_flag() -> None:
     assert resources(first, "Communication")[0]["identifier"] != resources(reminder, "Communication")[0]["identifier"]
 
 
+def test_an_alert_that_is_told_with_its_reminder_has_one_flag() -> None:
+    found = bundle(message([telling(), telling(repeat=1)]))
+
+    assert len({entry["fullUrl"] for entry in found["entry"]}) == len(found["entry"]) == 2
+    assert resources(found, "Flag")[0]["code"]["text"].startswith("Reminder: ")
+
+
 def test_a_communication_is_about_the_flags_of_the_same_bundle() -> None:
     found = bundle(message(burst(3)))
     flags = [entry["fullUrl"] for entry in found["entry"] if entry["resource"]["resourceType"] == "Flag"]

@@ -69,6 +69,14 @@ def test_a_burst_keeps_to_the_schema_and_holds_all_of_it() -> None:
     assert len(found["alerts"]) == 30
 
 
+def test_an_alert_that_is_told_with_its_reminder_is_there_twice_with_a_key_each() -> None:
+    found = encoded(message([telling(), telling(repeat=1)]))
+
+    VALIDATOR.validate(found)
+    assert len({each["key"] for each in found["alerts"]}) == 2
+    assert found["text"].startswith("Reminder: ")
+
+
 def test_the_schema_names_every_field_and_no_other() -> None:
     alert = SCHEMA["$defs"]["alert"]["properties"]
     assert set(SCHEMA["properties"]) == {field.name for field in msgspec.structs.fields(payload.Payload)}

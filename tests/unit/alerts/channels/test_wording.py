@@ -130,6 +130,13 @@ def test_a_burst_begins_with_a_summary_and_ends_with_how_many_more() -> None:
     assert french.more == "+4 autres alertes"
 
 
+def test_an_alert_that_is_told_with_its_reminders_has_one_card_for_the_last_of_them() -> None:
+    found = worded(message([telling(repeat=number) for number in (0, 2, 1)]))
+
+    assert found.subject.startswith("Reminder: CRITICAL")
+    assert [card.facts[-1] for card in found.cards] == ["Reminder 2: nobody has acknowledged it yet."]
+
+
 def test_a_message_of_as_many_alerts_as_fit_has_nothing_more() -> None:
     assert worded(message(burst(MOST_CARDS))).more == ""
     assert worded(message(burst(MOST_CARDS + 1))).more == "+1 further alert"
