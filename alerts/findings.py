@@ -100,12 +100,15 @@ def _below(pressure: float, own: float | None, usual: float | None) -> bool:
 def of_prediction(prediction: Document, rules: Rules) -> Finding:
     """Return the finding of a prediction: the level of its 6 h risk, and the one that it would keep."""
     risk, rule = prediction[ALERT_RISK_FIELD], rules.predicted
-    finding = _finding(prediction, bisect_right(rule.thresholds, risk), "scored_at")
-    holds = bisect_right(rule.held_down_to, risk)
-    return replace(finding, holds=holds, risk_6h=risk, model_version=prediction.get("model_version"))
+    told = {
+        "holds": bisect_right(rule.held_down_to, risk),
+        "risk_6h": risk,
+        "model_version": prediction.get("model_version"),
+    }
+    return _finding(prediction, bisect_right(rule.thresholds, risk), "scored_at", **told)
 
 
-def _finding(document: Document, rank: int, arrived: str) -> Finding:
+def _finding(document: Document, rank: int, arrived: str, **told: Any) -> Finding:
     systolic, diastolic = map(float, pressures_of(document))
     at, arrived_at = (datetime.fromisoformat(document[name]) for name in ("@timestamp", arrived))
     return Finding(
@@ -114,6 +117,7 @@ def _finding(document: Document, rank: int, arrived: str) -> Finding:
         arrived_at=arrived_at,
         systolic=systolic,
         diastolic=diastolic,
+        **told,
     )
 
 

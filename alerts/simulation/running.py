@@ -74,6 +74,7 @@ class Simulation:
 
     since: datetime
     until: datetime
+    names: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
 
     def alerts(self, name: str) -> list[Alert]:
@@ -84,14 +85,13 @@ class Simulation:
         """Return the figures of each set of rules, and what does not depend on them, as JSON has it."""
         of = [outcome for outcome in self.outcomes if outcome.watched.days]
         ends = to_us(self.since), to_us(self.until)
-        names: Iterable[str] = self.outcomes[0].alerts if self.outcomes else ()
         return {
             "from": iso(self.since),
             "to": iso(self.until),
             "patients": len(of),
             "patient_days": round(sum(outcome.watched.days for outcome in of), 2),
             "crises": sum(len(outcome.watched.crises_us) for outcome in of),
-            "rules": {name: figures([(each.watched, each.alerts[name]) for each in of], *ends) for name in names},
+            "rules": {name: figures([(each.watched, each.alerts[name]) for each in of], *ends) for name in self.names},
         }
 
 
@@ -119,7 +119,7 @@ def simulate(
     for found in _share_out(Task(settings, since, wards), parts, len(ids)):
         outcomes += found
         progress(len(outcomes), len(ids))
-    return Simulation(since, until, tuple(outcomes))
+    return Simulation(since, until, tuple(rules), tuple(outcomes))
 
 
 def _share_out(task: Task, parts: list[dict[str, Aside]], patients: int) -> Iterator[list[Outcome]]:

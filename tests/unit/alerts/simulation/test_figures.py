@@ -9,6 +9,7 @@ import pytest
 from alerts.simulation.figures import Watched, figures, is_told, judge, lead_us, watched
 from alerts.simulation.record import Aside, Record
 from alerts.simulation.replaying import Alert, alerts_of
+from alerts.simulation.running import Simulation
 from conf.times import HOUR_US, to_us
 from tests.unit.alerts.simulation.records import at, record, rules, ward
 
@@ -120,3 +121,9 @@ def test_alerts_that_somebody_answered_or_nobody_saw_are_told_as_shares() -> Non
 def test_without_readings_there_are_no_figures_but_no_fault_either() -> None:
     shown = told(found(record([])))
     assert (shown["alerts"], shown["alerts_per_patient_day"], shown["crises_told"]) == (0, None, None)
+
+
+def test_a_period_without_patients_has_figures_of_each_set_of_rules_all_of_them_unknown() -> None:
+    figures_ = Simulation(at(0), at(END), ("today", "tried"), ()).figures()
+    assert (figures_["patients"], figures_["patient_days"], figures_["crises"]) == (0, 0, 0)
+    assert [each["alerts_per_patient_day"] for each in figures_["rules"].values()] == [None, None]
