@@ -22,6 +22,7 @@ from elastic.client import Search
 from elastic.search import latest, monitoring, observations
 
 INGEST, SCORE, MONITOR = "stream-ingest", "stream-score", "monitor"
+WAY: Final = "channel-"  # and its name and recipient: a way to people
 MONITOR_WITHIN: Final = timedelta(days=2)  # it judges once a day
 MESSAGES_WITHIN: Final = timedelta(minutes=1)  # for so long a message may fail before that is told
 FIRST_LOOK: Final = timedelta(days=1)  # how far back readings that wait for a prediction are looked for
@@ -71,7 +72,7 @@ def undelivered(search: Search, recipients: Iterable[Recipient], now: datetime) 
     """Return the signs of the ways to people by which nothing arrives; one that was given up is missed at once."""
     return [
         Sign(
-            f"channel {failure.channel} to {failure.recipient}",
+            f"{WAY}{failure.channel}-{failure.recipient}",
             failure.given_up_at or failure.failing_since or now,
             timedelta(0) if failure.given_up_at else MESSAGES_WITHIN,
         )

@@ -203,6 +203,7 @@ def _of_the_cluster() -> Iterator[Action]:
         LATEST: {STREAM},
         MODEL_MONITORING: {RETRAIN},
         ALERTS: {ALERTING},
+        NOTIFICATIONS: {ALERTING},
         PATIENT_RULES: {SITE},
         ALERT_EVENTS: {SITE, ALERTING},
         STAYS: {STREAM},

@@ -245,14 +245,14 @@ def test_a_way_by_which_nothing_arrives_is_an_alert_of_the_system_until_somethin
     with ward.sending(policy(NURSE)):
         soon(lambda: any(post.get("failing_since") for post in ward.posts()))
         assert system(30) == []
-        assert system(75) == [("channel mail to nurse", "raised")]
+        assert system(75) == [("channel-mail-nurse", "raised")]
         ward.mail.refusal = None
         soon(lambda: bool(ward.posts(PostState.SENT)))
-        assert system(90) == [("channel mail to nurse", "resolved")]
+        assert system(90) == [("channel-mail-nurse", "resolved")]
         ward.mail.refusal = REFUSED
         ward.put(alert("P-2", datetime.now(UTC)))
         soon(lambda: bool(ward.posts(PostState.GIVEN_UP)))
-        assert ("channel mail to nurse", "raised") in system(105)
+        assert ("channel-mail-nurse", "raised") in system(105)
 
 
 def test_messages_to_somebody_who_is_not_in_the_rules_any_more_are_given_up_with_that_reason(ward: Ward) -> None:

@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter, defaultdict
@@ -222,6 +223,20 @@ def test_an_acknowledgement_stops_reminders_within_five_seconds(ward: Ward) -> N
         told = len(ward.hooks.told)
         soon(lambda: len(ward.hooks.told) >= told + 4)
     assert {alias for alias, _, _ in ward.hooks.told[told:]} == {ward.alias(other["alert_id"])}
+
+
+def test_a_mail_server_that_never_answers_delays_neither_alerts_nor_webhooks(ward: Ward) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        ward.settings = ward.settings.model_copy(update={"smtp_port": deaf.getsockname()[1]})
+        ward.rule({"after_minutes": 0, "tell": ["nurse", "doctor"]})
+        with ward.service():
+            ward.measure(200)
+            soon(lambda: len(ward.hooks.told) == 200)
+            now = datetime.now(UTC)
+            write(ward.client, [writing(OBSERVATIONS, reading("Q-1", now, 204, 121) | {"ingested_at": iso(now)})])
+            refresh(ward.client, ALL_INDICES)
+            soon(lambda: len(ward.hooks.told) == 201, WITHIN_S)
+            assert {it["state"] for it in ward.stored(NOTIFICATIONS) if it["channel"] == "mail"} == {"due"}
 
 
 def test_a_service_that_is_killed_while_a_thousand_messages_are_due_loses_none_and_doubles_carry_the_same_key(

@@ -216,6 +216,15 @@ def test_a_stopped_feed_stands_above_everything(ward: Ward, role: str) -> None:
     assert html.index('data-outage="feed feed"') < html.index("board-counts") < html.index("data-row")
 
 
+@pytest.mark.parametrize("role", ["clinician", "kiosk"])
+def test_a_way_by_which_no_message_arrives_is_told_as_that_and_not_as_old_data(ward: Ward, role: str) -> None:
+    at = ward.site.clock.now - timedelta(minutes=4)
+    stored(ward, alert(None, at, AlertKind.SYSTEM, part="channel-mail-nurse", worst=Finding(at, 3)))
+    html = text(ward.site.signed_in(role), "/")
+    assert "Messages have not arrived by “channel-mail-nurse” for 4 min" in html
+    assert "No sign of life" not in html
+
+
 def test_a_kiosk_sees_tiles_with_masked_ids(ward: Ward) -> None:
     html = text(ward.site.signed_in("kiosk"), "/")
     assert "page-wall" in html
