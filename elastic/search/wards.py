@@ -22,6 +22,7 @@ from elastic.search.queries import terms
 MOST_WARDS: Final = 1_000
 MOST_IN_WARD: Final = 65_536  # patients: so many terms a search takes from a list
 MOST_STAYS: Final = 1_000_000
+LISTED: Final[dict[str, Any]] = {"size": MOST_WARDS, "query": {"exists": {"field": "ward"}}}
 BY_PATIENT: Final[list[Any]] = [{"patient_id": "asc"}]
 
 
@@ -40,13 +41,13 @@ def of_patients(search: Search, patient_ids: Iterable[str]) -> dict[str, Documen
 
 def all_stays(search: Search) -> dict[str, Document]:
     """Return the stays of all patients, those that are over too: they have no `ward`."""
-    body = {"sort": BY_PATIENT, "track_total_hits": False}
+    body = {"query": {"exists": {"field": "patient_id"}}, "sort": BY_PATIENT, "track_total_hits": False}
     return {stay["patient_id"]: stay for stay in search.pages(STAYS, body, MOST_STAYS)}
 
 
 def names(search: Search) -> list[str]:
     """Return the wards that patients lie in, by name."""
-    body = {"size": MOST_WARDS, "sort": [{"ward": "asc"}], "_source": ["ward"], "track_total_hits": False}
+    body = {**LISTED, "sort": [{"ward": "asc"}], "_source": ["ward"], "track_total_hits": False}
     return [found["ward"] for found in search.page(WARDS, body).documents]
 
 
@@ -78,7 +79,7 @@ def keep(search: Search, stays: Iterable[Mapping[str, Any]], gone: Iterable[str]
 def publish(search: Search, stays: Iterable[Mapping[str, Any]]) -> None:
     """Store the lists of the wards that differ from what is there, and remove those of wards without patients."""
     lists = lists_of(stays)
-    known = {found["ward"]: found["patient_ids"] for found in search.page(WARDS, {"size": MOST_WARDS}).documents}
+    known = {found["ward"]: found["patient_ids"] for found in search.page(WARDS, LISTED).documents}
     now = datetime.now(UTC).isoformat()
     changed = [
         Operation(

@@ -43,6 +43,7 @@ def test_only_the_asked_fields_of_the_asked_documents_are_read_and_dates_stay_as
 
 def test_patients_who_are_none_are_not_read(spark: SparkSession, documents: Settings) -> None:
     """So nothing is trained with them, and nothing judged by them."""
+    connect(documents).indices.put_mapping(index=INDEX, properties={"patient_id": {"type": "keyword"}})
     for number, patient_id in enumerate((f"{CANARY_PREFIX}1", "p-1")):
         body = {"number": number, "patient_id": patient_id}
         connect(documents).index(index=INDEX, id=patient_id, document=body, refresh=True)
