@@ -27,7 +27,7 @@ def read_move(encounter: JsonObject, scope: Scope, record_time_us: int, rules: I
     status, ward, bed = encounter.get("status"), None, None
     if status == PRESENT and not NO_BED.intersection(_codes([encounter.get("class")])):
         ward, bed = _place(encounter.get("location"))
-    if ward is None and status not in OVER:
+    if ward is None and not (isinstance(status, str) and status in OVER):
         return None
     patient_id, _flags = read_subject(encounter, scope, rules)
     meta = encounter.get("meta")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fhir.parse.message import parse_message
 from fhir.readings import IntakeRules, Move, Parsed
@@ -101,6 +103,28 @@ def test_what_says_nothing_of_a_ward_is_ignored(resource: dict[str, Any]) -> Non
 def test_without_a_time_of_its_own_it_counts_as_of_its_record(meta: Any, told_us: int) -> None:
     (move,) = parse(encounter(place("A"), meta=meta)).moves
     assert move.told_us == told_us
+
+
+@given(
+    st.sampled_from(["status", "class", "location", "meta", "id", "subject"]),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["location", "display", "reference", "status", "physicalType", "coding", "code", "form"]
+                ),
+                inner,
+                max_size=3,
+            )
+        ),
+    ),
+)
+def test_no_shape_of_an_encounter_is_unforeseen(field: str, value: Any) -> None:
+    parsed = parse(encounter(place("A"), **{field: value}))
+    assert Reason.INTERNAL_ERROR not in [reject.reason for reject in parsed.rejects]
+    assert len(parsed.rejects) + parsed.ignored == 1
 
 
 def test_an_encounter_of_nobody_known_is_refused() -> None:

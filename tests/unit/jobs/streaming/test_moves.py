@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import Any, cast
 
+import msgspec
 import pytest
+from elasticsearch import Elasticsearch
 
 from conf.times import iso_us
+from elastic.client import Search
+from elastic.search import wards
 from fhir.readings import Move
-from jobs.streaming.moves import next_stay
+from jobs.streaming.moves import next_stay, store_moves
 
 NOON_US = 1_773_144_000_000_000
 SECOND_US = 1_000_000
@@ -46,3 +51,25 @@ def stay(ward: str | None, seconds: int = 0, encounter: str | None = "e-1", **mo
 def test_what_was_told_last_stands(known: dict[str, Any] | None, told: Move, after: dict[str, Any] | None) -> None:
     assert next_stay(known, told) == after
     assert next_stay(after, told) == after
+
+
+def test_lists_that_cannot_be_made_stop_no_stream_and_are_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept: list[Any] = []
+
+    def publish(*_: Any) -> None:
+        raise wards.TooManyError("too many")
+
+    monkeypatch.setattr(Search, "get_many", lambda *_: {})
+    monkeypatch.setattr(wards, "keep", lambda _, stays: kept.extend(stays))
+    monkeypatch.setattr(wards, "all_stays", lambda _: {})
+    monkeypatch.setattr(wards, "publish", publish)
+    of_tasks = [msgspec.json.encode(found).decode() for found in ([move("B", 5)], [], [move("A")])]
+    assert store_moves(cast(Elasticsearch, None), of_tasks) == Counter(moves=2, moved=1)
+    assert kept == [stay("B", 5)]
+    assert "too many" in caplog.text
+
+
+def test_without_moves_nothing_is_asked() -> None:
+    assert store_moves(cast(Elasticsearch, None), ["[]", "[]"]) == Counter()
