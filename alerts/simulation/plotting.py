@@ -42,4 +42,5 @@ def _line(axis: Axes, of: Figures, key: str, style: dict[str, Any]) -> None:
     x, y = [of[level]["alerts_per_patient_day"] for level in levels], [of[level][key] for level in levels]
     axis.plot(x, y, **style)
     for place, level in zip(zip(x, y, strict=True), levels, strict=True):
-        axis.annotate(level, place, xytext=(4, 4), textcoords="offset points", fontsize=8, color=style["color"])
+        beside = (4, 4) if style["linestyle"] == "-" else (4, -11)  # names of near points stand above and below
+        axis.annotate(level, place, xytext=beside, textcoords="offset points", fontsize=8, color=style["color"])
