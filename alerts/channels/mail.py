@@ -115,7 +115,10 @@ def _templates(language: Language) -> Environment:
 
 
 def _undelivered(error: Exception, host: str) -> Undelivered:
-    """Say why a mail was not taken; only what the server has refused for good is not tried again."""
+    """Say why a mail was not taken; what the server has refused for good is not tried again.
+
+    A password that is refused is: it is somebody's setting, which is mended while the mail waits.
+    """
     answer: bytes | str
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         ((code, answer),) = error.recipients.values()
@@ -124,4 +127,5 @@ def _undelivered(error: Exception, host: str) -> Undelivered:
     else:
         return Undelivered(f"The mail server {host} cannot be reached: {error}.", may_pass=True)
     said = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return Undelivered(f"The mail server {host} answered {code} {said}.", may_pass=code < FOR_GOOD)
+    may_pass = code < FOR_GOOD or isinstance(error, smtplib.SMTPAuthenticationError)
+    return Undelivered(f"The mail server {host} answered {code} {said}.", may_pass)
