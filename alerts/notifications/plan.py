@@ -176,10 +176,6 @@ class Plan:
     def _of(self, due: Due) -> _Pair:
         return self._pairs[due.recipient, due.subject]
 
-    def next_at(self) -> datetime | None:
-        """Return when to look again, at the latest."""
-        return self._wakes[0][0] if self._wakes else None
-
     def take_due(self, now: datetime) -> list[tuple[Due, ...]]:
         """Return the messages that are to be made now, each as what it tells to one recipient, and take them as told.
 

@@ -81,20 +81,24 @@ class Queue:
         heapq.heappush(line.waiting, (post.attempts, not post.is_critical, post.at, post.key))
 
     def next(self, now: datetime) -> Iterator[Post]:
-        """Yield the messages that are to be tried now; each is in flight until `done` or `put_back`."""
+        """Yield the messages that are to be tried now; each is in flight until it is told what became of it."""
+        while (post := self._first(now)) is not None:
+            line = self._lines[post.recipient]
+            heapq.heappop(line.waiting)
+            line.in_flight += 1
+            self._in_flight.add(post.key)
+            self._flying[post.channel] += 1
+            yield post
+
+    def _first(self, now: datetime) -> Post | None:
+        """Return the message that goes first: one for whom the fewest are in flight: no line starves another."""
+        heads: list[tuple[int, tuple[int, bool, datetime, str]]] = []
         for line in self._lines.values():
-            while line.waiting and line.is_open(now):
-                post = self._posts.get(line.waiting[0][-1])
-                if post is None:  # it was stopped
-                    heapq.heappop(line.waiting)
-                elif self._flying[post.channel] < AT_ONCE:
-                    heapq.heappop(line.waiting)
-                    line.in_flight += 1
-                    self._in_flight.add(post.key)
-                    self._flying[post.channel] += 1
-                    yield post
-                else:
-                    break
+            while line.waiting and line.waiting[0][-1] not in self._posts:  # it was stopped
+                heapq.heappop(line.waiting)
+            if line.waiting and line.is_open(now) and self._flying[self._posts[line.waiting[0][-1]].channel] < AT_ONCE:
+                heads.append((line.in_flight, line.waiting[0]))
+        return self._posts[min(heads)[1][-1]] if heads else None
 
     def put_back(self, post: Post) -> None:
         """Take a message back that could not be tried."""

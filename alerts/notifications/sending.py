@@ -33,7 +33,7 @@ from elastic.search import alerts as stored_alerts
 from elastic.search import wards
 from elastic.search.changes import Changes, read
 
-EVERY_S: Final = 0.5
+EVERY: Final = timedelta(seconds=0.5)
 WAIT_S: Final = 2.0  # after a fault
 LANDING_S: Final = 3.0
 READ_ALL_EVERY: Final = timedelta(minutes=1)
@@ -85,7 +85,7 @@ class Sender:
             while self._may_work() and not stop.is_set():
                 try:
                     self.turn(datetime.now(UTC))
-                    self.collect(EVERY_S)
+                    self.collect(EVERY.total_seconds())
                 except UserError as error:
                     log.warning("%s Trying again in %g s.", error, WAIT_S)
                     stop.wait(WAIT_S)
@@ -106,7 +106,7 @@ class Sender:
         """Do what is to be done now; may be repeated after a `UserError`, which loses nothing."""
         if self._read_at is None:
             self._begin(now)
-        if self._followed_at is None or now - self._followed_at >= timedelta(seconds=EVERY_S):
+        if is_time(self._followed_at, EVERY, now):
             self._follow(now)
         self._make(now)
         self._note(self._queue.expire(now))
@@ -141,7 +141,7 @@ class Sender:
             (changed,), is_more = read(self._search, [self._changes], now)
             self._untaken += changed
             self._take(now)
-        if self._read_at and now - self._read_at >= READ_ALL_EVERY:
+        if is_time(self._read_at, READ_ALL_EVERY, now):
             self._read_all(now)
         self._followed_at = now
 
@@ -228,3 +228,8 @@ class Sender:
         stored = self._search.get_many(ALERTS, [fit_id(id_) for id_ in post.alert_ids])
         alerts = {due: stored.get(fit_id(due.alert_id)) for due in post.tellings}
         return {due: it for due, it in alerts.items() if it and (waits := raise_of(it)) and waits.at == due.raised_at}
+
+
+def is_time(last: datetime | None, every: timedelta, now: datetime) -> bool:
+    """Tell whether something is due again, also after the clock was set back."""
+    return last is None or not timedelta(0) <= now - last < every

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -56,6 +57,20 @@ def test_one_recipient_who_cannot_be_reached_holds_up_no_other() -> None:
         else:
             queue.sent(each, at(0))
     assert {it.recipient for it in queue.next(at(0.5))} == {"doctor"}
+
+
+def test_two_long_lines_of_a_channel_leave_room_for_a_third() -> None:
+    three = policy(
+        {"after_minutes": 0, "tell": ["a", "b", "c"]}, recipients={name: {"mail": f"{name}@x.org"} for name in "abc"}
+    )
+
+    def to(name: str, number: int) -> Post:
+        (due,) = (it for it in tellings(alert(f"P-{number}", NOON), three) if it.recipient == name)
+        return post((due,), three.named[name], at(number), timedelta(minutes=10))
+
+    queue = Queue([*(to(name, number) for name in "ab" for number in range(20)), to("c", 30)])
+    flying = list(queue.next(at(60)))
+    assert sorted(Counter(it.recipient for it in flying).values()) == [1, 3, 4]
 
 
 def test_after_each_failure_one_waits_twice_as_long_up_to_a_minute_and_after_a_success_not_at_all() -> None:
