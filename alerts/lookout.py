@@ -18,8 +18,10 @@ from alerts.replay import Change, Stored, one_step
 from alerts.rules import Rules
 from alerts.signs import ended, last_sign, lost
 from alerts.store import Said, said_of
+from conf.canary import is_canary
 from conf.settings import METRICS_FILE, Settings
 from elastic.client import Document, Search
+from elastic.scope import Scope
 from elastic.search import alert_events
 
 KINDS: Final = frozenset({AlertKind.SILENCE, AlertKind.FEED, AlertKind.SYSTEM})
@@ -34,6 +36,7 @@ class Lookout:
 
     def __init__(self, search: Search, rules: Rules, settings: Settings) -> None:
         self._search = search
+        self._of_patients = search.scoped(Scope())  # a canary's readings are no sign of the ward, nor of a patient
         self._rules = rules
         self._recipients = list(rules.notifications.named.values()) if rules.notifications else []
         self._metrics_file = settings.metrics_file or settings.local_dir / METRICS_FILE
@@ -56,13 +59,14 @@ class Lookout:
     def _load(self, now: datetime) -> Iterator[int]:
         """Read what is open, when readings came lately, and everybody's newest reading; yield after each part."""
         if self._done_at is None:
-            self._feed.see(feed.remembered(self._search, now), now)
+            self._feed.see(feed.remembered(self._of_patients, now), now)
         for alert in store.open_of_kind(self._search, AlertKind.FEED).get(feed.WARD, []):
             self._feed.take_over(alert.episode)
         silent = store.open_of_kind(self._search, AlertKind.SILENCE)
         self._watch.known_silent({id_: last_sign(alerts[-1].episode) for id_, alerts in silent.items()})
         yield len(silent)
-        yield from silence.load(self._search, self._watch, silence.load_since(self._watch, self._done_at, now), now)
+        since = silence.load_since(self._watch, self._done_at, now)
+        yield from silence.load(self._of_patients, self._watch, since, now)
 
     @property
     def is_behind(self) -> bool:
@@ -89,8 +93,9 @@ class Lookout:
         """
         is_loading = next(self._loading, None) is not None
         self._watch.rules(patient_rules)
-        silence.follow(self._search, self._watch, readings, now)
-        self._feed.see(feed.arrivals(readings), now)
+        of_patients = [reading for reading in readings if not is_canary(reading["patient_id"])]
+        silence.follow(self._of_patients, self._watch, of_patients, now)
+        self._feed.see(feed.arrivals(of_patients), now)
         self._answer([event for event in events if event.get("kind") in KINDS and event.get("number")], now)
         if is_loading:
             return True

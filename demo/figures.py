@@ -14,6 +14,7 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from conf.clinical import ALERT_LEVELS
+from elastic.scope import without_canaries
 
 RATE_WINDOW_S = 30.0
 LOG_TAIL_BYTES = 65_536
@@ -73,13 +74,13 @@ def read_metrics(path: Path) -> dict[str, Any]:
 def count_levels(
     client: Elasticsearch, index: str, field: str, query: Mapping[str, Any] = MappingProxyType({"match_all": {}})
 ) -> dict[str, int] | None:
-    """Return the documents by alert level, highest first; None while Elasticsearch does not answer."""
+    """Return the documents by alert level, highest first, no canary's; None while Elasticsearch is away."""
     try:
         answer = client.search(
             index=index,
             size=0,
             ignore_unavailable=True,
-            query=dict(query),
+            query=without_canaries(query),
             aggs={"levels": {"terms": {"field": field}}},
         )
     except (ApiError, TransportError):

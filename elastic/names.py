@@ -31,9 +31,6 @@ WARDS: Final = f"{NAME_PREFIX}wards"  # a document for each ward: whose document
 STAYS: Final = f"{NAME_PREFIX}stays"  # a document for each patient: ward, bed, and the name where it is told
 AUDIT: Final = f"{NAME_PREFIX}audit"  # monthly, without an alias
 
-CANARY_PREFIX: Final = (
-    "canary-"  # ids of patients who are none: they prove that the chain lives, and nobody is shown them
-)
 MAX_ID_BYTES: Final = 512  # the limit of Elasticsearch
 
 

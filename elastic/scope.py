@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from elastic.names import CANARY_PREFIX, WARDS, fit_id
+from conf.canary import CANARY_PREFIX, is_canary
+from elastic.names import WARDS, fit_id
 
 Query = dict[str, Any]
 
@@ -60,7 +61,7 @@ class Scope:
         patient_id = document.get("patient_id")
         if patient_id is None:
             return True
-        if patient_id.startswith(CANARY_PREFIX):
+        if is_canary(patient_id):
             return False
         return self.wards is None or stays.get(fit_id(patient_id), {}).get("ward") in self.wards
 

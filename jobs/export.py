@@ -24,6 +24,7 @@ from conf.spreadsheets import cell
 from conf.times import iso
 from elastic.client import connect
 from elastic.names import OBSERVATIONS
+from elastic.scope import OF_CANARIES
 from fhir.readings import RETRACTED_STATUS
 from jobs.maintenance.removal import find, one_line_errors
 from jobs.streaming.archive import COLUMNS, FLAG_SEPARATOR
@@ -33,13 +34,13 @@ PAGES_BETWEEN_NEWS: Final = 20
 
 
 def query(since: datetime | None, until: datetime | None, patient_id: str | None) -> dict[str, Any]:
-    """Return the query of the readings within [since, until), of one patient or of all; None sets no limit."""
+    """Return the query of the readings within [since, until), of one patient or of all real ones; None: no limit."""
     ends = {"gte": since, "lt": until}
     limits = {name: iso(at) for name, at in ends.items() if at is not None}
     wanted: list[dict[str, Any]] = [{"range": {"@timestamp": limits}}] if limits else []
     if patient_id is not None:
         wanted.append({"term": {"patient_id": patient_id}})
-    return {"bool": {"filter": wanted, "must_not": {"term": {"status": RETRACTED_STATUS}}}}
+    return {"bool": {"filter": wanted, "must_not": [{"term": {"status": RETRACTED_STATUS}}, OF_CANARIES]}}
 
 
 def stored_readings(client: Elasticsearch, wanted: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

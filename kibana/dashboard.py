@@ -71,7 +71,7 @@ class Dashboard:
             "timeFrom": self.since,
             "timeTo": "now",
             "refreshInterval": {"pause": False, "value": self.refresh_s * 1000},
-            "kibanaSavedObjectMeta": {"searchSourceJSON": text({"query": kql.query(), "filter": []})},
+            "kibanaSavedObjectMeta": {"searchSourceJSON": text({"query": kql.query(kql.no_canary()), "filter": []})},
             "optionsJSON": text(OPTIONS),
             "panelsJSON": text(panels),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conf.canary import CANARY_PREFIX
 from conf.times import CLOCK_TOLERANCE_US, SECOND_US
 from kibana.saved import Json
 
@@ -44,6 +45,11 @@ def absent(field: str) -> str:
 def has_come() -> str:
     """Ask for documents that do not lie in the future, whatever the range shown: a range such as today ends there."""
     return f'@timestamp <= "now+{CLOCK_TOLERANCE_US // SECOND_US}s"'
+
+
+def no_canary() -> str:
+    """Ask for documents that are not of a canary, who is no patient."""
+    return f"not patient_id : {CANARY_PREFIX}*"
 
 
 def both(*parts: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from alerts.documents import subject_of
 from alerts.model import AlertKind, State
 from alerts.notifications.policy import CRITICAL, Policy, Route, Step
+from conf.canary import is_canary
 from conf.clinical import ALERT_LEVELS
 
 KEY_LENGTH: Final = 32  # hexadecimal digits
@@ -76,32 +77,38 @@ def raise_of(alert: Mapping[str, Any]) -> Raise | None:
 def tellings(alert: Mapping[str, Any], policy: Policy, ward: str | None = None) -> list[Due]:
     """Return all that is ever told of an alert as it stands, in the order of time; each key once.
 
-    Where several routes tell the same person the same step, the first one counts.
+    Where several routes tell the same person the same step, the first one counts. Of a canary those are told once who
+    are to be, by no route.
     """
     waits = raise_of(alert)
     if waits is None:
         return []
+    if is_canary(alert.get("patient_id")):
+        return [_due(alert, waits, name, waits.at) for name in policy.told_of_canary]
     found: dict[str, Due] = {}
     routes = [route for route in policy.routes if route.takes(alert["kind"], waits.level, ward)]
     for route in routes:
         for number, step in enumerate(route.chain):
             for repeat, at in enumerate(_times(policy, route, step, waits)):
                 for name in step.tell:
-                    key = key_of(alert["alert_id"], waits.at, number, repeat, name)
-                    due = Due(
-                        at=at,
-                        recipient=name,
-                        alert_id=alert["alert_id"],
-                        subject=subject_of(alert),
-                        raised_at=waits.at,
-                        is_critical=waits.is_critical,
-                        step=number,
-                        repeat=repeat,
-                        key=key,
-                        said=alert.get("number", 0),
-                    )
-                    found[key] = min(due, found.get(key, due), key=lambda it: it.at)
+                    due = _due(alert, waits, name, at, number, repeat)
+                    found[due.key] = min(due, found.get(due.key, due), key=lambda it: it.at)
     return sorted(found.values(), key=lambda due: (due.at, due.step, due.repeat, due.recipient))
+
+
+def _due(alert: Mapping[str, Any], waits: Raise, name: str, at: datetime, step: int = 0, repeat: int = 0) -> Due:
+    return Due(
+        at=at,
+        recipient=name,
+        alert_id=alert["alert_id"],
+        subject=subject_of(alert),
+        raised_at=waits.at,
+        is_critical=waits.is_critical,
+        step=step,
+        repeat=repeat,
+        key=key_of(alert["alert_id"], waits.at, step, repeat, name),
+        said=alert.get("number", 0),
+    )
 
 
 def _times(policy: Policy, route: Route, step: Step, waits: Raise) -> Iterator[datetime]:
@@ -212,6 +219,11 @@ class Plan:
         return ()
 
     def _opens(self, pair: _Pair, due: Due) -> datetime:
-        """Return when a telling need not wait for a message before it; what is critical only for critical ones."""
+        """Return when a telling need not wait for a message before it; what is critical only for critical ones.
+
+        A canary's waits for none: it is raised again and again so that each time somebody is told.
+        """
+        if is_canary(due.subject):
+            return due.at
         before = pair.critical_at if due.is_critical else pair.told_at
         return due.at if before is None else max(due.at, before + self._policy.group)

@@ -21,6 +21,7 @@ Clock = Annotated[Hours, BeforeValidator(Hours.read)]
 Place = tuple[int | str, ...]
 
 CRITICAL: Final = "CRITICAL"
+WEBHOOK: Final = r"^https?://\S+$"
 CHANNELS: Final[tuple[ChannelName, ...]] = ("mail", "webhook", "kafka")
 TURNS: Final = 16  # of duty and quiet hours, within which both let something pass, or never
 
@@ -41,11 +42,12 @@ class RecipientRule(_Part):
     """Somebody who is told, by one of the channels."""
 
     mail: str | None = Field(None, pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")
-    webhook: str | None = Field(None, pattern=r"^https?://\S+$")
+    webhook: str | None = Field(None, pattern=WEBHOOK)
     kafka: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,249}$")
     language: Language = "fr"
     discloses: frozenset[Disclosure] = frozenset()
     form: Literal["json", "fhir"] = "json"
+    canary: bool = False  # is told of the canary's alerts too
 
     @model_validator(mode="after")
     def _one_address(self) -> RecipientRule:
@@ -109,6 +111,13 @@ class Route(_Part):
         return kind in self.kinds and level in self.levels and (not self.wards or ward in self.wards)
 
 
+class HeartbeatRule(_Part):
+    """Where the sign goes that all lives, and how often; its absence is what is told there."""
+
+    webhook: str = Field(pattern=WEBHOOK)
+    every_seconds: float = Field(60, ge=1, le=3_600)
+
+
 class Policy(_Part):
     """The whole section; without recipients nobody is told of anything."""
 
@@ -120,6 +129,7 @@ class Policy(_Part):
     recipients: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")], RecipientRule] = {}
     routes: tuple[Route, ...] = ()
     quiet_hours: Clock | None = None
+    heartbeat: HeartbeatRule | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -143,6 +153,11 @@ class Policy(_Part):
     def group(self) -> timedelta:
         """Return in which time somebody gets one message about a patient."""
         return timedelta(minutes=self.group_minutes)
+
+    @cached_property
+    def told_of_canary(self) -> tuple[str, ...]:
+        """Return who is told of the canary's alerts, and so that messages arrive; nobody else is."""
+        return tuple(name for name, rule in self.recipients.items() if rule.canary)
 
     @cached_property
     def named(self) -> dict[str, Recipient]:
@@ -169,7 +184,7 @@ class Policy(_Part):
 
     def _faults(self) -> Iterator[tuple[Place, str]]:
         """Yield what does not fit together."""
-        if self.recipients and not self.routes:
+        if len(self.recipients) > len(self.told_of_canary) and not self.routes:
             yield (("recipients",), "nobody is told of anything: add routes, each with a chain")
         for at, route in enumerate(self.routes):
             for step_at, step in enumerate(route.chain):

@@ -15,6 +15,7 @@ from typing import Final
 import pyarrow as pa
 from pyarrow import csv
 
+from conf.canary import is_canary
 from conf.files import beside
 from jobs.streaming.standing import Document
 
@@ -45,9 +46,9 @@ FLAG_SEPARATOR: Final = ";"
 
 
 def write_archive(data_dir: Path, batch_id: int, part: str, documents: Iterable[Document]) -> None:
-    """Write the documents of a part of a micro-batch, one file a day."""
+    """Write the documents of a part of a micro-batch, one file a day; a canary's are nothing to be kept."""
     by_day: dict[str, list[Document]] = defaultdict(list)
-    for document in documents:
+    for document in (each for each in documents if not is_canary(each["patient_id"])):
         by_day[document["@timestamp"][:10]].append(document)
     for day, of_day in by_day.items():
         columns = {name: [document.get(name) for document in of_day] for name in COLUMNS}

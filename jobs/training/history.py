@@ -14,11 +14,12 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.canary import CANARY_PREFIX
 from conf.errors import UserError
 from conf.settings import Settings
 from conf.times import present_until_us
 from elastic.connector import read_index
-from elastic.names import CANARY_PREFIX, OBSERVATIONS
+from elastic.names import OBSERVATIONS
 from fhir.readings import CORRECTIONS, RETRACTED_STATUS
 from jobs.streaming.archive import COLUMNS, DAY_PREFIX, FOLDER
 from jobs.training.replay import training_rows, whole_patients

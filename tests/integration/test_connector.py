@@ -10,11 +10,11 @@ import pytest
 from pydantic import SecretStr
 from pyspark.sql import SparkSession
 
+from conf.canary import CANARY_PREFIX
 from conf.errors import UserError
 from conf.settings import Settings
 from elastic.client import connect
 from elastic.connector import TRUST_STORE_WORD, read_index, write_trust_store
-from elastic.names import CANARY_PREFIX
 
 pytestmark = pytest.mark.integration
 

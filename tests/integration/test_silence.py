@@ -335,6 +335,20 @@ def test_a_stopped_feed_is_one_alert_within_a_minute_and_no_patient_is_silent(wa
     assert alert_search.without_patient(ward.search) == [alert]
 
 
+def test_a_canary_keeps_no_stopped_feed_alive_and_is_never_silent_itself(ward: Ward) -> None:
+    ward.store(*usual_arrivals(NOW), *(stored("canary-1", ago(minutes=m)) for m in range(1, 120)))
+    ward.start(NOW)
+    for second in (20, 40, 60):
+        ward.store(stored("canary-1", later(seconds=second - 2)))
+        ward.turn(later(seconds=second))
+    assert len(ward.alerts("feed")) == 1
+    ward.store(stored("p-1", later(minutes=2)))
+    ward.turn(later(hours=2))
+    ward.turn(later(hours=2, seconds=10))
+    assert "canary-1" not in ward.silent()
+    assert ward.alerts("feed", is_open=False) != []
+
+
 def test_when_the_feed_returns_patients_are_judged_from_then_on(ward: Ward) -> None:
     ids = [f"p-{number:02d}" for number in range(50)]
     ward.store(*usual_arrivals(NOW, every_s=120), *(stored(id_, ago(minutes=1)) for id_ in ids))

@@ -1,5 +1,5 @@
-"""Kibana's query language, as much of it as the dashboards use, in Elasticsearch's: a value, presence, a comparison,
-``and``, ``or``, ``not`` and brackets. Anything else is refused, so that no query is misunderstood in silence.
+"""Kibana's query language, as much of it as the dashboards use, in Elasticsearch's: a value, its beginning, presence, a
+comparison, ``and``, ``or``, ``not`` and brackets. Anything else is refused, so that nothing is misunderstood in silence.
 """
 
 from __future__ import annotations
@@ -84,7 +84,11 @@ class _Parser:
         if self._tokens[0] == Token("sign", "("):
             values = self._in_brackets(lambda: self._list("or", self._value))
             return {"bool": {"should": [_match(field, value) for value in values], "minimum_should_match": 1}}
-        return _match(field, self._value())
+        value = self._value()
+        if value.kind == "word" and self._tokens[0] == Token("sign", "*"):
+            self._next()
+            return {"prefix": {field: {"value": value.text}}}
+        return _match(field, value)
 
     def _list(self, name: str, read: Callable[[], Read]) -> list[Read]:
         parts = [read()]

@@ -20,6 +20,7 @@ from demo.figures import (
     to_figures,
     waiting_for,
 )
+from elastic.scope import without_canaries
 
 LEVELS = {"CRITICAL": 1, "HIGH": 2, "MEDIUM": 3, "LOW": 4}
 ALERTS = {"CRITICAL": 2, "HIGH": 0, "MEDIUM": 0, "LOW": 0, "STALE": 3}
@@ -104,6 +105,7 @@ def test_levels_are_counted_highest_first_and_what_is_no_level_of_a_model_comes_
     answer = {"aggregations": {"levels": {"buckets": [{"key": k, "doc_count": n} for k, n in ALERTS.items() if n]}}}
     client = Mock(search=Mock(return_value=answer))
     assert list((count_levels(client, "alerts", "level", OPEN_ALERTS) or {}).items()) == list(ALERTS.items())
+    assert client.search.call_args.kwargs["query"] == without_canaries(OPEN_ALERTS)
 
 
 def test_nothing_is_counted_while_elasticsearch_is_away() -> None:

@@ -61,6 +61,11 @@ def test_times_and_patient_narrow_what_is_asked_for() -> None:
     assert query(None, None, None)["bool"]["filter"] == []
 
 
+def test_a_canary_is_never_exported() -> None:
+    without = query(None, None, None)["bool"]["must_not"]
+    assert {"prefix": {"patient_id": {"value": "canary-"}}} in without
+
+
 def test_a_day_begins_at_midnight_utc_and_an_instant_needs_its_zone() -> None:
     assert moment("2026-03-01") == MARCH
     assert moment("2026-03-01T06:00:00+01:00") == datetime(2026, 3, 1, 6, tzinfo=timezone(timedelta(hours=1)))

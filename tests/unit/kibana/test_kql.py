@@ -29,6 +29,7 @@ def all_of(*parts: Any) -> dict[str, Any]:
         ('alert_level : "HIGH"', HIGH),
         ('alert_level:"HIGH"', HIGH),
         ("kind : quality", {"match": {"kind": "quality"}}),
+        ("not patient_id : canary-*", {"bool": {"must_not": {"prefix": {"patient_id": {"value": "canary-"}}}}}),
         ("useful : true", {"match": {"useful": "true"}}),
         ("ppv.HIGH : *", {"exists": {"field": "ppv.HIGH"}}),
         ("systolic >= 180", TALL),
@@ -60,7 +61,7 @@ def test_and_binds_before_or_unless_brackets_say_otherwise() -> None:
     [
         "freetext",
         '"quoted" : 1',
-        "patient_id : P-0*",
+        "patient_id : P-*0",
         "patient_id : *1",
         "systolic >= ",
         "systolic >= *",

@@ -198,3 +198,26 @@ def test_messages_of_before_a_start_count_for_groups() -> None:
     plan.note_told(before[0], at(0))
     assert told(plan, 2) == []
     assert told(plan, 4) == [[("nurse", "P-1")]]
+
+
+WITH_CANARY = {
+    "recipients": {
+        "nurse": {"mail": "nurse@example.org"},
+        "doctor": {"mail": "doctor@example.org"},
+        "watch": {"webhook": "https://watch.example.org", "canary": True},
+    }
+}
+
+
+def test_of_a_canary_those_are_told_who_are_to_be_by_no_route_and_of_patients_they_are_not() -> None:
+    with_canary = policy(*CHAIN, **WITH_CANARY)
+    assert minutes(tellings(alert("canary-1", NOON), with_canary)) == [(0, "watch", 0, 0)]
+    assert {due.recipient for due in tellings(alert("P-1", NOON), with_canary)} == {"nurse", "doctor"}
+    assert tellings(alert("canary-1", NOON), policy(*CHAIN)) == []
+
+
+def test_each_alert_of_a_canary_is_told_at_once_however_soon_it_comes_after_another() -> None:
+    plan = plan_of(policy(*CHAIN, group_minutes=60, **WITH_CANARY), alert("canary-1", NOON))
+    assert told(plan, 0) == [[("watch", "canary-1")]]
+    plan.take(alert("canary-1", at(1)))
+    assert told(plan, 1) == [[("watch", "canary-1")]]

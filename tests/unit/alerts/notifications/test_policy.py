@@ -150,3 +150,15 @@ def test_wards_of_their_own_leave_patients_without_one_untold() -> None:
     (gap,) = gaps(policy(routes=routes))
     assert "measured of patients without a ward" in gap
     assert gap.endswith("nobody is told at any time.")
+
+
+def test_a_canary_may_be_all_that_anybody_is_told_of() -> None:
+    watch = {"watch": {"webhook": "https://watch.example.org/canary", "canary": True}}
+    alone = Policy.model_validate({"time_zone": "Europe/Paris", "recipients": watch})
+    assert alone.told_of_canary == ("watch",)
+
+
+@pytest.mark.parametrize("heartbeat", [{"webhook": "pager.example.org"}, {"webhook": "https://a", "every_seconds": 0}])
+def test_a_heartbeat_that_leads_nowhere_or_never_comes_is_refused(heartbeat: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="heartbeat"):
+        Policy.model_validate({"time_zone": "Europe/Paris", "heartbeat": heartbeat})

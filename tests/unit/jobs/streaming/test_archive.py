@@ -40,6 +40,11 @@ def test_each_day_of_effective_time_has_a_file_of_its_own(tmp_path: Path) -> Non
     assert sorted(row["source_offset"] for row in lines(tmp_path)) == ["10", "11", "12"]
 
 
+def test_a_canary_is_no_line_of_the_archive(tmp_path: Path) -> None:
+    write_archive(tmp_path, 12, "0-10", [document(10), document(11, patient_id="canary-1")])
+    assert [row["source_offset"] for row in lines(tmp_path)] == ["10"]
+
+
 def test_line_holds_every_column_and_leaves_empty_what_is_not_known(tmp_path: Path) -> None:
     write_archive(tmp_path, 0, "0-10", [document(10, flags=("implausible", "unit_converted"))])
     (row,) = lines(tmp_path)
