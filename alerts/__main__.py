@@ -23,7 +23,8 @@ from typing import Final
 from alerts import rule_versions
 from alerts.lease import LENGTH, Lease
 from alerts.lookout import Lookout
-from alerts.notifications.running import prepare
+from alerts.notifications.running import at_work, prepare
+from alerts.proof_of_life import ProofOfLife
 from alerts.rules import load_rules
 from alerts.service import Service
 from conf import cli
@@ -53,24 +54,27 @@ def run(settings: Settings, *, once: bool = False, stopping: threading.Event | N
     """Follow Elasticsearch until a signal comes; raises `UserError` for rules or an account that cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
     logging.getLogger("elastic_transport").setLevel(logging.WARNING)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # whether it answers is told as a link of the chain
     stop = stopping or (threading.Event() if once else _stop_on_signals())
     rules = load_rules(settings.alert_rules)  # a file that cannot be used ends it here
     search = Search(connect(settings), SEARCH_TIMEOUT_S)
     ensure_templates(search.client)
     lease = Lease(search, f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}", LEASE)
     messages = nullcontext if once else prepare(search, rules.notifications, settings, lambda: lease.is_held)
-    while not stop.is_set():
-        try:
-            held = rule_versions.in_force(search, settings.alert_rules)
-            service = Service(search, held.rules, Lookout(search, held.rules, settings))
-            are_others_held = partial(_are_others_held, search, held.number)
-            if _work(lease, service, messages, stop, are_others_held, once=once):
-                return
-        except UserError as error:
-            if once:
-                raise
-            log.warning("%s Trying again in %g s.", error, WAIT_S)
-        stop.wait(WAIT_S)
+    proof = ProofOfLife(search, rules, settings, lambda: lease.is_held)
+    with nullcontext() if once else at_work(lambda: proof, "proof of life"):
+        while not stop.is_set():
+            try:
+                held = rule_versions.in_force(search, settings.alert_rules)
+                lookout = Lookout(search, held.rules, settings, tuple if once else lambda: proof.links)
+                are_others_held = partial(_are_others_held, search, held.number)
+                if _work(lease, Service(search, held.rules, lookout), messages, stop, are_others_held, once=once):
+                    return
+            except UserError as error:
+                if once:
+                    raise
+                log.warning("%s Trying again in %g s.", error, WAIT_S)
+            stop.wait(WAIT_S)
 
 
 def _are_others_held(search: Search, number: int) -> bool:

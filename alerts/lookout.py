@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts import feed, silence, store, system
+from alerts.chain import Link
 from alerts.events import answers
 from alerts.lifecycle import settle, steps
 from alerts.model import AlertKind, Episode, alert_id
@@ -34,10 +35,18 @@ Told = tuple[Said, Change]
 class Lookout:
     """The working of it on one Elasticsearch, within the turns of the alert service."""
 
-    def __init__(self, search: Search, rules: Rules, settings: Settings) -> None:
+    def __init__(
+        self,
+        search: Search,
+        rules: Rules,
+        settings: Settings,
+        links: Callable[[], Sequence[Link] | None] = tuple,
+    ) -> None:
+        """Take the links of the chain as they are whenever that is asked; None: they have not been looked at yet."""
         self._search = search
         self._of_patients = search.scoped(Scope())  # a canary's readings are no sign of the ward, nor of a patient
         self._rules = rules
+        self._links = links
         self._recipients = list(rules.notifications.named.values()) if rules.notifications else []
         self._metrics_file = settings.metrics_file or settings.local_dir / METRICS_FILE
         self._least_readings = settings.min_readings
@@ -140,8 +149,11 @@ class Lookout:
     def _look_at_system(self, now: datetime) -> None:
         if self._looked_at and timedelta(0) <= now - self._looked_at < SYSTEM_EVERY:
             return
+        if (links := self._links()) is None:
+            return
         self._looked_at = now
         signs = system.read(self._search, self._metrics_file, self._least_readings, self._rules.system, now)
+        signs += system.of_chain(links)
         if self._recipients:
             signs += system.undelivered(self._search, self._recipients, now)
         self._keep(AlertKind.SYSTEM, system.check(signs, now), lambda episode: ended(episode, now), now)

@@ -2,7 +2,8 @@
 
 The stream tells of itself in its metrics file where it runs on this machine; what it stores is a sign wherever it runs.
 That nothing is stored is no fault of the stream: nothing may have been sent, which `alerts.feed` tells. A way to people
-gives a sign with each message that arrives.
+gives a sign with each message that arrives. Of the chain from sender to site the first dead link is told
+(`alerts.proof_of_life`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from alerts.chain import Link, LinkState
 from alerts.channels.message import Recipient
 from alerts.model import CRITICAL_RANK, AlertKind, Episode
 from alerts.notifications.outbox import failures
@@ -66,6 +68,11 @@ def read(search: Search, metrics_file: Path, least_readings: int, rule: SystemRu
     if judged:
         signs.append(Sign(MONITOR, judged, MONITOR_WITHIN, CRITICAL_RANK - 1))
     return signs
+
+
+def of_chain(links: Iterable[Link]) -> list[Sign]:
+    """Return the signs of the dead links of the chain, as they are missed."""
+    return [Sign(f"link-{it.part}", it.since, it.limit) for it in links if it.state is LinkState.DEAD]
 
 
 def undelivered(search: Search, recipients: Iterable[Recipient], now: datetime) -> list[Sign]:

@@ -14,6 +14,7 @@ import hmac
 import http.client
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -56,16 +57,15 @@ class Webhook:
 
     def send(self, message: Message) -> None:
         """Return when the receiver has answered that it has the message; raise `Undelivered`."""
-        address = message.recipient.address
-        if fault := fault_of(address, self.hosts):
-            raise Undelivered(fault, may_pass=False)
         key = self._disclosing.alias(message.key)
         body, media_type = self._body(message, key)
-        headers = {
-            "Content-Type": media_type,
-            "Idempotency-Key": key,
-            SIGNATURE: sign(self._secret, body, datetime.now(UTC)),
-        }
+        self.post(message.recipient.address, body, media_type, {"Idempotency-Key": key})
+
+    def post(self, address: str, body: bytes, media_type: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Post a body, signed, with these headers more; return and raise as `send` does."""
+        if fault := fault_of(address, self.hosts):
+            raise Undelivered(fault, may_pass=False)
+        headers = {"Content-Type": media_type, SIGNATURE: sign(self._secret, body, datetime.now(UTC)), **more}
         host = urlsplit(address).hostname
         try:
             answer = self._pool.request("POST", address, body=body, headers=headers, redirect=False)

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final
+from typing import Final, Protocol
 
 from alerts.channels.kafka import Kafka
 from alerts.channels.mail import Mail
@@ -51,9 +51,16 @@ def open_channels(policy: Policy, settings: Settings) -> dict[ChannelName, Chann
     return channels
 
 
+class Worker(Protocol):
+    """What works until it is told to stop."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Work."""
+
+
 @contextmanager
-def at_work(make: Callable[[], Sender]) -> Iterator[None]:
-    """Send messages beside what is done in the block, in a thread; a sender that fails unforeseen is made anew."""
+def at_work(make: Callable[[], Worker], name: str = "notifications") -> Iterator[None]:
+    """Work beside what is done in the block, in a thread; a worker that fails unforeseen is made anew."""
     stop = threading.Event()
 
     def work() -> None:
@@ -61,10 +68,10 @@ def at_work(make: Callable[[], Sender]) -> Iterator[None]:
             try:
                 make().run(stop)
             except Exception:
-                log.exception("the sender of messages failed, and begins anew")
+                log.exception("the thread of %s failed, and begins anew", name)
             stop.wait(WAIT_S)
 
-    thread = threading.Thread(target=work, name="notifications", daemon=True)
+    thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
     try:
         yield

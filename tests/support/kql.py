@@ -1,5 +1,6 @@
-"""Kibana's query language, as much of it as the dashboards use, in Elasticsearch's: a value, its beginning, presence, a
-comparison, ``and``, ``or``, ``not`` and brackets. Anything else is refused, so that nothing is misunderstood in silence.
+"""Kibana's query language, as much of it as the dashboards use, in Elasticsearch's: a value, its beginning, presence,
+a comparison, ``and``, ``or``, ``not`` and brackets. Anything else is refused, so that nothing is
+misunderstood in silence.
 """
 
 from __future__ import annotations

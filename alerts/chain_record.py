@@ -1,0 +1,66 @@
+"""The links of the chain as the alert service has found them, kept for the site and for the next copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from alerts.chain import Link, LinkState, Part
+from conf.times import iso
+from elastic.bulk import Operation, write
+from elastic.client import Search
+from elastic.names import ALERT_SERVICE
+
+ID: Final = "chain"
+STALE_AFTER: Final = timedelta(seconds=30)  # more than a lease that another copy takes over
+
+
+class _Record(msgspec.Struct):
+    changed_at: datetime
+    links: tuple[Link, ...]
+
+
+def store(search: Search, links: Iterable[Link], now: datetime) -> None:
+    """Keep the links in place of those before."""
+    body = msgspec.json.encode({"changed_at": iso(now), "links": tuple(links)})
+    write(search.client, [Operation("index", ALERT_SERVICE, ID, body)])
+
+
+def load(search: Search) -> tuple[Link, ...]:
+    """Return the links as they were kept last, () where there are none; raise `SearchUnavailable`."""
+    record = _load(search)
+    return record.links if record else ()
+
+
+def seen(search: Search, now: datetime) -> tuple[Link, ...]:
+    """Return the links as they are for somebody who looks now, () where none were ever kept.
+
+    Where no copy of the alert service has looked for a while, that is what is dead, and of the others nothing is known.
+    Raises `SearchUnavailable`; `without_elasticsearch` says what is known then.
+    """
+    record = _load(search)
+    if record is None or now - record.changed_at < STALE_AFTER:
+        return record.links if record else ()
+    return tuple(
+        Link(link.part, LinkState.DEAD, record.changed_at, record.changed_at, STALE_AFTER)
+        if link.part is Part.ALERTS
+        else replace(link, state=LinkState.UNKNOWN)
+        for link in record.links
+    )
+
+
+def without_elasticsearch(now: datetime) -> tuple[Link, ...]:
+    """Return what can be said of the links where Elasticsearch does not answer."""
+    return tuple(
+        Link(part, LinkState.DEAD if part is Part.ELASTICSEARCH else LinkState.UNKNOWN, None, now, timedelta(0))
+        for part in Part
+    )
+
+
+def _load(search: Search) -> _Record | None:
+    found = search.get(ALERT_SERVICE, ID)
+    return msgspec.convert(found, _Record, strict=False) if found else None
