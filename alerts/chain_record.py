@@ -12,7 +12,7 @@ import msgspec
 from alerts.chain import Link, LinkState, Part
 from conf.times import iso
 from elastic.bulk import Operation, write
-from elastic.client import Search
+from elastic.client import Search, SearchUnavailable
 from elastic.names import ALERT_SERVICE
 
 ID: Final = "chain"
@@ -36,13 +36,19 @@ def load(search: Search) -> tuple[Link, ...]:
     return record.links if record else ()
 
 
-def seen(search: Search, now: datetime) -> tuple[Link, ...]:
+def looked_at(search: Search, now: datetime) -> tuple[Link, ...]:
     """Return the links as they are for somebody who looks now, () where none were ever kept.
 
-    Where no copy of the alert service has looked for a while, that is what is dead, and of the others nothing is known.
-    Raises `SearchUnavailable`; `without_elasticsearch` says what is known then.
+    Where no copy of the alert service has looked for a while, that is what is dead, and of the others nothing is known;
+    where Elasticsearch does not answer, that is.
     """
-    record = _load(search)
+    try:
+        record = _load(search)
+    except SearchUnavailable:
+        return tuple(
+            Link(part, LinkState.DEAD if part is Part.ELASTICSEARCH else LinkState.UNKNOWN, None, now, timedelta(0))
+            for part in Part
+        )
     if record is None or now - record.changed_at < STALE_AFTER:
         return record.links if record else ()
     return tuple(
@@ -50,14 +56,6 @@ def seen(search: Search, now: datetime) -> tuple[Link, ...]:
         if link.part is Part.ALERTS
         else replace(link, state=LinkState.UNKNOWN)
         for link in record.links
-    )
-
-
-def without_elasticsearch(now: datetime) -> tuple[Link, ...]:
-    """Return what can be said of the links where Elasticsearch does not answer."""
-    return tuple(
-        Link(part, LinkState.DEAD if part is Part.ELASTICSEARCH else LinkState.UNKNOWN, None, now, timedelta(0))
-        for part in Part
     )
 
 

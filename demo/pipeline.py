@@ -100,7 +100,8 @@ def bring_up(demo: Demo) -> None:
     demo.settings = site.choose_address(demo.settings, demo.options.web_port)
     with step(demo.console, "Kafka and Elasticsearch") as report:
         demo.settings = start_services(demo.settings, _ports(demo), report)
-    demo.start("alerts", sys.executable, "-m", "alerts")
+    own_site = {"BP_WEB_PORT": str(demo.settings.web_port)}  # which it asks whether it lives
+    demo.start("alerts", sys.executable, "-m", "alerts", environment=own_site)
     with step(demo.console, f"Site at {site.address(demo.settings)}"):
         passwords = _start_site(demo)
     for line in site.greeting(demo.settings, passwords):
@@ -113,6 +114,7 @@ def bring_up(demo: Demo) -> None:
     options = demo.options
     arguments = [f"--{name}={getattr(options, name)}" for name in ("patients", "interval", "speed", "history", "seed")]
     demo.start("producer", sys.executable, "-m", "producer", *arguments)
+    demo.start("canary", sys.executable, "-m", "producer.canary")
 
 
 def start_services(settings: Settings, ports: Mapping[NodeName, int], report: Callable[[str], None]) -> Settings:

@@ -29,7 +29,7 @@ GROUP_MODE: Final = 0o640
 VENDOR_MODE: Final = 0o400  # Elasticsearch takes 400 or 600 and refuses everything else
 
 KEYS: Final = ("secret-key", "kibana-encryption-key", "pseudonym-key", "kafka-keystore", "webhook-secret")
-KAFKA_CLIENTS: Final = ("kafka_setup", "kafka_stream", "kafka_producer", "kafka_alerts")
+KAFKA_CLIENTS: Final = ("kafka_setup", "kafka_stream", "kafka_producer", "kafka_canary", "kafka_alerts")
 KAFKA_LOGINS: Final = "kafka-jaas.conf"
 
 
@@ -60,6 +60,7 @@ CONSUMERS: Final[Mapping[str, Consumer]] = {
     "stream": Consumer(("bp_stream", "pseudonym-key", "kafka_stream")),
     "alerts": Consumer(("bp_alerts", "secret-key", "webhook-secret", "kafka_alerts"), optional=("smtp-password",)),
     "producer": Consumer(("kafka_producer",)),
+    "canary": Consumer(("kafka_canary",)),
     "site": Consumer(("bp_site", "secret-key"), optional=("password-pepper",)),
     "retrain": Consumer(("bp_retrain",)),
     "prune": Consumer(("bp_prune",)),

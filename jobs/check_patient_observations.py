@@ -21,6 +21,7 @@ from conf.errors import UserError
 from conf.settings import load_settings
 from elastic.client import connect, no_answer
 from elastic.names import OBSERVATIONS
+from elastic.scope import OF_CANARIES
 
 PAGE_SIZE = 5_000
 
@@ -57,6 +58,7 @@ def _ask(client: Elasticsearch, page_size: int, after: dict[str, Any] | None) ->
         answer = client.search(
             index=OBSERVATIONS,
             size=0,
+            query={"bool": {"must_not": [OF_CANARIES]}},
             aggs={"patients": patients},
             ignore_unavailable=True,
             allow_partial_search_results=False,  # a shard that is away must not look like fewer observations

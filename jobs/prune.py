@@ -2,9 +2,9 @@
 
 Without ``--delete`` it only shows what would go: months of observations and predictions, by their exact names; the
 latest predictions of patients who have been silent for so long, alerts that have not changed for so long, and alert
-events of that age (`BP_RETENTION_DAYS`); rejected messages (`BP_REJECTED_DAYS`); with ``--archive`` also the days of
-the CSV archive in `BP_DATA_DIR`. It may run beside the stream, as often as one likes, and goes on after an
-interruption.
+events of that age (`BP_RETENTION_DAYS`); rejected messages (`BP_REJECTED_DAYS`); what the canary left more than a day
+ago; with ``--archive`` also the days of the CSV archive in `BP_DATA_DIR`. It may run beside the stream, as often as one
+likes, and goes on after an interruption.
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ from rich.table import Column, Table
 from conf import cli
 from conf.settings import load_settings
 from elastic.client import connect
-from elastic.names import ALERT_EVENTS, ALERTS, LATEST, NOTIFICATIONS, REJECTED, all_months
+from elastic.names import (
+    ALERT_EVENTS,
+    ALERTS,
+    LATEST,
+    NOTIFICATIONS,
+    OBSERVATIONS,
+    PREDICTIONS,
+    REJECTED,
+    all_months,
+)
+from elastic.scope import OF_CANARIES
 from jobs.maintenance.archive_upkeep import past_days, remove_day, size_bytes
 from jobs.maintenance.removal import count, find, one_line_errors, remove
 from jobs.maintenance.retention import MONTHLY, Limits, limits, past_months
@@ -51,10 +61,12 @@ class Aged(NamedTuple):
     kept_from: datetime
     documents: int = 0
     field: str = "@timestamp"
+    of_canary: bool = False  # alone: it is nobody, and sends all the time
 
     def query(self) -> dict[str, Any]:
         """Return the query that finds them."""
-        return {"range": {self.field: {"lt": self.kept_from.isoformat()}}}
+        older = {"range": {self.field: {"lt": self.kept_from.isoformat()}}}
+        return {"bool": {"filter": [older, OF_CANARIES]}} if self.of_canary else older
 
 
 class Day(NamedTuple):
@@ -91,6 +103,11 @@ def make_plan(client: Elasticsearch, kept: Limits, archive_of: Path | None) -> P
             Aged(ALERT_EVENTS, kept.data_from),
             Aged(NOTIFICATIONS, kept.data_from, field="at"),
             Aged(REJECTED, kept.rejected_from),
+            Aged(OBSERVATIONS, kept.canary_from, of_canary=True),
+            Aged(PREDICTIONS, kept.canary_from, of_canary=True),
+            Aged(ALERTS, kept.canary_from, field="changed_at", of_canary=True),
+            Aged(ALERT_EVENTS, kept.canary_from, of_canary=True),
+            Aged(NOTIFICATIONS, kept.canary_from, field="at", of_canary=True),
         ]
         return Plan(
             list(_past_months(client, kept.data_from)),
@@ -137,7 +154,8 @@ def as_table(plan: Plan) -> Table:
         table.add_row(month.index_name, f"{month.documents:,}", decimal(month.size_bytes))
     for aged in plan.aged:
         if aged.documents:
-            table.add_row(f"{aged.index_name} before {aged.kept_from:%Y-%m-%d}", f"{aged.documents:,}", "")
+            whose = " of the canary" if aged.of_canary else ""
+            table.add_row(f"{aged.index_name}{whose} before {aged.kept_from:%Y-%m-%d}", f"{aged.documents:,}", "")
     for day in plan.days:
         table.add_row(day.name(), "", decimal(day.size_bytes))
     return table

@@ -18,7 +18,6 @@ from typing import Final
 
 from conf import cli
 from conf.canary import CANARY_PREFIX
-from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from conf.times import MILLISECOND_US, SECOND_US, to_us
 from fhir.write.device import Shown, encode_observation
@@ -59,9 +58,14 @@ def send(sender: Sender, readings: Iterator[Shown], stop: threading.Event) -> No
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Send round after round until told to stop; raise `UserError` where there is to be no canary, or no Kafka."""
+    """Send round after round until told to stop, or nothing where there is to be no canary.
+
+    Raises `UserError` where there is no Kafka.
+    """
     if not settings.canary_seconds:
-        raise UserError("There is to be no canary: BP_CANARY_SECONDS is 0. Set it to some seconds, or do not start it.")
+        log.info("There is to be no canary: BP_CANARY_SECONDS is 0.")
+        stop.wait()
+        return
     interval_us = round(settings.canary_seconds * SECOND_US)
     sender = Sender(settings)
     log.info("The canary %s sends a crisis every %g s.", CANARY, settings.canary_seconds)

@@ -26,6 +26,7 @@ from conf.times import iso, to_us
 from elastic.client import Document, Search, connect
 from elastic.columns import connect_for_columns
 from elastic.names import ALERT_EVENTS, ALERTS, OBSERVATIONS
+from elastic.scope import Scope
 from elastic.search import observations, patient_rules
 from elastic.search.queries import all_of, any_of, between, by_patient, present, term, terms
 from fhir.readings import CONFLICTING_VALUES, RETRACTED_STATUS
@@ -107,7 +108,7 @@ def simulate(
 
     `progress` is told how many patients are done. Raises `SearchUnavailable`.
     """
-    search = Search(connect(settings), TIMEOUT_S)
+    search = Search(connect(settings), TIMEOUT_S, Scope())  # of all patients, and of no canary
     ids = sorted(chain.from_iterable(observations.newest_times(search, since, until)))
     if patients is not None and patients < len(ids):
         ids = sorted(random.Random(0).sample(ids, patients))  # noqa: S311 - a sample that is the same each time

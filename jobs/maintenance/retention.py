@@ -15,6 +15,7 @@ from conf.errors import UserError
 from conf.settings import Settings
 from elastic.names import OBSERVATIONS, PREDICTIONS
 
+CANARY_DAYS: Final = 1
 MONTHLY: Final = (OBSERVATIONS, PREDICTIONS)
 
 _match_month = re.compile(rf"(?:{'|'.join(map(re.escape, MONTHLY))})-([0-9]{{4}})\.(0[1-9]|1[0-2])").fullmatch
@@ -25,10 +26,11 @@ class RetentionError(UserError):
 
 
 class Limits(NamedTuple):
-    """From when on is kept: readings, predictions and alerts, by when they were measured, and rejected messages."""
+    """From when on is kept: readings, predictions and alerts, by when they were measured; rejects; a canary."""
 
     data_from: datetime
     rejected_from: datetime
+    canary_from: datetime
 
 
 def limits(settings: Settings, now: datetime) -> Limits:
@@ -43,7 +45,8 @@ def limits(settings: Settings, now: datetime) -> Limits:
             f"Readings are accepted up to an age of {settings.max_age_days} days (BP_MAX_AGE_DAYS), so a month deleted "
             f"after {settings.retention_days} days may come back. Raise BP_RETENTION_DAYS or lower BP_MAX_AGE_DAYS."
         )
-    return Limits(now - timedelta(days=settings.retention_days), now - timedelta(days=settings.rejected_days))
+    kept_days = settings.retention_days, settings.rejected_days, CANARY_DAYS
+    return Limits(*(now - timedelta(days=days) for days in kept_days))
 
 
 def past_months(names: Iterable[str], data_from: datetime) -> list[str]:

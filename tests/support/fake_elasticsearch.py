@@ -187,7 +187,12 @@ def _matches(source: Json, query: Json | None) -> bool:
     if query is None:
         return True
     if "bool" in query:
-        return any(_matches(source, asked) for asked in query["bool"]["should"])
+        asked = query["bool"]
+        is_excluded = any(_matches(source, each) for each in asked.get("must_not", ()))
+        return not is_excluded and any(_matches(source, each) for each in asked.get("should", [None]))
+    if "prefix" in query:
+        ((name, beginning),) = query["prefix"].items()
+        return str(source.get(name)).startswith(beginning["value"])
     if "range" in query:  # asked of times of writing, which no test dates back
         return all(name in source for name in query["range"])
     if "exists" in query:

@@ -231,7 +231,7 @@ def matches(document: Json, query: Mapping[str, Any]) -> bool:
     if isinstance(value, list):
         return any(matches({field: each}, query) for each in value)
     if kind == "term":
-        return bool(value == wanted["value"])
+        return bool(value == (wanted["value"] if isinstance(wanted, Mapping) else wanted))
     if kind == "terms":
         return _instant(document[field]) in map(_instant, wanted) if field == "@timestamp" else value in wanted
     if kind == "wildcard":
@@ -251,8 +251,9 @@ def _fits(value: str, pattern: str) -> bool:
 
 def _matches_bool(document: Json, inner: Mapping[str, Any]) -> bool:
     demanded = [*inner.get("filter", ()), *inner.get("must", ())]
+    excluded = inner.get("must_not", ())
     wanted = all(matches(document, each) for each in demanded)
-    unwanted = any(matches(document, each) for each in inner.get("must_not", ()))
+    unwanted = any(matches(document, each) for each in ([excluded] if isinstance(excluded, Mapping) else excluded))
     least = inner.get("minimum_should_match", 0 if demanded else 1)  # as Elasticsearch has it by default
     choices = inner.get("should", ()) if least else ()
     return wanted and not unwanted and (not choices or any(matches(document, each) for each in choices))

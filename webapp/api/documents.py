@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from alerts.chain import LinkState, Part
 from alerts.events import Event
 from alerts.model import AlertKind, AnswerReason, State
 from assessment.freshness import Freshness
@@ -354,8 +355,18 @@ class Health(Output):
     status: Literal["ok", "unavailable"] = Field(description="ok or unavailable.")
 
 
+class ChainLink(Output):
+    """One link of the chain from the sender of readings to the site."""
+
+    part: Part = Field(description="Which one, in the order of the way.")
+    state: LinkState = Field(description="dead: no sign for limit_s; unknown: never a sign, or hidden by a dead one.")
+    age_s: float | None = Field(description="Age of its last sign in seconds, null where there was none.")
+    limit_s: float = Field(description="From which age on it is dead.")
+
+
 class Readiness(Health):
-    """Whether the site can do its work."""
+    """Whether the site can do its work, and how the chain is before it, which does not count for that."""
 
     elasticsearch: bool = Field(description="Whether Elasticsearch answers.")
     store: bool = Field(description="Whether the users' database answers.")
+    links: list[ChainLink] = Field(description="The links of the chain; empty before the alert service has looked.")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from typing import Any, Final, cast
 
+import msgspec
 from flask import Response, current_app, render_template, request
 from flask_openapi.openapi import OpenAPI
 
+from alerts import chain_record
+from alerts.heartbeat import beats
 from elastic.client import SearchUnavailable
 from elastic.names import LATEST
-from webapp.api.documents import Health, Readiness
+from webapp.api.documents import ChainLink, Health, Readiness
 from webapp.api.handling import refuse
 from webapp.api.problems import STATUSES, Problem
 from webapp.api.routes import BEARER, JSON, SESSION, VERSION, Answer, blueprint, operation
@@ -100,7 +103,10 @@ def healthz() -> Health:
 
 @operation("GET /readyz", None, Readiness, tag="health", also={503: Readiness})
 def readyz() -> Answer:
-    """Tell whether Elasticsearch and the users' database answer; 503 with the same body if one does not."""
+    """Tell whether Elasticsearch and the users' database answer; 503 with the same body if one does not.
+
+    How old each link of the chain is changes nothing in that: the site shows what there is.
+    """
     site = services()
     try:
         site.search.ask(LATEST, {"size": 0, "track_total_hits": False})  # no ping: it needs a right without other use
@@ -109,5 +115,7 @@ def readyz() -> Answer:
         elasticsearch = False
     store = site.store.is_usable()
     ready = elasticsearch and store
-    body = Readiness(status="ok" if ready else "unavailable", elasticsearch=elasticsearch, store=store)
+    now = site.clock()
+    links = [ChainLink(**msgspec.structs.asdict(it)) for it in beats(chain_record.looked_at(site.search, now), now)]
+    body = Readiness(status="ok" if ready else "unavailable", elasticsearch=elasticsearch, store=store, links=links)
     return Answer(body, status=200 if ready else 503)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template
 
+from alerts import chain_record
 from alerts.attention import read_refusal
 from conf.settings import METRICS_FILE
 from elastic.client import Search, SearchUnavailable
@@ -37,6 +38,8 @@ def index() -> str:
     store = _store(site.search)
     told = metrics.read(site.settings.metrics_file or site.settings.local_dir / METRICS_FILE)
     values = {
+        "links": chain_record.looked_at(site.search, now),
+        "now": now,
         "metrics": told,
         "is_silent": told is not None and metrics.is_silent(told, now),
         "store": store,

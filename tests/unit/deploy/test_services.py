@@ -62,7 +62,7 @@ def test_the_settings_of_each_service_load_with_its_own_volumes(variant: str, na
         assert settings.elasticsearch_user == account
         assert settings.elasticsearch_password is not None
         assert settings.elasticsearch_password.get_secret_value() == (volumes / "secrets" / account).read_text()
-    uses_kafka = name in ("setup", "stream", "producer", "alerts") and variant == "tls"
+    uses_kafka = name in ("setup", "stream", "producer", "canary", "alerts") and variant == "tls"
     assert (settings.kafka_password is not None) == uses_kafka
 
 

@@ -6,11 +6,8 @@ import threading
 from datetime import UTC, datetime
 from itertools import pairwise
 
-import pytest
-
 from conf.canary import is_canary
 from conf.clinical import CRISIS_SYSTOLIC
-from conf.errors import UserError
 from conf.settings import Settings
 from conf.times import MINUTE_US, SECOND_US, to_us
 from fhir.parse.message import parse_message
@@ -47,6 +44,8 @@ def test_each_reading_of_a_burst_is_taken_as_one_of_its_own_moment() -> None:
     assert not any(each.rejects for each in parsed)
 
 
-def test_where_there_is_to_be_no_canary_none_is_sent() -> None:
-    with pytest.raises(UserError, match="BP_CANARY_SECONDS is 0"):
-        run(Settings(canary_seconds=0), threading.Event())
+def test_where_there_is_to_be_no_canary_nothing_is_sent_and_kafka_not_asked() -> None:
+    stop = threading.Event()
+    threading.Timer(0.05, stop.set).start()
+    run(Settings(canary_seconds=0, kafka_bootstrap_servers="127.0.0.1:9"), stop)
+    assert stop.is_set()

@@ -10,7 +10,9 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from elastic.names import LATEST
+from alerts.chain import Part
+from elastic.names import ALERT_SERVICE, LATEST
+from tests.support.chain import chain_document
 from tests.support.fake_search import FakeSearch
 from tests.unit.webapp.api.conftest import operations
 from tests.unit.webapp.site import SAME_ORIGIN, Browser, Site
@@ -240,11 +242,23 @@ def test_a_token_has_an_allowance_of_its_own(site: Site) -> None:
 def test_the_probes_say_whether_the_site_lives_and_can_work(site: Site, search: FakeSearch) -> None:
     browser = site.client()
     assert body_of(ask(browser, "/healthz")) == {"status": "ok"}
-    assert body_of(ask(browser, "/readyz")) == {"status": "ok", "elasticsearch": True, "store": True}
+    assert body_of(ask(browser, "/readyz")) == {"status": "ok", "elasticsearch": True, "store": True, "links": []}
     search.fake.is_away = True
     unready = ask(browser, "/readyz")
     assert (unready.status_code, body_of(unready)["elasticsearch"]) == (503, False)
+    assert [it["part"] for it in body_of(unready)["links"] if it["state"] == "dead"] == ["elasticsearch"]
     assert ask(browser, "/healthz").status_code == 200
+
+
+def test_readiness_tells_the_age_of_each_link_and_does_not_depend_on_it(site: Site, search: FakeSearch) -> None:
+    now = site.clock.now
+    search.fake.index(index=ALERT_SERVICE, id="chain", document=chain_document(now, {Part.STREAM: 130, Part.SITE: 2}))
+    ready = ask(site.client(), "/readyz")
+    assert ready.status_code == 200
+    told = {it["part"]: (it["state"], it["age_s"], it["limit_s"]) for it in body_of(ready)["links"]}
+    assert told["stream"] == ("dead", 130, 105)
+    assert told["site"] == ("alive", 2, 45)
+    assert told["scoring"] == ("unknown", 0, 105)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)

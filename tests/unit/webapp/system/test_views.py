@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from alerts.chain import Part
 from conf.settings import METRICS_FILE
-from elastic.names import REJECTED
+from elastic.names import ALERT_SERVICE, REJECTED
 from jobs.streaming import progress
+from tests.support.chain import chain_document
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import refusal
 from tests.unit.webapp.site import NOON, make_site
@@ -120,3 +123,63 @@ def test_reasons_are_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("webapp.system.views.statistics.rejects_by_reason", lambda *_: groups)
 
     assert 'title="SYSTOLIC_OUT_OF_RANGE">outside the limits of what is possible<' in page(tmp_path)
+
+
+def chain_page(tmp_path: Path, language: str, looked_s: float = 0, **ages_s: float) -> str:
+    """Return the picture of the chain, as words, where the last signs of some links are so old."""
+    search = FakeSearch()
+    signs = {Part(name): age_s for name, age_s in ages_s.items()}
+    search.fake.index(index=ALERT_SERVICE, id="chain", document=chain_document(NOON, signs, looked_s))
+    admin = make_site(tmp_path, search).signed_in("admin", language=language)
+    html = admin.get("/admin/system").get_data(as_text=True)
+    return " ".join(re.sub(r"<[^>]+>", " ", html).replace(" ,", ",").split()).replace(" ,", ",")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            (
+                "The chain is broken: no sign of life of “Stream”.",
+                "Kafka alive, 1 s ago",
+                "Stream no sign of life, 200 s ago",
+                "Scoring not known",
+                "Site alive, 3 s ago",
+            ),
+        ),
+        (
+            "fr",
+            (
+                "La chaîne est rompue : aucun signe de vie de « Flux ».",
+                "Kafka en vie, il y a 1 s",
+                "Flux aucun signe de vie, il y a 200 s",
+                "Calcul des risques inconnu",
+                "Site en vie, il y a 3 s",
+            ),
+        ),
+    ],
+)
+def test_the_chain_says_what_is_dead_and_how_old_each_link_is(
+    tmp_path: Path, language: str, words: tuple[str, ...]
+) -> None:
+    page_text = chain_page(tmp_path, language, kafka=1, stream=200, site=3).replace("\N{NO-BREAK SPACE}", " ")
+    assert [each for each in words if each not in page_text] == []
+
+
+def test_without_an_alert_service_that_looks_it_is_what_is_dead(tmp_path: Path) -> None:
+    text = chain_page(tmp_path, "en", looked_s=40)
+    assert "no sign of life of “Alert service”" in text
+    assert "Stream not known, 40 s ago" in text
+
+
+def test_an_alert_service_that_has_looked_lately_is_alive(tmp_path: Path) -> None:
+    assert "The chain is broken" not in chain_page(tmp_path, "en", looked_s=20)
+
+
+def test_without_elasticsearch_the_chain_says_that(tmp_path: Path) -> None:
+    assert "no sign of life of “Elasticsearch”" in page(tmp_path, away=True)
+
+
+def test_before_anybody_has_looked_there_is_no_chain(tmp_path: Path) -> None:
+    assert 'id="chain"' not in page(tmp_path)
