@@ -12,16 +12,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.answering import Acknowledgement, Person, acknowledge
+from alerts.events import Event
 from alerts.model import SHORTEST_PAUSE, AnswerReason
-from alerts.notifications import outbox
-from alerts.notifications.outbox import PostState
 from alerts.notifications.plan import raise_of
 from elastic.client import Document, Search
-from elastic.search import canary
+from elastic.search import alert_events, canary
 
 ITSELF: Final = Person("canary", "canary")
 SEEN: Final = Acknowledgement(AnswerReason.SEEN, "", SHORTEST_PAUSE)
-DONE: Final = frozenset({PostState.SENT, PostState.GIVEN_UP})
 
 
 def answer(search: Search, told: Collection[str], interval: timedelta, now: datetime) -> list[str]:
@@ -30,24 +28,26 @@ def answer(search: Search, told: Collection[str], interval: timedelta, now: date
     Return their ids. Raises `SearchUnavailable`.
     """
     waiting = canary.waiting(search)
-    posts = outbox.told(search, [alert["alert_id"] for alert in waiting]) if waiting and told else []
-    reached = {
-        (due.alert_id, due.raised_at, due.recipient) for post in posts if post.state in DONE for due in post.tellings
-    }
-    ready = [alert["alert_id"] for alert in waiting if _is_ready(alert, reached, told, interval, now)]
+    events = alert_events.of_alerts(search, [alert["alert_id"] for alert in waiting]) if waiting and told else []
+    ready = [
+        alert["alert_id"]
+        for alert in waiting
+        if is_ready(alert, [each for each in events if each["alert_id"] == alert["alert_id"]], told, interval, now)
+    ]
     acknowledge(search, ready, SEEN, ITSELF, now)
     return ready
 
 
-def _is_ready(
-    alert: Document,
-    reached: Collection[tuple[str, datetime, str]],
-    told: Collection[str],
-    interval: timedelta,
-    now: datetime,
+def is_ready(
+    alert: Document, events: Collection[Document], told: Collection[str], interval: timedelta, now: datetime
 ) -> bool:
-    """Tell whether everybody has been told of the raise that waits, or half a round is over."""
+    """Tell whether everybody has been told of the raise that waits, by the alert's events, or half a round is over."""
     waits = raise_of(alert)
     if waits is None:
         return False
-    return now - waits.at >= interval / 2 or all((alert["alert_id"], waits.at, name) in reached for name in told)
+    reached = {
+        event["recipient"]
+        for event in events
+        if event["event"] == Event.NOTIFIED and datetime.fromisoformat(event["@timestamp"]) >= waits.at
+    }
+    return now - waits.at >= interval / 2 or reached.issuperset(told)

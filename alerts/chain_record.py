@@ -11,8 +11,7 @@ import msgspec
 
 from alerts.chain import Link, LinkState, Part
 from conf.times import iso
-from elastic.bulk import Operation, write
-from elastic.client import Search, SearchUnavailable
+from elastic.client import Search, SearchUnavailable, answering
 from elastic.names import ALERT_SERVICE
 
 ID: Final = "chain"
@@ -25,9 +24,10 @@ class _Record(msgspec.Struct):
 
 
 def store(search: Search, links: Iterable[Link], now: datetime) -> None:
-    """Keep the links in place of those before."""
-    body = msgspec.json.encode({"changed_at": iso(now), "links": tuple(links)})
-    write(search.client, [Operation("index", ALERT_SERVICE, ID, body)])
+    """Keep the links in place of those before; raise `SearchUnavailable` at once where that is not to be had."""
+    document = {"changed_at": iso(now), "links": msgspec.to_builtins(tuple(links))}
+    with answering():
+        search.client.options(request_timeout=search.timeout_s).index(index=ALERT_SERVICE, id=ID, document=document)
 
 
 def load(search: Search) -> tuple[Link, ...]:

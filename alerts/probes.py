@@ -52,6 +52,8 @@ class Topic:
         except (KafkaError, OSError, ValueError):
             self.close()
             return {}
+        if not ends:  # there is no such topic yet
+            self.close()
         return {Part.KAFKA: now} | ({Part.PRODUCER: sent} if sent else {})
 
     def close(self) -> None:
