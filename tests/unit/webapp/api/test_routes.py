@@ -281,7 +281,7 @@ def test_no_parameter_brings_anything_into_a_query_but_values(
         response = browser.get(path, page=False, query_string={name: value})
         assert response.status_code in (200, 422)
         kinds = {kind for asked in search.asked[before:] for kind in kinds_of(asked.get("query", {}))}
-        assert kinds <= {"bool", "filter", "must_not", "term", "terms", "range", "prefix", "exists"}
+        assert kinds <= {"bool", "filter", "must", "must_not", "term", "terms", "range", "prefix", "exists"}
         assert all(asked["index"].startswith("blood-pressure-") for asked in search.asked[before:])
 
 
@@ -291,7 +291,7 @@ def kinds_of(query: Any) -> set[str]:
         return set().union(*map(kinds_of, query))
     found = set(query)
     for kind, inner in query.items():
-        if kind in ("bool", "filter", "must_not", "should"):
+        if kind in ("bool", "filter", "must", "must_not", "should"):
             found |= kinds_of(inner)
     return found - {"minimum_should_match"}
 
