@@ -69,7 +69,7 @@ def judge(
     grace: timedelta,
     now: datetime,
 ) -> tuple[Link, ...]:
-    """Return the links, given their last signs, and until when each was excused from giving one.
+    """Return the links, given their last signs, and until when each was excused from giving one: their `since` before.
 
     `interval` is that of the canary, 0 where there is none; `grace` is what a sign may take beyond it. A link is dead
     from its limit on.
@@ -81,9 +81,11 @@ def judge(
         is_due = at is not None or (part in PASSED and Part.PRODUCER in signs)
         is_asked = is_due and (bool(interval) or part not in OF_CANARY)
         if not is_asked or any(found[front].state is LinkState.DEAD for front in fronts):
-            state = LinkState.UNKNOWN
+            state, since = LinkState.UNKNOWN, now
+        elif now - since >= limit:
+            state = LinkState.DEAD
         else:
-            state = LinkState.DEAD if now - since >= limit else LinkState.ALIVE
+            state = LinkState.ALIVE if at else LinkState.UNKNOWN
         found[part] = Link(part, state, at, since, limit)
     return tuple(found[part] for part in Part)
 

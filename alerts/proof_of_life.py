@@ -76,7 +76,7 @@ class ProofOfLife:
         seen = stored, self._topic.signs(now), self._site.signs(now)
         self._signs = probes.merged(self._signs, *seen)
         links = judge(self._signs, self._excused, self._interval, self._grace, now)
-        self._excused |= {link.part: now for link in links if link.state is LinkState.UNKNOWN}
+        self._excused = {link.part: link.since for link in links}
         self.links = links
         if stored and is_held:
             self._keep(links, now)

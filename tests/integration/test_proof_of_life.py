@@ -177,9 +177,10 @@ class House:
         return {}
 
     def is_well(self, since_s: float) -> bool:
-        """Tell whether a heartbeat since then says that every link is alive."""
+        """Tell whether a heartbeat since then says that every link is alive, by a sign since then."""
         return any(
-            at >= since_s and {it["state"] for it in body["links"]} == {"alive"} for at, body in self.receiver.beats
+            at >= since_s and all(it["state"] == "alive" and it["age_s"] <= at - since_s for it in body["links"])
+            for at, body in self.receiver.beats
         )
 
     def wait_until_well(self) -> None:

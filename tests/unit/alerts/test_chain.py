@@ -71,7 +71,7 @@ def test_what_comes_after_a_link_has_time_for_its_sign_once_that_is_back() -> No
 
 def test_what_was_sent_and_never_arrived_is_missed_although_nothing_ever_did() -> None:
     signs = {Part.KAFKA: at(200), Part.ELASTICSEARCH: at(200), Part.PRODUCER: at(190)}
-    assert links(signs, 100)[Part.STREAM].state is LinkState.ALIVE
+    assert links(signs, 100)[Part.STREAM].state is LinkState.UNKNOWN
     assert dead(links(signs, 200).values()) == [Part.STREAM]
 
 
