@@ -6,6 +6,7 @@ from collections import defaultdict
 from itertools import groupby
 from typing import Final
 
+from alerts.documents import WITHOUT_PATIENT
 from alerts.model import AlertKind
 from alerts.notifications.hours import DAY_MIN, DAYS
 from alerts.notifications.policy import CRITICAL, Policy
@@ -18,7 +19,6 @@ CRITICAL_KINDS: Final = (
     AlertKind.FEED,
     AlertKind.SYSTEM,
 )
-WITHOUT_WARD: Final = "patients without a ward"
 
 
 def gaps(policy: Policy) -> list[str]:
@@ -26,12 +26,11 @@ def gaps(policy: Policy) -> list[str]:
     wards = sorted({ward for route in policy.routes for ward in route.wards})
     kinds_of: dict[str, list[str]] = defaultdict(list)
     for kind in CRITICAL_KINDS:
-        of_no_ward = _uncovered(policy, kind, None)
-        if of_no_ward:
-            kinds_of[_times(of_no_ward)].append(kind + (f" of {WITHOUT_WARD}" if wards else ""))
-        for ward in wards:
+        places = [None, *wards] if kind not in WITHOUT_PATIENT else [None]
+        for ward in places:
             if uncovered := _uncovered(policy, kind, ward):
-                kinds_of[_times(uncovered)].append(f"{kind} of ward {ward}")
+                of = f" of ward {ward}" if ward else " of patients without a ward" if len(places) > 1 else ""
+                kinds_of[_times(uncovered)].append(f"{kind}{of}")
     return [f"Of CRITICAL alerts ({', '.join(kinds)}) nobody is told {times}." for times, kinds in kinds_of.items()]
 
 

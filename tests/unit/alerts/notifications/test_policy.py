@@ -149,6 +149,7 @@ def test_wards_of_their_own_leave_patients_without_one_untold() -> None:
     routes = [{"wards": ["A"], "chain": [{"after_minutes": 0, "tell": ["nurse"]}]}]
     (gap,) = gaps(policy(routes=routes))
     assert "measured of patients without a ward" in gap
+    assert "feed, system)" in gap
     assert gap.endswith("nobody is told at any time.")
 
 
