@@ -114,9 +114,9 @@ class Site:
         self._pool = urllib3.PoolManager(timeout=SITE_TIMEOUT, retries=False, **own)
 
     def signs(self, now: datetime) -> Signs:
-        """Return when it answered; a refusal is an answer too."""
+        """Return when it answered, over a connection of its own; a refusal is an answer too."""
         try:
-            status = self._pool.request("GET", self.address, redirect=False).status
+            status = self._pool.request("GET", self.address, headers={"Connection": "close"}, redirect=False).status
         except HTTPError:
             return {}
         return {Part.SITE: now} if status < SERVER_ERROR else {}
