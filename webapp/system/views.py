@@ -39,7 +39,6 @@ def index() -> str:
     told = metrics.read(site.settings.metrics_file or site.settings.local_dir / METRICS_FILE)
     values = {
         "links": chain_record.looked_at(site.search, now),
-        "now": now,
         "metrics": told,
         "is_silent": told is not None and metrics.is_silent(told, now),
         "store": store,
