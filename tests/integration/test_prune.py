@@ -97,6 +97,19 @@ def everywhere(*ids: str) -> Where:
     return {family: set(ids) for family in FAMILIES}
 
 
+def test_what_the_canary_left_goes_after_a_day_and_nothing_of_patients_of_that_age(client: Elasticsearch) -> None:
+    two_days_ago = NOW - timedelta(days=2)
+    for patient, instant in (("canary-1", two_days_ago), ("canary-2", NOW), ("p-1", two_days_ago)):
+        for family in (OBSERVATIONS, PREDICTIONS):
+            put(client, of_month(family, instant), patient, instant, patient_id=patient)
+        put(client, ALERT_EVENTS, patient, instant, patient_id=patient)
+        put_alert(client, patient, instant)
+    client.indices.refresh(index=ALL_INDICES)
+    assert prune.main(["--delete"]) == EXIT_OK
+    left = stored(client)
+    assert all(left[family] == {"canary-2", "p-1"} for family in (OBSERVATIONS, PREDICTIONS, ALERT_EVENTS, ALERTS))
+
+
 def test_prune_shows_first_and_then_deletes_what_is_past_and_nothing_else(
     client: Elasticsearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
