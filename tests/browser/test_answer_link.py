@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from alerts.notifications.links import Links
 from conf.settings import Settings
 from conf.times import EPOCH
+from elastic.scope import Scope
 from elastic.search import alerts
 from tests.browser.conftest import Visit
 from tests.browser.site import NOWHERE, Site, serve
@@ -36,7 +37,7 @@ def told_site(tmp_path: Path) -> Iterator[Site]:
 
 def link(site: Site, language: str, *, is_open: bool) -> str:
     told = recipient(language=language, discloses=EVERYTHING if is_open else NOTHING)
-    (document,) = alerts.open_or_ended_since(site.services.search, EPOCH)
+    (document,) = alerts.open_or_ended_since(site.services.search_within(Scope()), EPOCH)
     (path,) = Links(site.services.settings, "").addresses(told, [document], site.clock()).values()
     return path
 
