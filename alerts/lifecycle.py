@@ -147,15 +147,20 @@ def _raise(kind: AlertKind, finding: Finding) -> Episode:
 
 
 def _find(episode: Episode, finding: Finding, terms: Terms) -> Episode:
-    """Raise the alert at a level above the mark, whatever its state; note any other level; end it after quiet ones."""
+    """Raise the alert at a level above the mark, whatever its state; note any other level; end it after quiet ones.
+
+    Of findings of one level the alert was raised by the one that was known first, whichever was measured first.
+    """
     rank = max(finding.rank, min(episode.rank, finding.holds))
     if not rank:
         return _quieten(episode, finding, terms)
     worst = max(episode.worst or finding, finding, key=lambda found: found.harm)
     met = replace(episode, rank=rank, peak=max(rank, episode.peak), met_at=finding.at, quiet=0, worst=worst)
+    known_at = finding.known_at
+    if rank == episode.mark and episode.state is State.RAISED and known_at < episode.raised_at:
+        return replace(met, raised_at=known_at, changed_at=known_at)
     if rank <= episode.mark:
         return met
-    known_at = finding.known_at
     return replace(
         met, mark=rank, state=State.RAISED, escalated=False, raised_at=known_at, changed_at=known_at, answer=None
     )
@@ -174,8 +179,8 @@ def _quieten(episode: Episode, finding: Finding, terms: Terms) -> Episode:
 
 
 def _acknowledge(episode: Episode, answer: Answer) -> Episode:
-    """Take the first answer, which stands until it runs out or the level rises."""
-    if episode.state is State.ACKNOWLEDGED:
+    """Take the first answer to what was known by then; it stands until it runs out or the level rises."""
+    if episode.state is State.ACKNOWLEDGED or answer.at < episode.raised_at:
         return episode
     state = State.RESOLVED if episode.state is State.LATCHED else State.ACKNOWLEDGED
     return replace(episode, state=state, answer=answer, changed_at=answer.at, mark=episode.rank, escalated=False)

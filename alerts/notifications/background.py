@@ -24,7 +24,8 @@ def completed(search: Search, alerts: Iterable[Document], discloses: frozenset[D
     found = list(alerts)
     patients = {alert["patient_id"] for alert in found if "patient_id" in alert}
     stays = wards.of_patients(search, patients) if discloses & OF_STAY else {}
-    instants = {alert["alert_id"]: _instant(alert) for alert in found if alert["kind"] == AlertKind.PREDICTED}
+    predicted = [alert for alert in found if alert["kind"] == AlertKind.PREDICTED and "worst" in alert]
+    instants = {alert["alert_id"]: _instant(alert) for alert in predicted}
     scored = predictions.at_instants(search, instants.values()) if Disclosure.VALUES in discloses else {}
     return [
         {

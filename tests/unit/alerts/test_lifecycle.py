@@ -215,6 +215,23 @@ def test_a_level_after_a_resolved_alert_is_a_new_alert() -> None:
     assert (second.state, second.started_at) == (State.RAISED, at(45))
 
 
+def test_nobody_has_answered_what_was_not_known_at_the_answer() -> None:
+    """Measured before somebody answered, but come after that: a late crisis, or a higher level, is news to everybody."""
+    late = Finding(at(1), CRITICAL, arrived_at=at(9))
+    alone = only(fold(AlertKind.MEASURED, [late], [answer(5)], at(10)))
+    assert (alone.state, alone.raised_at) == (State.RAISED, at(9))
+    higher = only(fold(AlertKind.PREDICTED, [Finding(at(0), HIGH), late], [answer(5)], at(10)))
+    assert (higher.state, higher.raised_at, higher.level) == (State.RAISED, at(9), "CRITICAL")
+    over = only(fold(AlertKind.MEASURED, [late, Finding(at(2), LOW), Finding(at(3), LOW)], [answer(5)], at(10)))
+    assert over.state is State.LATCHED
+
+
+def test_a_late_finding_of_the_level_that_was_answered_keeps_the_answer() -> None:
+    late, known = Finding(at(0), CRITICAL, arrived_at=at(9)), Finding(at(2), CRITICAL)
+    episode = only(fold(AlertKind.MEASURED, [late, known], [answer(5)], at(10)))
+    assert (episode.state, episode.started_at, episode.raised_at) == (State.ACKNOWLEDGED, at(0), at(2))
+
+
 def test_an_answer_outside_of_any_episode_changes_nothing() -> None:
     assert states(HIGH, LOW, LOW, answers=(answer(31),), now=40) == states(HIGH, LOW, LOW, now=40)
 
