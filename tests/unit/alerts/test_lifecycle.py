@@ -216,7 +216,7 @@ def test_a_level_after_a_resolved_alert_is_a_new_alert() -> None:
 
 
 def test_nobody_has_answered_what_was_not_known_at_the_answer() -> None:
-    """Measured before somebody answered, but come after that: a late crisis, or a higher level, is news to everybody."""
+    """Measured before an answer, but come after it: a late crisis, or a higher level, is news to everybody."""
     late = Finding(at(1), CRITICAL, arrived_at=at(9))
     alone = only(fold(AlertKind.MEASURED, [late], [answer(5)], at(10)))
     assert (alone.state, alone.raised_at) == (State.RAISED, at(9))
