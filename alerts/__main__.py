@@ -33,7 +33,7 @@ from conf.settings import Settings, load_settings
 from elastic.client import Search, connect
 from elastic.schema import ensure_templates
 
-EVERY_S: Final = 0.25
+EVERY_S: Final = 0.5
 LEASE: Final = LENGTH
 WAIT_S: Final = 2.0  # of a copy that waits for the lease, and after a fault
 SEARCH_TIMEOUT_S: Final = 30.0

@@ -24,7 +24,7 @@ from elastic.names import ALERTS, fit_id
 from elastic.search import alert_events
 
 MOST_COLLISIONS: Final = 10
-PATIENCE: Final = timedelta(seconds=1.5)  # with the alert service, which looks four times a second
+PATIENCE: Final = timedelta(seconds=1.5)  # with the alert service, which looks twice a second
 LOOK_EVERY_S: Final = 0.05
 ANSWERS: Final = frozenset({Event.ACKNOWLEDGED, Event.SNOOZED})
 RIVALS: Final[Mapping[Event, frozenset[Event]]] = {  # by which event of somebody else, said at once, one is beaten
