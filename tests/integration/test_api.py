@@ -191,10 +191,6 @@ def test_a_report_is_given_and_its_reader_is_in_the_audit(site: Site, browser: B
 
 
 def test_the_site_is_ready(browser: Browser) -> None:
+    """No alert service looks at the links here."""
     ready = browser.get("/readyz", page=False).get_json()
-    assert ready == {
-        "status": "ok",
-        "elasticsearch": True,
-        "store": True,
-        "links": [],
-    }  # no alert service looks at them
+    assert ready == {"status": "ok", "elasticsearch": True, "store": True, "links": []}
