@@ -22,7 +22,7 @@ _OF_A_PATIENT: Final[Query] = {"exists": {"field": "patient_id"}}
 
 def without_canaries(query: Mapping[str, Any]) -> Query:
     """Return a query for what another one finds of real patients, and of nobody."""
-    return {"bool": {"must": [query], "must_not": [OF_CANARIES]}}
+    return {"bool": {"must": [dict(query)], "must_not": [OF_CANARIES]}}
 
 
 @dataclass(frozen=True)

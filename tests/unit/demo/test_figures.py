@@ -108,6 +108,12 @@ def test_levels_are_counted_highest_first_and_what_is_no_level_of_a_model_comes_
     assert client.search.call_args.kwargs["query"] == without_canaries(OPEN_ALERTS)
 
 
+def test_what_is_asked_of_all_patients_can_be_sent() -> None:
+    client = Mock(search=Mock(return_value={}))
+    count_levels(client, "latest", "alert_level")
+    assert json.loads(json.dumps(client.search.call_args.kwargs["query"])) == without_canaries({"match_all": {}})
+
+
 def test_nothing_is_counted_while_elasticsearch_is_away() -> None:
     client = Mock(search=Mock(side_effect=elasticsearch.ConnectionError("away")))
     assert count_levels(client, "alerts", "level") is None
