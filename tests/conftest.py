@@ -26,7 +26,7 @@ INTEGRATION = "tests/integration/test_"
 SECURED = (f"{INTEGRATION}accounts.py", f"{INTEGRATION}containers.py")
 LONGEST_FIRST = (
     BROWSER,
-    *(f"{INTEGRATION}{name}.py" for name in ("retrain", "demo")),
+    *(f"{INTEGRATION}{name}.py" for name in ("retrain", "demo", "proof_of_life", "notifications_live")),
     *SECURED,
     *(f"{INTEGRATION}{name}.py" for name in ("crash", "cluster", "embedded", "guarantee", "stream", "parity")),
 )
