@@ -279,6 +279,6 @@ def uncovered(search: Search) -> list[tuple[str, datetime]]:
     crises = (
         (it["patient_id"], datetime.fromisoformat(it["@timestamp"]))
         for it in search.pages(all_months(OBSERVATIONS), body, 1_000_000)
-        if is_crisis(it["systolic"], it["diastolic"])
+        if is_crisis(it.get("systolic"), it.get("diastolic"))
     )
     return [(id_, at) for id_, at in crises if not any(start <= at <= end for start, end in spans[id_])]
