@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from alerts import __main__ as command
-from alerts.rules import RULES_FILE
 from conf.retry import wait_until
 from conf.settings import Settings
 from conf.times import iso
@@ -26,9 +22,9 @@ from elastic.client import connect, refresh
 from elastic.names import ALL_INDICES, LATEST, OBSERVATIONS, PREDICTIONS
 from elastic.schema import put_templates
 from embedded.services import Addresses
+from tests.integration.notified import alert_service, ways, write_rules
 from tests.integration.pipeline import delete_documents
 from tests.support.smtp_server import MailServer, mail_server
-from tests.support.tellings import SECRET
 from tests.support.ward import prediction, reading, writing
 from webapp.factory import create_app
 
@@ -51,13 +47,9 @@ class Ward:
             local_dir=folder,
             alert_rules=folder / "alerts.yaml",
             trusted_hosts="alerts.hospital.example",
-            secret_key=SECRET,
-            smtp_host="127.0.0.1",
-            smtp_port=mails.port,
-            smtp_security="none",
-            smtp_from="alerts@hospital.example",
+            **ways(mails),
         )
-        self.settings.alert_rules.write_text(yaml.safe_dump(rules()), encoding="utf-8")
+        write_rules(self.settings.alert_rules, notifications())
         client = connect(self.settings)
         delete_documents(client)
         put_templates(client)
@@ -72,19 +64,6 @@ class Ward:
     def ask(self, method: str, link: str) -> TestResponse:
         return self._browser.open(link.removeprefix(SITE), base_url=SITE, method=method, headers=PRESSED)
 
-    @contextmanager
-    def service(self) -> Iterator[None]:
-        """Run the alert service, and its sender, in a thread."""
-        stop = threading.Event()
-        thread = threading.Thread(target=command.run, args=(self.settings,), kwargs={"stopping": stop}, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(30)
-            assert not thread.is_alive()
-
     def mails_to(self, name: str, least: int = 0) -> list[EmailMessage]:
         """Return the mails to somebody, once there are so many."""
 
@@ -95,11 +74,9 @@ class Ward:
         return found()
 
 
-def rules() -> object:
-    found = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
+def notifications() -> dict[str, Any]:
     step = {"after_minutes": 0, "tell": ["nurse"], "remind_every_minutes": REMINDED_EVERY_S / 60, "reminders": 50}
-    found["notifications"] = {
-        "time_zone": "Europe/Paris",
+    return {
         "site_url": SITE,
         "group_minutes": 0,
         "recipients": {
@@ -111,7 +88,6 @@ def rules() -> object:
             {"kinds": ["predicted"], "chain": [{"after_minutes": 0, "tell": ["doctor"]}]},
         ],
     }
-    return found
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -132,7 +108,7 @@ def ward(services: Addresses, tmp_path: Path) -> Iterator[Ward]:
 
 
 def test_the_link_in_a_mail_stops_the_mails_within_seconds_and_a_look_at_it_does_not(ward: Ward) -> None:
-    with ward.service():
+    with alert_service(ward.settings):
         link = link_in(ward.mails_to("nurse", 1)[0])
         looked = ward.ask("GET", link)
         third = ward.mails_to("nurse", 3)[2]
@@ -150,7 +126,7 @@ def test_the_link_in_a_mail_stops_the_mails_within_seconds_and_a_look_at_it_does
 
 
 def test_a_predicted_risk_is_told_with_what_raises_it(ward: Ward) -> None:
-    with ward.service():
+    with alert_service(ward.settings):
         (mail,) = ward.mails_to("doctor", 1)
 
     assert mail["Subject"] == "CRITICAL: Predicted risk, patient P-2"

@@ -5,27 +5,22 @@ What is expected is reckoned apart, of the alerts and what was answered (`tests.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
 import socket
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from alerts import __main__ as command
 from alerts.channels.disclosing import Disclosing
-from alerts.rules import RULES_FILE
 from conf.retry import wait_until
 from conf.settings import Settings
 from conf.times import iso
@@ -34,9 +29,8 @@ from elastic.client import Search, connect, refresh
 from elastic.names import ALERT_EVENTS, ALERTS, ALL_INDICES, NOTIFICATIONS, OBSERVATIONS
 from elastic.schema import put_templates
 from embedded.services import Addresses
-from tests.integration.notified import Document, Told, reckon
+from tests.integration.notified import Document, Hook, Told, alert_service, hook, mailed, reckon, ways, write_rules
 from tests.integration.pipeline import delete_documents
-from tests.support.http_server import Answering, serving
 from tests.support.smtp_server import MailServer, mail_server
 from tests.support.ward import reading, writing
 
@@ -49,36 +43,6 @@ WITHIN_S = 5.0  # an answer stops everything
 UNAVAILABLE = 503
 
 
-@dataclass
-class Hook:
-    """A receiver of webhooks: what it has taken and under which key, and what it answers."""
-
-    url: str = ""
-    status: int = 200
-    taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-    @property
-    def told(self) -> list[tuple[str, int, int]]:
-        """Return alert (by its alias), step and reminder of all that was taken, in the order in which it came."""
-        return [(it["alert"], it["step"], it["repeat"]) for _, body in self.taken for it in body["alerts"]]
-
-
-@contextmanager
-def hook() -> Iterator[Hook]:
-    """Serve a receiver on a free port."""
-    made = Hook()
-
-    class Handler(Answering):
-        def do_POST(self) -> None:  # noqa: N802 - the name that the server calls
-            body = json.loads(self.read())
-            if made.status == 200:
-                made.taken.append((self.headers["Idempotency-Key"], body))
-            self.send(made.status)
-
-    with serving(Handler) as made.url:
-        yield made
-
-
 class Ward:
     """A ward with readings, its rules, and the alert service over it."""
 
@@ -88,25 +52,17 @@ class Ward:
             elasticsearch_url=addresses.elasticsearch_url,
             local_dir=folder,
             alert_rules=folder / "alerts.yaml",
-            secret_key="k" * 48,
-            smtp_host="127.0.0.1",
-            smtp_port=mails.port,
-            smtp_security="none",
-            smtp_from="alerts@hospital.example",
-            webhook_hosts="127.0.0.1",
-            webhook_secret="w" * 48,
+            **ways(mails),
         )
         self.client = connect(self.settings)
         self.alias = Disclosing(self.settings).alias
 
     def rule(self, *chain: dict[str, Any], **more: Any) -> None:
         """Write the usual rules with a chain for critical alerts."""
-        rules = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
         recipients = {"nurse": {"mail": "nurse@hospital.example"}, "doctor": {"webhook": f"{self.hooks.url}/hook"}}
         route = {"levels": ["CRITICAL"], "kinds": ["measured", "predicted"], "chain": list(chain)}
-        section = {"time_zone": "Europe/Paris", "recipients": recipients, "routes": [route], "burst": 1000}
-        rules["notifications"] = section | more
-        self.settings.alert_rules.write_text(yaml.safe_dump(rules), encoding="utf-8")
+        section = {"recipients": recipients, "routes": [route], "burst": 1000}
+        write_rules(self.settings.alert_rules, section | more)
 
     def measure(self, patients: int) -> None:
         """Store a reading in crisis of each of so many patients."""
@@ -137,26 +93,9 @@ class Ward:
             (it for it in self.stored(ALERTS) if it["kind"] == "measured"), key=lambda it: str(it["alert_id"])
         )
 
-    @contextmanager
-    def service(self) -> Iterator[None]:
-        """Run the alert service in a thread."""
-        stop = threading.Event()
-        thread = threading.Thread(target=command.run, args=(self.settings,), kwargs={"stopping": stop}, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(30)
-            assert not thread.is_alive()
-
-    def mailed(self) -> list[str]:
-        """Return the alerts of all mails, by their aliases, in the order in which they came."""
-        return [
-            reference.strip("<>").split("@")[0].removeprefix("alert.")
-            for mail in list(self.mails.mails)
-            for reference in str(mail["References"]).split()
-        ]
+    def service(self) -> AbstractContextManager[None]:
+        """Run the alert service."""
+        return alert_service(self.settings)
 
     def by_alias(self, told: set[Told], name: str) -> Counter[tuple[str, int, int]]:
         """Return what is expected at one recipient, as a receiver sees it."""
@@ -191,13 +130,13 @@ def test_every_crisis_is_told_once_at_each_step_and_no_longer_once_it_is_acknowl
         time.sleep(3)
         assert (ward.hooks.taken, ward.mails.mails) == ([], [])
         ward.hooks.status, ward.mails.refusal = 200, ""
-        soon(lambda: len(ward.hooks.told) >= 50 and len(ward.mailed()) >= 50)
+        soon(lambda: len(ward.hooks.told) >= 50 and len(mailed(ward.mails)) >= 50)
         answers = {each["alert_id"]: ward.acknowledge(each) for each in crises[:10]}
         expected = reckon(crises, chain, datetime.now(UTC) + timedelta(minutes=1), answers)
         soon(lambda: len(ward.hooks.told) >= len(ward.by_alias(expected, "doctor").keys()))
         time.sleep(2)
     assert Counter(ward.hooks.told) == ward.by_alias(expected, "doctor")
-    assert Counter((alias, 0, 0) for alias in ward.mailed()) == ward.by_alias(expected, "nurse")
+    assert Counter((alias, 0, 0) for alias in mailed(ward.mails)) == ward.by_alias(expected, "nurse")
     noted = Counter(
         (it["alert_id"], it["step"], it["repeat"], it["recipient"])
         for it in ward.stored(ALERT_EVENTS)
@@ -257,10 +196,10 @@ def test_a_service_that_is_killed_while_a_thousand_messages_are_due_loses_none_a
         assert len(ward.hooks.taken) < DUE_AT_ONCE
     with ward.service():
         soon(lambda: len({alias for alias, _, _ in ward.hooks.told}) == DUE_AT_ONCE, 90)
-        soon(lambda: len(set(ward.mailed())) == DUE_AT_ONCE, 60)
+        soon(lambda: len(set(mailed(ward.mails))) == DUE_AT_ONCE, 60)
         soon(lambda: {it["state"] for it in ward.stored(NOTIFICATIONS)} == {"sent"})
     keys = defaultdict(set)
-    for key, body in ward.hooks.taken:
+    for _, key, body in ward.hooks.taken:
         keys[body["alerts"][0]["alert"]].add(key)
     assert {len(of_alert) for of_alert in keys.values()} == {1}
     assert len({key for of_alert in keys.values() for key in of_alert}) == DUE_AT_ONCE

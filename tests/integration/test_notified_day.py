@@ -8,7 +8,6 @@ was answered or ended.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
@@ -18,20 +17,17 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 from alerts import answering
 from alerts.answering import Acknowledgement, Fate, Person
 from alerts.channels.disclosing import Disclosing
 from alerts.events import Event
 from alerts.model import AnswerReason
-from alerts.rules import RULES_FILE
 from conf.clinical import is_crisis
 from conf.settings import Settings
 from elastic.client import Search, refresh
@@ -40,9 +36,10 @@ from elastic.schema import put_templates
 from elastic.search.queries import term
 from embedded.services import Addresses
 from tests.integration.job import PROJECT, Job
+from tests.integration.notified import Hook, hook, mailed, ways, write_rules
 from tests.integration.pipeline import build_settings, delete_documents, environment, publish_model
-from tests.support.http_server import Answering, serving
 from tests.support.smtp_server import MailServer, mail_server
+from tests.support.tellings import SECRET
 
 pytestmark = [
     pytest.mark.integration,
@@ -79,52 +76,19 @@ class Due(NamedTuple):
     until: datetime
 
 
-@dataclass
-class Hook:
-    """A receiver: when each telling came, and what it answers."""
-
-    url: str = ""
-    status: int = 200
-    came: list[tuple[Telling, datetime]] = field(default_factory=list)
-    keys: Counter[str] = field(default_factory=Counter)
-
-
-@contextmanager
-def hook() -> Iterator[Hook]:
-    made = Hook()
-
-    class Handler(Answering):
-        def do_POST(self) -> None:  # noqa: N802 - the name that the server calls
-            body, at = json.loads(self.read()), datetime.now(UTC)
-            if made.status == 200:
-                made.keys[self.headers["Idempotency-Key"]] += 1
-                made.came += [((it["alert"], it["raised_at"], it["step"], it["repeat"]), at) for it in body["alerts"]]
-            self.send(made.status)
-
-    with serving(Handler) as made.url:
-        yield made
-
-
 def settings_of(services: Addresses, folder: Path, mails: MailServer, hooks: Hook) -> Settings:
     """Return the settings of the ward, its rules written and its model published."""
-    rules = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
     recipients = {"nurse": {"mail": "nurse@hospital.example"}, "doctor": {"webhook": f"{hooks.url}/hook"}}
     route = {"kinds": ["measured", "predicted", "attention"], "chain": CHAIN}
-    told = {"time_zone": "Europe/Paris", "recipients": recipients, "routes": [route], "group_minutes": 0, "burst": 1000}
-    (folder / "alerts.yaml").write_text(yaml.safe_dump(rules | {"notifications": told}), encoding="utf-8")
+    told = {"recipients": recipients, "routes": [route], "group_minutes": 0, "burst": 1000}
+    write_rules(folder / "alerts.yaml", told)
     made = build_settings(
         services,
         folder,
         trigger_seconds=2.0,
         min_readings=10,
         alert_rules=folder / "alerts.yaml",
-        secret_key="k" * 48,
-        smtp_host="127.0.0.1",
-        smtp_port=mails.port,
-        smtp_security="none",
-        smtp_from="alerts@hospital.example",
-        webhook_hosts="127.0.0.1",
-        webhook_secret="w" * 48,
+        **ways(mails),
     )
     publish_model(made.model_dir, even_at=166.0)
     return made
@@ -133,7 +97,7 @@ def settings_of(services: Addresses, folder: Path, mails: MailServer, hooks: Hoo
 @contextmanager
 def program(settings: Settings, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a module of the project, its log in the local folder."""
-    secrets = {"BP_SECRET_KEY": "k" * 48, "BP_WEBHOOK_SECRET": "w" * 48}
+    secrets = {"BP_SECRET_KEY": SECRET, "BP_WEBHOOK_SECRET": SECRET}
     known = {name: value for name, value in environment(settings).items() if name not in secrets}
     settings.local_dir.mkdir(parents=True, exist_ok=True)
     with (settings.local_dir / f"{command[0]}.log").open("wb") as log:
@@ -195,6 +159,11 @@ def noted_at(event: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(event.get("written_at") or event["@timestamp"])
 
 
+def telling_of(alert: dict[str, Any]) -> Telling:
+    """Return which telling an alert in a webhook is."""
+    return alert["alert"], alert["raised_at"], alert["step"], alert["repeat"]
+
+
 def stamp(at: datetime) -> str:
     """Return a time as messages write it."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -230,9 +199,9 @@ def test_a_day_of_a_ward_is_told_step_by_step_while_no_browser_is_open(services:
         answering_.start()
         time.sleep(REFUSED_FROM_S)
         hooks.status, mails.refusal, began = 503, "451 try later", datetime.now(UTC)
-        before = len(hooks.came)
+        before = len(hooks.taken)
         time.sleep(REFUSED_S)
-        assert len(hooks.came) == before
+        assert len(hooks.taken) == before
         hooks.status, mails.refusal, back = 200, "", datetime.now(UTC)
         time.sleep(DAY_S - REFUSED_FROM_S - REFUSED_S + 60)
         ended.set()
@@ -243,12 +212,9 @@ def test_a_day_of_a_ward_is_told_step_by_step_while_no_browser_is_open(services:
     events = search.pages(ALERT_EVENTS, {"query": {"match_all": {}}, "sort": [{"_doc": "asc"}]}, 1_000_000)
     doctor, nurse = reckon(events, settings)
     must, may = must_and_may(doctor, (began, back), until)
-    came = Counter(telling for telling, _ in hooks.came)
-    mailed = Counter(
-        reference.strip("<>").split("@")[0].removeprefix("alert.")
-        for mail in mails.mails
-        for reference in str(mail["References"]).split()
-    )
+    at_hook = [(telling_of(alert), it.at) for it in hooks.taken for alert in it.body["alerts"]]
+    came = Counter(telling for telling, _ in at_hook)
+    by_mail = Counter(mailed(mails))
     answered = Counter(it["event"] for it in events)
     print(f"\n{PATIENTS} patients, {HOURS} h at {SPEED}x: journal {dict(answered)}")
     print(f"webhook: {len(came)} tellings, {len(must)} had to come, {len(may)} may have; {len(mails.mails)} mails")
@@ -256,11 +222,11 @@ def test_a_day_of_a_ward_is_told_step_by_step_while_no_browser_is_open(services:
     assert must - set(came) == set()
     assert set(came) - may == set()
     until_of = {due.telling: due.until for due in doctor}
-    late = [telling for telling, at in hooks.came if at - STOPPED_WITHIN > until_of.get(telling, at)]
+    late = [telling for telling, at in at_hook if at - STOPPED_WITHIN > until_of.get(telling, at)]
     assert late == []
     must_mail, _ = must_and_may(nurse, (began, back), until)
-    assert {alias for alias, *_ in must_mail} <= set(mailed)
-    assert all(number <= len([due for due in nurse if due.telling[0] == alias]) for alias, number in mailed.items())
+    assert {alias for alias, *_ in must_mail} <= set(by_mail)
+    assert all(number <= len([due for due in nurse if due.telling[0] == alias]) for alias, number in by_mail.items())
     assert len(must) > PATIENTS / 20
     assert answered[Event.ACKNOWLEDGED] > PATIENTS / 50
     assert uncovered(search) == []
