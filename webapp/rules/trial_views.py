@@ -20,6 +20,7 @@ from flask import (
 
 from alerts import rule_versions
 from alerts.patient_rules import MOST_WHY
+from alerts.rules import load_rules
 from alerts.simulation.table import LEVELS, kinds, per_patient_day
 from alerts.wording import KIND_NAMES, LEVEL_NAMES
 from webapp.audit import events as audit
@@ -108,8 +109,7 @@ def go_back(number: int) -> Response:
 def _save(changes: Mapping[str, float], why: str, figures: Mapping[str, Any] | None, before: int) -> Response:
     """Save a version in place of the one that whoever saves has seen."""
     site = services()
-    held = rule_versions.in_force(site.search, site.settings.alert_rules)
-    rule_versions.changed(held.of_file, changes)  # the file may have changed since
+    rule_versions.changed(load_rules(site.settings.alert_rules), changes)  # the file may have changed since
     try:
         version = rule_versions.save(site.search, changes, person(), site.clock(), why, figures, before)
     except rule_versions.VersionConflict:
@@ -157,9 +157,7 @@ def _trial_page(trial: Trial, faults: Faults) -> str:
         rule_names=RULE_NAMES,
         per_kind=[
             (kind, level, [per_patient_day(each, kind, level, found) for each in rules]) for kind, level in kinds(rules)
-        ]
-        if found
-        else [],
+        ],
         levels=LEVELS,
         level_names=LEVEL_NAMES,
         alert_names=KIND_NAMES,
