@@ -44,6 +44,7 @@ SEEN_THROUGH: Final[Mapping[Part, tuple[Part, ...]]] = {
     Part.ALERTS: (Part.KAFKA, Part.ELASTICSEARCH, Part.PRODUCER, Part.STREAM),
 }
 PASSED: Final = frozenset({Part.STREAM, Part.SCORING, Part.ALERTS})  # by what a living producer sends, sooner or later
+OVERDUE: Final = timedelta(seconds=5)  # beyond its interval, a record of the canary is looked for in the topic itself
 OF_CANARY: Final = PASSED | {Part.PRODUCER}
 
 
@@ -60,6 +61,18 @@ class Link:
     def age_s(self, now: datetime) -> float | None:
         """Return the age of the last sign in seconds."""
         return None if self.at is None else round(max(0.0, (now - self.at).total_seconds()), 1)
+
+
+def looked_for_from(sent_at: datetime | None, interval: timedelta, grace: timedelta, now: datetime) -> datetime | None:
+    """Return from when on the topic holds what is unknown of the canary; None while it is not to be read.
+
+    What is stored shows the records as well, and costs nothing. Only where the newest one known, `sent_at`, is overdue
+    is every record of the topic looked at, since then or for as long as a living producer is silent at most.
+    """
+    if not interval or (sent_at and now - sent_at < interval + min(grace / 2, OVERDUE)):
+        return None
+    longest = now - interval - grace
+    return max(sent_at, longest) if sent_at else longest
 
 
 def judge(

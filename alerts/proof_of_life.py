@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from alerts import canary, chain_record, probes
-from alerts.chain import Link, LinkState, Part, judge
+from alerts.chain import Link, LinkState, Part, judge, looked_for_from
 from alerts.channels.webhook import Webhook, fault_of
 from alerts.heartbeat import Heartbeat
 from alerts.rules import Rules
@@ -73,8 +73,9 @@ class ProofOfLife:
             self._is_active = False
         if not self._is_active:
             return
-        seen = stored, self._topic.signs(now), self._site.signs(now)
-        self._signs = probes.merged(self._signs, *seen)
+        self._signs = probes.merged(self._signs, stored)
+        from_ = looked_for_from(self._signs.get(Part.PRODUCER), self._interval, self._grace, now)
+        self._signs = probes.merged(self._signs, self._topic.signs(now, from_), self._site.signs(now))
         links = judge(self._signs, self._excused, self._interval, self._grace, now)
         self._excused = {link.part: link.since for link in links}
         self.links = links

@@ -1,8 +1,8 @@
 """From the device to the eye: ``python -m benchmarks.latency [--rate N] [--seconds S] [--screens N] [--crises N]``.
 
-Starts a Kafka and Elasticsearch of its own, the stream, the alert service and the site as users do. Quiet patients send
-at a steady rate and now and then somebody in a crisis, while screens poll the board as a browser does. Prints for each
-stage when the crises had come through it, counted from Kafka's time of their message.
+Starts a Kafka and Elasticsearch of its own, the stream, the alert service, the canary and the site as users do. Quiet
+patients send at a steady rate and now and then somebody in a crisis, while screens poll the board as a browser does.
+Prints for each stage when the crises had come through it, counted from Kafka's time of their message.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ def measure(options: argparse.Namespace) -> None:
         settings = latency_settings(folder, addresses)
         prepare(settings)
         service = parts.enter_context(running(["alerts"], settings))
+        parts.enter_context(running(["producer.canary"], settings))
         parts.enter_context(running(["deploy.submit", "stream"], settings))
         parts.enter_context(serving(settings))
         feed = Feed(settings, options.rate)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.chain import Link, LinkState, Part, dead, judge
+from alerts.chain import Link, LinkState, Part, dead, judge, looked_for_from
 from alerts.model import AlertKind
 from alerts.system import check, of_chain
 
@@ -43,6 +43,26 @@ def test_of_a_dead_link_and_all_that_fall_silent_with_it_the_first_alone_is_name
     assert dead(found.values()) == [part]
     hidden = BEHIND[part] - {part}
     assert {each for each, link in found.items() if link.state is LinkState.UNKNOWN} == hidden
+
+
+@pytest.mark.parametrize(
+    ("sent", "now", "from_"),
+    [
+        (0, 64.9, None),  # not overdue: what is stored will tell
+        (0, 65, 0),
+        (0, 500, 500 - LIMIT.total_seconds()),  # no longer ago than a living producer may have sent
+        (None, 500, 500 - LIMIT.total_seconds()),
+    ],
+)
+def test_the_canary_is_looked_for_in_the_topic_once_it_is_overdue(
+    sent: float | None, now: float, from_: float | None
+) -> None:
+    found = looked_for_from(None if sent is None else at(sent), INTERVAL, GRACE, at(now))
+    assert found == (None if from_ is None else at(from_))
+
+
+def test_without_a_canary_nothing_is_looked_for_in_the_topic() -> None:
+    assert looked_for_from(None, timedelta(0), GRACE, at(500)) is None
 
 
 @pytest.mark.parametrize(

@@ -83,5 +83,5 @@ def test_the_newest_sign_of_each_link_counts() -> None:
 def test_without_a_kafka_there_is_no_sign_and_the_next_look_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "ANSWER_MS", 200)
     topic = probes.Topic(Settings(kafka_bootstrap_servers="127.0.0.1:9"))
-    assert topic.signs(NOW) == {}
-    assert topic.signs(NOW) == {}
+    assert topic.signs(NOW, None) == {}
+    assert topic.signs(NOW, None) == {}

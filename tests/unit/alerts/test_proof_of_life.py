@@ -34,9 +34,14 @@ class World:
     silent_from: dict[Part, float] = field(default_factory=dict)
     is_held: bool = True
     search: FakeSearch = field(default_factory=FakeSearch)
+    looked_from: list[datetime | None] = field(default_factory=list)
 
     def signs(self, parts: set[Part], now: datetime) -> Signs:
         return {part: min(now, at(self.silent_from.get(part, ALL_SECONDS))) for part in parts}
+
+    def of_topic(self, _: probes.Topic, now: datetime, from_: datetime | None) -> Signs:
+        self.looked_from.append(from_)
+        return self.signs({Part.KAFKA, Part.PRODUCER} if from_ else {Part.KAFKA}, now)
 
     def stored(self, now: datetime) -> Signs:
         if self.search.fake.is_away:
@@ -48,7 +53,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setattr(probes, "stored", lambda _search, _told, now: made.stored(now))
-    monkeypatch.setattr(probes.Topic, "signs", lambda _, now: made.signs({Part.KAFKA, Part.PRODUCER}, now))
+    monkeypatch.setattr(probes.Topic, "signs", lambda *about: made.of_topic(*about))
     monkeypatch.setattr(probes.Site, "signs", lambda _, now: made.signs({Part.SITE}, now))
     monkeypatch.setattr("alerts.canary.answer", lambda *_: [])
     return made
@@ -123,3 +128,18 @@ def test_a_link_that_is_told_as_dead_keeps_the_moment_since_which_it_is_missed(w
     since = stream().since
     look(working, 122, 200)
     assert stream().since == since == at(10)
+
+
+def test_records_of_the_topic_are_read_only_while_what_is_stored_of_the_canary_is_overdue(
+    world: World, tmp_path: Path
+) -> None:
+    working = proof(world, tmp_path)
+    look(working, 0, 20)
+    assert set(world.looked_from) == {None}
+
+    world.silent_from = dict.fromkeys((Part.STREAM, Part.SCORING, Part.ALERTS), 20)
+    world.search.fake.is_away = True
+    look(working, 22, 20 + 60 + 4)
+    assert set(world.looked_from) == {None}
+    look(working, 20 + 60 + 6, 20 + 60 + 6)
+    assert world.looked_from[-1] == at(20)  # the newest that is known of the canary
