@@ -24,7 +24,7 @@ from fhir.faults import internal_error, tell
 from jobs.streaming.predictions import Scored, long_enough, score, with_lineage
 from jobs.streaming.progress import counts_row, milliseconds
 from jobs.streaming.rejects import write_rejects
-from jobs.streaming.source import Message
+from jobs.streaming.source import Message, uncollected
 from jobs.streaming.sparing import spare
 from jobs.streaming.window_state import Statements, pack_messages, unpack_state
 from jobs.streaming.windows import Numbers, Scorable, build_windows, several_versions, takes_back
@@ -59,9 +59,10 @@ def score_partition(rows: Iterator[pa.RecordBatch], batch: ScoreBatch) -> Iterat
     counts: Counter[str] = Counter()
     client = connect(batch.settings)
     predictor = _predictor(batch.bundle)
-    for state in rows:
-        for scored in spare(lambda part: _score_state(client, part, predictor, batch), state, _leave_out):
-            counts.update(scored)
+    with uncollected():
+        for state in rows:
+            for scored in spare(lambda part: _score_state(client, part, predictor, batch), state, _leave_out):
+                counts.update(scored)
     yield counts_row(counts)
 
 

@@ -6,7 +6,9 @@ The workers need no Spark, so this module imports none.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
@@ -55,9 +57,24 @@ class Message(NamedTuple):
 
 def parse_batches(batches: Iterator[pa.RecordBatch], rules: IntakeRules) -> Iterator[list[Message]]:
     """Yield the messages of each Arrow batch of `read_topic`, parsed, in the order of arrival."""
-    for batch in batches:
-        rows = zip(*(batch.column(name).to_pylist() for name in MESSAGE_COLUMNS), strict=True)
-        yield [_parse(TopicPlace(*place), size, payload, rules) for *place, size, payload in rows]
+    with uncollected():
+        for batch in batches:
+            rows = zip(*(batch.column(name).to_pylist() for name in MESSAGE_COLUMNS), strict=True)
+            yield [_parse(TopicPlace(*place), size, payload, rules) for *place, size, payload in rows]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let Python's collector of cycles rest while a task works off its Arrow batches.
+
+    What is made of thousands of messages lives until their batch is written, and holds no cycles: to look through it
+    again and again took a fifth of the workers' time. What little is left over is collected after the task.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _parse(place: TopicPlace, size: int | None, payload: bytes | None, rules: IntakeRules) -> Message:
