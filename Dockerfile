@@ -11,7 +11,7 @@ FROM base AS dependencies
 COPY conf/__init__.py conf/cli.py conf/errors.py conf/files.py conf/times.py conf/ivy.xml conf/jars.lock conf/requirements.lock conf/
 COPY deploy/__init__.py deploy/
 COPY deploy/submit/__init__.py deploy/submit/jars.py deploy/submit/prepare.py deploy/submit/
-RUN PIP_NO_CACHE_DIR=1 XDG_CACHE_HOME=/tmp/cache python -m deploy.submit.prepare --java /usr/bin/java
+RUN PIP_NO_CACHE_DIR=1 XDG_CACHE_HOME=/tmp/cache python -m deploy.submit.prepare --java /usr/bin/java --no-archive
 
 FROM base
 # By name, because Hadoop looks the user up. The folders are here so that new volumes belong to that user,

@@ -1,4 +1,6 @@
-"""Prepare this machine once: the Python environment `.venv` and the jars. Called by spark-submit.sh.
+"""Prepare this machine once: the Python environment `.venv`, the jars, and the archive of Spark's classes.
+
+Called by spark-submit.sh.
 
 Standard library only, because it runs before the environment exists. A stamp of the lock files and the Python version
 makes the next start skip everything. All output of pip and Ivy goes to `.local/logs/setup.log`; on the terminal each
@@ -29,7 +31,7 @@ LOG_FILE = Path(".local/logs/setup.log")
 STAMP_FILE = Path(".local/prepared.json")
 LOCK_FILE = Path(".local/prepare.lock")
 REQUIREMENTS = {False: Path("conf/requirements.lock"), True: Path("conf/requirements-dev.lock")}
-NEEDED_BYTES = 3 * 1024**3  # environment 1.4 GB, jars 0.15 GB, their cache, and room for the first data
+NEEDED_BYTES = 3 * 1024**3  # environment 1.4 GB, jars and archive 0.3 GB, a cache, and room for the first data
 
 
 class PrepareError(UserError):
@@ -54,10 +56,10 @@ def is_prepared(dev: bool) -> bool:
     return fits and VENV_PYTHON.exists() and not jars.missing_files(_jars_lock(), jars.JARS_DIR)
 
 
-def prepare(java: str, dev: bool) -> None:
+def prepare(java: str, dev: bool, with_archive: bool) -> None:
     """Do what is missing, one visible step after the other."""
     _check_disk()
-    steps = Steps(total=3)
+    steps = Steps(total=4 if with_archive else 3)
     if not _venv_works():
         steps.run("Python environment .venv", [sys.executable, "-m", "venv", "--clear", str(VENV)])
     else:
@@ -69,6 +71,8 @@ def prepare(java: str, dev: bool) -> None:
         "Python packages", [*pip, "--require-hashes", "-r", str(requirements)], mark="Collecting ", total=packages
     )
     _fetch_jars(java, steps)
+    if with_archive:
+        steps.run("Archive of Spark's classes", [str(VENV_PYTHON), "-m", "deploy.submit.class_archive"])
     STAMP_FILE.write_text(json.dumps({"dev" if dev else "user": stamp_key(dev)}), encoding="utf-8")
 
 
@@ -154,12 +158,13 @@ def main() -> int:
     parser = cli.parser("python -m deploy.submit.prepare", __doc__)
     parser.add_argument("--java", required=True, help="the java program to fetch the jars with")
     parser.add_argument("--dev", action="store_true", help="with the tools of the tests")
+    parser.add_argument("--no-archive", action="store_true", help="without the archive with which Spark starts sooner")
 
     def run(options: argparse.Namespace) -> None:
         LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(LOCK_FILE):
             if not is_prepared(options.dev):
-                prepare(options.java, options.dev)
+                prepare(options.java, options.dev, not options.no_archive)
 
     return cli.run(parser, run)
 

@@ -18,6 +18,11 @@ from deploy.submit.jars import JARS_DIR
 from deploy.submit.packed import EXECUTOR_PYTHON, PACKAGE_NAME, archive_argument, package_path
 
 DEFAULTS_FILE = Path("conf/spark-defaults.conf")
+CLASS_ARCHIVE = Path(".local/spark-classes.jsa")  # see deploy/submit/class_archive.py
+QUIET_ARCHIVE = "-Xlog:cds=off -Xlog:cds+dynamic=off"  # one that does not fit is no news
+LOG_CONFIGURATION = Path("conf/log4j2.properties")
+# On the class path of a local master, instead of conf/: Java takes no archive of classes where a folder holds anything.
+EMPTY_CONF_DIR = Path(".local/spark-conf")
 LOCAL_RETRIES = 3  # local mode fails a job at a task's first failure unless told otherwise; a cluster tries 4 times
 LOOPBACK = "127.0.0.1"
 # Hadoop's file contexts start the commands readlink and chmod some thirty times a micro-batch, its file systems seven
@@ -46,7 +51,7 @@ def stays_on_this_machine(master: str) -> bool:
 
 def submit_arguments(settings: Settings, root: Path, conf: Iterable[str], packed_dir: Path | None = None) -> list[str]:
     """Return the options for spark-submit; `conf` are ``key=value`` pairs that win over conf/spark-defaults.conf."""
-    pairs = [*_master_conf(settings.spark_master), *conf]
+    pairs = [*_master_conf(settings.spark_master, root), *conf]
     return [
         *("--master", with_retries(settings.spark_master)),
         *("--properties-file", str(root / DEFAULTS_FILE)),
@@ -57,14 +62,22 @@ def submit_arguments(settings: Settings, root: Path, conf: Iterable[str], packed
     ]
 
 
-def _master_conf(master: str) -> list[str]:
+def _master_conf(master: str, root: Path) -> list[str]:
     """Return the Spark settings that depend on where the executors are."""
     addresses = [f"spark.driver.host={LOOPBACK}", f"spark.driver.bindAddress={LOOPBACK}"]
     packages = f"spark.executorEnv.PYTHONPATH={PACKAGE_NAME}"
     return [
         *(addresses if stays_on_this_machine(master) else ()),
-        *(LOCAL_CHECKPOINTS if is_local(master) else (packages,)),
+        *((*LOCAL_CHECKPOINTS, _local_java(root)) if is_local(master) else (packages,)),
     ]
+
+
+def _local_java(root: Path) -> str:
+    """Return the setting of the JVM of a local master: its log, and the archive of classes where there is one."""
+    log = f'"-Dlog4j2.configurationFile={(root / LOG_CONFIGURATION).as_uri()}"'
+    archive = root / CLASS_ARCHIVE
+    classes = f' "-XX:SharedArchiveFile={archive}" {QUIET_ARCHIVE}' if archive.exists() else ""
+    return f"spark.driver.defaultJavaOptions={log}{classes}"
 
 
 def submit_environment(
@@ -87,7 +100,9 @@ def submit_environment(
     fixed = {
         "PYSPARK_SUBMIT_ARGS": shlex.join([*submit_arguments(settings, root, conf, packed_dir), "pyspark-shell"]),
         **{"PYTHONPATH": str(root), "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_CONF_DIR": str(root / "conf")},
-        **({"PYSPARK_PYTHON": sys.executable} if is_local(master) else {}),
+        **(
+            {"PYSPARK_PYTHON": sys.executable, "SPARK_CONF_DIR": str(root / EMPTY_CONF_DIR)} if is_local(master) else {}
+        ),
         **({} if packed_dir is None else {"PYSPARK_PYTHON": EXECUTOR_PYTHON}),
     }
     # A SPARK_HOME of another installation would make pyspark start that one's Spark with this one's Python.

@@ -8,7 +8,7 @@ import pytest
 
 from conf.settings import Settings
 from deploy.submit.packed import EXECUTOR_PYTHON, PACKAGE_NAME
-from deploy.submit.spark import submit_arguments, submit_environment, with_retries
+from deploy.submit.spark import CLASS_ARCHIVE, submit_arguments, submit_environment, with_retries
 
 ROOT = Path(__file__).resolve().parents[4]
 LOCAL = Settings()
@@ -89,8 +89,26 @@ def test_workers_use_this_python_and_this_source_tree() -> None:
 
     assert environment["PYSPARK_PYTHON"] == environment["PYSPARK_DRIVER_PYTHON"] == sys.executable
     assert environment["PYTHONPATH"] == str(ROOT)
-    assert environment["SPARK_CONF_DIR"] == str(ROOT / "conf")
     assert "SPARK_HOME" not in environment
+
+
+def test_a_job_on_this_machine_logs_by_our_file_and_has_no_folder_with_files_on_its_class_path() -> None:
+    java = spark_conf(LOCAL)["spark.driver.defaultJavaOptions"]
+    assert f"-Dlog4j2.configurationFile={(ROOT / 'conf/log4j2.properties').as_uri()}" in java
+    assert not Path(environment_of(LOCAL)["SPARK_CONF_DIR"]).exists()  # else Java would take no archive of classes
+    assert environment_of(CLUSTER)["SPARK_CONF_DIR"] == str(ROOT / "conf")  # from where YARN gives it to executors
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_archive_of_classes_is_used_where_one_was_made(tmp_path: Path, is_there: bool) -> None:
+    root = tmp_path / "a folder"
+    archive = root / CLASS_ARCHIVE
+    if is_there:
+        archive.parent.mkdir(parents=True)
+        archive.touch()
+    words = submit_arguments(LOCAL, root, ())
+    java = next(word for word in words if word.startswith("spark.driver.defaultJavaOptions="))
+    assert (f"-XX:SharedArchiveFile={archive}" in shlex.split(java)) == is_there
 
 
 def test_the_python_of_a_clusters_executors_may_be_chosen() -> None:
