@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import urllib3
 from kafka import KafkaConsumer, TopicPartition
@@ -34,6 +34,13 @@ KEY: Final = CANARY_PREFIX.encode()
 FACTS_FOR: Final = timedelta(hours=1)  # back, that stored facts are looked for; older signs are known
 
 Signs = dict[Part, datetime]
+
+
+class Stored(NamedTuple):
+    """What is stored of the canary: signs, and how long its newest crisis took to be told, None while that is open."""
+
+    signs: Signs
+    round_trip_s: float | None
 
 
 class Topic:
@@ -130,7 +137,7 @@ class Site:
         return {Part.SITE: now} if status < SERVER_ERROR else {}
 
 
-def stored(search: Search, told: Collection[str], now: datetime) -> Signs:
+def stored(search: Search, told: Collection[str], now: datetime) -> Stored:
     """Return when Elasticsearch answered, and what the canary's newest facts say of the links they have passed.
 
     Where somebody is to be told of the canary, the alert service is as old as the last message to the one who has
@@ -145,7 +152,9 @@ def stored(search: Search, told: Collection[str], now: datetime) -> Signs:
         Part.SCORING: facts.scored_at,
         Part.ALERTS: None if None in told_at else min(filter(None, told_at)),
     }
-    return {part: at for part, at in signs.items() if at}
+    arrived_at, crisis_at = signs[Part.ALERTS], facts.crisis_at
+    took_s = (arrived_at - crisis_at).total_seconds() if arrived_at and crisis_at else -1
+    return Stored({part: at for part, at in signs.items() if at}, took_s if took_s >= 0 else None)
 
 
 def merged(known: Mapping[Part, datetime], *seen: Mapping[Part, datetime]) -> Signs:

@@ -49,6 +49,7 @@ class ProofOfLife:
             self._heartbeat = Heartbeat(policy.heartbeat, webhook)
         self._is_active = False
         self._signs: probes.Signs = {}
+        self._round_trip_s: float | None = None  # of the last round
         self._excused: dict[Part, datetime] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -66,9 +67,9 @@ class ProofOfLife:
         try:
             if is_held and not self._is_active:
                 self._begin(chain_record.load(self._search), now)
-            stored = probes.stored(self._search, self._told, now)
+            stored, round_trip_s = probes.stored(self._search, self._told, now)
         except UserError:
-            stored = {}
+            stored, round_trip_s = {}, None
         if not is_held and stored:
             self._is_active = False
         if not self._is_active:
@@ -79,6 +80,7 @@ class ProofOfLife:
         links = judge(self._signs, self._excused, self._interval, self._grace, now)
         self._excused = {link.part: link.since for link in links}
         self.links = links
+        self._round_trip_s = self._round_trip_s if round_trip_s is None else round_trip_s
         if stored and is_held:
             self._keep(links, now)
         if self._heartbeat:
@@ -94,7 +96,7 @@ class ProofOfLife:
 
     def _keep(self, links: tuple[Link, ...], now: datetime) -> None:
         try:
-            chain_record.store(self._search, links, now)
+            chain_record.store(self._search, links, self._round_trip_s, now)
             if self._interval:
                 canary.answer(self._search, self._told, self._interval, now)
         except UserError as error:

@@ -20,7 +20,7 @@ from webapp.security.roles import Permission
 
 log = logging.getLogger(__name__)
 
-PROBLEM_PATHS: Final = (*API_PATHS, "/healthz", "/readyz")  # programs ask here, also where there is nothing
+PROBLEM_PATHS: Final = (*API_PATHS, "/healthz", "/readyz", "/metrics")  # programs ask here, also where there is nothing
 
 TEXTS: Final = {
     400: N_("The request cannot be read."),

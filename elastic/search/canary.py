@@ -20,13 +20,14 @@ BY_ID: Final = [{"alert_id": "asc"}]
 
 @dataclass(frozen=True)
 class Facts:
-    """Times of the newest facts, None where there is none; `notified` is by recipient."""
+    """Times of the newest facts, None where there is none; `notified` is by recipient, `crisis_at` what was raised."""
 
     sent_at: datetime | None
     stored_at: datetime | None
     scored_at: datetime | None
     raised_at: datetime | None
     notified: Mapping[str, datetime] = field(default_factory=dict)
+    crisis_at: datetime | None = None
 
 
 def facts(search: Search, since: datetime) -> Facts:
@@ -38,7 +39,10 @@ def facts(search: Search, since: datetime) -> Facts:
             [
                 (OBSERVATIONS, _body(since, _newest(sent="@timestamp", stored="ingested_at"))),
                 (LATEST, _body(since, _newest(scored="scored_at"))),
-                (ALERT_EVENTS, _body(since, _newest(raised="written_at"), term("event", "raised"))),
+                (
+                    ALERT_EVENTS,
+                    _body(since, _newest(raised="written_at", crisis="started_at"), term("event", "raised")),
+                ),
                 (ALERT_EVENTS, _body(since, {"recipients": told}, term("event", "notified"))),
             ]
         )
@@ -50,6 +54,7 @@ def facts(search: Search, since: datetime) -> Facts:
         _time(latest, "scored"),
         _time(raised, "raised"),
         {name: at for name, at in by_recipient.items() if at},
+        _time(raised, "crisis"),
     )
 
 

@@ -15,6 +15,7 @@ from elastic.client import SearchUnavailable
 from elastic.names import LATEST
 from webapp.api.documents import ChainLink, Health, Readiness
 from webapp.api.handling import refuse
+from webapp.api.openmetrics import MEDIA_TYPE, exposition
 from webapp.api.problems import STATUSES, Problem
 from webapp.api.routes import BEARER, JSON, SESSION, VERSION, Answer, blueprint, operation
 from webapp.http import make_conditional
@@ -116,6 +117,18 @@ def readyz() -> Answer:
     store = site.store.is_usable()
     ready = elasticsearch and store
     now = site.clock()
-    links = [ChainLink(**msgspec.structs.asdict(it)) for it in beats(chain_record.looked_at(site.search, now), now)]
+    found = chain_record.looked_at(site.search, now).links
+    links = [ChainLink(**msgspec.structs.asdict(it)) for it in beats(found, now)]
     body = Readiness(status="ok" if ready else "unavailable", elasticsearch=elasticsearch, store=store, links=links)
     return Answer(body, status=200 if ready else 503)
+
+
+@operation("GET /metrics", None, MEDIA_TYPE, tag="health")
+def metrics() -> Answer:
+    """Give the age and state of each link of the chain, and the canary's last round, in the format of OpenMetrics.
+
+    What a scrape finds out is told like anything else: while Elasticsearch is away, that link is dead.
+    """
+    site = services()
+    now = site.clock()
+    return Answer(exposition(chain_record.looked_at(site.search, now), now).encode())

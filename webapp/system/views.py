@@ -38,7 +38,7 @@ def index() -> str:
     store = _store(site.search)
     told = metrics.read(site.settings.metrics_file or site.settings.local_dir / METRICS_FILE)
     values = {
-        "links": chain_record.looked_at(site.search, now),
+        "links": chain_record.looked_at(site.search, now).links,
         "metrics": told,
         "is_silent": told is not None and metrics.is_silent(told, now),
         "store": store,

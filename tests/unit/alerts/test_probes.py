@@ -68,7 +68,17 @@ def test_stored_facts_are_the_signs_of_the_links_that_they_have_passed(
         Part.SCORING: ago(6),
         **({} if alerts is None else {Part.ALERTS: ago(alerts)}),
     }
-    assert probes.stored(FakeSearch(), told, NOW) == expected
+    assert probes.stored(FakeSearch(), told, NOW) == (expected, None)
+
+
+@pytest.mark.parametrize(("crisis", "notified", "told_s"), [(9, 4, 5), (9, 12, None), (None, 4, None)])
+def test_a_round_lasts_from_the_crisis_to_its_message_and_is_none_before_that_has_come(
+    crisis: float | None, notified: float, told_s: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crisis_at = None if crisis is None else ago(crisis)
+    facts = Facts(ago(8), ago(7), ago(6), ago(5), {"mail": ago(notified)}, crisis_at)
+    monkeypatch.setattr("alerts.probes.canary.facts", lambda *_: facts)
+    assert probes.stored(FakeSearch(), ("mail",), NOW).round_trip_s == told_s
 
 
 def test_the_newest_sign_of_each_link_counts() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts import probes
+from alerts import chain_record, probes
 from alerts.chain import Link, Part, dead
 from alerts.probes import Signs
 from alerts.proof_of_life import ProofOfLife
@@ -33,6 +33,7 @@ class World:
 
     silent_from: dict[Part, float] = field(default_factory=dict)
     is_held: bool = True
+    round_trip_s: float | None = None
     search: FakeSearch = field(default_factory=FakeSearch)
     looked_from: list[datetime | None] = field(default_factory=list)
 
@@ -52,7 +53,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr(probes, "stored", lambda _search, _told, now: made.stored(now))
+    monkeypatch.setattr(probes, "stored", lambda _, __, now: probes.Stored(made.stored(now), made.round_trip_s))
     monkeypatch.setattr(probes.Topic, "signs", lambda *about: made.of_topic(*about))
     monkeypatch.setattr(probes.Site, "signs", lambda _, now: made.signs({Part.SITE}, now))
     monkeypatch.setattr("alerts.canary.answer", lambda *_: [])
@@ -89,6 +90,15 @@ def test_the_copy_that_works_keeps_what_it_finds_for_the_site(world: World, tmp_
     world.silent_from = {Part.SCORING: 50}
     assert look(proof(world, tmp_path), 0, 200) == [Part.SCORING]
     assert kept(world) == {part: "dead" if part is Part.SCORING else "alive" for part in Part}
+
+
+def test_the_last_round_of_the_canary_is_kept_while_the_next_is_on_its_way(world: World, tmp_path: Path) -> None:
+    working = proof(world, tmp_path)
+    for round_trip_s, expected in ((None, None), (3.5, 3.5), (None, 3.5), (2.0, 2.0)):
+        world.round_trip_s = round_trip_s
+        working.turn(at(1))
+        assert chain_record.looked_at(world.search, at(2)).round_trip_s == expected
+    assert chain_record.looked_at(world.search, at(60)).round_trip_s is None
 
 
 def test_while_the_store_is_away_the_copy_that_had_the_lease_goes_on_and_says_so(world: World, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ ROUTES = {
     "GET /start": EVERYBODY,
     "GET /healthz": EVERYBODY,
     "GET /readyz": EVERYBODY,
+    "GET /metrics": EVERYBODY,
     "GET /": SCREENS,
     "GET /board/rows": SCREENS,
     "POST /board/stay": SCREENS,

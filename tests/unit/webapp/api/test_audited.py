@@ -58,6 +58,7 @@ ABOUT_NOBODY = {
     "GET /openapi.json",
     "GET /healthz",
     "GET /readyz",
+    "GET /metrics",
 }
 BODIES: dict[str, dict[str, Any]] = {
     "ack": {"reason": "seen"},

@@ -261,6 +261,36 @@ def test_readiness_tells_the_age_of_each_link_and_does_not_depend_on_it(site: Si
     assert told["scoring"] == ("unknown", 0, 105)
 
 
+def test_the_chain_can_be_scraped_as_openmetrics(site: Site, search: FakeSearch) -> None:
+    now = site.clock.now
+    document = chain_document(now, {Part.STREAM: 130}) | {"round_trip_s": 3.25}
+    search.fake.index(index=ALERT_SERVICE, id="chain", document=document)
+    scraped = ask(site.client(), "/metrics")
+    assert scraped.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    samples = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+        for line in scraped.text.splitlines()[:-1]
+        if line[0] != "#"
+    }
+    assert {part: samples[f'bp_link_age_seconds{{link="{part}"}}'] for part in Part} == dict.fromkeys(Part, 0) | {
+        Part.STREAM: 130
+    }
+    assert samples['bp_link_limit_seconds{link="stream"}'] == 105
+    states = {name for name, value in samples.items() if name.startswith("bp_link_state") and value}
+    assert 'bp_link_state{link="stream",bp_link_state="dead"}' in states
+    assert 'bp_link_state{link="scoring",bp_link_state="unknown"}' in states
+    assert len(states) == len(Part)
+    assert samples["bp_canary_round_trip_seconds"] == 3.25
+
+
+def test_a_scrape_before_anything_is_known_and_without_a_store_is_whole(site: Site, search: FakeSearch) -> None:
+    assert ask(site.client(), "/metrics").text.endswith("# EOF\n")
+    search.fake.is_away = True
+    scraped = ask(site.client(), "/metrics")
+    assert (scraped.status_code, scraped.text.count("bp_link_age_seconds{")) == (200, 0)
+    assert 'bp_link_state{link="elasticsearch",bp_link_state="dead"} 1' in scraped.text
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 
 
