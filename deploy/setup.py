@@ -24,10 +24,9 @@ from deploy.accounts import Report, as_superuser, create_accounts
 from elastic.client import RETRY_WAITS_S, connect
 from elastic.schema import create_standing_indices, put_templates
 from producer.sender import client_security
-from producer.topic import create_topic
+from producer.topic import PARTITIONS, create_topic
 
 DEADLINE_S: Final = 300.0
-PARTITIONS: Final = 6  # one task each: more than the cores of a small machine, and readings can be spread later
 REFUSED_PATIENCE_S: Final = sum(RETRY_WAITS_S)  # a cluster that is starting may not have found its accounts yet
 REQUEST_TIMEOUT_S: Final = 10.0
 PAUSE_S: Final = 1.0

@@ -1,4 +1,4 @@
-"""The Kafka topic of the readings, and how it is made."""
+"""How a Kafka topic is made: that of the readings, and those that alerts are told on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from conf.errors import UserError
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024**2  # far above any real one: absurd ones must reach the rejected store, not vanish
+PARTITIONS: Final = 6  # one task each: more than the cores of a small machine, and readings can be spread later
 REQUEST_TIMEOUT_MS: Final = 5_000
 
 

@@ -29,11 +29,12 @@ SCHEMA = json.loads((Path(payload.__file__).with_name("payload.schema.json")).re
 class Topic:
     """A topic of the test's own, and what is on it."""
 
-    def __init__(self, servers: str) -> None:
+    def __init__(self, servers: str, *, is_there: bool = True) -> None:
         self.name = f"alerts-{uuid4().hex[:8]}"
         self.settings = Settings(kafka_bootstrap_servers=servers, secret_key=SECRET)
         self._servers = servers
-        create_topic(servers, self.name, partitions=3)
+        if is_there:
+            create_topic(servers, self.name, partitions=3)
 
     def to(self, **changes: Any) -> Any:
         return recipient(channel="kafka", address=self.name, **changes)
@@ -88,6 +89,15 @@ def test_a_patient_who_may_not_be_known_goes_by_an_alias(topic: Topic) -> None:
 
     assert PATIENT.encode() not in record.key + record.value
     assert record.key.decode() == json.loads(record.value)["alerts"][0]["subject"]
+
+
+def test_a_topic_that_is_missing_is_made_with_the_first_message(services: Addresses) -> None:
+    assert services.kafka_bootstrap_servers
+    missing = Topic(services.kafka_bootstrap_servers, is_there=False)
+    kafka = Kafka(missing.settings)
+    kafka.send(message(to=missing.to()))
+    kafka.send(message([telling(repeat=1)], missing.to()))
+    assert len(missing.records(2)) == 2
 
 
 def test_a_broker_that_is_away_may_come_back(topic: Topic) -> None:
