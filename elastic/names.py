@@ -29,6 +29,7 @@ ALERT_RULES: Final = f"{NAME_PREFIX}alert-rules"
 ALERT_SERVICE: Final = f"{NAME_PREFIX}alert-service"
 WARDS: Final = f"{NAME_PREFIX}wards"  # a document for each ward: whose documents its people may see
 STAYS: Final = f"{NAME_PREFIX}stays"  # a document for each patient: ward, bed, and the name where it is told
+LOCATIONS: Final = f"{NAME_PREFIX}locations"  # a document for each place of which a Location has told
 AUDIT: Final = f"{NAME_PREFIX}audit"  # monthly, without an alias
 
 MAX_ID_BYTES: Final = 512  # the limit of Elasticsearch

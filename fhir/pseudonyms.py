@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from conf.canary import is_canary
-from fhir.readings import Parsed, Reading, Reject, Retraction
+from fhir.readings import Move, Parsed, Reading, Reject, Retraction
 
 WITHHELD: Final = "withheld, since identifiers are pseudonymised"
 LENGTH: Final = 32  # hexadecimal digits: two of 100 million identifiers are equal with a chance of 1 in 10^22
@@ -29,14 +29,7 @@ def pseudonymise(parsed: Parsed, key: bytes) -> Parsed:
         [_of_retraction(retraction, key) for retraction in parsed.retractions],
         [_of_reject(reject, key) for reject in parsed.rejects],
         parsed.ignored,
-        [
-            replace(
-                move,
-                patient_id=patient_pseudonym(move.patient_id, key),
-                encounter_id=move.encounter_id and _named("encounter", move.encounter_id, key),
-            )
-            for move in parsed.moves
-        ],
+        [_of_move(move, key) if isinstance(move, Move) else move for move in parsed.moves],
     )
 
 
@@ -49,6 +42,15 @@ def patient_pseudonym(patient_id: str, key: bytes) -> str:
 def key_check(key: bytes) -> str:
     """Return what tells two keys apart without telling anything of them."""
     return _named("key check", "", key)
+
+
+def _of_move(move: Move, key: bytes) -> Move:
+    """Return a move of somebody under a pseudonym; wards and beds keep their names."""
+    return replace(
+        move,
+        patient_id=patient_pseudonym(move.patient_id, key),
+        encounter_id=move.encounter_id and _named("encounter", move.encounter_id, key),
+    )
 
 
 def _of_reading(reading: Reading, key: bytes) -> Reading:

@@ -16,6 +16,10 @@ HEART_RATE_ONLY: Final = "heart_rate_only"  # flags of a reading
 CONFLICTING_VALUES: Final = "conflicting_values"
 CLOCK_AHEAD: Final = "clock_ahead"  # it lay in the future when Kafka got it
 TWO_SITES: Final = "two_sites"  # another reading of the instant, at another site of the body, was lower
+WARD: Final = "wa"  # kinds of places, see HL7's location-physical-type
+ROOM: Final = "ro"
+BED: Final = "bd"
+OTHER_PLACE: Final = "other"
 FIRST_VERSION: Final = 2  # the greatest that an Observation's first version can have, where versions are counted
 FIRST_DATED_VERSION: Final = 1 << 44  # versions below are counted, from here on dated: 1970-07-23 in microseconds
 
@@ -27,7 +31,7 @@ class IntakeRules:
     `max_age_days`: older readings, before the record time, are `TIME_TOO_OLD`; 0 sets no limit but
     the year 1971 (see `fhir.parse.effective_time`).
     `patient_key`: "id" drops the server part of a reference, "source" keeps it as ``base|id``.
-    `takes_encounters`: an Encounter says where its patient lies; else it is none of our business.
+    `takes_encounters`: Encounters and Locations say where patients lie; else they are none of our business.
     `pseudonym_key`: replaces every identifier by a pseudonym (see `fhir.pseudonyms`); None leaves them.
     """
 
@@ -102,13 +106,36 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
     attention: str | None = None
 
 
-class Move(msgspec.Struct, frozen=True, gc=False):
-    """Where an Encounter says that its patient lies since then (microseconds since the epoch); no ward: it is over."""
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """A place as an Encounter names it: what it calls it, to which Location it refers, and of what kind it says it is.
+
+    A kind is `WARD`, `ROOM`, `BED`, `OTHER_PLACE`, or None where none is told.
+    """
+
+    name: str | None
+    location_id: str | None
+    kind: str | None
+
+
+class Location(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What a place is, and of which other it is a part, as of then (microseconds since the epoch)."""
+
+    location_id: str
+    name: str
+    kind: str | None
+    part_of: str | None
+    told_us: int
+
+
+class Move(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Where an Encounter says that its patient lies since then (microseconds since the epoch); no places: it is over.
+
+    Which of the places is the ward may be known by their Locations only.
+    """
 
     patient_id: str
     encounter_id: str | None
-    ward: str | None
-    bed: str | None
+    places: tuple[Place, ...]
     told_us: int
 
 
@@ -119,4 +146,4 @@ class Parsed(msgspec.Struct, frozen=True, gc=False):
     retractions: list[Retraction] = []
     rejects: list[Reject] = []
     ignored: int = 0
-    moves: list[Move] = []
+    moves: list[Move | Location] = []

@@ -14,14 +14,17 @@ from typing import Any, Final
 import msgspec
 
 from conf.errors import UserError
+from conf.times import iso_us, to_us
 from elastic.bulk import Operation, write
 from elastic.client import Document, Search, refresh
-from elastic.names import STAYS, WARDS, fit_id
+from elastic.names import LOCATIONS, STAYS, WARDS, fit_id
 from elastic.search.queries import terms
+from fhir.readings import Location
 
 MOST_WARDS: Final = 1_000
 MOST_IN_WARD: Final = 65_536  # patients: so many terms a search takes from a list
 MOST_STAYS: Final = 1_000_000
+MOST_LOCATIONS: Final = 200_000
 LISTED: Final[dict[str, Any]] = {"size": MOST_WARDS, "query": {"exists": {"field": "ward"}}}
 BY_PATIENT: Final[list[Any]] = [{"patient_id": "asc"}]
 
@@ -74,6 +77,25 @@ def keep(search: Search, stays: Iterable[Mapping[str, Any]], gone: Iterable[str]
     ]
     write(search.client, [*operations, *(Operation("delete", STAYS, fit_id(patient_id)) for patient_id in gone)])
     refresh(search.client, STAYS)
+
+
+def all_locations(search: Search) -> dict[str, Location]:
+    """Return what is known of the places of the house, by the ids of their Locations."""
+    body = {"query": {"exists": {"field": "location_id"}}, "sort": [{"location_id": "asc"}], "track_total_hits": False}
+    found = search.pages(LOCATIONS, body, MOST_LOCATIONS)
+    locations = (Location(told_us=to_us(datetime.fromisoformat(it.pop("told_at"))), **it) for it in found)
+    return {location.location_id: location for location in locations}
+
+
+def keep_locations(search: Search, locations: Iterable[Location]) -> None:
+    """Store what is known of some places."""
+    operations = []
+    for location in locations:
+        document = msgspec.structs.asdict(location)
+        document["told_at"] = iso_us(document.pop("told_us"))
+        operations.append(Operation("index", LOCATIONS, fit_id(location.location_id), msgspec.json.encode(document)))
+    write(search.client, operations)
+    refresh(search.client, LOCATIONS)
 
 
 def publish(search: Search, stays: Iterable[Mapping[str, Any]]) -> None:

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from fhir.codes import JsonObject
+from fhir.parse.location import codes, kind_of, location_id, told_us, usable_name
 from fhir.parse.references import last_part, short_text
 from fhir.parse.subject import Scope, read_subject
-from fhir.parse.versions import updated_us
-from fhir.readings import IntakeRules, Move
+from fhir.readings import OTHER_PLACE, WARD, IntakeRules, Move, Place
 
 PRESENT: Final = "in-progress"
 OVER: Final = frozenset({"finished", "completed", "discharged", "cancelled", "entered-in-error"})
 NO_BED: Final = frozenset({"AMB", "HH", "VR", "FLD"})  # classes of visits: the patient comes and goes, or is elsewhere
-WARD: Final = "wa"  # kinds of places, see HL7's location-physical-type
-BED: Final = "bd"
-LONGEST_NAME: Final = 64
 
 
 def read_move(encounter: JsonObject, scope: Scope, record_time_us: int, rules: IntakeRules) -> Move | None:
@@ -24,47 +21,28 @@ def read_move(encounter: JsonObject, scope: Scope, record_time_us: int, rules: I
 
     Raise `Refused` where it does not say of whom. It counts as of its last change, or else of the record time.
     """
-    status, ward, bed = encounter.get("status"), None, None
-    if status == PRESENT and not NO_BED.intersection(_codes([encounter.get("class")])):
-        ward, bed = _place(encounter.get("location"))
-    if ward is None and not (isinstance(status, str) and status in OVER):
+    status = encounter.get("status")
+    places: tuple[Place, ...] = ()
+    if status == PRESENT and not NO_BED.intersection(codes([encounter.get("class")])):
+        places = tuple(_places(encounter.get("location"), scope, rules))
+    tells_ward = any(place.location_id or place.kind in (WARD, None) for place in places)
+    if not tells_ward and not (isinstance(status, str) and status in OVER):
         return None
     patient_id, _flags = read_subject(encounter, scope, rules)
-    meta = encounter.get("meta")
-    changed_us = updated_us(meta.get("lastUpdated")) if isinstance(meta, dict) else 0
-    told_us = min(changed_us or record_time_us, record_time_us)  # a clock that runs ahead must not hold for ever
-    return Move(patient_id, short_text(encounter.get("id")), ward, bed, told_us)
+    return Move(patient_id, short_text(encounter.get("id")), places, told_us(encounter, record_time_us))
 
 
-def _place(locations: object) -> tuple[str | None, str | None]:
-    """Return ward and bed of the places that hold; one of no kind is a ward."""
-    ward = bed = None
+def _places(locations: object, scope: Scope, rules: IntakeRules) -> Iterator[Place]:
+    """Yield the places that hold, by which a ward or bed may be known."""
     for place in locations if isinstance(locations, list) else ():
         if not isinstance(place, dict) or place.get("status", "active") != "active":
             continue
-        kinds, name = set(_codes([place.get("physicalType"), place.get("form")])), _name(place.get("location"))
-        if BED in kinds:
-            bed = bed or name
-        elif WARD in kinds or not kinds:
-            ward = ward or name
-    return ward, bed
-
-
-def _codes(concepts: list[object]) -> Iterator[str]:
-    """Yield the codes of Codings and of CodeableConcepts."""
-    for concept in concepts:
-        parts = concept if isinstance(concept, list) else [concept]
-        for part in (part for part in parts if isinstance(part, dict)):
-            codings = part.get("coding", [part])
-            for coding in codings if isinstance(codings, list) else ():
-                if isinstance(coding, dict) and isinstance(coding.get("code"), str):
-                    yield coding["code"]
-
-
-def _name(location: object) -> str | None:
-    """Return what a Reference to a Location calls it, else its id; None for what no register could name so."""
-    if not isinstance(location, dict):
-        return None
-    told = location.get("display") or last_part(location.get("reference"))
-    name = told.strip() if isinstance(told, str) else ""
-    return name if 0 < len(name) <= LONGEST_NAME and name.isprintable() and "," not in name else None
+        kind, meant = kind_of(place), place.get("location")
+        if kind == OTHER_PLACE or not isinstance(meant, dict):
+            continue
+        reference = meant.get("reference")
+        named = Place(
+            usable_name(meant.get("display") or last_part(reference)), location_id(reference, scope, rules), kind
+        )
+        if named.name or named.location_id:
+            yield named

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from fhir.faults import internal_error
@@ -11,14 +13,17 @@ from fhir.parse.content import classify
 from fhir.parse.encounter import read_move
 from fhir.parse.envelope import MAX_PAYLOAD_BYTES, Located, locate_resources, read_documents
 from fhir.parse.fast_path import read_plainly
+from fhir.parse.location import read_location
 from fhir.parse.observation import Draft, read_observation, read_reading
 from fhir.parse.retractions import read_retraction, retractions_of_draft
 from fhir.parse.subject import NO_BUNDLE
 from fhir.pseudonyms import pseudonymise
-from fhir.readings import RETRACTED_STATUS, IntakeRules, Move, Parsed, Reading, Reject, Retraction
+from fhir.readings import RETRACTED_STATUS, IntakeRules, Location, Move, Parsed, Reading, Reject, Retraction
 from fhir.reasons import Reason, Refused
 
 __all__ = ["MAX_PAYLOAD_BYTES", "judge_resources", "parse_message"]
+
+PLACES: Final = ("Encounter", "Location")  # what says where patients lie
 
 
 def parse_message(payload: bytes | None, record_time_us: int, rules: IntakeRules) -> Parsed:
@@ -63,7 +68,7 @@ def judge_resources(
     drafts: list[Draft | Reading] = []
     retractions: list[Retraction] = []
     rejects: list[Reject] = []
-    moves: list[Move] = []
+    moves: list[Move | Location] = []
     for located in resources:
         if isinstance(located.resource, Retraction):
             retractions.append(located.resource)
@@ -72,8 +77,9 @@ def judge_resources(
         draft = None
         try:
             resource = located.resource
-            if rules.takes_encounters and isinstance(resource, dict) and resource.get("resourceType") == "Encounter":
-                move = read_move(resource, located.scope, record_time_us, rules)
+            if rules.takes_encounters and isinstance(resource, dict) and resource.get("resourceType") in PLACES:
+                read = read_move if resource["resourceType"] == "Encounter" else read_location
+                move = read(resource, located.scope, record_time_us, rules)
                 moves += [] if move is None else [move]
                 continue
             draft = _read(located, record_time_us, rules, short_way)

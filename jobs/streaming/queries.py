@@ -4,7 +4,7 @@
      ├─ ingest             store.py          every entry of a message to the one place where it ends
      │   ├ readings        observations.py   the document of an instant, by fhir/precedence.py (standing.py)
      │   ├ revisions       revisions.py      what concerns other instants and patients, once all is written (early.py)
-     │   ├ moves             moves.py          where Encounters say that patients lie, if they are to be heard
+     │   ├ moves           moves.py          where Encounters and Locations say that patients lie, if asked for
      │   ├ rejects         rejects.py        what is refused, with its reason; duplicates too
      │   └ sinks           elastic/bulk.py, archive.py
      └─ score              window_state.py   40 or 56 bytes a statement; Spark keeps each patient's newest 60

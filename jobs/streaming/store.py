@@ -25,7 +25,7 @@ from elastic.bulk import Operation, Refusal, fetch, try_write
 from elastic.client import connect, refresh
 from elastic.names import OBSERVATIONS, REJECTED, instant_id, monthly_index
 from fhir.faults import internal_error
-from fhir.readings import IntakeRules, Move, Parsed, Reject
+from fhir.readings import IntakeRules, Location, Move, Parsed, Reject
 from fhir.reasons import Reason
 from jobs.streaming.archive import write_archive
 from jobs.streaming.early import Early, met_by
@@ -79,7 +79,7 @@ def store_partition(rows: Iterator[pa.RecordBatch], batch: IngestBatch) -> Itera
     """Store the messages of Arrow batches; yield one row: the counts, and what is left to the driver."""
     counts: Counter[str] = Counter()
     revisions: list[Revision] = []
-    moves: list[Move] = []
+    moves: list[Move | Location] = []
     client = connect(batch.settings)
     started = time.monotonic()
     for messages in parse_batches(rows, batch.rules):

@@ -15,6 +15,7 @@ from elastic.names import (
     ALERTS,
     AUDIT,
     LATEST,
+    LOCATIONS,
     MODEL_MONITORING,
     NOTIFICATIONS,
     OBSERVATIONS,
@@ -49,6 +50,7 @@ OWN_STAMPS: Final = {  # of indices whose documents are no events
     PATIENT_RULES: {"changed_at": LONG_AGO},
     STAYS: {"told_at": LONG_AGO},
     WARDS: {"written_at": LONG_AGO},
+    LOCATIONS: {"told_at": LONG_AGO},
     NOTIFICATIONS: {"at": LONG_AGO},
     ALERT_RULES: {"saved_at": LONG_AGO},
 }
@@ -159,13 +161,16 @@ def _of_alerts() -> Iterator[Action]:
     yield _reading("who lies where", STAYS, STREAM, ALERTING, SITE, PRUNE)
     yield _storing("who lies where", STAYS, STREAM)
     yield _deleting("who lies where", STAYS, STREAM, PRUNE)
+    yield _reading("places", LOCATIONS, STREAM)
+    yield _storing("places", LOCATIONS, STREAM)
+    yield _deleting("places", LOCATIONS)
     yield _reading("the lists of wards", WARDS, STREAM, ALERTING, SITE, PRUNE)
     yield _storing("the lists of wards", WARDS, STREAM, ALERTING, PRUNE)
     yield _deleting("the lists of wards", WARDS, STREAM, ALERTING, PRUNE)
     yield _reading("messages about alerts", NOTIFICATIONS, ALERTING, SITE, PRUNE)
     yield _storing("messages about alerts", NOTIFICATIONS, ALERTING)
     yield _deleting("messages about alerts", NOTIFICATIONS, PRUNE)
-    for index in (ALERTS, PATIENT_RULES, ALERT_SERVICE, STAYS, WARDS, NOTIFICATIONS):
+    for index in (ALERTS, PATIENT_RULES, ALERT_SERVICE, STAYS, WARDS, LOCATIONS, NOTIFICATIONS):
         yield _forbidden(f"delete {index} as a whole", "DELETE", f"/{index}")
 
 
@@ -207,6 +212,7 @@ def _of_the_cluster() -> Iterator[Action]:
         PATIENT_RULES: {SITE},
         ALERT_EVENTS: {SITE, ALERTING},
         STAYS: {STREAM},
+        LOCATIONS: {STREAM},
         WARDS: {STREAM, ALERTING, PRUNE},
         ALERT_RULES: {SITE},
     }

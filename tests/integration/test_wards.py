@@ -25,6 +25,7 @@ from elastic.names import (
     ALL_INDICES,
     AUDIT,
     LATEST,
+    LOCATIONS,
     OBSERVATIONS,
     PREDICTIONS,
     REJECTED,
@@ -217,3 +218,54 @@ def test_encounters_on_the_topic_move_patients_where_the_house_wants_it(
 
     totals = pipeline.metrics()["queries"]["ingest"]["totals"]  # of the last run
     assert (totals["readings"], totals["rejected"], totals["ignored"]) == (0, 0, 1)
+
+
+def test_locations_on_the_topic_say_in_which_ward_a_bed_is_whichever_comes_first(
+    services: Addresses, spark: SparkSession, tmp_path: Path
+) -> None:
+    """1. A bed of which nothing is known. 2. Its Location and its ward's. 3. A bed that is known. 4. Repeated."""
+    settings = build_settings(services, tmp_path, wards_from_encounters=True)
+    publish_model(settings.model_dir)
+    pipeline = Pipeline(settings, spark)
+    delete_documents(pipeline.client)
+    pipeline.client.indices.delete(index=[STAYS, WARDS, LOCATIONS], ignore_unavailable=True)
+    search, now = Search(pipeline.client), datetime.now(UTC)
+
+    def changed(minutes_ago: float) -> dict[str, str]:
+        return {"lastUpdated": (now - timedelta(minutes=minutes_ago)).isoformat()}
+
+    def lies_in(bed: str, minutes_ago: float) -> tuple[str, bytes]:
+        place = {"location": {"reference": f"Location/{bed}"}, "physicalType": {"coding": [{"code": "bd"}]}}
+        more = {"id": "e-1", "status": "in-progress", "subject": {"reference": "Patient/p-1"}}
+        resource = {"resourceType": "Encounter", "meta": changed(minutes_ago), "location": [place], **more}
+        return "p-1", payload(resource)
+
+    def location(id_: str, kind: str, name: str, minutes_ago: float, part_of: str | None = None) -> tuple[str, bytes]:
+        above = {"partOf": {"reference": f"Location/{part_of}"}} if part_of else {}
+        more = {"id": id_, "name": name, "physicalType": {"coding": [{"code": kind}]}, **above}
+        return id_, payload({"resourceType": "Location", "meta": changed(minutes_ago), **more})
+
+    def told(*messages: tuple[str, bytes]) -> tuple[str | None, str | None]:
+        pipeline.send_all(list(messages))
+        pipeline.drain()
+        found = wards.of_patients(search, ["p-1"]).get("p-1", {})
+        return found.get("ward"), found.get("bed")
+
+    assert told(lies_in("b-12", 9)) == (None, None)
+    assert told(location("b-12", "bd", "12", 99, "w-1"), location("w-1", "wa", "Cardiology", 99)) == (
+        "Cardiology",
+        "12",
+    )
+    known = location("b-7", "bd", "7", 99, "w-2"), location("w-2", "wa", "Rehab", 8)
+    assert told(*known, lies_in("b-7", 5), location("w-2", "wa", "Old name", 50)) == ("Rehab", "7")
+
+    pipeline.forget_last_commit()
+    assert told() == ("Rehab", "7")
+    reading = observation(subject={"reference": "Patient/p-1"}, effectiveDateTime=now.isoformat())
+    assert told(("p-1", payload(reading)), lies_in("b-12", 7)) == ("Rehab", "7")
+    pipeline.client.indices.refresh(index=ALL_INDICES)
+    counts = [
+        search.scoped(Scope(frozenset({ward}))).count(OBSERVATIONS, {"match_all": {}})
+        for ward in ("Cardiology", "Rehab")
+    ]
+    assert (counts, wards.names(search)) == ([0, 1], ["Rehab"])

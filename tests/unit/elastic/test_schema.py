@@ -17,6 +17,7 @@ from elastic.names import (
     ALERTS,
     AUDIT,
     LATEST,
+    LOCATIONS,
     MODEL_MONITORING,
     NAME_PREFIX,
     NOTIFICATIONS,
@@ -51,6 +52,7 @@ STANDING = (
     ALERT_SERVICE,
     WARDS,
     STAYS,
+    LOCATIONS,
     NOTIFICATIONS,
 )
 

@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir.parse.message import parse_message
-from fhir.readings import IntakeRules, Move, Parsed
+from fhir.readings import IntakeRules, Move, Parsed, Place
 from fhir.reasons import Reason
+from jobs.streaming.whereabouts import where
 from tests.support.factories import observation, payload
 from tests.support.surveillance import instant
 
 RECORD_TIME_US = instant("2026-03-02T00:00:00+00:00")
 CHANGED = "2026-03-01T12:00:00Z"
 CHANGED_US = instant("2026-03-01T12:00:00+00:00")
+B_12 = {"reference": "Location/b-12"}
 TAKING = IntakeRules(takes_encounters=True)
 
 
@@ -42,9 +44,17 @@ def parse(resource: Any, rules: IntakeRules = TAKING) -> Parsed:
     return parse_message(payload(resource), RECORD_TIME_US, rules)
 
 
+def moved(parsed: Parsed) -> Move:
+    """Return the only move of a message."""
+    (move,) = parsed.moves
+    assert isinstance(move, Move)
+    return move
+
+
 def test_an_encounter_in_progress_says_where_its_patient_lies() -> None:
     parsed = parse(encounter(place("Cardiology", "wa"), place("12", "bd")))
-    assert parsed.moves == [Move("p-1", "e-1", "Cardiology", "12", CHANGED_US)]
+    places = Place("Cardiology", None, "wa"), Place("12", None, "bd")
+    assert parsed.moves == [Move("p-1", "e-1", places, CHANGED_US)]
     assert (parsed.readings, parsed.rejects, parsed.ignored) == ([], [], 1)
 
 
@@ -61,13 +71,34 @@ def test_an_encounter_in_progress_says_where_its_patient_lies() -> None:
     ],
 )
 def test_the_ward_is_the_place_that_holds(places: list[Any], told: tuple[str, str | None]) -> None:
-    (move,) = parse(encounter(*places)).moves
-    assert (move.ward, move.bed) == told
+    assert where(moved(parse(encounter(*places))).places, {}) == told
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind", "told"),
+    [
+        ("Location/b-12", "bd", Place("b-12", "b-12", "bd")),
+        ("https://a.example/fhir/Location/b-12/_history/3", "ro", Place("b-12", "b-12", "ro")),
+        ("Location/b-12", None, Place("b-12", "b-12", None)),
+    ],
+)
+def test_a_place_is_known_by_its_location_whatever_its_kind(reference: str, kind: str | None, told: Place) -> None:
+    named = place(None, kind, location={"reference": reference})
+    assert moved(parse(encounter(named))).places == (told,)
+
+
+def test_locations_of_several_servers_are_told_apart_where_patients_are() -> None:
+    rules = IntakeRules(takes_encounters=True, patient_key="source")
+    named = place(None, location={"reference": "https://A.example/fhir/Location/b-12"})
+    assert moved(parse(encounter(named), rules)).places[0].location_id == "https://a.example/fhir|b-12"
+    entry = {"fullUrl": "https://A.example/fhir/Encounter/e-1", "resource": encounter(place(None, location=B_12))}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+    assert moved(parse(bundle, rules)).places[0].location_id == "https://a.example/fhir|b-12"
 
 
 @pytest.mark.parametrize("status", ["finished", "cancelled", "entered-in-error", "completed", "discharged"])
 def test_the_end_of_an_encounter_is_told(status: str) -> None:
-    assert parse(encounter(place("A"), status=status)).moves == [Move("p-1", "e-1", None, None, CHANGED_US)]
+    assert parse(encounter(place("A"), status=status)).moves == [Move("p-1", "e-1", (), CHANGED_US)]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +132,7 @@ def test_what_says_nothing_of_a_ward_is_ignored(resource: dict[str, Any]) -> Non
     ],
 )
 def test_without_a_time_of_its_own_it_counts_as_of_its_record(meta: Any, told_us: int) -> None:
-    (move,) = parse(encounter(place("A"), meta=meta)).moves
-    assert move.told_us == told_us
+    assert moved(parse(encounter(place("A"), meta=meta))).told_us == told_us
 
 
 @given(
@@ -140,7 +170,7 @@ def test_in_a_bundle_it_costs_no_reading() -> None:
         "entry": [{"resource": encounter(place("A"))}, {"resource": observation()}],
     }
     parsed = parse(bundle)
-    assert ([move.ward for move in parsed.moves], len(parsed.readings), parsed.ignored) == (["A"], 1, 1)
+    assert (moved(parsed).places[0].name, len(parsed.readings), parsed.ignored) == ("A", 1, 1)
     assert parse(bundle, IntakeRules()).moves == []
 
 
@@ -151,7 +181,7 @@ def test_unless_they_are_asked_for_encounters_are_none_of_our_business() -> None
 
 def test_with_a_key_patient_and_encounter_have_pseudonyms_and_the_ward_its_name() -> None:
     rules = IntakeRules(takes_encounters=True, pseudonym_key=b"k" * 32)
-    (move,) = parse(encounter(place("A")), rules).moves
+    move = moved(parse(encounter(place("A")), rules))
     (reading,) = parse(observation(subject={"reference": "Patient/p-1"}), rules).readings
-    assert (move.patient_id, move.ward) == (reading.patient_id, "A")
+    assert (move.patient_id, move.places) == (reading.patient_id, (Place("A", None, None),))
     assert move.encounter_id not in (None, "e-1")

@@ -1,75 +1,151 @@
-"""What becomes of where a patient lies when an Encounter tells something else."""
+"""What becomes of where patients lie, in whatever order and however often Encounters and Locations come."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from conf.times import iso_us
 from elastic.client import Search
 from elastic.search import wards
-from fhir.readings import Move
-from jobs.streaming.moves import next_stay, store_moves
+from fhir.readings import Location, Move, Place
+from jobs.streaming.moves import store_moves
 
 NOON_US = 1_773_144_000_000_000
 SECOND_US = 1_000_000
+NO_CLIENT = cast(Elasticsearch, None)
 
 
-def move(ward: str | None, seconds: int = 0, encounter_id: str | None = "e-1", bed: str | None = None) -> Move:
-    return Move("p-1", encounter_id, ward, bed, NOON_US + seconds * SECOND_US)
+class Memory:
+    """What is stored of stays, Locations and lists of wards."""
+
+    def __init__(self) -> None:
+        self.stays: dict[str, dict[str, Any]] = {}
+        self.locations: dict[str, Location] = {}
+        self.lists: dict[str, list[str]] = {}
+        self.fails_at = ""
+
+    def keep(self, _: Search, stays: Iterable[Mapping[str, Any]]) -> None:
+        self.stays |= {stay["patient_id"]: dict(stay) for stay in stays}
+
+    def keep_locations(self, _: Search, locations: Iterable[Location]) -> None:
+        self.locations |= {location.location_id: location for location in locations}
+
+    def publish(self, _: Search, stays: Iterable[Mapping[str, Any]]) -> None:
+        if self.fails_at == "publish":
+            raise wards.TooManyError("too many")
+        if self.fails_at == "process":
+            raise KeyboardInterrupt
+        self.lists = wards.lists_of(stays)
 
 
-def stay(ward: str | None, seconds: int = 0, encounter: str | None = "e-1", **more: Any) -> dict[str, Any]:
-    told = {"patient_id": "p-1", "ward": ward, "encounter": encounter, **more}
-    known = {name: value for name, value in told.items() if value is not None}
-    return known | {"told_at": iso_us(NOON_US + seconds * SECOND_US)}
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
+    made = Memory()
+    monkeypatch.setattr(
+        Search, "get_many", lambda _, __, ids: {id_: made.stays[id_] for id_ in ids if id_ in made.stays}
+    )
+    monkeypatch.setattr(wards, "all_stays", lambda _: dict(made.stays))
+    monkeypatch.setattr(wards, "all_locations", lambda _: dict(made.locations))
+    for name in ("keep", "keep_locations", "publish"):
+        monkeypatch.setattr(wards, name, getattr(made, name))
+    return made
 
 
-@pytest.mark.parametrize(
-    ("known", "told", "after"),
-    [
-        (None, move("A", bed="12"), stay("A", bed="12")),
-        (stay("A"), move("B", 5), stay("B", 5)),
-        (stay("A", bed="12"), move("B", 5), stay("B", 5)),  # the bed is that of the old ward
-        (stay("A", 5), move("B"), stay("A", 5)),  # told before
-        (stay("A", 5, encounter=None), move("B"), stay("A", 5, encounter=None)),  # by the register, since then
-        (stay("A", encounter=None), move("B", 5), stay("B", 5)),
-        (stay("A"), move(None, 5), stay(None, 5)),
-        (stay("A"), move(None, 5, "e-0"), stay("A")),  # an old visit is closed
-        (stay("A"), move(None, 5, None), stay("A")),
-        (stay("A", encounter=None), move(None, 5), stay("A", encounter=None)),
-        (None, move(None), None),
-        (stay(None, 5), move("A"), stay(None, 5)),  # told before the end, and arrived after it
-        (stay(None), move("A", 5, "e-2"), stay("A", 5, "e-2")),
-        (stay("A"), move("A"), stay("A")),  # once more
-    ],
-)
-def test_what_was_told_last_stands(known: dict[str, Any] | None, told: Move, after: dict[str, Any] | None) -> None:
-    assert next_stay(known, told) == after
-    assert next_stay(after, told) == after
+def store(*said: Move | Location) -> Counter[str]:
+    """Store what one micro-batch says."""
+    return store_moves(NO_CLIENT, [msgspec.json.encode([each]).decode() for each in said])
+
+
+def to_ward(name: str, seconds: int = 0) -> Move:
+    return Move("p-1", "e-1", (Place(name, None, None),), NOON_US + seconds * SECOND_US)
+
+
+def to_bed(location_id: str, seconds: int = 0, patient_id: str = "p-1") -> Move:
+    return Move(patient_id, "e-1", (Place(location_id, location_id, "bd"),), NOON_US + seconds * SECOND_US)
+
+
+def bed(location_id: str, part_of: str, seconds: int = 0) -> Location:
+    return Location(location_id, location_id.upper(), "bd", part_of, NOON_US + seconds * SECOND_US)
+
+
+def ward(location_id: str, name: str, seconds: int = 0) -> Location:
+    return Location(location_id, name, "wa", None, NOON_US + seconds * SECOND_US)
+
+
+def lies(memory: Memory, patient_id: str = "p-1") -> tuple[str | None, str | None]:
+    found = memory.stays[patient_id]
+    return found.get("ward"), found.get("bed")
 
 
 def test_lists_that_cannot_be_made_stop_no_stream_and_are_told(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    memory: Memory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept: list[Any] = []
-
-    def publish(*_: Any) -> None:
-        raise wards.TooManyError("too many")
-
-    monkeypatch.setattr(Search, "get_many", lambda *_: {})
-    monkeypatch.setattr(wards, "keep", lambda _, stays: kept.extend(stays))
-    monkeypatch.setattr(wards, "all_stays", lambda _: {})
-    monkeypatch.setattr(wards, "publish", publish)
-    of_tasks = [msgspec.json.encode(found).decode() for found in ([move("B", 5)], [], [move("A")])]
-    assert store_moves(cast(Elasticsearch, None), of_tasks) == Counter(moves=2, moved=1)
-    assert kept == [stay("B", 5)]
+    memory.fails_at = "publish"
+    assert store(to_ward("B", 5), to_ward("A")) == Counter(moves=2, moved=1)
+    assert lies(memory) == ("B", None)
     assert "too many" in caplog.text
 
 
 def test_without_moves_nothing_is_asked() -> None:
-    assert store_moves(cast(Elasticsearch, None), ["[]", "[]"]) == Counter()
+    assert store_moves(NO_CLIENT, ["[]", "[]"]) == Counter()
+
+
+def test_an_encounter_that_came_before_its_location_is_placed_when_that_comes(memory: Memory) -> None:
+    store(to_ward("A"))
+    assert store(to_bed("b1", 5)) == Counter(moves=1, moved=1, unplaced=1)
+    assert lies(memory) == ("A", None)
+    assert store(bed("b1", "w1")) == Counter(locations=1)
+    assert store(ward("w1", "Cardiology")) == Counter(moved=1, locations=1)
+    assert (lies(memory), memory.lists) == (("Cardiology", "B1"), {"Cardiology": ["p-1"]})
+    assert store(to_bed("b1", 6)) == Counter(moves=1, moved=1)
+    assert lies(memory) == ("Cardiology", "B1")
+
+
+def test_a_ward_of_another_name_has_the_same_patients_and_an_old_version_does_not_rename_it(memory: Memory) -> None:
+    store(ward("w1", "Cardiology", 5), bed("b1", "w1"), to_bed("b1"))
+    store(ward("w1", "Heart centre", 9))
+    assert memory.lists == {"Heart centre": ["p-1"]}
+    assert store(ward("w1", "Cardiology", 5)) == Counter()
+    assert memory.lists == {"Heart centre": ["p-1"]}
+
+
+def test_what_an_interrupted_micro_batch_said_is_carried_out_by_its_repetition(memory: Memory) -> None:
+    store(to_bed("b1"))
+    memory.fails_at = "process"
+    with pytest.raises(KeyboardInterrupt):
+        store(bed("b1", "w1"), ward("w1", "Cardiology"))
+    memory.fails_at = ""
+    store(bed("b1", "w1"), ward("w1", "Cardiology"))
+    assert (memory.lists, len(memory.locations)) == ({"Cardiology": ["p-1"]}, 2)
+
+
+BEDS = {"b1": ("w1", "w2"), "b2": ("w1", "w2", "w1")}  # the ward that each is part of, version by version
+MOVES = {"p-1": ("b2", "b1"), "p-2": ("b1", "b2", "b1", "b2")}
+SAID = [
+    *(ward(each, f"{each} version {version}", version) for each in ("w1", "w2") for version in (1, 2)),
+    *(bed(each, of, version) for each, parts in BEDS.items() for version, of in enumerate(parts)),
+    *(to_bed(each, number, who) for who, beds in MOVES.items() for number, each in enumerate(beds)),
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(SAID), st.lists(st.tuples(st.integers(1, 5), st.integers(1, 2))))
+def test_the_order_the_cuts_and_repetitions_of_what_is_said_change_nothing(
+    memory: Memory, said: list[Move | Location], cuts: list[tuple[int, int]]
+) -> None:
+    memory.stays.clear()
+    memory.locations.clear()
+    begin = 0
+    for size, times in [*cuts, (len(said), 2)]:
+        for _ in range(times):
+            store(*said[begin : begin + size])
+        begin += size
+    assert memory.lists == {"w2 version 2": ["p-1"], "w1 version 2": ["p-2"]}
+    assert [lies(memory, who) for who in MOVES] == [("w2 version 2", "B1"), ("w1 version 2", "B2")]
