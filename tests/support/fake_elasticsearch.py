@@ -75,7 +75,9 @@ class FakeElasticsearch:
             self.searchable = dict(self.documents)
             return 200, {"_shards": {"total": 1, "successful": 1, "failed": 0}}
         if verb == "_mget":
-            return 200, {"docs": [self._get(place["_index"], place["_id"]) for place in json.loads(body)["docs"]]}
+            asked = json.loads(body)
+            places = asked.get("docs") or [{"_index": target, "_id": id_} for id_ in asked["ids"]]
+            return 200, {"docs": [self._get(place["_index"], place["_id"]) for place in places]}
         if verb == "_search":
             return self._search(target, json.loads(body), query)
         if method == "PUT" and target in ("_component_template", "_index_template"):

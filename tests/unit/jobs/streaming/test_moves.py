@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elastic.client import Search
+from elastic.names import STAYS, WARDS
 from elastic.search import wards
 from fhir.readings import Location, Move, Place
 from jobs.streaming.moves import store_moves
+from tests.support.fake_elasticsearch import FakeElasticsearch
 
 NOON_US = 1_773_144_000_000_000
 SECOND_US = 1_000_000
@@ -124,6 +126,20 @@ def test_what_an_interrupted_micro_batch_said_is_carried_out_by_its_repetition(m
     memory.fails_at = ""
     store(bed("b1", "w1"), ward("w1", "Cardiology"))
     assert (memory.lists, len(memory.locations)) == ({"Cardiology": ["p-1"]}, 2)
+
+
+def test_stays_locations_and_lists_are_stored_as_the_templates_have_them(
+    fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    def told(*said: Move | Location) -> None:
+        store_moves(client, [msgspec.json.encode(said).decode()])
+
+    told(to_bed("b1"))
+    told(bed("b1", "w1"), ward("w1", "Cardiology", 7))
+    told(ward("w1", "Old name"))
+    assert fake.stored(WARDS)["Cardiology"]["patient_ids"] == ["p-1"]
+    assert fake.stored(STAYS)["p-1"]["bed"] == "B1"
+    assert wards.all_locations(Search(client)) == {"b1": bed("b1", "w1"), "w1": ward("w1", "Cardiology", 7)}
 
 
 BEDS = {"b1": ("w1", "w2"), "b2": ("w1", "w2", "w1")}  # the ward that each is part of, version by version
