@@ -56,6 +56,7 @@ class Dashboard:
     refresh_s: int
     rows: Sequence[Row]
     controls: Sequence[Control] = ()
+    filters: Sequence[Json] = ()
 
     def saved(self) -> Json:
         """Return the saved object."""
@@ -71,7 +72,9 @@ class Dashboard:
             "timeFrom": self.since,
             "timeTo": "now",
             "refreshInterval": {"pause": False, "value": self.refresh_s * 1000},
-            "kibanaSavedObjectMeta": {"searchSourceJSON": text({"query": kql.query(kql.no_canary()), "filter": []})},
+            "kibanaSavedObjectMeta": {
+                "searchSourceJSON": text({"query": kql.query(kql.no_canary()), "filter": list(self.filters)})
+            },
             "optionsJSON": text(OPTIONS),
             "panelsJSON": text(panels),
         }

@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+from elastic.names import WARDS, fit_id
+
 Json = dict[str, Any]
 Kind = Literal["dashboard", "index-pattern"]
 
@@ -39,6 +41,20 @@ def saved_object(kind: Kind, id_: str, attributes: Json, references: Sequence[Js
         "coreMigrationVersion": CORE_VERSION,
         "typeMigrationVersion": TYPE_VERSIONS[kind],
         "managed": False,
+    }
+
+
+def ward_filter(ward: str) -> Json:
+    """Return the filter that keeps what is about patients who lie in a ward now, by the list that limits the site too.
+
+    A document that is about no patient goes with the others. Whoever reads a dashboard can take a filter away.
+    """
+    query = {"terms": {"patient_id": {"index": WARDS, "id": fit_id(ward), "path": "patient_ids"}}}
+    shown = {"alias": f"Service : {ward}", "type": "custom", "key": "query", "value": text(query)}
+    return {
+        "meta": {**shown, "negate": False, "disabled": False},
+        "query": query,
+        "$state": {"store": "appState"},
     }
 
 

@@ -164,7 +164,7 @@ def _of_alerts() -> Iterator[Action]:
     yield _reading("places", LOCATIONS, STREAM)
     yield _storing("places", LOCATIONS, STREAM)
     yield _deleting("places", LOCATIONS)
-    yield _reading("the lists of wards", WARDS, STREAM, ALERTING, SITE, PRUNE)
+    yield _reading("the lists of wards", WARDS, STREAM, ALERTING, SITE, PRUNE, READER)
     yield _storing("the lists of wards", WARDS, STREAM, ALERTING, PRUNE)
     yield _deleting("the lists of wards", WARDS, STREAM, ALERTING, PRUNE)
     yield _reading("messages about alerts", NOTIFICATIONS, ALERTING, SITE, PRUNE)

@@ -39,6 +39,7 @@ from elastic.search import alerts, wards
 from embedded.services import Addresses
 from jobs.erase import erase
 from jobs.wards import load
+from kibana.saved import ward_filter
 from tests.integration.pipeline import Pipeline, build_settings, delete_documents, publish_model
 from tests.support.factories import observation, payload
 from tests.support.two_wards import A, B, answer, requests, stored
@@ -130,6 +131,24 @@ def test_the_register_says_who_sees_whom_and_a_new_one_at_once(client: Elasticse
 
     load(search, register(anna_of_a="A"), NOON + timedelta(hours=2))
     assert (seen(client, OF_A), seen(client, OF_B), wards.names(search)) == ({A}, set(), ["A"])
+
+
+def test_the_filter_of_a_dashboard_finds_whom_the_site_finds(client: Elasticsearch) -> None:
+    put(client, A, B)
+    load(Search(client), register(anna_of_a="A", boris_of_b="B"), NOON)
+    for ward, patient_id in (("A", A), ("B", B)):
+        query = {"bool": {"must": [{"match_all": {}}], "filter": [ward_filter(ward)["query"]]}}
+        levels = {
+            "levels": {
+                "terms": {"field": "alert_level"},
+                "aggs": {"patients": {"cardinality": {"field": "patient_id"}}},
+            }
+        }
+        found = client.search(index=LATEST, query=query, aggs=levels)
+        assert [hit["_source"]["patient_id"] for hit in found["hits"]["hits"]] == [patient_id]
+        assert [each["patients"]["value"] for each in found["aggregations"]["levels"]["buckets"]] == [1]
+    nobody = client.search(index=LATEST, query=ward_filter("a ward without patients")["query"])
+    assert nobody["hits"]["hits"] == []
 
 
 def test_who_is_erased_lies_in_no_ward(client: Elasticsearch) -> None:

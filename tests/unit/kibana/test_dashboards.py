@@ -12,14 +12,37 @@ from werkzeug.exceptions import NotFound
 from conf.clinical import ALERT_THRESHOLDS, CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from kibana.__main__ import default_site_url, main, saved_objects
 from kibana.dashboards.parts import DASHBOARDS
+from kibana.saved import Json
 from ml.drift import MODERATE, STRONG
 from tests.unit.kibana import plants
 from tests.unit.kibana.links import every_dashboard_leads_to_all_others, every_page_of_the_site_exists
-from tests.unit.kibana.reading import LensPanel, Objects, boards, controls, lens_panels, of_kind, opened, panels
+from tests.unit.kibana.reading import LensPanel, Objects, boards, controls, lens_panels, of_kind, opened, panels, read
 from tests.unit.webapp.site import make_site
 
 ELSEWHERE = "https://suivi.example"
 WITH_PATIENTS = {"bp-ward-overview", "bp-patient", "bp-predictions-alerts"}
+
+
+def filters(objects: Objects) -> dict[str, list[Json]]:
+    """Return the filters of each dashboard by its id."""
+    return {
+        board["id"]: board["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"]["filter"]
+        for board in boards(objects)
+    }
+
+
+def test_the_dashboards_of_patients_can_be_those_of_one_ward(tmp_path: Path) -> None:
+    assert main(["--ward", "Cardiologie", "--output", str(tmp_path / "ward.ndjson")]) == 0
+    of_ward = read((tmp_path / "ward.ndjson").read_text(encoding="utf-8"))
+    of_all = opened(saved_objects(default_site_url()))
+    patients = {"index": "blood-pressure-wards", "id": "Cardiologie", "path": "patient_ids"}
+    asked = {id_: [each["query"] for each in found] for id_, found in filters(of_ward).items()}
+    assert asked == {
+        id_: [{"terms": {"patient_id": patients}}] if id_ in {*WITH_PATIENTS, "bp-ward-alerts"} else []
+        for id_ in DASHBOARDS
+    }
+    assert set(map(len, filters(of_all).values())) == {0}
+    assert [(each["type"], each["id"]) for each in of_ward] == [(each["type"], each["id"]) for each in of_all]
 
 
 @pytest.fixture
