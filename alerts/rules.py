@@ -112,7 +112,7 @@ class SystemRule(KindRule):
     """For how many seconds a part of the system has given no sign of life; a link of the chain, beyond its interval."""
 
     silent_seconds: float = Field(ge=10, le=86400)
-    link_seconds: float = Field(45, ge=5, le=3600)
+    link_seconds: float = Field(30, ge=5, le=3600)
 
 
 class Rules(BaseModel):

@@ -86,7 +86,7 @@ class Settings(BaseModel):
     smtp_from: str | None = Field(None, pattern=r"^[!-?A-~]+@[A-Za-z0-9.-]+$")
     webhook_hosts: str | None = Field(None, pattern=r"^[A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*$")
     webhook_secret: SecretStr | None = None
-    canary_seconds: float = Field(60.0, ge=0, le=3600)
+    canary_seconds: float = Field(20.0, ge=0, le=3600)
 
     local_dir: Path = Path(".local")
     data_dir: Path = Path("data")

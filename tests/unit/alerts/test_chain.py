@@ -8,7 +8,10 @@ import pytest
 
 from alerts.chain import Link, LinkState, Part, dead, judge, looked_for_from
 from alerts.model import AlertKind
+from alerts.proof_of_life import EVERY_S
+from alerts.rules import load_rules
 from alerts.system import check, of_chain
+from conf.settings import Settings
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 INTERVAL, GRACE = timedelta(seconds=60), timedelta(seconds=45)
@@ -118,3 +121,8 @@ def test_a_dead_link_is_a_critical_alert_of_the_system_that_keeps_its_id() -> No
     assert first == later
     episode = first["link-site"]
     assert (episode.kind, episode.started_at, episode.level) == (AlertKind.SYSTEM, at(45), "CRITICAL")
+
+
+def test_by_default_a_dead_link_is_told_within_a_minute() -> None:
+    longest_s = Settings().canary_seconds + load_rules().system.link_seconds + EVERY_S
+    assert longest_s <= 55  # the rest is for raising the alert and sending the message

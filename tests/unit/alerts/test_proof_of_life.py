@@ -21,6 +21,7 @@ from tests.support.fake_search import FakeSearch
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALL_SECONDS = 400
+INTERVAL_S, GRACE_S = 60, 45
 
 
 def at(second: float) -> datetime:
@@ -61,8 +62,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def proof(world: World, folder: Path) -> ProofOfLife:
-    settings = Settings(local_dir=folder, elasticsearch_url="http://127.0.0.1:9")
-    return ProofOfLife(world.search, load_rules(), settings, lambda: world.is_held)
+    settings = Settings(local_dir=folder, elasticsearch_url="http://127.0.0.1:9", canary_seconds=INTERVAL_S)
+    rules = load_rules()
+    system = rules.system.model_copy(update={"link_seconds": GRACE_S})
+    return ProofOfLife(world.search, rules.model_copy(update={"system": system}), settings, lambda: world.is_held)
 
 
 def look(by: ProofOfLife, first: int, last: int) -> list[Part]:
