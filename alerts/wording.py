@@ -20,8 +20,9 @@ from alerts.texts import N_, mmhg
 from fhir.measures import DIASTOLIC, SYSTOLIC
 from fhir.parse.attention import IN_DOUBT
 from fhir.reasons import Reason
-from ml.explanation import RECENT_H, ReasonCode
+from ml.explanation import ReasonCode
 from ml.features import WINDOW_LENGTH
+from ml.inputs import RECENT_H
 
 Translate = Callable[[str], str]
 
@@ -175,6 +176,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ReasonCode.READING_TIMES: (N_("times of the readings (window of %(value)s h)"), TENTHS),
     ReasonCode.READINGS_MISSING: (N_("window not full (%(value)s of %(window)s readings are lacking)"), WHOLE),
     ReasonCode.HEART_RATE_MISSING: (N_("readings without heart rate (%(value)s)"), WHOLE),
+    ReasonCode.CRISIS_BEFORE: (N_("crisis in the window (%(value)s h before the newest reading)"), TENTHS),
+    ReasonCode.TIME_OF_DAY: (N_("time of the day (hour %(value)s)"), TENTHS),
 }
 UNKNOWN_TEXT: Final = N_("%(code)s (%(value)s)")
 

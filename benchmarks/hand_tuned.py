@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from conf.clinical import alert_level, mean_arterial_pressure, pressure_category
 from conf.times import iso_us
 from elastic.bulk import Operation, write
 from elastic.names import LATEST, OBSERVATIONS, PREDICTIONS, instant_id, monthly_index
-from ml.features import WINDOW_LENGTH, Windows, feature_matrix
+from ml.features import WINDOW_LENGTH, Windows, feature_matrix, hours_of_day
 from ml.prediction import Predictor
 from ml.registry.bundles import current_version, load_bundle
 
@@ -141,7 +141,8 @@ def _process(
     operations = []
     for batch in _distinct(rows):
         windows = rings.push(rows[batch], np.array(times_us)[batch], values[batch])
-        risks = np.round(predictor.risks(feature_matrix(windows)).values, 6).tolist()
+        hours = hours_of_day(windows.effective_us[:, -1], UTC)
+        risks = np.round(predictor.risks(feature_matrix(windows), hours).values, 6).tolist()
         filled = windows.filled.sum(axis=1).tolist()
         for position, risk, readings in zip(batch.tolist(), risks, filled, strict=True):
             operations += _documents(

@@ -34,6 +34,8 @@ from elastic.schema import put_templates
 from embedded.services import Addresses
 from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
+from ml.inputs import booster_inputs
+from ml.linear import fit as fit_linear
 from ml.registry.bundles import publish, save_bundle
 from producer.topic import create_topic
 
@@ -93,16 +95,27 @@ def publish_full_size_model(model_dir: Path) -> str:
     random = np.random.default_rng(0)
     features = random.normal(130, 15, (MODEL_ROWS, len(FEATURE_NAMES))).astype(np.float32)
     features[random.random(features.shape) < 0.1] = np.nan
+    hours = np.full(MODEL_ROWS, 12, np.float32)
+    inputs = booster_inputs(features, hours)
     newest = np.nan_to_num(features[:, FEATURE_NAMES.index("systolic_lag00")], nan=130.0)
     chance = 1 / (1 + np.exp(-(newest - 150) / 10))
     boosters = {}
     for horizon_h in HORIZONS_H:
         labels = (random.random(MODEL_ROWS) < chance).astype(np.float32)
-        boosters[horizon_h] = xgboost.train(MODEL_PARAMETERS, xgboost.DMatrix(features, labels), MODEL_TREES)
+        boosters[horizon_h] = xgboost.train(MODEL_PARAMETERS, xgboost.DMatrix(inputs, labels), MODEL_TREES)
     card = {"training_data": "noise, for benchmarks only"}
     now = datetime.now(UTC)
+    targets = np.repeat((random.random(MODEL_ROWS) < chance)[:, None], len(HORIZONS_H), axis=1).astype(np.float32)
     version = save_bundle(
-        model_dir, boosters, UNCALIBRATED, card, golden_features=features[:5], created_at=now, parent=None
+        model_dir,
+        boosters,
+        fit_linear(inputs, targets),
+        UNCALIBRATED,
+        card,
+        golden_features=features[:5],
+        golden_hours=hours[:5],
+        created_at=now,
+        parent=None,
     )
     publish(model_dir, version, by="benchmark", why="its speed is measured", at=now)
     return version

@@ -22,11 +22,12 @@ from conf import cli
 from conf.settings import Settings, load_settings
 from jobs.training.candidate import Origin, champion_of, compare, save_judged, save_unjudged, train
 from jobs.training.collecting import Collection, RowSource, fingerprint, require_both_outcomes, write_rows
-from jobs.training.reference_models import FOREST_ROWS, Comparison
+from jobs.training.reference_models import Comparison
 from jobs.training.session import session
 from jobs.training.simulated import Design
 from ml.dataset import TEST
 from ml.evaluation.bootstrap import REPLICATES
+from ml.evaluation.forest import FULL, SMALL
 from ml.evaluation.gates import Decision, check_monotone, decide
 from ml.prediction import Predictor
 from ml.registry.bundles import current_version, discard, publish, rollback
@@ -35,7 +36,7 @@ from ml.storage import read_parts
 
 COLLECTED: Final = "retraining.parquet"  # in BP_DATA_DIR; each retraining replaces the rows of the last
 PATIENTS: Final = 40_000
-QUICK_PATIENTS: Final = 8_000
+QUICK_PATIENTS: Final = 6_000
 QUICK_REPLICATES: Final = 200
 WINDOWS_PER_PATIENT: Final = 16
 PATIENTS_PER_SHIFTED: Final = 10
@@ -61,11 +62,12 @@ def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace,
     challenger = train(spark, rows, parts, chosen.seed, quick=chosen.quick)
     unjudged = save_unjudged(settings.model_dir, challenger, origin)
     log.info("Saved model %s, which --promote puts into service should the judgement fail", unjudged)
-    evaluation = compare(spark, rows, parts, challenger, champion, make_comparison(chosen, collection))
+    evaluation = compare(spark, parts, challenger, champion, make_comparison(chosen, collection))
     for sentence in findings(evaluation):
         log.info(sentence)
-    checked = parts[TEST].features[:CHECKED_ROWS]
-    decision = decide(evaluation, [check_monotone(Predictor(challenger.bundle), checked)])
+    test = parts[TEST]
+    checked = (test.features[:CHECKED_ROWS], test.hour[:CHECKED_ROWS])
+    decision = decide(evaluation, [check_monotone(Predictor(challenger.bundle), *checked)])
     version = save_judged(settings.model_dir, challenger, origin, evaluation, decision)
     discard(settings.model_dir, unjudged)
     conclude(settings.model_dir, version, decision, chosen.by, now)
@@ -88,7 +90,7 @@ def make_collection(chosen: argparse.Namespace, settings: Settings) -> Collectio
 def make_comparison(chosen: argparse.Namespace, collection: Collection) -> Comparison:
     """Say how thoroughly the challenger is compared; a quick one is compared with the simple reference models only."""
     if chosen.quick:
-        return Comparison(chosen.seed, forest_rows=0, replicates=chosen.replicates or QUICK_REPLICATES)
+        return Comparison(chosen.seed, SMALL, replicates=chosen.replicates or QUICK_REPLICATES)
     fresh = replace(
         collection.design,
         patients=max(1, collection.design.patients // PATIENTS_PER_ASKED),
@@ -97,7 +99,8 @@ def make_comparison(chosen: argparse.Namespace, collection: Collection) -> Compa
         track_h=0,
     )
     simulated = collection.source == "simulated" and chosen.data is None
-    return Comparison(chosen.seed, chosen.forest_rows, fresh if simulated else None, chosen.replicates or REPLICATES)
+    forest = replace(FULL, rows=chosen.forest_rows)
+    return Comparison(chosen.seed, forest, fresh if simulated else None, chosen.replicates or REPLICATES)
 
 
 def conclude(model_dir: Path, version: str, decision: Decision, by: str, now: datetime) -> None:
@@ -127,12 +130,12 @@ def parser() -> argparse.ArgumentParser:
     action = made.add_mutually_exclusive_group()
     action.add_argument("--promote", metavar="VERSION", help="only put this version into service")
     action.add_argument("--rollback", action="store_true", help="only put the version before into service again")
-    action.add_argument("--quick", action="store_true", help="fewer patients, no search, no forest, no oracle")
+    action.add_argument("--quick", action="store_true", help="fewer patients, no search, a small forest, no oracle")
     made.add_argument("--source", choices=get_args(RowSource), default="simulated", help="where rows come from")
     made.add_argument("--data", type=Path, help="Parquet rows of ./spark-submit.sh generate, instead of collecting")
     made.add_argument("--patients", type=int, help=f"simulated patients, {PATIENTS}, or {QUICK_PATIENTS} if quick")
     made.add_argument("--seed", type=int, default=Design().seed, help="another seed, other patients (%(default)s)")
-    made.add_argument("--forest-rows", type=int, default=FOREST_ROWS, help="for the random forest (%(default)s)")
+    made.add_argument("--forest-rows", type=int, default=FULL.rows, help="for the random forest (%(default)s)")
     made.add_argument("--replicates", type=int, help=f"of the bootstrap, {REPLICATES}, or {QUICK_REPLICATES} if quick")
     made.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")
     return made

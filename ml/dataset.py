@@ -20,11 +20,13 @@ from ml.labels import FOLLOW_UP_H, Flags
 
 # Shares of the patients. `test` holds windows at random times; `track` holds every window of its patients, as alarm
 # burden and lead times need them.
-SPLIT_SHARES: Final = {"train": 0.60, "early_stopping": 0.10, "calibration": 0.15, "test": 0.12, "track": 0.03}
+TRAIN: Final = "train"
+EARLY_STOPPING: Final = "early_stopping"
+SPLIT_SHARES: Final = {TRAIN: 0.60, EARLY_STOPPING: 0.10, "calibration": 0.15, "test": 0.12, "track": 0.03}
 BLOCK: Final = "block"  # the last stretch of time of patients that are otherwise trained on
 EXTERNAL: Final = "external"  # patients of a shifted generator
 SPLITS: Final = (*SPLIT_SHARES, BLOCK, EXTERNAL)
-FITTED: Final = ("train", "early_stopping", "calibration")  # on whose patients a model is fitted
+FITTED: Final = (TRAIN, EARLY_STOPPING, "calibration")  # on whose patients a model is fitted
 TEST: Final = "test"
 TRACK: Final = "track"
 
@@ -37,7 +39,9 @@ class Dataset:
 
     `features` has shape (m, 120). `targets` has shape (m, 3), in the order of the horizons: 1 if a crisis follows
     within the horizon, 0 if none does, NaN where the follow-up does not tell (censored). The others have shape (m,):
-    `newest_us` is t in microseconds since the epoch, UTC; `group` the patient's simulated group, "" for real patients.
+    `newest_us` is t in microseconds since the epoch, UTC; `group` the patient's simulated group, "" for real patients;
+    `hour` the hour of the day (0 to 24) that the clock of the place shows at t. `confirmed`, shape (m, 3), are the
+    targets of confirmed crises (`ml.labels`), which nothing is fitted on.
     """
 
     features: NDArray[np.float32]
@@ -45,6 +49,8 @@ class Dataset:
     patient_id: Texts
     newest_us: NDArray[np.int64]
     group: Texts
+    hour: NDArray[np.float32]
+    confirmed: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.features)

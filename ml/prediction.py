@@ -1,7 +1,8 @@
 """From features to coherent crisis risks with native boosters: no Spark, no files.
 
-Each booster's probability is calibrated, then the horizons are made coherent. The stream broadcasts a `Bundle` and
-makes one `Predictor` per worker and model version.
+The boosters see what `ml.inputs` makes of a window and its hour, and start from the log odds of the linear part. Each
+booster's probability is calibrated, then the horizons are made coherent. The stream broadcasts a `Bundle` and makes one
+`Predictor` per worker and model version.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from numpy.typing import NDArray
 from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
 from ml.calibration import Calibrators
 from ml.features import FEATURE_NAMES
+from ml.inputs import INPUT_NAMES, booster_inputs
+from ml.linear import LinearPart
+
+Features = NDArray[np.float32]
 
 THREADS: Final = {"nthread": 1}  # a booster loaded from bytes has 0 = all cores, beside every other Spark task
 
@@ -25,13 +30,14 @@ THREADS: Final = {"nthread": 1}  # a booster loaded from bytes has 0 = all cores
 class Bundle:
     """One version of the model: its card, the native UBJ bytes of one booster per horizon in hours, its calibrators.
 
-    It can be pickled.
+    A version of before there were inputs has no linear part: its boosters see the features. It can be pickled.
     """
 
     version: str
     card: dict[str, Any]
     boosters: dict[int, bytes]
     calibrators: Calibrators
+    linear: LinearPart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +57,53 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self.version = bundle.version
+        self.input_names = FEATURE_NAMES if bundle.linear is None else INPUT_NAMES
+        self._linear = bundle.linear
         self._calibrators = bundle.calibrators
         self._boosters = [_load_booster(bundle.boosters[horizon_h]) for horizon_h in HORIZONS_H]
 
-    def raw_risks(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return each booster's own probability, shape (n, 3), from features of shape (n, 120) with NaN for missing."""
-        rows = _checked(features)
+    def raw_risks(self, features: Features, hour: Features) -> NDArray[np.float64]:
+        """Return each booster's own probability, shape (n, 3).
+
+        `features` has shape (n, 120), NaN for missing; `hour` (n,) is the hour of the day at the newest reading.
+        """
+        rows = self._inputs(features, hour)
         if len(rows) == 0:
             return np.empty((0, len(HORIZONS_H)))
-        columns = [booster.inplace_predict(rows, missing=np.nan, validate_features=False) for booster in self._boosters]
+        margins = [None] * len(HORIZONS_H) if self._linear is None else self._linear.margins(rows).T
+        columns = [
+            booster.inplace_predict(rows, missing=np.nan, validate_features=False, base_margin=margin)
+            for booster, margin in zip(self._boosters, margins, strict=True)
+        ]
         return np.stack(columns, axis=1).astype(np.float64)
 
-    def risks(self, features: NDArray[np.float32]) -> Risks:
+    def risks(self, features: Features, hour: Features) -> Risks:
         """Return calibrated risks, made coherent (1 h <= 6 h <= 24 h) by the cumulative maximum over the horizons."""
-        calibrated = self._calibrators.apply(self.raw_risks(features))
+        calibrated = self._calibrators.apply(self.raw_risks(features, hour))
         values = np.maximum.accumulate(calibrated, axis=1)
         return Risks(values, (values != calibrated).any(axis=1))
 
-    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what each feature adds to the alert horizon's raw log odds, shape (n, 120); see `ml.explanation`."""
-        rows = xgboost.DMatrix(_checked(features), missing=np.nan, **THREADS)
+    def contributions(self, features: Features, hour: Features) -> NDArray[np.float32]:
+        """Return what each of `input_names` adds to the alert horizon's raw log odds; see `ml.explanation`."""
+        inputs = self._inputs(features, hour)
+        rows = xgboost.DMatrix(inputs, missing=np.nan, **THREADS)
         booster = self._boosters[HORIZONS_H.index(ALERT_HORIZON_H)]
-        told: NDArray[np.float32] = booster.predict(
+        by_trees: NDArray[np.float32] = booster.predict(
             rows, pred_contribs=True, approx_contribs=True, validate_features=False
-        )
-        return told[:, :-1]
+        )[:, :-1]
+        return by_trees if self._linear is None else by_trees + self._linear.contributions(inputs, ALERT_HORIZON_H)
+
+    def _inputs(self, features: Features, hour: Features) -> Features:
+        if features.ndim != 2 or features.shape[1] != len(FEATURE_NAMES) or hour.shape != (len(features),):
+            shapes = f"{features.shape} and {hour.shape}"
+            raise ValueError(f"features and hour must have shapes (n, {len(FEATURE_NAMES)}) and (n,), not {shapes}")
+        rows = np.ascontiguousarray(features, dtype=np.float32)
+        return rows if self._linear is None else booster_inputs(rows, hour)
 
 
 def booster_bytes(boosters: Mapping[int, xgboost.Booster]) -> dict[int, bytes]:
     """Return the native UBJ bytes of each horizon's booster."""
     return {horizon_h: bytes(boosters[horizon_h].save_raw("ubj")) for horizon_h in HORIZONS_H}
-
-
-def _checked(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    if features.ndim != 2 or features.shape[1] != len(FEATURE_NAMES):
-        raise ValueError(f"features must have shape (n, {len(FEATURE_NAMES)}), not {features.shape}")
-    return np.ascontiguousarray(features, dtype=np.float32)
 
 
 def _load_booster(raw: bytes) -> xgboost.Booster:

@@ -1,6 +1,7 @@
 """Rows of training and evaluation data in files: Parquet for training, CSV for everybody else.
 
-Both hold the patient, t, the simulated group, the part and the three targets (empty: censored). The 120 features are
+Both hold the patient, t, the simulated group, the part, the hour of the day on the place's clock, and three targets of
+each kind (empty: censored). The 120 features are
 one list column in Parquet and 120 named columns in CSV; a missing value is NaN there and empty here.
 """
 
@@ -17,40 +18,53 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, dataset
 
-from conf.clinical import RISK_FIELDS
+from conf.clinical import HORIZONS_H, RISK_FIELDS
 from conf.errors import UserError
 from conf.files import beside
 from ml.dataset import SPLITS, Dataset, Texts
 from ml.features import FEATURE_NAMES
 
 DESCRIPTION: Final = ("patient_id", "effective_time", "group", "split")
-CSV_COLUMNS: Final = (*DESCRIPTION, *FEATURE_NAMES, *RISK_FIELDS)
+HOUR: Final = "hour_of_day"
+CONFIRMED: Final = tuple(f"confirmed_{horizon_h}h" for horizon_h in HORIZONS_H)
+NUMBERS: Final = (HOUR, *RISK_FIELDS, *CONFIRMED)  # one column each, beside the features
+CSV_COLUMNS: Final = (*DESCRIPTION, *FEATURE_NAMES, *NUMBERS)
 ROW_SCHEMA: Final = ", ".join(  # as Spark names types
     [
         *("patient_id string", "effective_time timestamp", "`group` string", "split string", "features array<float>"),
-        *(f"{name} float" for name in RISK_FIELDS),
+        *(f"{name} float" for name in NUMBERS),
     ]
 )
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
 _CSV_TYPES: Final = {
     **dict.fromkeys(DESCRIPTION, pa.string()),
     "effective_time": _INSTANT,
-    **dict.fromkeys([*FEATURE_NAMES, *RISK_FIELDS], pa.float32()),
+    **dict.fromkeys([*FEATURE_NAMES, *NUMBERS], pa.float32()),
 }
 
 
 def to_arrow(data: Dataset, splits: Texts) -> pa.RecordBatch:
     """Return rows and their parts, shape (m,), as one record batch in the columns of `ROW_SCHEMA`."""
-    ends = np.arange(len(data) + 1, dtype=np.int32) * np.int32(len(FEATURE_NAMES))
     columns = {
         "patient_id": pa.array(data.patient_id, pa.string()),
         "effective_time": pa.array(data.newest_us, pa.timestamp("us")).cast(_INSTANT),
         "group": pa.array(data.group, pa.string()),
         "split": pa.array(splits, pa.string()),
-        "features": pa.ListArray.from_arrays(pa.array(ends), pa.array(data.features.ravel())),
-        **{name: pa.array(data.targets[:, column], from_pandas=True) for column, name in enumerate(RISK_FIELDS)},
+        "features": list_column(data.features),
+        HOUR: pa.array(data.hour),
+        **{
+            name: pa.array(targets[:, column], from_pandas=True)
+            for names, targets in ((RISK_FIELDS, data.targets), (CONFIRMED, data.confirmed))
+            for column, name in enumerate(names)
+        },
     }
     return pa.RecordBatch.from_pydict(columns)
+
+
+def list_column(values: NDArray[np.float32]) -> pa.ListArray:
+    """Return rows of shape (m, k) as one list each."""
+    ends = np.arange(len(values) + 1, dtype=np.int32) * np.int32(values.shape[1])
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(values.ravel()))
 
 
 def from_arrow(rows: pa.RecordBatch | pa.Table) -> Dataset:
@@ -61,6 +75,8 @@ def from_arrow(rows: pa.RecordBatch | pa.Table) -> Dataset:
         patient_id=_texts(rows["patient_id"]),
         newest_us=_numpy(rows["effective_time"].cast(_INSTANT).cast(pa.int64())),
         group=_texts(rows["group"]),
+        hour=_numpy(rows[HOUR]).astype(np.float32, copy=False),
+        confirmed=_stacked(rows, CONFIRMED),
     )
 
 
@@ -93,7 +109,13 @@ def join_csv_parts(parts: Iterable[Path], target: Path) -> None:
 
 def _open(path: Path) -> dataset.Dataset:
     as_csv = dataset.CsvFileFormat(convert_options=csv.ConvertOptions(column_types=_CSV_TYPES))
-    return dataset.dataset(path, format=as_csv if path.suffix == ".csv" else "parquet")
+    rows = dataset.dataset(path, format=as_csv if path.suffix == ".csv" else "parquet")
+    if lacking := [name for name in NUMBERS if name not in rows.schema.names]:
+        raise UserError(
+            f"The data at {path} lack {', '.join(lacking)}: an earlier version wrote them. "
+            "Write them again with ./spark-submit.sh generate."
+        )
+    return rows
 
 
 def _read_part(rows: dataset.Dataset, split: str, limit: int | None) -> Dataset:

@@ -34,7 +34,10 @@ class Fates:
 
 
 class Composer:
-    """Composes messages of `patients`, whose ids are `names`; readings of no drawn form are told in the plain one."""
+    """Composes messages of `patients`, whose ids are `names`.
+
+    Readings of no drawn form are told in the plain one, and so are those without a heart rate.
+    """
 
     def __init__(
         self,
@@ -69,21 +72,23 @@ class Composer:
             readings.systolic,
             readings.diastolic,
             readings.heart_rate,
+            readings.has_heart_rate,
             fates.form[patient],
             fates.fault[patient],
             fates.delay[patient],
             fates.variant[patient],
         )
         messages: list[Message] = []
-        for number, offset, us, *values, form, fault, delay, variant in zip(
+        for number, offset, us, systolic, diastolic, rate, has_rate, form, fault, delay, variant in zip(
             *(column.tolist() for column in columns), strict=True
         ):
-            shown = Shown(self._names[number], us, offset, *values)
+            shown = Shown(self._names[number], us, offset, systolic, diastolic, rate if has_rate else None)
             messages += self._tell(shown, self._keys[number], form, fault, delay, variant)
         return messages
 
     def _tell(self, shown: Shown, key: bytes, form: int, fault: int, delay: int, variant: int) -> list[Message]:
-        form_name, fault_name = self._form_names[form], self._fault_names[fault]
+        form_name = PLAIN if shown.heart_rate is None else self._form_names[form]
+        fault_name = self._fault_names[fault]
         accepted = impossible_pressure(shown.systolic, shown.diastolic) is None
         if accepted and not fault_name and form_name == PLAIN:  # by far the most
             return [Message(shown.effective_us, key, encode_observation(*shown), READING, STORED)]

@@ -122,7 +122,7 @@ def units(shown: Shown, variant: int) -> list[Part]:
     quantities = (
         quantity(round(shown.systolic / unit.factor, 3), unit),
         quantity(round(shown.diastolic / unit.factor, 3), unit),
-        quantity(shown.heart_rate, rate_unit),
+        quantity(getattr(shown, HEART_RATE.field), rate_unit),
     )
     parts = [
         {"code": concept(measure.meaning), "valueQuantity": value}

@@ -45,7 +45,8 @@ def effect_of(shown: Shown, part: Part) -> Effect:
     its own whose pressures were refused.
     """
     bad_pressure = impossible_pressure(shown.systolic, shown.diastolic)
-    bad_rate = None if HEART_RATE.possible.holds(shown.heart_rate) else Reason.HEART_RATE_OUT_OF_RANGE
+    good_rate = shown.heart_rate is None or HEART_RATE.possible.holds(shown.heart_rate)
+    bad_rate = None if good_rate else Reason.HEART_RATE_OUT_OF_RANGE
     found = (*[bad_pressure] * part.pressure_entries, bad_rate if part.has_own_heart_rate else None)
     refused = tuple(reason for reason in found if reason is not None)
     if bad_pressure is None:

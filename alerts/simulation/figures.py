@@ -62,7 +62,7 @@ def judge(record: Record, alerts: Iterable[Alert]) -> list[Alert]:
     ]
     at_us = np.array([at for _, at in places], np.int64)
     times, systolic, diastolic = record.readings.at_us, *_pressures(record)
-    target = targets_on_record(at_us, times, systolic, diastolic)[:, TARGET]
+    target = targets_on_record(at_us, times, systolic, diastolic).shown[:, TARGET]
     target[np.isin(at_us, times[is_crisis(systolic, diastolic)])] = np.nan
     for (number, _), value in zip(places, target.tolist(), strict=True):
         right = (*found[number].right, None if np.isnan(value) else bool(value))

@@ -24,14 +24,17 @@ PANEL_META: Final = {"versionId": "1", "profile": [PRESSURE_PROFILE]}
 
 
 class Shown(NamedTuple):
-    """One reading as the device shows it: mmHg, beats per minute, microseconds UTC, minutes east of Greenwich."""
+    """One reading as the device shows it: mmHg, beats per minute, microseconds UTC, minutes east of Greenwich.
+
+    Not every device tells a heart rate.
+    """
 
     patient_id: str
     effective_us: int
     utc_offset_minutes: int
     systolic: int
     diastolic: int
-    heart_rate: int
+    heart_rate: int | None
 
 
 def device_observation(shown: Shown, **elements: Any) -> JsonObject:
@@ -47,9 +50,9 @@ def device_observation(shown: Shown, **elements: Any) -> JsonObject:
 
 
 def panel(shown: Shown, *, heart_rate: bool = True, **elements: Any) -> JsonObject:
-    """Return the pressures as components and, by default, the heart rate as a third one."""
+    """Return the pressures as components and, by default, the heart rate, if there is one, as a third one."""
     components = [component(SYSTOLIC, shown.systolic), component(DIASTOLIC, shown.diastolic)]
-    if heart_rate:
+    if heart_rate and shown.heart_rate is not None:
         components.append(component(HEART_RATE, shown.heart_rate))
     usual = {"meta": PANEL_META, "code": concept(Meaning.PANEL), "component": components}
     return device_observation(shown, **{**usual, **elements})

@@ -98,7 +98,7 @@ def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predic
     scorable = build_windows(statements, patients, present_until_us(batch.scored_us))
     ready = scorable.take(long_enough(scorable, batch.settings.min_readings))
     folded = time.monotonic()
-    scored, repaired = score(ready, patient_ids, predictor, iso_us(batch.scored_us))
+    scored, repaired = score(ready, patient_ids, predictor, iso_us(batch.scored_us), batch.settings.zone)
     predicted = time.monotonic()
     predictions = _with_lineage(client, scored)
     unwritten = _write(client, [*_operations(predictions), *_withdrawals(statements, patients, ready, patient_ids)])

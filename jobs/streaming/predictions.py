@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from math import isnan
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from conf.times import iso_us
 from elastic.names import instant_id
 from jobs.streaming.windows import Scorable
 from ml.explanation import RiskReason, explain
-from ml.features import feature_matrix
+from ml.features import feature_matrix, hours_of_day
 from ml.prediction import Predictor
 
 RISK_DECIMALS = 6
@@ -66,11 +67,15 @@ def long_enough(scorable: Scorable, min_readings: int) -> NDArray[np.bool_]:
 
 
 def score(
-    scorable: Scorable, patient_ids: Sequence[str], predictor: Predictor, scored_at: str
+    scorable: Scorable, patient_ids: Sequence[str], predictor: Predictor, scored_at: str, zone: tzinfo
 ) -> tuple[list[Scored], int]:
-    """Score every window; `patient_ids` is indexed by `scorable.patients`. Also count the repaired horizons."""
+    """Score every window; `patient_ids` is indexed by `scorable.patients`. Also count the repaired horizons.
+
+    `zone` is that of the place, by whose clock the model knows the hour of the day.
+    """
     features = feature_matrix(scorable.windows)
-    risks = predictor.risks(features)
+    hour = hours_of_day(scorable.windows.effective_us[:, -1], zone)
+    risks = predictor.risks(features, hour)
     risk_columns = _risk_columns(np.round(risks.values, RISK_DECIMALS))
     effective_us = scorable.windows.effective_us[:, -1].tolist()
     patients = [patient_ids[number] for number in scorable.patients.tolist()]
@@ -79,7 +84,7 @@ def score(
         "patient_id": patients,
         **risk_columns,
         **_window_columns(scorable),
-        "reasons": _reasons(features, risk_columns["alert_level"], predictor),
+        "reasons": _reasons(features, hour, risk_columns["alert_level"], predictor),
     }
     common: dict[str, Any] = {"model_version": predictor.version, "scored_at": scored_at}
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
@@ -96,15 +101,16 @@ def _risk_columns(risks: NDArray[np.float64]) -> dict[str, list[Any]]:
 
 
 def _reasons(
-    features: NDArray[np.float32], levels: Sequence[str], predictor: Predictor
+    features: NDArray[np.float32], hour: NDArray[np.float32], levels: Sequence[str], predictor: Predictor
 ) -> Sequence[list[RiskReason] | None]:
     """Return reasons for the rows whose level is an alert; the others, nearly all, cost nothing."""
     alerting = [row for row, level in enumerate(levels) if level != ALERT_LEVELS[0]]
     reasons: list[list[RiskReason] | None] = [None] * len(levels)
     if alerting:
-        chosen = features[alerting]
-        for row, told in zip(alerting, explain(chosen, predictor.contributions(chosen)), strict=True):
-            reasons[row] = told
+        windows = (features[alerting], hour[alerting])
+        told = explain(*windows, predictor.contributions(*windows), predictor.input_names)
+        for row, of_row in zip(alerting, told, strict=True):
+            reasons[row] = of_row
     return reasons
 
 

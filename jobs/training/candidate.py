@@ -10,23 +10,31 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import xgboost
 from pyspark.sql import DataFrame, SparkSession
 
+from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
 from jobs.training.reference_models import Comparison, Missing, reference_risks
-from jobs.training.training import UNTUNED, Tuning, fit_boosters, tune
+from jobs.training.training import UNTUNED, Tuning, fit_boosters, tune, with_inputs
 from ml import drift
 from ml.calibration import UNCALIBRATED, Calibrators, fit_all
-from ml.dataset import BLOCK, EXTERNAL, TEST, TRACK, Dataset
+from ml.dataset import BLOCK, EARLY_STOPPING, EXTERNAL, TEST, TRACK, TRAIN, Dataset
 from ml.evaluation.comparison import bundle_risks, evaluate
 from ml.evaluation.gates import Decision
 from ml.evaluation.names import CHAMPION, ORACLE
+from ml.features import WINDOW_LENGTH, measures_of
+from ml.inputs import booster_inputs
+from ml.linear import LinearPart
+from ml.linear import fit as fit_linear
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.bundles import current_version, load_bundle, save_bundle, version_name
 from ml.report.card import make_card
 from ml.report.page import render_card, render_report
 
-GOLDEN_ROWS: Final = 5
+GOLDEN_ROWS: Final = 5  # of each kind
+GOLDEN_FROM: Final = 20_000  # rows to choose from
+FILLS: Final = ((0, 20), (20, WINDOW_LENGTH), (WINDOW_LENGTH, WINDOW_LENGTH + 1))
 EVALUATED: Final = (TEST, BLOCK, EXTERNAL, TRACK)
 
 log = logging.getLogger(__name__)
@@ -34,8 +42,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """Boosters by horizon in hours, their calibrators, and how their parameters were found."""
+    """The linear part, boosters by horizon in hours, their calibrators, and how their parameters were found."""
 
+    linear: LinearPart
     boosters: Mapping[int, xgboost.Booster]
     calibrators: Calibrators
     tuning: Tuning
@@ -43,7 +52,7 @@ class Challenger:
     @property
     def bundle(self) -> Bundle:
         """Return the model as the stream would serve it."""
-        return Bundle("challenger", {}, booster_bytes(self.boosters), self.calibrators)
+        return Bundle("challenger", {}, booster_bytes(self.boosters), self.calibrators, self.linear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +72,21 @@ class Origin:
 
 def train(spark: SparkSession, rows: DataFrame, parts: Mapping[str, Dataset], seed: int, *, quick: bool) -> Challenger:
     """Search parameters (unless `quick`), fit each horizon, and calibrate it on patients used nowhere else."""
-    tuning = UNTUNED if quick else tune(spark, rows, seed)
+    train = parts["train"]
+    linear = fit_linear(booster_inputs(train.features, train.hour), train.targets)
+    fitted = with_inputs(rows.where(rows["split"].isin(TRAIN, EARLY_STOPPING)), linear).cache()
+    tuning = UNTUNED if quick else tune(spark, fitted, seed)
     log.info("Fitting with %s", dict(tuning.parameters))
-    boosters = fit_boosters(spark, rows, tuning.parameters, seed)
+    boosters = fit_boosters(spark, fitted, tuning.parameters, seed)
+    fitted.unpersist()
     held_out = parts["calibration"]
-    raw = Predictor(Bundle("raw", {}, booster_bytes(boosters), UNCALIBRATED)).raw_risks(held_out.features)
-    return Challenger(boosters, fit_all(raw, held_out.targets), tuning)
+    uncalibrated = Bundle("raw", {}, booster_bytes(boosters), UNCALIBRATED, linear)
+    raw = Predictor(uncalibrated).raw_risks(held_out.features, held_out.hour)
+    return Challenger(linear, boosters, fit_all(raw, held_out.targets), tuning)
 
 
 def compare(
     spark: SparkSession,
-    rows: DataFrame,
     parts: Mapping[str, Dataset],
     challenger: Challenger,
     champion: Bundle | None,
@@ -85,21 +98,39 @@ def compare(
     asked = comparison.ask_oracle(spark, missing)
     if asked is not None:
         held_out[ORACLE] = asked.rows
-    reference = reference_risks(
-        spark, rows, parts["train"], held_out, challenger.tuning.parameters, comparison, missing
-    )
+    reference = reference_risks(parts["train"], held_out, comparison, missing)
     log.info("Evaluating on %s", {name: len(part) for name, part in held_out.items()})
     risks = {
         name: {
-            **bundle_risks(challenger.bundle, part.features),
+            **bundle_risks(challenger.bundle, part),
             **reference[name],
-            **({} if champion is None else {CHAMPION: Predictor(champion).risks(part.features).values}),
+            **({} if champion is None else {CHAMPION: Predictor(champion).risks(part.features, part.hour).values}),
         }
         for name, part in held_out.items()
     }
     if asked is not None:
         risks[ORACLE][ORACLE] = asked.risks
     return evaluate(held_out, risks, missing=missing, replicates=comparison.replicates, seed=comparison.seed)
+
+
+def golden_rows(rows: Dataset, bundle: Bundle) -> Dataset:
+    """Choose rows that prove on load all that a score may go through.
+
+    Of each fill of a window (`FILLS`) and of those without the newest heart rate, rows from the lowest to the highest
+    6 h risk, so that missing values, all branches of importance and both ends of the calibrators are among them.
+    """
+    alert = HORIZONS_H.index(ALERT_HORIZON_H)
+    some = rows.where(np.arange(len(rows)) < GOLDEN_FROM)
+    risk = Predictor(bundle).risks(some.features, some.hour).values[:, alert]
+    systolic, _, heart_rate, _ = measures_of(some.features)
+    filled = (~np.isnan(systolic)).sum(axis=1)
+    kinds = [(filled >= low) & (filled < high) for low, high in FILLS] + [np.isnan(heart_rate[:, -1])]
+    chosen = np.zeros(len(some), dtype=np.bool_)
+    for kind in kinds:
+        by_risk = np.flatnonzero(kind)[np.argsort(risk[kind], kind="stable")]
+        if len(by_risk):
+            chosen[by_risk[np.linspace(0, len(by_risk) - 1, GOLDEN_ROWS).round().astype(int)]] = True
+    return some.where(chosen)
 
 
 def champion_of(model_dir: Path) -> Bundle | None:
@@ -117,7 +148,7 @@ def save_judged(
     model_dir: Path, challenger: Challenger, origin: Origin, evaluation: Mapping[str, Any], decision: Decision
 ) -> str:
     """Save the bundle with report, card in words and metrics; return its version."""
-    version = version_name(challenger.boosters, challenger.calibrators, origin.made_at)
+    version = version_name(challenger.boosters, challenger.linear, challenger.calibrators, origin.made_at)
     card = {**_card(challenger, origin, evaluation), "version": version, "decision": decision.to_json()}
     metrics = {name: value for name, value in evaluation.items() if name != "scatter"} | {"findings": card["findings"]}
     files = {
@@ -149,12 +180,15 @@ def _save(
 ) -> str:
     """Save a bundle with what every version has: golden rows, origin, and the reference for drift."""
     reference = drift.make_reference(origin.parts["train"].features)
+    golden = golden_rows(origin.parts[TEST], challenger.bundle)
     return save_bundle(
         model_dir,
         challenger.boosters,
+        challenger.linear,
         challenger.calibrators,
         card,
-        golden_features=origin.parts[TEST].features[:GOLDEN_ROWS],
+        golden_features=golden.features,
+        golden_hours=golden.hour,
         created_at=origin.made_at,
         parent=origin.parent,
         data_fingerprint=origin.data_fingerprint,

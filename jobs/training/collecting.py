@@ -56,9 +56,10 @@ class Collection:
         """Return the rows, of what was measured until now, in the columns of `ml.storage.ROW_SCHEMA`."""
         if self.source == "elasticsearch":
             observations = observations_from_elasticsearch(spark, settings, to_us(now))
-            return history_rows(observations, self.design.min_readings)
+            return history_rows(observations, self.design.min_readings, settings.zone)
         if self.source == "archive":
-            return history_rows(observations_from_archive(spark, settings, to_us(now)), self.design.min_readings)
+            observations = observations_from_archive(spark, settings, to_us(now))
+            return history_rows(observations, self.design.min_readings, settings.zone)
         rows = simulated_rows(spark, self.design)
         return rows.union(simulated_rows(spark, self.shifted)) if self.shifted else rows
 

@@ -8,6 +8,7 @@ correction has moved a reading from. A heart rate that came as a message of its 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import tzinfo
 from typing import Final
 
 import pyarrow as pa
@@ -78,17 +79,18 @@ def _standing(documents: DataFrame, now_us: int) -> DataFrame:
     )
 
 
-def history_rows(observations: DataFrame, min_readings: int) -> DataFrame:
+def history_rows(observations: DataFrame, min_readings: int, zone: tzinfo) -> DataFrame:
     """Turn observations into a row (`ml.storage.ROW_SCHEMA`) for each reading with enough of them behind it.
 
-    The times of all observations are looked at first, to find where the held-out block begins. Each patient is
+    `zone` is that of the place. The times of all observations are looked at first, to find where the held-out block
+    begins. Each patient is
     replayed by one task, which holds no more than a batch of rows and the patient it is at.
     """
     block_from_us = _block_from_us(observations)
 
     def replay(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for patients in whole_patients(batches):
-            yield from training_rows(patients, min_readings, block_from_us)
+            yield from training_rows(patients, min_readings, block_from_us, zone)
 
     ordered = observations.repartition("patient_id").sortWithinPartitions("patient_id", "effective_us")
     return ordered.mapInArrow(replay, ROW_SCHEMA)

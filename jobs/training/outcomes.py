@@ -50,7 +50,7 @@ def add_targets(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         newest_us = predictions["newest_us"].to_numpy()
         readings = [observations[name].to_numpy() for name in ("effective_us", "systolic", "diastolic")]
         targets = [
-            targets_on_record(newest_us[of_patient], *(values[known] for values in readings))
+            targets_on_record(newest_us[of_patient], *(values[known] for values in readings)).shown
             for of_patient, known in zip(_slices(places), _slices(ends), strict=True)
         ]
         columns = dict(zip(TARGETS, np.concatenate(targets).T, strict=True))

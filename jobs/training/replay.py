@@ -12,6 +12,7 @@ source_offset and corrected; one row per patient and instant, or a lone heart ra
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import tzinfo
 from typing import Final
 
 import numpy as np
@@ -23,8 +24,8 @@ from fhir.precedence import StatementKind
 from jobs.streaming.window_state import STATE_LENGTH, STATEMENT, Statements
 from jobs.streaming.windows import build_windows
 from ml.dataset import Dataset, are_purged, parts_of, split_of
-from ml.features import feature_matrix
-from ml.labels import targets_on_record
+from ml.features import feature_matrix, hours_of_day
+from ml.labels import Targets, targets_on_record
 from ml.storage import to_arrow
 
 WINDOWS_AT_ONCE: Final = 5_000
@@ -59,38 +60,46 @@ def unpack(observations: pa.Table) -> tuple[list[str], Statements, Places]:
     return patients.dictionary.to_pylist(), statements, patients.indices.to_numpy().astype(np.intp)
 
 
-def training_rows(observations: pa.Table, min_readings: int, block_from_us: int) -> list[pa.RecordBatch]:
+def training_rows(observations: pa.Table, min_readings: int, block_from_us: int, zone: tzinfo) -> list[pa.RecordBatch]:
     """Return whole patients' observations, by patient and time, as rows in the columns of `ml.storage.ROW_SCHEMA`."""
     patient_ids, statements, patients = unpack(observations)
     begins = np.flatnonzero(np.diff(patients, prepend=-1))
     parts = [
         part
         for name, of_patient in zip(patient_ids, np.split(statements, begins[1:]), strict=True)
-        for part in _rows_of_patient(name, of_patient, min_readings, block_from_us)
+        for part in _rows_of_patient(name, of_patient, min_readings, block_from_us, zone)
     ]
     return pa.Table.from_batches(parts).combine_chunks().to_batches() if parts else []
 
 
 def _rows_of_patient(
-    patient_id: str, statements: Statements, min_readings: int, block_from_us: int
+    patient_id: str, statements: Statements, min_readings: int, block_from_us: int, zone: tzinfo
 ) -> Iterator[pa.RecordBatch]:
     side = np.array(split_of(patient_id))
     newest = np.flatnonzero((statements["kind"] == StatementKind.PRESSURE) & (statements["corrected"] == 0))
     newest = newest[~are_purged(side, statements["effective_us"][newest], block_from_us)]
     for start in range(0, len(newest), WINDOWS_AT_ONCE):
-        data = _dataset(patient_id, statements, newest[start : start + WINDOWS_AT_ONCE], min_readings)
+        data = _dataset(patient_id, statements, newest[start : start + WINDOWS_AT_ONCE], min_readings, zone)
         yield to_arrow(data, parts_of(np.repeat(side, len(data)), data.newest_us, block_from_us))
 
 
-def _dataset(patient_id: str, statements: Statements, newest: Places, min_readings: int) -> Dataset:
+def _dataset(patient_id: str, statements: Statements, newest: Places, min_readings: int, zone: tzinfo) -> Dataset:
     known = _known_at(statements["offset"], newest)
     past = statements[np.concatenate(known)]
     past["corrected"] = 0  # a stored observation has been folded: nothing is left that it could replace
     scorable = build_windows(past, np.repeat(np.arange(len(newest)), [len(places) for places in known]))
     features = feature_matrix(scorable.windows)
     newest_us = statements["effective_us"][newest]
-    ids = np.full(len(newest), patient_id)
-    data = Dataset(features, _targets(statements, newest_us), ids, newest_us, np.full(len(newest), ""))
+    targets = _targets(statements, newest_us)
+    data = Dataset(
+        features=features,
+        targets=targets.shown,
+        patient_id=np.full(len(newest), patient_id),
+        newest_us=newest_us,
+        group=np.full(len(newest), ""),
+        hour=hours_of_day(newest_us, zone),
+        confirmed=targets.confirmed,
+    )
     return data.where(scorable.readings >= min_readings)
 
 
@@ -108,7 +117,7 @@ def _known_at(offset: NDArray[np.int64], newest: Places) -> list[Places]:
     ]
 
 
-def _targets(statements: Statements, newest_us: NDArray[np.int64]) -> NDArray[np.float32]:
+def _targets(statements: Statements, newest_us: NDArray[np.int64]) -> Targets:
     """Return targets from all pressures that are stored; a patient's record ends with its last one."""
     pressures = statements[statements["kind"] == StatementKind.PRESSURE]
     return targets_on_record(newest_us, pressures["effective_us"], pressures["systolic"], pressures["diastolic"])

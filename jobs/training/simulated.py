@@ -1,29 +1,32 @@
 """Rows from simulated patients: windows as the stream would see them, and the crises that followed.
 
-Windows hold what the intake accepts of what the device showed, artefacts among it, failed measurements left out.
-Targets come from the true pressures at the instants that were measured. Groups, episodes and other latent state never
-reach the features. A design is made in chunks of patients that are independent of each other, so that any number of
-them fits into bounded memory. All SIMULATED.
+Windows and targets hold what the intake accepts of what the device showed, artefacts among it, failed measurements left
+out. Records begin at any hour of the first day, so that a short window does not tell the hour. Groups, episodes and
+other latent state never reach the features. A design is made in chunks of patients that are independent of each other,
+so that any number of them fits into bounded memory. All SIMULATED.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from datetime import timedelta, timezone
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.times import HOUR_US
+from conf.times import HOUR_US, MINUTE_US
 from ml.dataset import EXTERNAL, TRACK, Dataset, Texts, are_purged, parts_of, split_of
-from ml.features import WINDOW_LENGTH, Windows, feature_matrix
-from ml.labels import FOLLOW_UP_H, Flags, crisis_targets
-from producer.simulation.patients import draw_patients
+from ml.features import WINDOW_LENGTH, Windows, feature_matrix, hours_of_day
+from ml.labels import FOLLOW_UP_H, Flags, Targets, crisis_targets
+from producer.simulation.patients import PLACE_OFFSET_MINUTES, draw_patients
 from producer.simulation.readings import Readings, Simulation
 from producer.simulation.scenario import SHIFTED, USUAL, Scenario
 
 START_US: Final = 1_735_689_600_000_000  # 2025-01-01; any day would do, the simulator knows no seasons
+PLACE_ZONE: Final = timezone(timedelta(minutes=PLACE_OFFSET_MINUTES))
 CHUNK_PATIENTS: Final = 1_000
+BEGIN_H: Final = 24  # within the first so many hours of a design a patient's record begins
 BLOCK_H: Final = 24  # the last day of usable time (a whole one: risks follow the clock), held out
 
 Places = NDArray[np.intp]
@@ -47,7 +50,7 @@ class Design:
     shifted: bool = False
 
     def __post_init__(self) -> None:
-        least = FOLLOW_UP_H + max(BLOCK_H + FOLLOW_UP_H, self.track_h)
+        least = BEGIN_H + FOLLOW_UP_H + max(BLOCK_H + FOLLOW_UP_H, self.track_h)
         if self.record_h < least:
             raise ValueError(f"record_h must be at least {least}")
 
@@ -64,7 +67,7 @@ class Design:
     def describe(self) -> dict[str, object]:
         """Return the design as plain values, with what it does not say itself."""
         observed = {field.name: getattr(self.scenario, field.name) for field in fields(Scenario)}
-        observed["mixture"] = dict(self.scenario.mixture)
+        observed |= {"mixture": dict(self.scenario.mixture), "every": dict(self.scenario.every)}
         return {"source": "SIMULATED patients, no real person", **asdict(self), "scenario": observed}
 
 
@@ -72,8 +75,8 @@ class Design:
 class Records:
     """Readings of n patients at T ticks each, shape (n, T).
 
-    `measured` is False where the device failed; `shown` is True where the intake accepts what it showed: systolic,
-    diastolic and heart rate (NaN if that alone is refused). The true values are what they are without artefacts.
+    `shown` is True where the patient measured and the intake accepts what the device showed: systolic, diastolic and
+    heart rate (NaN if that alone is missing or refused).
     """
 
     effective_us: NDArray[np.int64]
@@ -81,9 +84,20 @@ class Records:
     diastolic: NDArray[np.int16]
     heart_rate: NDArray[np.float32]
     shown: Flags
-    true_systolic: NDArray[np.int16]
-    true_diastolic: NDArray[np.int16]
-    measured: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When n patients measure: from tick `begins` (n,) on, at every so many ticks, `every` (n,)."""
+
+    begins: Places
+    every: Places
+
+    def measures(self, patient: Places, tick: Places) -> Flags:
+        """Tell whether a patient measures at a tick; shapes broadcast."""
+        since = tick - self.begins[patient]
+        due: Flags = (since >= 0) & (since % self.every[patient] == 0)
+        return due
 
 
 def chunks(design: Design) -> int:
@@ -105,20 +119,32 @@ def start_simulation(design: Design, chunk: int) -> Simulation:
     return Simulation(patients, design.scenario.plan(seed, START_US, design.episode_factor))
 
 
+def rhythm(design: Design, chunk: int) -> Rhythm:
+    """Return when the patients of one chunk measure."""
+    random, count = np.random.default_rng([_seed(design, chunk), 1]), len(patient_ids(design, chunk))
+    shares = design.scenario.every
+    every = random.choice(list(shares), count, p=list(shares.values()))
+    return Rhythm(random.integers(0, _ticks(design, BEGIN_H), count), every)
+
+
 def simulate_rows(design: Design, chunk: int) -> tuple[Dataset, Texts]:
     """Return the rows of one chunk of patients and the part (`ml.dataset.SPLITS`) of each, shape (m,); repeatable."""
     simulation = start_simulation(design, chunk)
-    records = _records([simulation.step() for _ in range(_ticks(design, design.record_h))])
+    measuring = rhythm(design, chunk)
+    records = _records([simulation.step() for _ in range(_ticks(design, design.record_h))], measuring)
     names = patient_ids(design, chunk)
     sides = np.array([split_of(name) for name in names])
     patient, tick = _choose(records, sides, design, np.random.default_rng(_seed(design, chunk)))
     newest_us = records.effective_us[patient, tick]
+    targets = _targets_at(records, measuring, patient, tick, design)
     rows = Dataset(
         features=feature_matrix(windows_at(records, patient, tick)),
-        targets=_targets_at(records, patient, tick, design),
+        targets=targets.shown,
         patient_id=names[patient],
         newest_us=newest_us,
         group=np.array(simulation.patients.group)[patient],
+        hour=hours_of_day(newest_us, PLACE_ZONE),
+        confirmed=targets.confirmed,
     )
     if design.shifted:
         return rows, np.full(len(rows), EXTERNAL)
@@ -154,17 +180,15 @@ def by_tick(ticks: list[Readings], name: str) -> NDArray[Any]:
     return np.stack([getattr(readings, name) for readings in ticks], axis=1)
 
 
-def _records(ticks: list[Readings]) -> Records:
+def _records(ticks: list[Readings], measuring: Rhythm) -> Records:
+    everyone = np.arange(len(measuring.every))[:, None]
     heart_rate = np.where(by_tick(ticks, "heart_rate_accepted"), by_tick(ticks, "heart_rate"), np.nan)
     return Records(
         effective_us=by_tick(ticks, "effective_us"),
         systolic=by_tick(ticks, "systolic"),
         diastolic=by_tick(ticks, "diastolic"),
         heart_rate=heart_rate.astype(np.float32),
-        shown=by_tick(ticks, "accepted"),
-        true_systolic=by_tick(ticks, "true_systolic"),
-        true_diastolic=by_tick(ticks, "true_diastolic"),
-        measured=by_tick(ticks, "measured"),
+        shown=by_tick(ticks, "accepted") & measuring.measures(everyone, np.arange(len(ticks))),
     )
 
 
@@ -189,16 +213,17 @@ def _sample(eligible: Flags, count: int, random: np.random.Generator) -> Flags:
     return chosen & eligible
 
 
-def _targets_at(records: Records, patient: Places, tick: Places, design: Design) -> NDArray[np.float32]:
+def _targets_at(records: Records, measuring: Rhythm, patient: Places, tick: Places, design: Design) -> Targets:
     after = tick[:, None] + np.arange(1, _ticks(design, FOLLOW_UP_H) + 1)
     rows = patient[:, None]
     return crisis_targets(
         newest_us=records.effective_us[patient, tick],
         effective_us=records.effective_us[rows, after],
-        systolic=records.true_systolic[rows, after],
-        diastolic=records.true_diastolic[rows, after],
-        measured=records.measured[rows, after],
+        systolic=records.systolic[rows, after],
+        diastolic=records.diastolic[rows, after],
+        measured=records.shown[rows, after],
         end_us=_instant(design.record_h),
+        interval_us=measuring.every[patient] * design.scenario.interval_minutes * MINUTE_US,
     )
 
 

@@ -1,8 +1,8 @@
-"""Fitting on Spark: one booster per horizon, the search for their parameters, and the random forest beside them.
+"""Fitting on Spark: one booster per horizon, from the log odds of the linear part on, and the search for parameters.
 
-Rows are those of `ml.storage`: `features` (120 floats, NaN for missing), one target per horizon (null for censored),
-`split`. Each fit of xgboost is a barrier stage: it needs all its task slots at once, so training runs as an application
-of its own, never inside the stream.
+Rows are those of `ml.storage`, with the boosters' inputs (NaN for missing) in the place of the features and the linear
+part's log odds beside (`with_inputs`); targets are null where censored. Each fit of xgboost is a barrier stage: it
+needs all its task slots at once, so training runs as an application of its own, never inside the stream.
 """
 
 from __future__ import annotations
@@ -15,45 +15,43 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import xgboost
-from numpy.typing import NDArray
 from pyspark.ml.evaluation import RegressionEvaluator
-from pyspark.ml.functions import array_to_vector
-from pyspark.ml.regression import RandomForestRegressionModel, RandomForestRegressor
 from pyspark.ml.tuning import CrossValidator
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRegressor
 
 from conf.clinical import ALERT_HORIZON_H, HORIZONS_H, RISK_FIELDS
 from conf.errors import UserError
-from ml.features import FEATURE_NAMES, NEWEST_PRESSURES
+from ml.inputs import INPUT_NAMES, RISING, booster_inputs
+from ml.linear import LinearPart
+from ml.storage import ROW_SCHEMA, from_arrow, list_column
 
 MOST_WORKERS: Final = 4
 FIT_TIMEOUT_S: Final = 3600.0
 FOLDS: Final = 3
 FEATURES: Final = "features"
-FOREST_COLUMNS: Final = tuple(f"forest_{horizon_h}h" for horizon_h in HORIZONS_H)
 TARGETS: Final = dict(zip(HORIZONS_H, RISK_FIELDS, strict=True))
+MARGINS: Final = {target: f"margin_of_{target}" for target in RISK_FIELDS}
+INPUT_SCHEMA: Final = ROW_SCHEMA + "".join(f", {name} float" for name in MARGINS.values())
 
-MONOTONE: Final = "(" + ",".join(str(int(name in NEWEST_PRESSURES)) for name in FEATURE_NAMES) + ")"
+MONOTONE: Final = "(" + ",".join(str(int(name in RISING)) for name in INPUT_NAMES) + ")"
 
 Parameters = Mapping[str, Any]
 FIXED: Final[Parameters] = {
     "objective": "reg:logistic",
     "eval_metric": "logloss",
     "subsample": 0.8,
-    "colsample_bytree": 0.3,
+    "colsample_bytree": 0.5,
 }
-FINAL: Final[Parameters] = {"n_estimators": 1500, "early_stopping_rounds": 25, "learning_rate": 0.05}
-SEARCH: Final[Parameters] = {"n_estimators": 150, "learning_rate": 0.1}
+# Few, larger steps: every tree is paid for with each prediction, and the linear part has done most of the work.
+FINAL: Final[Parameters] = {"n_estimators": 400, "early_stopping_rounds": 20, "learning_rate": 0.1}
+SEARCH: Final[Parameters] = {"n_estimators": 50, "learning_rate": 0.1}
 CANDIDATES: Final[tuple[dict[str, Any], ...]] = tuple(
     {"max_depth": depth, "min_child_weight": least} for depth, least in ((3, 20), (4, 20), (6, 100))
 )
-FOREST: Final[Parameters] = {
-    **{"numTrees": 60, "maxDepth": 12, "minInstancesPerNode": 20, "featureSubsetStrategy": "onethird"},
-    **{"subsamplingRate": 0.7, "maxBins": 64, "maxMemoryInMB": 256},  # of each task: two at a time fit a driver of 2 GB
-}
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +69,26 @@ class Tuning:
 
     def describe(self) -> dict[str, object]:
         """Return plain values for the model card."""
-        chosen = {**FIXED, **FINAL, **self.parameters, "monotone_in": list(NEWEST_PRESSURES)}
+        chosen = {**FIXED, **FINAL, **self.parameters, "monotone_in": list(RISING)}
         return {**chosen, "search": list(self.candidates), "constraint_cost": self.constraint_cost}
 
 
 UNTUNED: Final = Tuning({"max_depth": 4, "min_child_weight": 20})
+
+
+def with_inputs(rows: DataFrame, linear: LinearPart) -> DataFrame:
+    """Return rows with the boosters' inputs as their features, and the margins to start from."""
+
+    def derive(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            data = from_arrow(batch)
+            inputs = booster_inputs(data.features, data.hour)
+            wide = batch.set_column(batch.schema.get_field_index(FEATURES), FEATURES, list_column(inputs))
+            for name, margin in zip(MARGINS.values(), linear.margins(inputs).T, strict=True):
+                wide = wide.append_column(name, pa.array(margin))
+            yield wide
+
+    return rows.mapInArrow(derive, INPUT_SCHEMA)
 
 
 def regressor(spark: SparkSession, label: str, seed: int, parameters: Parameters) -> SparkXGBRegressor:
@@ -83,6 +96,7 @@ def regressor(spark: SparkSession, label: str, seed: int, parameters: Parameters
     return SparkXGBRegressor(
         features_col=FEATURES,
         label_col=label,
+        base_margin_col=MARGINS[label],
         missing=float("nan"),
         num_workers=workers(spark),
         force_repartition=True,
@@ -146,35 +160,6 @@ def _cross_validate(
     for candidate, error in zip(candidates, errors, strict=True):
         log.info("Cross-validation: depth %d, Brier %.6f", candidate["max_depth"], error)
     return errors
-
-
-def fit_forests(rows: DataFrame, medians: NDArray[np.float32], seed: int) -> dict[int, RandomForestRegressionModel]:
-    """Grow one random forest per horizon; it knows no missing values, so the medians stand for them."""
-    training = rows.withColumn(FEATURES, _imputed(medians)).cache()
-    forests = {}
-    for horizon_h in HORIZONS_H:
-        label = TARGETS[horizon_h]
-        estimator = RandomForestRegressor(featuresCol=FEATURES, labelCol=label, seed=seed, **FOREST)
-        forests[horizon_h] = estimator.fit(_known(training, label))
-        log.info("Random forest for %d h grown", horizon_h)
-    training.unpersist()
-    return forests
-
-
-def forest_risks(
-    forests: Mapping[int, RandomForestRegressionModel], rows: DataFrame, medians: NDArray[np.float32]
-) -> DataFrame:
-    """Return patient_id, effective_time and the `FOREST_COLUMNS` of rows."""
-    scored = rows.withColumn(FEATURES, _imputed(medians))
-    for column, horizon_h in zip(FOREST_COLUMNS, HORIZONS_H, strict=True):
-        scored = forests[horizon_h].transform(scored).withColumnRenamed("prediction", column)
-    return scored.select("patient_id", "effective_time", *FOREST_COLUMNS)
-
-
-def _imputed(medians: NDArray[np.float32]) -> Column:
-    substitutes = F.array(*(F.lit(float(median)) for median in medians))
-    filled = F.zip_with(FEATURES, substitutes, lambda value, median: F.when(F.isnan(value), median).otherwise(value))
-    return array_to_vector(filled)
 
 
 def _known(rows: DataFrame, label: str) -> DataFrame:

@@ -93,13 +93,13 @@ def _gaps(data: Dataset, risks: Risks, replicates: int, seed: int) -> dict[str, 
 
 
 def _scatter(parts: Mapping[str, Dataset], risks: Mapping[str, Risks], part: str, seed: int) -> dict[str, Any]:
-    """Return risks and outcomes of a sample of the rows not in crisis, by horizon, for plots of single windows."""
+    """Return risks and known outcomes of a sample of rows not in crisis, by horizon, for plots of single windows."""
     data = parts[part]
-    calm = np.flatnonzero(~in_crisis(data.features))
+    calm = np.flatnonzero(~in_crisis(data.features) & ~np.isnan(data.targets).any(axis=1))
     rows = np.sort(np.random.default_rng(seed).permutation(calm)[:MOST_POINTS])
     return {
         horizon: {
-            "outcome": [None if np.isnan(value) else int(value) for value in data.targets[rows, column]],
+            "outcome": [int(value) for value in data.targets[rows, column]],
             "models": {
                 name: [round(float(value), 4) for value in risks[part][name][rows, column]]
                 for name in SCATTERED
@@ -125,12 +125,12 @@ def _coherence(risks: Risks) -> dict[str, float]:
     }
 
 
-def bundle_risks(bundle: Bundle, features: NDArray[np.float32]) -> dict[str, Floats]:
+def bundle_risks(bundle: Bundle, rows: Dataset) -> dict[str, Floats]:
     """Return a bundle's risks as served, and before calibration and before repair."""
     predictor = Predictor(bundle)
-    raw = predictor.raw_risks(features)
+    raw = predictor.raw_risks(rows.features, rows.hour)
     unrepaired = bundle.calibrators.apply(raw)
-    served = predictor.risks(features).values
+    served = predictor.risks(rows.features, rows.hour).values
     return {OURS: served, UNCALIBRATED: raw, UNREPAIRED: unrepaired}
 
 
@@ -145,5 +145,5 @@ def evaluate_version(settings: Settings, data: Path, version: str | None) -> tup
         raise UserError(f"{data} holds no training rows, which the reference models are fitted on. Use more patients.")
     judged = [part for part in (TEST, BLOCK, EXTERNAL, TRACK) if len(parts[part])]
     reference = fit_reference_models(parts["train"])
-    risks = {part: {**bundle_risks(bundle, parts[part].features), **reference(parts[part].features)} for part in judged}
+    risks = {part: {**bundle_risks(bundle, parts[part]), **reference(parts[part])} for part in judged}
     return {**bundle.card, "version": version}, evaluate(parts, risks)

@@ -71,15 +71,15 @@ def decide(evaluation: Evaluation, more: Sequence[Check] = ()) -> Decision:
     return Decision(all(check.passed for check in checks), checks)
 
 
-def check_monotone(predictor: Predictor, features: NDArray[np.float32]) -> Check:
-    """Raise each newest pressure of the rows (m, 120) in steps; no final risk of any horizon may fall."""
-    before = predictor.risks(features).values
+def check_monotone(predictor: Predictor, features: NDArray[np.float32], hour: NDArray[np.float32]) -> Check:
+    """Raise each newest pressure of the rows (m, 120), hours (m,), in steps; no final risk of any horizon may fall."""
+    before = predictor.risks(features, hour).values
     most = -np.inf
     for name in NEWEST_PRESSURES:
         for step_mmhg in STEPS_MMHG:
             raised = features.copy()
             raised[:, FEATURE_NAMES.index(name)] += step_mmhg
-            most = max(most, float((before - predictor.risks(raised).values).max()))
+            most = max(most, float((before - predictor.risks(raised, hour).values).max()))
     said = "never lowers a risk" if most <= 0 else f"lowers a risk by up to {most:.3f}"
     return Check("monotone", most <= 0, f"A higher newest pressure {said} ({len(features)} windows).")
 

@@ -10,15 +10,15 @@ from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
 OURS: Final = "xgboost"
 UNCALIBRATED: Final = "xgboost_uncalibrated"
 UNREPAIRED: Final = "xgboost_unrepaired"  # the model's risks, calibrated, before they are made coherent
-WITH_SUMMARIES: Final = "xgboost_with_summaries"
 CHAMPION: Final = "champion"  # the version in service
 ORACLE: Final = "oracle"  # model: risks of who knows the true state; part: the rows for which it was asked
 RANDOM_FOREST: Final = "random_forest"
 LOGISTIC_REGRESSION: Final = "logistic_regression"
+LOGISTIC_ON_INPUTS: Final = "logistic_on_inputs"  # on all that the boosters see
 LAST_VALUE: Final = "last_value"
 THRESHOLD_RULE: Final = "threshold_rule"
 CLIMATOLOGY: Final = "climatology"
-VERSIONS_OF_OURS: Final = (OURS, UNCALIBRATED, UNREPAIRED, WITH_SUMMARIES, CHAMPION)
+VERSIONS_OF_OURS: Final = (OURS, UNCALIBRATED, UNREPAIRED, CHAMPION)
 
 HORIZONS: Final = tuple(f"{horizon_h}h" for horizon_h in HORIZONS_H)
 ALERT_HORIZON: Final = f"{ALERT_HORIZON_H}h"

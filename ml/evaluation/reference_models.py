@@ -1,7 +1,8 @@
-"""The simple reference models that ours must beat: each maps features to risks after a look at the training rows.
+"""The simple reference models that ours must beat: each maps rows to risks after a look at the training rows.
 
-The newest reading in a logistic map is the one to fear: in published work on hypotension it was as good as the models
-(Anesthesiology 141(3):443). All are fitted per horizon on the rows whose target is known.
+Logistic regression is there twice, on nine summaries and on all that the boosters see (`ml.linear`). The newest reading
+in a logistic map is the one to fear: in published work on hypotension it was as good as the models (Anesthesiology
+141(3):443). All are fitted per horizon on the rows whose target is known.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from conf.clinical import HORIZONS_H
+from ml import linear
 from ml.dataset import Dataset
-from ml.evaluation.names import CLIMATOLOGY, LAST_VALUE, LOGISTIC_REGRESSION, THRESHOLD_RULE
+from ml.evaluation.names import CLIMATOLOGY, LAST_VALUE, LOGISTIC_ON_INPUTS, LOGISTIC_REGRESSION, THRESHOLD_RULE
 from ml.features import measures_of, newest_pressures
+from ml.inputs import booster_inputs
 from ml.labels import Flags
 
 Features = NDArray[np.float32]
@@ -39,17 +42,20 @@ SUMMARY_NAMES: Final = (
 )
 
 
-def fit_reference_models(train: Dataset) -> Callable[[Features], dict[str, Risks]]:
-    """Fit each of them once; the result maps features of shape (m, 120) to risks of shape (m, 3) by model."""
+def fit_reference_models(train: Dataset) -> Callable[[Dataset], dict[str, Risks]]:
+    """Fit each of them once; the result maps m rows to risks of shape (m, 3) by model."""
     climatology = np.nanmean(train.targets, axis=0, dtype=np.float64)
     rule = _fit_threshold_rule(train)
     maps = {name: _fit_logistic(summarise, train) for name, summarise in LOGISTIC.items()}
+    straight = linear.fit(booster_inputs(train.features, train.hour), train.targets)
 
-    def risks(features: Features) -> dict[str, Risks]:
+    def risks(rows: Dataset) -> dict[str, Risks]:
+        log_odds = straight.margins(booster_inputs(rows.features, rows.hour)).astype(np.float64)
         return {
-            CLIMATOLOGY: np.tile(climatology, (len(features), 1)),
-            THRESHOLD_RULE: rule(features),
-            **{name: logistic(features) for name, logistic in maps.items()},
+            CLIMATOLOGY: np.tile(climatology, (len(rows), 1)),
+            THRESHOLD_RULE: rule(rows.features),
+            **{name: logistic(rows.features) for name, logistic in maps.items()},
+            LOGISTIC_ON_INPUTS: 1 / (1 + np.exp(-log_odds)),
         }
 
     return risks

@@ -1,10 +1,11 @@
 """Model bundles on disk: ``models/<version>/``, and which of them is in service.
 
-A bundle is a folder: the boosters ``h1.ubj h6.ubj h24.ubj``; ``calibrators.json``; what it expects of the program
-(``features.json``, ``target.json``); ``golden.json``, a few rows with their outputs; ``card.json`` and whatever the
-trainer adds (reports, drift reference); ``manifest.json`` with the hash of each file. The limits of the alert levels
-are no part of it: they are a rule of display, and another one makes no model unfit. A bundle appears whole (temporary
-folder, fsync, rename) and never changes. One that is not judged yet is a version of its own, named
+A bundle is a folder: the boosters ``h1.ubj h6.ubj h24.ubj``; ``linear.json``, the straight part that they start from (a
+version of before there were inputs has none, and serves as it did); ``calibrators.json``; what it expects of the
+program (``features.json``, ``target.json``); ``golden.json``, some rows with their outputs; ``card.json`` and whatever
+the trainer adds (reports, drift reference); ``manifest.json`` with the hash of each file. The limits of the alert
+levels are no part of it: they are a rule of display, and another one makes no model unfit. A bundle appears whole
+(temporary folder, fsync, rename) and never changes. One that is not judged yet is a version of its own, named
 ``<version>-unjudged``, which `discard` removes once the judged one is there. `publish` moves the pointer in one step;
 `rollback` is the same step to an older version. A reader checks everything before it trusts a bundle and gets a
 `BundleError` otherwise.
@@ -26,7 +27,9 @@ from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC, HORIZONS_H
 from conf.files import one_at_a_time
 from ml.calibration import Calibrators
 from ml.features import FEATURE_NAMES, WINDOW_LENGTH
+from ml.inputs import INPUT_NAMES
 from ml.labels import GREATEST_GAP_H
+from ml.linear import LinearPart
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.files import BundleError, damaged, parse_object, read, remove_folder, sha256, to_json, write_folder
 from ml.registry.pointer import LOCK, make_promotion, move, read_journal, read_pointer, version_before
@@ -49,6 +52,8 @@ UNJUDGED: Final = "-unjudged"
 MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"
 CALIBRATORS: Final = "calibrators.json"
+LINEAR: Final = "linear.json"
+INPUTS: Final = "inputs"  # in features.json: names of what the boosters see
 GOLDEN: Final = "golden.json"
 GOLDEN_TOLERANCE: Final = 1e-6
 
@@ -56,10 +61,12 @@ GOLDEN_TOLERANCE: Final = 1e-6
 def save_bundle(
     model_dir: Path,
     boosters: Mapping[int, xgboost.Booster],
+    linear: LinearPart,
     calibrators: Calibrators,
     card: Mapping[str, object],
     *,
     golden_features: NDArray[np.float32],
+    golden_hours: NDArray[np.float32],
     created_at: datetime,
     parent: str | None,
     files: Mapping[str, bytes] | None = None,
@@ -68,9 +75,10 @@ def save_bundle(
 ) -> str:
     """Write a new version and return its name; it is not yet published.
 
-    `boosters` maps each horizon in hours to its booster, which `calibrators` follow. `card` holds what only the trainer
-    knows (data, parameters, metrics), `files` what else belongs to the version, by name. `golden_features`, a few rows
-    of shape (n, 120), are stored with their outputs so that every later load can prove that it predicts the same.
+    `boosters` maps each horizon in hours to its booster, which starts from `linear` and which `calibrators` follow.
+    `card` holds what only the trainer knows (data, parameters, metrics), `files` what else belongs to the version, by
+    name. Golden rows, `golden_features` (n, 120) and `golden_hours` (n,), are stored with their outputs so that every
+    later load can prove that it predicts the same.
     `parent` is the version in service at the time, `data_fingerprint` a hash of the training data. A bundle that is not
     `judged` yet is whole and can be published by hand, under a name that says so.
     """
@@ -78,10 +86,11 @@ def save_bundle(
     content = {_booster_file(horizon_h): booster for horizon_h, booster in raw.items()}
     content |= {name: to_json(value) for name, value in _contract().items()}
     content[CALIBRATORS] = to_json(calibrators.to_json())
-    content[GOLDEN] = to_json(_golden(Bundle("new", {}, raw, calibrators), golden_features))
+    content[LINEAR] = to_json(linear.to_json())
+    content[GOLDEN] = to_json(_golden(Bundle("new", {}, raw, calibrators, linear), golden_features, golden_hours))
     content = {**(files or {}), **content, CARD: to_json(card)}
     hashes = {name: sha256(part) for name, part in sorted(content.items())}
-    version = version_name(boosters, calibrators, created_at) + ("" if judged else UNJUDGED)
+    version = version_name(boosters, linear, calibrators, created_at) + ("" if judged else UNJUDGED)
     identity = {"version": version, "created_at": created_at.astimezone(UTC).isoformat(timespec="seconds")}
     libraries = {"python": platform.python_version(), "numpy": np.__version__, "xgboost": xgboost.__version__}
     origin = {"parent": parent, "data_fingerprint": data_fingerprint, "libraries": libraries}
@@ -89,9 +98,12 @@ def save_bundle(
     return version
 
 
-def version_name(boosters: Mapping[int, xgboost.Booster], calibrators: Calibrators, created_at: datetime) -> str:
+def version_name(
+    boosters: Mapping[int, xgboost.Booster], linear: LinearPart, calibrators: Calibrators, created_at: datetime
+) -> str:
     """Return the name that `save_bundle` gives if judged: the time, and the beginning of a hash of what predicts."""
-    predicting = b"".join([*booster_bytes(boosters).values(), to_json(calibrators.to_json())])
+    parts = [to_json(part.to_json()) for part in (linear, calibrators)]
+    predicting = b"".join([*booster_bytes(boosters).values(), *parts])
     return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(predicting)[:8]}"
 
 
@@ -139,7 +151,7 @@ def load_bundle(model_dir: Path, version: str) -> Bundle:
     _check_contract(files, folder)
     card = parse_object(_part(files, CARD, folder), folder / CARD)
     boosters = {horizon_h: _part(files, _booster_file(horizon_h), folder) for horizon_h in HORIZONS_H}
-    bundle = Bundle(version, card, boosters, _calibrators(files, folder))
+    bundle = Bundle(version, card, boosters, *_around_boosters(files, folder))
     _check_golden(bundle, parse_object(_part(files, GOLDEN, folder), folder / GOLDEN), folder)
     return bundle
 
@@ -157,6 +169,7 @@ def _contract() -> dict[str, dict[str, object]]:
             "window_length": WINDOW_LENGTH,
             "units": {"systolic": "mmHg", "diastolic": "mmHg", "heart_rate": "1/min", "hours_before_newest": "h"},
             "missing": "NaN",
+            INPUTS: list(INPUT_NAMES),
         },
         "target.json": {
             "horizons_h": list(HORIZONS_H),
@@ -166,12 +179,12 @@ def _contract() -> dict[str, dict[str, object]]:
     }
 
 
-def _golden(bundle: Bundle, features: NDArray[np.float32]) -> dict[str, object]:
-    """Return rows (n, 120) with what the bundle makes of them, as JSON can hold them: NaN is null."""
+def _golden(bundle: Bundle, features: NDArray[np.float32], hours: NDArray[np.float32]) -> dict[str, object]:
+    """Return rows (n, 120) and hours with what the bundle makes of them, as JSON can hold them: NaN is null."""
     rows = [[None if np.isnan(value) else float(value) for value in row] for row in features]
     predictor = Predictor(bundle)
-    raw, risks = predictor.raw_risks(features), predictor.risks(features).values
-    return {"inputs": rows, "raw": raw.tolist(), "risks": risks.tolist()}
+    raw, risks = predictor.raw_risks(features, hours), predictor.risks(features, hours).values
+    return {"inputs": rows, "hours": hours.tolist(), "raw": raw.tolist(), "risks": risks.tolist()}
 
 
 def _manifest_hash(model_dir: Path, version: str) -> str:
@@ -206,26 +219,35 @@ def _check_contract(files: Mapping[str, bytes], folder: Path) -> None:
     for name, expected in _contract().items():
         stored = parse_object(_part(files, name, folder), folder / name)
         for key, value in expected.items():
-            if stored.get(key) != value:
+            is_older = key == INPUTS and LINEAR not in files
+            if stored.get(key) != value and not is_older:
                 raise BundleError(
                     f"The model {folder} has other {key} in {name} than this program. Retrain, or publish a fitting "
                     "version."
                 )
 
 
-def _calibrators(files: Mapping[str, bytes], folder: Path) -> Calibrators:
+def _around_boosters(files: Mapping[str, bytes], folder: Path) -> tuple[Calibrators, LinearPart | None]:
+    """Return what comes after the boosters and, unless the version is of before there was one, before them."""
     value = parse_object(_part(files, CALIBRATORS, folder), folder / CALIBRATORS)
     try:
-        return Calibrators.from_json(value)
+        calibrators = Calibrators.from_json(value)
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(folder / CALIBRATORS, f"no calibrators ({error})") from error
+    if LINEAR not in files:
+        return calibrators, None
+    try:
+        return calibrators, LinearPart.from_json(parse_object(files[LINEAR], folder / LINEAR))
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder / LINEAR, f"no linear part ({error})") from error
 
 
 def _check_golden(bundle: Bundle, golden: Mapping[str, Any], folder: Path) -> None:
     try:
         features = np.array(golden["inputs"], dtype=np.float32)
+        hours = np.array(golden.get("hours", [0.0] * len(features)), dtype=np.float32)
         predictor = Predictor(bundle)
-        outputs = {"raw": predictor.raw_risks(features), "risks": predictor.risks(features).values}
+        outputs = {"raw": predictor.raw_risks(features, hours), "risks": predictor.risks(features, hours).values}
         same = all(np.allclose(got, golden[name], rtol=0, atol=GOLDEN_TOLERANCE) for name, got in outputs.items())
     except (KeyError, TypeError, ValueError, xgboost.core.XGBoostError) as error:
         raise damaged(folder, f"its golden rows cannot be scored ({type(error).__name__})") from error

@@ -12,13 +12,13 @@ from ml.evaluation.names import (
     CLIMATOLOGY,
     HORIZONS,
     LAST_VALUE,
+    LOGISTIC_ON_INPUTS,
     LOGISTIC_REGRESSION,
     ORACLE,
     OURS,
     RANDOM_FOREST,
     THRESHOLD_RULE,
     UNCALIBRATED,
-    WITH_SUMMARIES,
 )
 from ml.evaluation.reference_models import RULE_DIASTOLIC, RULE_SYSTOLIC
 from ml.evaluation.subgroups import ALL, HEADLINE
@@ -26,9 +26,9 @@ from ml.evaluation.subgroups import ALL, HEADLINE
 MODEL_NAMES: Final = {
     OURS: "XGBoost",
     UNCALIBRATED: "XGBoost before calibration",
-    WITH_SUMMARIES: "XGBoost with summaries",
     CHAMPION: "model in service",
     RANDOM_FOREST: "random forest",
+    LOGISTIC_ON_INPUTS: "logistic regression on all inputs",
     LOGISTIC_REGRESSION: "logistic regression",
     "window_max_mean": "window maximum and mean",
     "extrapolation": "linear extrapolation",

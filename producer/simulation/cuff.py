@@ -24,6 +24,7 @@ _SLEPT: Final = (WAKE_AT_H - SLEEP_AT_H) % 24 / 24
 _DAY_FACTOR: Final = 1 / (1 - _SLEPT * (1 - NIGHT_FACTOR))  # so that the mean over 24 h is the share asked for
 
 ARTEFACT_SHARE: Final = 0.015  # of readings
+HEART_RATE_LOST_SHARE: Final = 0.02  # of the readings of a cuff that usually tells one
 
 
 class Artefact(IntEnum):
@@ -66,6 +67,13 @@ def show(random: np.random.Generator, true: Values, artefacts: Artefacts, before
         if len(places):
             shown[:, places] = _distort(Artefact(kind), random, true[:, places], before[:, places])
     return shown
+
+
+def write_down(shown: Values, step: NDArray[np.int64]) -> Values:
+    """Return the pressures as whole multiples of `step` (n,), as people who prefer some digits write them."""
+    written = shown.copy()
+    written[:2] = np.rint(shown[:2] / step) * step
+    return written
 
 
 def _distort(kind: Artefact, random: np.random.Generator, true: Values, before: Values) -> Values:

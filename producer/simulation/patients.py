@@ -24,12 +24,19 @@ Instants = NDArray[np.int64]
 SLEEP_AT_H: Final = 23.0
 WAKE_AT_H: Final = 6.75
 UTC_OFFSETS_MINUTES: Final = (0, 60, 120)
+PLACE_OFFSET_MINUTES: Final = 60  # the clock of the place where they are watched: Central Europe in winter
 LEAST_MEAN_PULSE_PRESSURE: Final = 25.0  # mmHg, assumption: a narrower mean would make most readings implausible
 DOSES: Final[Mapping[float, float]] = MappingProxyType({1.0: 0.5, 2.0: 0.3, 3.0: 0.2})  # of takers (assumption)
 DOSE_EFFECT: Final = (9.1, 5.5)  # mmHg, systolic and diastolic, of one standard dose (354 trials, PMC162261)
 BETA_BLOCKER_SHARE: Final = 0.25  # of those who take drugs (assumption)
 BETA_BLOCKER_EFFECT: Final = 9.0  # beats per minute
 SHIFT_ON_DIASTOLIC: Final = 0.45  # share of a slow systolic change that the diastolic follows
+
+# Of the patients' cuffs (assumptions). Between accepted cuffs the mean error differs by a few mmHg (ISO 81060-2: at
+# most 5); values that a person writes down end in 0 or in an even digit more often than by chance.
+CUFF_BIAS_SD: Final = (3.0, 2.0)  # mmHg, systolic and diastolic, between cuffs
+WITHOUT_HEART_RATE_SHARE: Final = 0.17  # of the cuffs never tell one
+DIGIT_STEPS: Final[Mapping[int, float]] = MappingProxyType({1: 0.82, 2: 0.1, 5: 0.04, 10: 0.04})  # mmHg, by share
 
 
 class Stream(IntEnum):
@@ -42,6 +49,8 @@ class Stream(IntEnum):
     ARTEFACTS = 5
     FORK = 6
     MESSAGES = 7
+    CUFFS = 8
+    HEART_RATES = 9
 
 
 def random_stream(seed: int, stream: Stream, number: int) -> np.random.Generator:
@@ -108,6 +117,10 @@ class Patients:
     utc_offset_us: Instants
     doses: Floats  # standard doses of blood-pressure drugs a day, 0 without drugs
     phase: Floats  # where in each interval the patient measures, 0..1
+    cuff_bias_systolic: Floats  # mmHg, on every reading of this patient's cuff
+    cuff_bias_diastolic: Floats
+    has_heart_rate: NDArray[np.bool_]  # the cuff tells one
+    digit_step: Instants  # mmHg: shown pressures are whole multiples
 
     def __len__(self) -> int:
         return len(self.group)
@@ -131,6 +144,8 @@ def draw_patients(
     wake_at_h = WAKE_AT_H + variation.sleep_jitter_sd * random.standard_normal(count)
     heart_rate = random.normal(75, 9, count)
     doses, heart_rate_fall = _draw_drugs(random, group)
+    cuffs = random_stream(seed, Stream.CUFFS, count)
+    cuff_bias = np.array(CUFF_BIAS_SD)[:, None] * cuffs.standard_normal((2, count))
     return Patients(
         group=group,
         systolic=systolic,
@@ -144,6 +159,10 @@ def draw_patients(
         utc_offset_us=random.choice(UTC_OFFSETS_MINUTES, count) * np.int64(MINUTE_US),
         doses=doses,
         phase=random.random(count),
+        cuff_bias_systolic=cuff_bias[0],
+        cuff_bias_diastolic=cuff_bias[1],
+        has_heart_rate=cuffs.random(count) >= WITHOUT_HEART_RATE_SHARE,
+        digit_step=cuffs.choice(list(DIGIT_STEPS), count, p=list(DIGIT_STEPS.values())).astype(np.int64),
     )
 
 

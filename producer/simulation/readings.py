@@ -19,6 +19,7 @@ from producer.simulation.course import Course, DailyDraws, course, depth_of_nigh
 from producer.simulation.cuff import (
     ARTEFACT_SHARE,
     GAP_SHARE,
+    HEART_RATE_LOST_SHARE,
     Artefact,
     Artefacts,
     Mask,
@@ -26,6 +27,7 @@ from producer.simulation.cuff import (
     advance_gaps,
     draw_artefacts,
     show,
+    write_down,
 )
 from producer.simulation.episodes import EpisodeCalendar
 from producer.simulation.patients import FULL, Floats, Instants, Patients, Stream, Variation, random_stream
@@ -47,8 +49,9 @@ MOST_REDRAWS: Final = 50
 class Readings:
     """Readings of one tick, shape (n,): mmHg and beats per minute.
 
-    `measured` is False where the device failed. Elsewhere it showed `systolic`, `diastolic` and `heart_rate`, which
-    equal the true values unless `artefact` names one. True values and artefacts are for evaluation, never sent.
+    `measured` is False where the device failed. Elsewhere it showed `systolic`, `diastolic` and, if `has_heart_rate`,
+    `heart_rate`, which equal the true values unless `artefact` names one or the patient prefers some digits. True
+    values and artefacts are for evaluation, never sent.
     """
 
     tick: int
@@ -57,6 +60,7 @@ class Readings:
     systolic: NDArray[np.int16]
     diastolic: NDArray[np.int16]
     heart_rate: NDArray[np.int16]
+    has_heart_rate: Mask
     measured: Mask
     artefact: Artefacts
     true_systolic: NDArray[np.int16]
@@ -71,8 +75,8 @@ class Readings:
 
     @property
     def heart_rate_accepted(self) -> Mask:
-        """Tell whose heart rate the intake keeps; a pressure stays without it."""
-        return _within(HEART_RATE.possible, self.heart_rate)
+        """Tell which readings have a heart rate that the intake keeps; a pressure stays without it."""
+        return self.has_heart_rate & _within(HEART_RATE.possible, self.heart_rate)
 
     def take(self, chosen: NDArray[np.intp]) -> Readings:
         """Return the readings at these places, in this order."""
@@ -85,8 +89,8 @@ class Plan:
     """What a simulation is made of.
 
     `episode_factor` multiplies the natural rate of crisis episodes (0: none). `gap_share` of the measurements fail,
-    `artefact_share` of the others are artefacts. `device_bias` (mmHg, systolic and diastolic) is on every reading,
-    the true ones too: the reading of an ideal cuff is nowhere else.
+    `artefact_share` of the others are artefacts. `device_bias` (mmHg, systolic and diastolic) is on every reading
+    beside the bias of the patient's own cuff, the true ones too: the reading of an ideal cuff is nowhere else.
     """
 
     seed: int
@@ -138,10 +142,21 @@ class Simulation:
         artefacts, shown = self._show(true)
         measured = ~self._moment.in_gap
         self._moment = replace(self._moment, shown=true, can_stick=measured & (artefacts == Artefact.NONE))
+        lost = self._random(Stream.HEART_RATES).random(len(self.patients)) < HEART_RATE_LOST_SHARE
         self.next_tick += 1
-        everyone = np.arange(len(self.patients))
         return Readings(
-            tick, everyone, effective_us, shown[0], shown[1], shown[2], measured, artefacts, true[0], true[1], true[2]
+            tick,
+            np.arange(len(self.patients)),
+            effective_us,
+            shown[0],
+            shown[1],
+            shown[2],
+            self.patients.has_heart_rate & ~lost,
+            measured,
+            artefacts,
+            true[0],
+            true[1],
+            true[2],
         )
 
     def skip_to(self, tick: int) -> None:
@@ -191,7 +206,8 @@ class Simulation:
         artefacts = draw_artefacts(random, len(self.patients), self.plan.artefact_share)
         stuck_at_nothing = (artefacts == Artefact.STUCK) & ~self._moment.can_stick
         artefacts[stuck_at_nothing | self._moment.in_gap] = Artefact.NONE
-        return artefacts, show(random, true, artefacts, self._moment.shown)
+        shown = show(random, true, artefacts, self._moment.shown)
+        return artefacts, write_down(shown, self.patients.digit_step)
 
     def _course(self, effective_us: Instants, night: Floats) -> Course:
         draws = self._days.at(local_days(self.patients, effective_us))
@@ -222,7 +238,8 @@ class Simulation:
         slow_systolic, slow_diastolic, slow_heart_rate = self._moment.slow
         shared = variation.gain * (slow_systolic + common)
         calm = 1 - 0.13 * expected.night
-        bias_systolic, bias_diastolic = self.plan.device_bias
+        bias_systolic = self.plan.device_bias[0] + self.patients.cuff_bias_systolic
+        bias_diastolic = self.plan.device_bias[1] + self.patients.cuff_bias_diastolic
         systolic = expected.systolic + bias_systolic + calm * level * (shared + variation.gain * own_systolic)
         diastolic = expected.diastolic + bias_diastolic + calm * (0.45 * shared + slow_diastolic + own_diastolic)
         heart_calm = 1 - 0.38 * expected.night

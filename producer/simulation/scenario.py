@@ -15,10 +15,14 @@ from producer.simulation.readings import Plan
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Who is observed and how; `episode_factor` is relative to the rate that the caller asks for."""
+    """Who is observed and how; `episode_factor` is relative to the rate that the caller asks for.
+
+    `every` are shares of the patients on record who measure at every k-th interval only.
+    """
 
     mixture: Mapping[str, float]
     interval_minutes: int
+    every: Mapping[int, float]
     gap_share: float
     artefact_share: float
     device_bias: tuple[float, float]
@@ -37,11 +41,14 @@ class Scenario:
         )
 
 
-USUAL: Final = Scenario(MIXTURE, 15, GAP_SHARE, ARTEFACT_SHARE, (0.0, 0.0), 1.0)
+USUAL: Final = Scenario(
+    MIXTURE, 15, MappingProxyType({1: 0.7, 2: 0.2, 4: 0.1}), GAP_SHARE, ARTEFACT_SHARE, (0.0, 0.0), 1.0
+)
 # Another hospital: older patients, more of them referred; its cuffs read high, measure less often and fail more often.
 SHIFTED: Final = Scenario(
     mixture=MappingProxyType({"elderly": 0.4, "referred": 0.35, "treated": 0.15, "normotensive": 0.1}),
     interval_minutes=20,
+    every=MappingProxyType({1: 1.0}),
     gap_share=0.25,
     artefact_share=0.03,
     device_bias=(4.0, 2.0),

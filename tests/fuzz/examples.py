@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC
 from pathlib import Path
 from random import Random
 
@@ -161,7 +162,7 @@ class Fuzz:
     def _obey_in_scores(self, world: Surveillance) -> None:
         """Score the windows as a micro-batch of the score query does."""
         patient_ids, windows = world.windows()
-        for scoring in score(windows, patient_ids, self._predictor, INGESTED_AT)[0]:
+        for scoring in score(windows, patient_ids, self._predictor, INGESTED_AT, UTC)[0]:
             made = scoring.prediction
             risks = [made.critical_risk_1h, made.critical_risk_6h, made.critical_risk_24h]
             coherent = all(0 <= risk <= 1 for risk in risks) and risks == sorted(risks)

@@ -31,8 +31,10 @@ from jobs.streaming.queries import QUERIES
 from jobs.streaming.stopping import StopGate
 from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
+from ml.inputs import booster_inputs
 from ml.registry.bundles import publish, save_bundle
 from producer.topic import create_topic
+from tests.support.bundles import flat_linear
 from tests.support.clock import RECENTLY, at
 from tests.support.factories import observation, payload
 
@@ -180,7 +182,16 @@ def publish_model(
     """
     boosters, golden = train_boosters(seed, even_at)
     version = save_bundle(
-        model_dir, boosters, UNCALIBRATED, {}, golden_features=golden, created_at=created_at, parent=None, **more
+        model_dir,
+        boosters,
+        flat_linear(),
+        UNCALIBRATED,
+        {},
+        golden_features=golden,
+        golden_hours=np.full(len(golden), 12, np.float32),
+        created_at=created_at,
+        parent=None,
+        **more,
     )
     publish(model_dir, version, by="tests", why="a test needs a model", at=created_at)
     return version
@@ -199,7 +210,9 @@ def train_boosters(seed: int, even_at: float) -> tuple[dict[int, xgboost.Booster
         risk = 1 / (1 + np.exp(-(highest - even_at + horizon_h) / 8))
         label = (random.random(len(highest)) < risk).astype(np.float32)
         parameters = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "seed": seed}
-        boosters[horizon_h] = xgboost.train(parameters, xgboost.DMatrix(features, label), num_boost_round=20)
+        inputs = booster_inputs(features, np.full(len(features), 12, np.float32))
+        data = xgboost.DMatrix(inputs, label, base_margin=np.zeros(len(features)))
+        boosters[horizon_h] = xgboost.train(parameters, data, num_boost_round=20)
     return boosters, features[:3]
 
 

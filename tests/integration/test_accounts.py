@@ -126,7 +126,7 @@ def test_no_password_is_in_the_log_of_the_job(ward: Ward) -> None:
 def test_batch_jobs_read_with_their_own_account_and_write_their_figures(ward: Ward, spark: SparkSession) -> None:
     settings = ward.secured.settings(RETRAIN)
     observations = observations_from_elasticsearch(spark, settings, to_us(datetime.now(UTC)))
-    rows = history_rows(observations, settings.min_readings)
+    rows = history_rows(observations, settings.min_readings, settings.zone)
     assert rows.count() > PATIENTS
     written = monitor(spark, settings, days=3, now=ward.newest + timedelta(days=1))
     client = connect(settings)

@@ -204,6 +204,8 @@ def _arrived_in_order_at_last(entries: Statements, patients: NDArray[np.intp]) -
 
 def last_training_rows(observations: DataFrame) -> Rows:
     """Return the features of each patient's newest row, as retraining would read it."""
-    data = from_arrow(history_rows(observations, min_readings=10).orderBy("patient_id", "effective_time").toArrow())
+    data = from_arrow(
+        history_rows(observations, min_readings=10, zone=UTC).orderBy("patient_id", "effective_time").toArrow()
+    )
     rows = zip(data.patient_id.tolist(), data.features, strict=True)
     return {name: features.tobytes() for name, features in rows}  # of one patient's rows the last one stays

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
@@ -18,8 +19,11 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError
 from jobs.training.simulated import Design, chunks, simulate_rows
-from jobs.training.training import TARGETS, best_trees, fit_forests, forest_risks, regressor, time_limit
+from jobs.training.training import TARGETS, best_trees, regressor, time_limit, with_inputs
 from ml.calibration import UNCALIBRATED
+from ml.inputs import booster_inputs
+from ml.linear import LinearPart
+from ml.linear import fit as fit_linear
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.bundles import bundle_file, current_version, load_bundle, versions
 from ml.storage import from_arrow, to_arrow
@@ -123,7 +127,7 @@ def test_a_full_retraining_asks_forest_and_oracle_and_keeps_a_model_judged_on_to
     card = load_bundle(tmp_path / "models", version).card
     assert len(card["parameters"]["search"]) > 1
     test = card["metrics"]["test"]["24h"] if "test" in card["metrics"] else card["metrics"]["24h"]
-    assert {"random_forest", "xgboost_with_summaries", "last_value"} <= set(test["differences"])
+    assert {"random_forest", "logistic_on_inputs", "last_value"} <= set(test["differences"])
     assert b"oracle" in bundle_file(tmp_path / "models", version, "metrics.json")
 
 
@@ -140,10 +144,16 @@ def small() -> pa.Table:
     return rows_of(Design(patients=400, seed=SEED))
 
 
+@cache
+def linear_part() -> LinearPart:
+    rows = from_arrow(small())
+    return fit_linear(booster_inputs(rows.features, rows.hour), rows.targets)
+
+
 @pytest.fixture(scope="module")
 def known(spark: SparkSession) -> DataFrame:
     """Return rows of a few patients whose outcome over 6 h is known."""
-    return spark.createDataFrame(small()).where(f"{TARGETS[6]} is not null").cache()
+    return with_inputs(spark.createDataFrame(small()), linear_part()).where(f"{TARGETS[6]} is not null").cache()
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +166,15 @@ def fitted(spark: SparkSession, known: DataFrame) -> Any:
 
 def test_the_exported_booster_predicts_what_the_spark_model_predicts(known: DataFrame, fitted: Any) -> None:
     """`transform` is the reference; the stream scores with the exported boosters."""
-    scored = fitted.transform(known.where("split = 'test'")).toArrow()
+    order = ["patient_id", "effective_time"]
+    scored = fitted.transform(known.where("split = 'test'")).orderBy(*order).toArrow()
+    windows = small().filter(pc.field("split") == "test").sort_by([(name, "ascending") for name in order])
+    rows = from_arrow(windows.combine_chunks()).for_horizon(1)
     boosters = dict.fromkeys(HORIZONS_H, best_trees(fitted.get_booster()))
-    raw = Predictor(Bundle("test", {}, booster_bytes(boosters), UNCALIBRATED)).raw_risks(from_arrow(scored).features)
-    np.testing.assert_allclose(raw[:, 0], scored["prediction"].to_numpy(), rtol=0, atol=1e-6)
+    bundle = Bundle("test", {}, booster_bytes(boosters), UNCALIBRATED, linear_part())
+    raw = Predictor(bundle).raw_risks(rows.features, rows.hour)
+    assert scored["patient_id"].to_pylist() == rows.patient_id.tolist()
+    np.testing.assert_allclose(raw[:, 1], scored["prediction"].to_numpy(), rtol=0, atol=1e-6)
 
 
 def test_missing_values_reach_spark_as_nan_and_not_as_null(spark: SparkSession) -> None:
@@ -167,18 +182,6 @@ def test_missing_values_reach_spark_as_nan_and_not_as_null(spark: SparkSession) 
     back = from_arrow(spark.createDataFrame(small()).toArrow().combine_chunks())
     assert np.isnan(there.features).any()
     np.testing.assert_array_equal(np.sort(back.features, axis=0), np.sort(there.features, axis=0))
-
-
-def test_the_forest_takes_missing_values_and_scores_every_row(known: DataFrame) -> None:
-    rows = from_arrow(small())
-    medians = np.nanmedian(rows.features, axis=0)
-    forests = fit_forests(known.where("split = 'train'"), medians, SEED)
-    test = known.where("split = 'test'")
-    scored = forest_risks(forests, test, medians).toPandas()
-    assert len(scored) == test.count()
-    risks = scored[["forest_1h", "forest_6h", "forest_24h"]].to_numpy()
-    assert ((risks >= 0) & (risks <= 1)).all()
-    assert (np.diff(risks.mean(axis=0)) > 0).all()
 
 
 def test_a_fit_that_never_gets_its_slots_is_given_up_with_advice(spark: SparkSession) -> None:

@@ -16,6 +16,8 @@ from conf.clinical import HORIZONS_H
 from ml import drift
 from ml.calibration import UNCALIBRATED, Calibrator, Calibrators
 from ml.features import FEATURE_NAMES
+from ml.inputs import INPUT_NAMES, booster_inputs
+from ml.linear import LinearPart
 from ml.prediction import Bundle, booster_bytes
 from ml.registry.bundles import publish, save_bundle
 
@@ -30,12 +32,17 @@ def make_features(rows: int = 50, seed: int = 1) -> NDArray[np.float32]:
     return features
 
 
+def make_hours(rows: int = 50, seed: int = 1) -> NDArray[np.float32]:
+    """Return random hours of the day."""
+    return (24 * np.random.default_rng(seed).random(rows)).astype(np.float32)
+
+
 @cache
 def make_booster(seed: int = 1, trees: int = 5) -> xgboost.Booster:
     """Return a booster fitted to random labels: its risks are meaningless but vary from row to row."""
-    features = make_features(300, seed)
-    labels = np.random.default_rng(seed).integers(0, 2, len(features))
-    data = xgboost.DMatrix(features, labels)
+    inputs = booster_inputs(make_features(300, seed), make_hours(300, seed))
+    labels = np.random.default_rng(seed).integers(0, 2, len(inputs))
+    data = xgboost.DMatrix(inputs, labels)
     return xgboost.train({"objective": "reg:logistic", "max_depth": 3, "nthread": 1}, data, trees)
 
 
@@ -50,16 +57,34 @@ def make_calibrators() -> Calibrators:
     return Calibrators((Calibrator("sigmoid", slope=0.8, intercept=-0.5), steps, Calibrator("none")))
 
 
+@cache
+def make_linear(seed: int = 1) -> LinearPart:
+    """Return a straight part with small random coefficients, which rise with the newest pressures."""
+    random, count = np.random.default_rng(seed), len(INPUT_NAMES)
+    coefficients = random.normal(0, 0.02, (len(HORIZONS_H), count)).astype(np.float32)
+    coefficients[:, :2] = np.abs(coefficients[:, :2])
+    centre, scale = np.full(count, 100, np.float32), np.full(count, 50, np.float32)
+    return LinearPart(np.zeros(len(HORIZONS_H), np.float32), coefficients, centre, scale)
+
+
+def flat_linear() -> LinearPart:
+    """Return a straight part that adds nothing."""
+    count = len(INPUT_NAMES)
+    zeros = np.zeros((len(HORIZONS_H), count), dtype=np.float32)
+    return LinearPart(zeros[:, 0], zeros, zeros[0], np.ones(count, dtype=np.float32))
+
+
 def make_bundle(seed: int = 1, calibrators: Calibrators = UNCALIBRATED) -> Bundle:
     """Return a bundle in memory."""
-    return Bundle("test", {}, booster_bytes(make_boosters(seed)), calibrators)
+    return Bundle("test", {}, booster_bytes(make_boosters(seed)), calibrators, make_linear())
 
 
 def save_small_bundle(model_dir: Path, seed: int = 1, created_at: datetime = CREATED_AT, **changes: Any) -> str:
     """Save a valid bundle and return its version."""
     card = {"data": "random numbers"}
-    more: dict[str, Any] = {"golden_features": make_features(3), "created_at": created_at, "parent": None}
-    return save_bundle(model_dir, make_boosters(seed), make_calibrators(), card, **(more | changes))
+    golden = {"golden_features": make_features(3), "golden_hours": make_hours(3)}
+    more: dict[str, Any] = {**golden, "created_at": created_at, "parent": None}
+    return save_bundle(model_dir, make_boosters(seed), make_linear(), make_calibrators(), card, **(more | changes))
 
 
 def publish_small(model_dir: Path, version: str, at: datetime = CREATED_AT) -> None:

@@ -29,7 +29,8 @@ def make_track(patients: int = 20) -> Dataset:
     features = data.features.copy()
     features[:, -4] = np.where(hour == 12, 190.0, 140.0)
     ids = np.repeat([f"t{number}" for number in range(patients)], 24)
-    return Dataset(features, data.targets, ids, hour * HOUR_US, data.group)
+    hours = hour.astype(np.float32)
+    return Dataset(features, data.targets, ids, hour * HOUR_US, data.group, hours, data.targets)
 
 
 def make_risks(outcomes: Outcomes) -> dict[str, Floats]:

@@ -49,7 +49,8 @@ def make_data(outcomes: Outcomes, systolic: Floats | float = 140.0) -> Dataset:
     features[:, -3:] = (80, 70, 0)
     targets = np.repeat(outcomes.target[:, None], 3, axis=1)
     newest_us = np.arange(rows, dtype=np.int64) * HOUR_US
-    return Dataset(features, targets, outcomes.patient_id, newest_us, np.full(rows, ""))
+    hours = (np.arange(rows) % 24).astype(np.float32)
+    return Dataset(features, targets, outcomes.patient_id, newest_us, np.full(rows, ""), hours, targets)
 
 
 def three(risk: Floats) -> Floats:

@@ -11,12 +11,13 @@ import pytest
 from conf.settings import Settings
 from jobs.streaming.checkpoint import CheckpointError, guarded
 from jobs.streaming.queries import QUERIES
+from ml.explanation import explain
 from ml.prediction import Predictor
 from ml.registry.bundles import current_version, load_bundle, rollback
 from producer.forms import USUAL_FORMS
 from producer.position import Identity, load_position
 from tests.support import before
-from tests.support.bundles import publish_small, save_small_bundle
+from tests.support.bundles import make_features, make_hours, publish_small, save_small_bundle
 
 
 @pytest.fixture
@@ -30,9 +31,19 @@ def test_its_model_is_in_service_and_scores_as_it_did(model_dir: Path) -> None:
 
     predictor = Predictor(load_bundle(model_dir, before.VERSION))
 
-    risks = predictor.risks(np.array(golden["inputs"], dtype=np.float32)).values
+    windows = np.array(golden["inputs"], dtype=np.float32)
+    risks = predictor.risks(windows, np.zeros(len(windows), dtype=np.float32)).values
     assert len(risks) >= 3
     assert risks == pytest.approx(np.array(golden["risks"]), abs=1e-6)
+
+
+def test_its_model_still_gives_reasons(model_dir: Path) -> None:
+    predictor = Predictor(load_bundle(model_dir, before.VERSION))
+    windows, hours = make_features(40), make_hours(40)
+
+    reasons = explain(windows, hours, predictor.contributions(windows, hours), predictor.input_names)
+
+    assert "SYSTOLIC_NEWEST" in {reason.code for row in reasons for reason in row}
 
 
 def test_a_rollback_leads_back_to_its_model(model_dir: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from jobs.retrain import (
 )
 from jobs.training.collecting import Collection, require_both_outcomes
 from jobs.training.simulated import Design, simulate_rows
-from ml.dataset import Dataset
 from ml.evaluation.gates import Check, Decision
 from ml.registry.bundles import current_version
 from tests.support.bundles import publish_small, save_small_bundle
@@ -88,6 +88,6 @@ def test_only_one_thing_is_done_at_a_time(capsys: pytest.CaptureFixture[str]) ->
 
 def test_data_without_any_crisis_are_refused_by_the_name_of_the_part() -> None:
     rows, _ = simulate_rows(Design(patients=20, seed=1, windows_per_patient=2, track_h=0), 0)
-    calm = Dataset(rows.features, rows.targets * 0, rows.patient_id, rows.newest_us, rows.group)
+    calm = replace(rows, targets=rows.targets * 0)
     with pytest.raises(UserError, match="The train data lack crises"):
         require_both_outcomes(dict.fromkeys(("train", "early_stopping", "calibration", "test"), calm))

@@ -24,10 +24,11 @@ from jobs.training.session import JVM_LOST
 from jobs.training.simulated import Design, chunks, simulate_rows
 from jobs.training.training import UNTUNED
 from ml.calibration import UNCALIBRATED
+from ml.dataset import Dataset
 from ml.evaluation.comparison import evaluate, evaluate_version
 from ml.registry.bundles import bundle_file, current_version, load_bundle, versions
 from ml.storage import to_arrow
-from tests.support.bundles import make_boosters
+from tests.support.bundles import make_boosters, make_linear
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SOME = Design(patients=400, seed=3, windows_per_patient=4, track_h=0)
@@ -38,10 +39,9 @@ def some_rows() -> pa.Table:
     return pa.Table.from_batches([to_arrow(*simulate_rows(SOME, chunk)) for chunk in range(chunks(SOME))])
 
 
-def as_before(_: Any, rows: Any, *others: Any) -> dict[str, Any]:
-    """Return the risks of a reference model that was fitted."""
-    parts = next(other for other in (rows, *others) if isinstance(other, dict) and "test" in other)
-    return {name: np.full((len(part), 3), 0.1) for name, part in parts.items()}
+def as_before(*_: Any) -> Callable[[Dataset], Any]:
+    """Return a forest that was grown."""
+    return lambda rows: np.full((len(rows), 3), 0.1)
 
 
 def failing(error: BaseException) -> Callable[..., Any]:
@@ -56,12 +56,13 @@ def retrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     """Return a retraining without Spark: boosters are given, the reference models of Spark do what the test says."""
     settings = Settings(model_dir=tmp_path / "models")
     parquet.write_table(some_rows(), tmp_path / "rows.parquet")
-    monkeypatch.setattr(job, "train", lambda *_, **__: Challenger(make_boosters(), UNCALIBRATED, UNTUNED))
+    monkeypatch.setattr(
+        job, "train", lambda *_, **__: Challenger(make_linear(), make_boosters(), UNCALIBRATED, UNTUNED)
+    )
     monkeypatch.setattr(job, "fingerprint", lambda _: "f" * 64)
 
-    def run(*, forest: Callable[..., Any] = as_before, summaries: Callable[..., Any] = as_before) -> Settings:
-        monkeypatch.setattr(reference_models, "forest_by_part", forest)
-        monkeypatch.setattr(reference_models, "boosters_with_summaries", summaries)
+    def run(*, forest: Callable[..., Any] = as_before) -> Settings:
+        monkeypatch.setattr(reference_models, "grow_forests", forest)
         chosen = job.parser().parse_args(["--data", str(tmp_path / "rows.parquet"), "--replicates", "2"])
         job.retrain(MagicMock(), settings, chosen, NOW)
         return settings
@@ -80,7 +81,7 @@ def test_all_reference_models_are_in_the_report_and_only_the_judged_version_stay
     model_dir = retrained().model_dir
     (version,) = versions(model_dir)
     assert not version.endswith("unjudged")
-    assert {"random_forest", "xgboost_with_summaries", "last_value"} <= compared(model_dir, version)
+    assert {"random_forest", "logistic_on_inputs", "last_value"} <= compared(model_dir, version)
     assert b"There is no comparison with" not in bundle_file(model_dir, version, "report.html")
 
 
@@ -91,21 +92,12 @@ def test_a_reference_model_that_fails_is_missing_from_the_report_which_says_why(
     (version,) = versions(model_dir)
     models = compared(model_dir, version)
     assert "random_forest" not in models
-    assert {"xgboost_with_summaries", "last_value"} <= models
+    assert {"logistic_on_inputs", "last_value"} <= models
     card = load_bundle(model_dir, version).card
     assert card["missing"] == {"random_forest": JVM_LOST}
     assert card["findings"][0] == f"There is no comparison with random forest, which failed. {JVM_LOST}"
     for name in ("report.html", "card.md"):
         assert b"There is no comparison with random forest" in bundle_file(model_dir, version, name)
-
-
-def test_a_failure_of_the_first_reference_model_does_not_keep_out_the_next(
-    retrained: Callable[..., Settings],
-) -> None:
-    model_dir = retrained(summaries=failing(ValueError("no"))).model_dir
-    models = compared(model_dir, *versions(model_dir))
-    assert "random_forest" in models
-    assert "xgboost_with_summaries" not in models
 
 
 def test_a_retraining_killed_in_the_forest_leaves_a_model_that_is_judged_and_promoted_by_hand(
@@ -129,10 +121,10 @@ def test_a_retraining_killed_in_the_forest_leaves_a_model_that_is_judged_and_pro
 def test_an_unjudged_model_that_somebody_promoted_meanwhile_stays(
     retrained: Callable[..., Settings], tmp_path: Path
 ) -> None:
-    def promote_meanwhile(*parts: Any) -> dict[str, Any]:
+    def promote_meanwhile(*_: Any) -> Callable[[Dataset], Any]:
         (unjudged,) = versions(tmp_path / "models")
         job.move_pointer(tmp_path / "models", job.parser().parse_args(["--promote", unjudged]), NOW)
-        return as_before(*parts)
+        return as_before()
 
     model_dir = retrained(forest=promote_meanwhile).model_dir
     assert [version.endswith("-unjudged") for version in versions(model_dir)] == [False, True]

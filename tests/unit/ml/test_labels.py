@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from conf.clinical import HORIZONS_H
 from conf.times import HOUR_US
-from ml.labels import GREATEST_GAP_H, crisis_targets, targets_on_record
+from ml.labels import GREATEST_GAP_H, Targets, crisis_targets, targets_on_record
 
 T_US = 1_740_787_200_000_000
 FAR_US = T_US + 1000 * HOUR_US
@@ -27,8 +27,8 @@ def targets(*readings: Reading, measured: bool = True, end_us: int = FAR_US) -> 
     effective_us = np.array([[hour_us(hours) for hours, _ in readings]])
     pressures = np.array([pressures for _, pressures in readings], dtype=np.int16).reshape(1, -1, 2)
     flags = np.full(effective_us.shape, measured)
-    made = crisis_targets(np.array([T_US]), effective_us, pressures[..., 0], pressures[..., 1], flags, end_us)
-    return [float(value) for value in made[0]]
+    made = crisis_targets(np.array([T_US]), effective_us, pressures[..., 0], pressures[..., 1], flags, end_us, 0)
+    return [float(value) for value in made.shown[0]]
 
 
 def every_quarter_hour(until_h: float = 25, without: tuple[float, float] = (0, 0)) -> list[Reading]:
@@ -124,11 +124,37 @@ def test_many_readings_at_once_give_what_the_definition_gives(readings: list[Tim
     pressures = np.array([pressures for _, pressures, _ in readings], dtype=np.int16).reshape(1, -1, 2)
     measured = np.array([[flag for _, _, flag in readings]], dtype=np.bool_)
     end_us = np.array([hour_us(end / 60)])
-    made = crisis_targets(np.array([T_US]), effective_us, pressures[..., 0], pressures[..., 1], measured, end_us)
-    np.testing.assert_array_equal(made[0], naive(readings, end))
+    made = crisis_targets(np.array([T_US]), effective_us, pressures[..., 0], pressures[..., 1], measured, end_us, 0)
+    np.testing.assert_array_equal(made.shown[0], naive(readings, end))
 
 
 def test_instants_after_the_last_reading_on_record_and_records_without_readings_have_no_targets() -> None:
     times = np.array([T_US], dtype=np.int64)
-    assert np.isnan(targets_on_record(times + HOUR_US, times, np.array([190.0]), np.array([80.0]))).all()
-    assert np.isnan(targets_on_record(times, times[:0], np.empty(0), np.empty(0))).all()
+    assert np.isnan(targets_on_record(times + HOUR_US, times, np.array([190.0]), np.array([80.0])).shown).all()
+    assert np.isnan(targets_on_record(times, times[:0], np.empty(0), np.empty(0)).shown).all()
+
+
+def on_record(*systolic: float, step_h: float) -> Targets:
+    """Return the targets at t of a patient with these readings after it, so far apart."""
+    times = np.array([hour_us(step_h * (number + 1)) for number in range(len(systolic))])
+    return targets_on_record(np.array([T_US]), times, np.array(systolic), np.full(len(systolic), 80.0))
+
+
+def test_a_crisis_is_confirmed_by_a_second_reading_within_half_an_hour() -> None:
+    """The second of them is when it happens; a reading up to t confirms nothing."""
+    once, twice = on_record(190, *[120.0] * 120, step_h=0.25), on_record(190, 120, 185, *[120.0] * 120, step_h=0.25)
+    assert once.shown.tolist() == twice.shown.tolist() == [[1, 1, 1]]
+    assert once.confirmed.tolist() == [[0, 0, 0]]
+    assert twice.confirmed.tolist() == [[1, 1, 1]]
+    late = on_record(120, 120, 120, 190, 185, *[120.0] * 120, step_h=0.25)
+    assert (late.shown.tolist(), late.confirmed.tolist()) == ([[1, 1, 1]], [[0, 1, 1]])
+    apart = on_record(190, 120, 120, 185, *[120.0] * 120, step_h=0.25)
+    assert apart.confirmed.tolist() == [[0, 0, 0]]
+
+
+def test_a_horizon_shorter_than_the_patients_rhythm_allows_is_not_judged_crisis_or_not() -> None:
+    """Of somebody measured hourly only the crises would be known within 1 h: all that were kept would be crises."""
+    for systolic in (190.0, 120.0):
+        made = on_record(systolic, *[120.0] * 40, step_h=1)
+        assert np.isnan(made.shown[0, 0])
+        assert made.shown[0, 1:].tolist() == [systolic >= 180] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from functools import cache
 from typing import Any
 
@@ -17,10 +18,11 @@ from jobs.streaming.predictions import RISK_DECIMALS, Prediction, Scored, _reaso
 from jobs.streaming.windows import Scorable
 from ml.calibration import Calibrator, Calibrators
 from ml.explanation import explain
-from ml.features import feature_matrix
+from ml.features import feature_matrix, hours_of_day
+from ml.inputs import INPUT_NAMES
 from ml.prediction import Predictor
 from tests.support.arrivals import MINUTE_US, START_US, Patient
-from tests.support.bundles import make_bundle
+from tests.support.bundles import make_bundle, make_hours
 
 SCORED_AT = "2026-09-21T14:13:20.123Z"
 Stored = dict[str, Any]
@@ -41,7 +43,7 @@ def predictor(seed: int = 1) -> Predictor:
 
 
 def score_one(window: Scorable, seed: int = 1) -> Scored:
-    scored, _ = score(window, ["p-1"], predictor(seed), SCORED_AT)
+    scored, _ = score(window, ["p-1"], predictor(seed), SCORED_AT, UTC)
     return scored[0]
 
 
@@ -80,7 +82,8 @@ def test_absent_heart_rate_is_left_out_of_the_document() -> None:
 
 def test_risks_are_those_of_the_model_to_six_decimals() -> None:
     window = patient().window()
-    exact = predictor().risks(feature_matrix(window.windows)).values[0]
+    newest_us = window.windows.effective_us[:, -1]
+    exact = predictor().risks(feature_matrix(window.windows), hours_of_day(newest_us, UTC)).values[0]
     prediction = score_one(window).prediction
     told = [prediction.critical_risk_1h, prediction.critical_risk_6h, prediction.critical_risk_24h]
     np.testing.assert_allclose(told, exact, rtol=0, atol=0.5 * 10**-RISK_DECIMALS)
@@ -91,7 +94,7 @@ def test_horizons_never_contradict_each_other_after_rounding_and_repairs_are_cou
     windows = [patient(30, systolic=90 + 4 * number).window() for number in range(30)]
     repaired = 0
     for window in windows:
-        (scored,), repairs = score(window, ["p-1"], predictor(), SCORED_AT)
+        (scored,), repairs = score(window, ["p-1"], predictor(), SCORED_AT, UTC)
         prediction = scored.prediction
         assert 0 <= prediction.critical_risk_1h <= prediction.critical_risk_6h <= prediction.critical_risk_24h <= 1
         repaired += repairs
@@ -112,7 +115,7 @@ def test_exactly_the_alerting_predictions_tell_their_reasons() -> None:
     for intercept, alerting in ((-4.0, False), (4.0, True)):
         calibrators = Calibrators((Calibrator("sigmoid", intercept=intercept),) * 3)
         calibrated = Predictor(make_bundle(calibrators=calibrators))
-        (scored,), _ = score(patient(30, systolic=150).window(), ["p-1"], calibrated, SCORED_AT)
+        (scored,), _ = score(patient(30, systolic=150).window(), ["p-1"], calibrated, SCORED_AT, UTC)
         told = as_stored(scored.prediction)
         assert (told["alert_level"] != "LOW") == alerting
         assert ("reasons" in told) == alerting
@@ -126,10 +129,12 @@ def test_reasons_are_those_of_their_own_window() -> None:
     windows = [patient(30, systolic=90 + 5 * number).window().windows for number in range(20)]
     batch = np.concatenate([feature_matrix(window) for window in windows])
     levels = ["LOW", "HIGH", "LOW", "CRITICAL"] * 5
-    reasons = _reasons(batch, levels, predictor())
-    contributions = predictor().contributions(batch)
+    hours = make_hours(len(batch))
+    reasons = _reasons(batch, hours, levels, predictor())
+    contributions = predictor().contributions(batch, hours)
     for row, level in enumerate(levels):
-        expected = None if level == "LOW" else explain(batch[[row]], contributions[[row]])[0]
+        own = explain(batch[[row]], hours[[row]], contributions[[row]], INPUT_NAMES)[0]
+        expected = None if level == "LOW" else own
         assert reasons[row] == expected
 
 
@@ -137,7 +142,7 @@ def test_every_window_is_told_of_its_own_patient() -> None:
     """`patient_ids` is numbered like the patients of the windows: a patient without a window leaves a hole."""
     window = patient().window()
     (scored,), _ = score(
-        Scorable(**{**fields_of(window), "patients": np.array([2])}), ["a", "b", "c"], predictor(), SCORED_AT
+        Scorable(**{**fields_of(window), "patients": np.array([2])}), ["a", "b", "c"], predictor(), SCORED_AT, UTC
     )
     assert scored.prediction.patient_id == "c"
 
@@ -149,7 +154,7 @@ def fields_of(window: Scorable) -> dict[str, Any]:
 def test_no_windows_give_no_predictions() -> None:
     window = patient().window()
     none = window.take(np.array([False]))
-    assert score(none, ["p-1"], predictor(), SCORED_AT) == ([], 0)
+    assert score(none, ["p-1"], predictor(), SCORED_AT, UTC) == ([], 0)
 
 
 @pytest.mark.parametrize(("readings", "enough"), [(9, False), (10, True), (30, True), (40, True)])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def table(rows: Sequence[Row]) -> pa.Table:
 
 
 def replayed(rows: Sequence[Row], min_readings: int = 1, block_from_us: int = NO_BLOCK) -> Dataset:
-    return from_arrow(pa.Table.from_batches(training_rows(table(rows), min_readings, block_from_us)))
+    return from_arrow(pa.Table.from_batches(training_rows(table(rows), min_readings, block_from_us, UTC)))
 
 
 def systolics(data: Dataset, row: int) -> list[float]:
@@ -114,7 +115,7 @@ def test_a_heart_rate_of_its_own_joins_the_reading_and_makes_no_row() -> None:
 
 def test_too_short_windows_make_no_rows() -> None:
     assert len(replayed(in_order(12), min_readings=10)) == 3
-    assert training_rows(table(in_order(9)), 10, NO_BLOCK) == []
+    assert training_rows(table(in_order(9)), 10, NO_BLOCK, UTC) == []
 
 
 def test_where_the_patients_record_ends_nothing_is_told_of_the_horizons_beyond() -> None:
@@ -131,7 +132,7 @@ def test_where_the_patients_record_ends_nothing_is_told_of_the_horizons_beyond()
 def test_the_last_stretch_is_the_block_and_fitted_rows_that_look_into_it_are_left_out() -> None:
     block_from_us = T_US + 40 * HOUR_US
     rows = [row for name in (TESTED, TRAINED) for row in in_order(60 * 4, patient_id=name)]
-    made = pa.Table.from_batches(training_rows(table(rows), 1, block_from_us))
+    made = pa.Table.from_batches(training_rows(table(rows), 1, block_from_us, UTC))
     hours: dict[str, set[float]] = {split: set() for split in ("train", "block", "test")}
     for split, newest_us in zip(made["split"].to_pylist(), from_arrow(made).newest_us.tolist(), strict=True):
         hours[split].add((newest_us - T_US) / HOUR_US)
@@ -169,7 +170,7 @@ def naive(rows: Sequence[Row]) -> Iterator[bytes]:
 
 
 def test_a_patient_with_lone_heart_rates_only_makes_no_row() -> None:
-    assert training_rows(table(in_order(5, systolic=None, diastolic=None)), 1, NO_BLOCK) == []
+    assert training_rows(table(in_order(5, systolic=None, diastolic=None)), 1, NO_BLOCK, UTC) == []
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 90))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -26,6 +27,8 @@ def track_of(*systolic: Sequence[float], minutes: int = 15, target: float = 0.0)
         patient_id=np.repeat([f"p{number}" for number in range(len(systolic))], lengths),
         newest_us=np.concatenate([window.effective_us[:, -1] for window in windows]),
         group=np.full(sum(lengths), ""),
+        hour=np.zeros(sum(lengths), np.float32),
+        confirmed=np.zeros((sum(lengths), 3), np.float32),
     )
 
 
@@ -159,9 +162,7 @@ def test_rows_may_come_in_any_order() -> None:
     data = two_patients()
     risk = np.linspace(0, 1, 194)
     order = np.random.default_rng(3).permutation(194)
-    mixed = Dataset(
-        data.features[order], data.targets[order], data.patient_id[order], data.newest_us[order], data.group[order]
-    )
+    mixed = Dataset(*(getattr(data, field.name)[order] for field in fields(data)))
     assert alarm_burden(mixed, {"xgboost": three(risk[order])}, replicates=5) == alarm_burden(
         data, {"xgboost": three(risk)}, replicates=5
     )

@@ -11,7 +11,7 @@ from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from ml.evaluation.comparison import MOST_POINTS, bundle_risks, evaluate, evaluate_version
 from ml.prediction import Predictor
-from tests.support.bundles import make_bundle, make_calibrators, make_features
+from tests.support.bundles import make_bundle, make_calibrators
 from tests.support.evaluations import full_evaluation, least_evaluation, make_part, make_risks
 
 
@@ -66,10 +66,10 @@ def test_an_evaluation_is_strict_json() -> None:
 
 
 def test_risks_of_a_bundle_are_those_served_and_those_before() -> None:
-    bundle, features = make_bundle(calibrators=make_calibrators()), make_features()
-    found, predictor = bundle_risks(bundle, features), Predictor(bundle)
-    np.testing.assert_array_equal(found["xgboost"], predictor.risks(features).values)
-    np.testing.assert_array_equal(found["xgboost_uncalibrated"], predictor.raw_risks(features))
+    bundle, rows = make_bundle(calibrators=make_calibrators()), make_part(seed=1, rows=50)[0]
+    found, predictor = bundle_risks(bundle, rows), Predictor(bundle)
+    np.testing.assert_array_equal(found["xgboost"], predictor.risks(rows.features, rows.hour).values)
+    np.testing.assert_array_equal(found["xgboost_uncalibrated"], predictor.raw_risks(rows.features, rows.hour))
     np.testing.assert_array_equal(np.maximum.accumulate(found["xgboost_unrepaired"], axis=1), found["xgboost"])
 
 

@@ -26,8 +26,10 @@ from ml.evaluation.gates import (
     decide,
 )
 from ml.evaluation.quality import evaluate_part, evaluate_subgroups
-from ml.features import FEATURE_NAMES, NEWEST_PRESSURES
+from ml.features import FEATURE_NAMES
+from ml.inputs import INPUT_NAMES, RISING, booster_inputs
 from ml.prediction import Bundle, Predictor, booster_bytes
+from tests.support.bundles import make_hours, make_linear
 
 ROOT = Path(__file__).resolve().parents[4]
 Evaluation = dict[str, Any]
@@ -165,7 +167,9 @@ def judged(quality: float, champion: float | None, rows: int = 6000) -> Decision
     targets = (random.random((rows, 3)) < truth).astype(np.float32)
     features = np.full((rows, 120), 100, dtype=np.float32)
     patients = np.char.add("p", (np.arange(rows) // 3).astype(str))
-    data = Dataset(features, targets, patients, np.arange(rows, dtype=np.int64), np.full(rows, ""))
+    data = Dataset(
+        features, targets, patients, np.arange(rows, dtype=np.int64), np.full(rows, ""), make_hours(rows), targets
+    )
 
     def known(share: float) -> Any:
         seen = share * signal + np.sqrt(1 - share**2) * random.normal(0, 1.5, (rows, 1))
@@ -196,28 +200,31 @@ def test_more_alarms_than_allowed_pass_while_they_may_be_chance() -> None:
     assert not decide(with_change(good(), place, figure(1.2, 1.01, 1.4))).promote
 
 
+HOURS = make_hours(400)
+
+
 def features() -> NDArray[np.float32]:
     return np.random.default_rng(1).normal(130, 20, (400, len(FEATURE_NAMES))).astype(np.float32)
 
 
 def predictor(direction: int, constrained: bool) -> Predictor:
     """Return trees that learn that a higher newest systolic raises (1) or lowers (-1) the risk."""
-    rows = features()
-    target = (direction * (rows[:, FEATURE_NAMES.index("systolic_lag00")] - 130) > 0).astype(np.float32)
-    constraints = "(" + ",".join(str(int(constrained and name in NEWEST_PRESSURES)) for name in FEATURE_NAMES) + ")"
+    rows = booster_inputs(features(), HOURS)
+    target = (direction * (rows[:, INPUT_NAMES.index("systolic")] - 130) > 0).astype(np.float32)
+    constraints = "(" + ",".join(str(int(constrained and name in RISING)) for name in INPUT_NAMES) + ")"
     settings = {"objective": "reg:logistic", "max_depth": 3, "nthread": 1, "monotone_constraints": constraints}
     booster = xgboost.train(settings, xgboost.DMatrix(rows, target), 10)
-    return Predictor(Bundle("test", {}, booster_bytes(dict.fromkeys(HORIZONS_H, booster)), UNCALIBRATED))
+    return Predictor(Bundle("test", {}, booster_bytes(dict.fromkeys(HORIZONS_H, booster)), UNCALIBRATED, make_linear()))
 
 
 def test_a_model_whose_risk_rises_with_the_newest_pressure_passes() -> None:
-    check = check_monotone(predictor(1, constrained=True), features())
+    check = check_monotone(predictor(1, constrained=True), features(), HOURS)
     assert check.passed
     assert check.detail == "A higher newest pressure never lowers a risk (400 windows)."
 
 
 def test_a_model_whose_risk_falls_somewhere_fails_and_says_by_how_much() -> None:
-    check = check_monotone(predictor(-1, constrained=False), features())
+    check = check_monotone(predictor(-1, constrained=False), features(), HOURS)
     assert not check.passed
     assert "lowers a risk by up to 0." in check.detail
 

@@ -32,13 +32,24 @@ def dataset(count: int = 2000, seed: int = 1) -> Dataset:
     targets = (random.random((count, len(HORIZONS_H))) < chance[:, None]).astype(np.float32)
     targets[::3, 1] = np.nan
     ids = np.array([f"p-{number}" for number in range(count)])
-    return Dataset(features_of(systolic), targets, ids, np.zeros(count, np.int64), np.full(count, ""))
+    return rows_of(features_of(systolic), targets, ids)
+
+
+def rows_of(
+    features: NDArray[np.float32], targets: NDArray[np.float32] | None = None, ids: NDArray[np.str_] | None = None
+) -> Dataset:
+    count = len(features)
+    known = np.zeros((count, 3), np.float32) if targets is None else targets
+    names = np.full(count, "p") if ids is None else ids
+    hours = np.full(count, 12, np.float32)
+    return Dataset(features, known, names, np.zeros(count, np.int64), np.full(count, ""), hours, known)
 
 
 def test_every_baseline_gives_a_probability_for_every_row_and_horizon() -> None:
-    risks = fit_reference_models(dataset())(features_of(walks(50, seed=9), filled=12))
+    risks = fit_reference_models(dataset())(rows_of(features_of(walks(50, seed=9), filled=12)))
     assert set(risks) == {
-        *("climatology", "threshold_rule", "last_value", "extrapolation", "window_max_mean", "logistic_regression")
+        *("climatology", "threshold_rule", "last_value", "extrapolation", "window_max_mean", "logistic_regression"),
+        "logistic_on_inputs",
     }
     for values in risks.values():
         assert values.shape == (50, len(HORIZONS_H))
@@ -48,29 +59,30 @@ def test_every_baseline_gives_a_probability_for_every_row_and_horizon() -> None:
 def test_climatology_is_the_share_of_crises_among_the_rows_whose_target_is_known() -> None:
     train = dataset()
     known = train.targets[~np.isnan(train.targets[:, 1]), 1]
-    assert fit_reference_models(train)(train.features)["climatology"][0, 1] == pytest.approx(known.mean())
+    assert fit_reference_models(train)(train)["climatology"][0, 1] == pytest.approx(known.mean())
 
 
 def test_the_rule_gives_two_risks_and_the_higher_one_from_160_mmhg_on() -> None:
     rows = features_of(np.full((2, WINDOW_LENGTH), 120.0))
     rows[:, -4] = (159, 160)
     rows[:, -3] = 80
-    below, above = fit_reference_models(dataset())(rows)["threshold_rule"][:, 0]
+    below, above = fit_reference_models(dataset())(rows_of(rows))["threshold_rule"][:, 0]
     assert below < above
 
 
 def test_what_sees_the_whole_window_beats_the_newest_reading_where_the_mean_decides() -> None:
     test = dataset(seed=5)
-    risks = fit_reference_models(dataset())(test.features)
+    risks = fit_reference_models(dataset())(test)
     brier = {name: np.mean((values[:, 0] - test.targets[:, 0]) ** 2) for name, values in risks.items()}
     assert brier["logistic_regression"] < brier["last_value"] < brier["climatology"]
     assert brier["window_max_mean"] < brier["last_value"]
+    assert brier["logistic_on_inputs"] < brier["last_value"]
 
 
 def test_extrapolation_reaches_further_up_for_a_rising_window_than_for_a_falling_one() -> None:
     rising = np.linspace(130, 150, WINDOW_LENGTH)
     falling = rising[::-1] + (rising[-1] - rising[::-1][-1])  # the same newest value
-    up, down = fit_reference_models(dataset())(features_of(np.stack([rising, falling])))["extrapolation"][:, 0]
+    up, down = fit_reference_models(dataset())(rows_of(features_of(np.stack([rising, falling]))))["extrapolation"][:, 0]
     assert up != down
 
 

@@ -17,6 +17,7 @@ from conf.errors import UserError
 from conf.files import one_at_a_time
 from ml.calibration import UNCALIBRATED
 from ml.features import FEATURE_NAMES
+from ml.inputs import booster_inputs
 from ml.prediction import Predictor
 from ml.registry.bundles import (
     BundleError,
@@ -37,6 +38,8 @@ from tests.support.bundles import (
     make_boosters,
     make_calibrators,
     make_features,
+    make_hours,
+    make_linear,
     publish_small,
     save_small_bundle,
 )
@@ -47,15 +50,20 @@ ROOT = Path(__file__).resolve().parents[4]
 def test_saved_bundle_predicts_what_its_boosters_predicted(tmp_path: Path) -> None:
     boosters, features = make_boosters(), make_features()
     version = save_small_bundle(tmp_path)
-    expected = [booster.inplace_predict(features) for booster in boosters.values()]
-    assert np.allclose(Predictor(load_bundle(tmp_path, version)).raw_risks(features), np.stack(expected, axis=1))
+    inputs, hours = booster_inputs(features, make_hours()), make_hours()
+    expected = [
+        booster.inplace_predict(inputs, base_margin=margin)
+        for booster, margin in zip(boosters.values(), make_linear().margins(inputs).T, strict=True)
+    ]
+    raw = Predictor(load_bundle(tmp_path, version)).raw_risks(features, hours)
+    assert np.allclose(raw, np.stack(expected, axis=1))
 
 
 def test_folder_holds_the_documented_files_and_a_manifest_of_all_of_them(tmp_path: Path) -> None:
     version = save_small_bundle(tmp_path, parent="older", files={"report.html": b"<p>"}, data_fingerprint="f" * 64)
     folder = tmp_path / version
     names = {path.name for path in folder.iterdir()}
-    parts = {"calibrators.json", "features.json", "target.json", "golden.json", "card.json"}
+    parts = {"linear.json", "calibrators.json", "features.json", "target.json", "golden.json", "card.json"}
     assert names == {"h1.ubj", "h6.ubj", "h24.ubj", *parts, "report.html", "manifest.json"}
     manifest = json.loads((folder / "manifest.json").read_text())
     assert set(manifest["sha256"]) == names - {"manifest.json"}
@@ -77,9 +85,9 @@ def test_what_was_saved_beside_the_model_can_be_read_back(tmp_path: Path) -> Non
 
 
 def test_a_report_can_name_its_version_before_it_is_saved(tmp_path: Path) -> None:
-    name = version_name(make_boosters(), make_calibrators(), CREATED_AT)
+    name = version_name(make_boosters(), make_linear(), make_calibrators(), CREATED_AT)
     assert save_small_bundle(tmp_path, files={"report.html": name.encode()}) == name
-    assert version_name(make_boosters(), UNCALIBRATED, CREATED_AT) != name
+    assert version_name(make_boosters(), make_linear(), UNCALIBRATED, CREATED_AT) != name
 
 
 def test_versions_sort_by_the_time_of_their_making(tmp_path: Path) -> None:
@@ -266,6 +274,7 @@ def test_other_features_are_refused(tmp_path: Path, change: str) -> None:
         ("target.json", "horizons_h", [1, 6, 12]),
         ("target.json", "greatest_gap_h", {}),
         ("features.json", "units", None),
+        ("features.json", "inputs", ["systolic"]),
     ],
 )
 def test_another_target_or_other_units_are_refused(tmp_path: Path, name: str, key: str, value: object) -> None:
@@ -344,9 +353,11 @@ def test_a_bundle_lacking_a_horizon_cannot_be_saved(tmp_path: Path) -> None:
         save_bundle(
             tmp_path,
             {1: make_booster()},
+            make_linear(),
             UNCALIBRATED,
             {},
             golden_features=make_features(1),
+            golden_hours=make_hours(1),
             created_at=CREATED_AT,
             parent=None,
         )

@@ -57,7 +57,7 @@ def test_what_is_shown_is_true_unless_an_artefact_is_noted() -> None:
     simulation, differing = make_simulation(patients=400), 0
     for _ in range(20):
         seen = simulation.step()
-        honest = seen.artefact == Artefact.NONE
+        honest = (seen.artefact == Artefact.NONE) & (simulation.patients.digit_step == 1)
         for name in ("systolic", "diastolic", "heart_rate"):
             assert (getattr(seen, name) == getattr(seen, f"true_{name}"))[honest].all()
         differing += int((seen.systolic != seen.true_systolic).sum())
@@ -104,4 +104,20 @@ def test_accepted_readings_are_those_that_the_intake_takes() -> None:
     taken = [bool(measured) and impossible_pressure(*pressures) is None for measured, *pressures in rows]
     assert readings.accepted.tolist() == taken
     assert 300 < sum(taken) < 2700
-    assert readings.heart_rate_accepted.tolist() == [20 <= rate <= 300 for rate in readings.heart_rate.tolist()]
+    rates = zip(readings.has_heart_rate.tolist(), readings.heart_rate.tolist(), strict=True)
+    assert readings.heart_rate_accepted.tolist() == [told and 20 <= rate <= 300 for told, rate in rates]
+
+
+def test_cuffs_differ_by_a_few_mmhg_tell_no_heart_rate_or_show_rounded_pressures() -> None:
+    people = draw_patients(4000, 1)
+    assert people.cuff_bias_systolic.std() == pytest.approx(3, abs=0.2)
+    readings = Simulation(people, Plan(1, EPOCH_US, INTERVAL_US, artefact_share=0.0)).step()
+    assert 0.15 < 1 - people.has_heart_rate.mean() < 0.2
+    assert not readings.has_heart_rate[~people.has_heart_rate].any()
+    assert 0.005 < 1 - readings.has_heart_rate[people.has_heart_rate].mean() < 0.04
+    rounding = people.digit_step > 1
+    assert (readings.systolic % people.digit_step == 0).all()
+    assert (np.abs(readings.systolic - readings.true_systolic) <= people.digit_step / 2).all()
+    assert 0.12 < rounding.mean() < 0.24
+    ends_in_0 = (readings.systolic % 10 == 0).mean()
+    assert 0.13 < ends_in_0 < 0.2
