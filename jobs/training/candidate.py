@@ -82,7 +82,7 @@ def train(spark: SparkSession, rows: DataFrame, parts: Mapping[str, Dataset], se
     held_out = parts["calibration"]
     uncalibrated = Bundle("raw", {}, booster_bytes(boosters), UNCALIBRATED, linear)
     raw = Predictor(uncalibrated).raw_risks(held_out.features, held_out.hour)
-    return Challenger(linear, boosters, fit_all(raw, held_out.targets), tuning)
+    return Challenger(linear, boosters, fit_all(raw, held_out.targets, held_out.patient_id), tuning)
 
 
 def compare(

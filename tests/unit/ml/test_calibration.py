@@ -17,6 +17,7 @@ from ml.calibration import (
     Calibrators,
     fit,
     fit_all,
+    fit_if_better,
     logit,
 )
 
@@ -121,9 +122,28 @@ def test_each_horizon_has_a_calibrator_of_its_own() -> None:
     raw, _, target = overconfident(900)
     risks, targets = np.stack([raw, raw / 2, raw]), np.stack([target, target, np.full(900, np.nan)])
     targets[2, :400] = target[:400]
-    fitted = fit_all(risks.T, targets.T)
+    fitted = fit_all(risks.T, targets.T, np.arange(risks.shape[1]).astype(str))
     assert fitted.by_horizon == tuple(fit(*pair) for pair in zip(risks, targets, strict=True))
     assert fitted.by_horizon[2].rows == 400
+
+
+def test_risks_that_are_right_are_left_alone_and_wrong_ones_are_not() -> None:
+    raw, truth, target = overconfident(5_000)
+    patients = np.char.add("p", (np.arange(5_000) // 5).astype(str))
+    assert fit_if_better(truth, target, patients).method == "none"
+    assert fit_if_better(truth, target, patients).events == target.sum()
+    assert fit_if_better(raw, target, patients).method == "sigmoid"
+
+
+def test_crises_of_one_patient_are_no_reason_to_calibrate() -> None:
+    """The risks are right for everybody else; of that one they are too low, and nobody else is like that one."""
+    random = np.random.default_rng(2)
+    risk = np.repeat(0.05, 2_000)
+    target = (random.random(2_000) < risk).astype(np.float64)
+    patients = np.char.add("p", (np.arange(2_000) // 20).astype(str))
+    target[patients == "p7"] = 1
+    assert fit(risk, target).apply(risk).mean() > 0.055
+    assert fit_if_better(risk, target, patients).method == "none"
 
 
 def test_uncalibrated_risks_stay_what_they_are() -> None:
