@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.clinical import is_crisis
-from conf.times import HOUR_US
 from ml.dataset import Dataset
 from ml.features import MEASURES, WINDOW_LENGTH, measures_of, newest_pressures
 from ml.labels import Flags
 
 HEADLINE: Final = "not_in_crisis"
 ALL: Final = "all"
-NIGHT_H: Final = (23, 7)  # UTC, which is the clock of simulated patients
+CLOCK_H: Final = 3  # hours of the day that are judged together, on the clock of the place
+SELDOM_H: Final = (0.4, 0.75)  # between readings: below the first often, from the second on seldom
 GAP_H: Final = 1.0  # between two readings of a window: above it the device was off or failed for long
 
 
@@ -38,8 +38,9 @@ def subgroup_rows(data: Dataset) -> Mapping[str, Flags]:
     filled = (~np.isnan(hours)).sum(axis=1)
     steps = np.nan_to_num(-np.diff(hours, axis=1))
     gap = steps.max(axis=1) > GAP_H
-    hour = data.newest_us // HOUR_US % 24
-    night = (hour >= NIGHT_H[0]) | (hour < NIGHT_H[1])
+    step_h = np.where(filled > 1, np.nan_to_num(hours).max(axis=1) / np.maximum(filled - 1, 1), 0)
+    without_heart_rate = np.isnan(measures_of(data.features)[MEASURES.index("heart_rate")][:, -1])
+    part_of_day = data.hour // CLOCK_H
     groups = {f"group: {name or 'unknown'}": data.group == name for name in np.unique(data.group)}
     return groups | {
         "readings in window: 10-19": filled < 20,
@@ -47,6 +48,13 @@ def subgroup_rows(data: Dataset) -> Mapping[str, Flags]:
         "readings in window: 30": filled == WINDOW_LENGTH,
         "gap above 1 h in window: no": ~gap,
         "gap above 1 h in window: yes": gap,
-        "newest reading: by day": ~night,
-        "newest reading: by night": night,
+        f"mean interval in window: below {60 * SELDOM_H[0]:.0f} min": step_h < SELDOM_H[0],
+        "mean interval in window: between": (step_h >= SELDOM_H[0]) & (step_h < SELDOM_H[1]),
+        f"mean interval in window: from {60 * SELDOM_H[1]:.0f} min": step_h >= SELDOM_H[1],
+        "heart rate of newest reading: yes": ~without_heart_rate,
+        "heart rate of newest reading: no": without_heart_rate,
+        **{
+            f"hour of the day: {CLOCK_H * part:02d}-{CLOCK_H * (part + 1):02d}": part_of_day == part
+            for part in range(24 // CLOCK_H)
+        },
     }

@@ -177,7 +177,7 @@ def _alarm_row(figures: Mapping[str, Any]) -> list[str]:
 
 
 def subgroups(found: Mapping[str, Any]) -> Table:
-    """Show AUROC, Brier, ICI and mean risk by subgroup and horizon."""
+    """Show by subgroup and horizon how right the risks are on the whole, AUROC, Brier, ICI and mean risk."""
     rows = [
         [
             name,
@@ -185,14 +185,21 @@ def subgroups(found: Mapping[str, Any]) -> Table:
             f"{judged[horizon]['rows']:,}",
             f"{judged[horizon]['events']:,}",
             percent(judged[horizon]["prevalence"]),
+            number(_expected_per_observed(judged[horizon]), 2),
             *_figures(judged[horizon]["models"][OURS], SUBGROUP_FIGURES),
         ]
         for name, judged in found.items()
         for horizon in HORIZON_ORDER
     ]
     figures = [FIGURE_NAMES[name] for name in SUBGROUP_FIGURES]
-    head = ["Subgroup", "Horizon", "Windows", "Events", "Observed rate", *figures]
+    head = ["Subgroup", "Horizon", "Windows", "Events", "Observed rate", "Expected/observed", *figures]
     return make_table("XGBoost by subgroup, windows not in crisis at t", head, rows)
+
+
+def _expected_per_observed(judged: Mapping[str, Any]) -> float | None:
+    """Return how many times the observed rate the mean risk is: 1 is right; None without a window or a crisis."""
+    expected = judged["models"][OURS]["mean_risk"]["value"]
+    return expected / judged["prevalence"] if expected is not None and judged["prevalence"] else None
 
 
 def data_rows(rows: Mapping[str, Any]) -> Table:

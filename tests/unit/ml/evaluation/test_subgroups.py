@@ -4,12 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from conf.times import HOUR_US
 from ml.evaluation.subgroups import crisis_subgroups, in_crisis, subgroup_rows
 from ml.features import FEATURE_NAMES
 from tests.support.outcomes import draw_outcomes, make_data
-
-MINUTE_US = HOUR_US // 60
 
 
 def windows(*newest: tuple[float, float]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -60,7 +57,17 @@ def test_windows_are_told_apart_by_their_readings_and_gaps() -> None:
     assert found["gap above 1 h in window: yes"] == [3]
 
 
-def test_night_is_from_23_to_7() -> None:
-    times = np.array([22 * 60 + 59, 23 * 60, 6 * 60 + 59, 7 * 60], dtype=np.int64) * MINUTE_US
-    found = subgroup_rows(replace(make_data(draw_outcomes(4)), newest_us=times))
-    assert found["newest reading: by night"].tolist() == [False, True, True, False]
+def test_hours_of_the_day_are_those_of_the_places_clock_three_together() -> None:
+    hours = np.array([0, 2.9, 3, 23.9], dtype=np.float32)
+    found = subgroup_rows(replace(make_data(draw_outcomes(4)), hour=hours))
+    assert found["hour of the day: 00-03"].tolist() == [True, True, False, False]
+    assert found["hour of the day: 03-06"].tolist() == [False, False, True, False]
+    assert found["hour of the day: 21-24"].tolist() == [False, False, False, True]
+
+
+def test_windows_are_told_apart_by_how_often_the_patient_measures() -> None:
+    features = np.stack([filled(10), filled(20, step_h=0.5), filled(30, step_h=1)])
+    found = subgroup_rows(replace(make_data(draw_outcomes(3)), features=features))
+    assert found["mean interval in window: below 24 min"].tolist() == [True, False, False]
+    assert found["mean interval in window: between"].tolist() == [False, True, False]
+    assert found["mean interval in window: from 45 min"].tolist() == [False, False, True]
