@@ -51,6 +51,7 @@ def _columns(features: NDArray[np.float32], hour: Column) -> dict[str, Column]:
     filled = ~np.isnan(systolic[:-1])
     count = filled.sum(axis=0, dtype=np.float32)
     age = np.where(filled, hours[:-1], np.inf)
+    crisis = is_crisis(systolic[:-1], diastolic[:-1])
     weights = {constant_h: np.exp(age * np.float32(-1 / constant_h)) for constant_h in CONSTANTS_H}
     with np.errstate(invalid="ignore", divide="ignore"):  # without an earlier reading its summaries are NaN
         return {
@@ -58,7 +59,7 @@ def _columns(features: NDArray[np.float32], hour: Column) -> dict[str, Column]:
             **_pressure("systolic", systolic[:-1], age, weights, HIGH_SYSTOLIC),
             **_pressure("diastolic", diastolic[:-1], age, weights, HIGH_DIASTOLIC),
             **_heart_rate(heart_rate[:-1], weights),
-            "hours_since_crisis": _hours_since_crisis(systolic[:-1], diastolic[:-1], age),
+            "hours_since_crisis": _or_nan(np.where(crisis, age, np.inf).min(axis=0)),
             "readings": count,
             "heart_rates": np.isfinite(heart_rate[:-1]).sum(axis=0, dtype=np.float32) / count,
             "hours_before_previous": hours[-2],
@@ -103,10 +104,6 @@ def _heart_rate(values: Slots, weights: Mapping[int, Slots]) -> dict[str, Column
 def _mean(values: Slots, weights: Slots) -> Column:
     mean: Column = (weights * values).sum(axis=0) / weights.sum(axis=0)
     return mean
-
-
-def _hours_since_crisis(systolic: Slots, diastolic: Slots, age: Slots) -> Column:
-    return _or_nan(np.where(is_crisis(systolic, diastolic), age, np.inf).min(axis=0))
 
 
 def _clock(hour: Column, hours: Slots, filled: NDArray[np.bool_], count: Column) -> dict[str, Column]:
