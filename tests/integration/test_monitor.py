@@ -22,6 +22,7 @@ from embedded.services import Addresses
 from jobs.monitor import monitor
 from ml import drift
 from ml.features import FEATURE_NAMES
+from ml.registry.pointer import read_journal
 from tests.integration.pipeline import Document, Pipeline, build_settings, delete_documents, publish_model
 from tests.support.clock import RECENTLY
 from tests.support.factories import observation, payload
@@ -154,7 +155,7 @@ def test_live_figures_are_those_of_a_plain_computation(judged: Pipeline) -> None
 
 def test_drift_is_told_for_the_version_that_knows_its_training_data(judged: Pipeline) -> None:
     told = [document for document in monitoring(judged).values() if document["kind"] == "drift"]
-    first = min(prediction["model_version"] for prediction in judged.predictions().values())
+    first = read_journal(judged.settings.model_dir)[0].version
     mine = [prediction for prediction in judged.predictions().values() if prediction["model_version"] == first]
     assert {document["model_version"] for document in told} == {first}
     for day in {prediction["@timestamp"][:10] for prediction in mine}:

@@ -195,8 +195,8 @@ def test_a_service_that_is_killed_while_a_thousand_messages_are_due_loses_none_a
         copy.join()
         assert len(ward.hooks.taken) < DUE_AT_ONCE
     with ward.service():
-        soon(lambda: len({alias for alias, _, _ in ward.hooks.told}) == DUE_AT_ONCE, 90)
-        soon(lambda: len(set(mailed(ward.mails))) == DUE_AT_ONCE, 60)
+        soon(lambda: len({alias for alias, _, _ in ward.hooks.told}) == DUE_AT_ONCE, 200)
+        soon(lambda: len(set(mailed(ward.mails))) == DUE_AT_ONCE, 200)
         soon(lambda: {it["state"] for it in ward.stored(NOTIFICATIONS)} == {"sent"})
     keys = defaultdict(set)
     for _, key, body in ward.hooks.taken:

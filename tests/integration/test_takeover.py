@@ -97,6 +97,19 @@ def all_documents(pipeline: Pipeline) -> dict[str, dict[str, Document]]:
     }
 
 
+def everything(pipeline: Pipeline) -> dict[str, dict[str, Document]]:
+    """Return all documents without times of writing; of reasons, which are grouped otherwise since, that there are any.
+
+    A version of then has inputs that the reasons of now do not name, so they stand under others. Its risks are equal.
+    """
+    return {
+        family: {
+            id_: document | ({"reasons": True} if document.get("reasons") else {}) for id_, document in found.items()
+        }
+        for family, found in pipeline.everything().items()
+    }
+
+
 def next_reading(earlier: Document) -> before.Message:
     """Return a reading a quarter of an hour after a patient's latest prediction, sent a minute later."""
     at = datetime.fromisoformat(earlier["@timestamp"]) + timedelta(minutes=15)
@@ -129,19 +142,19 @@ def test_windows_go_on_with_the_history_of_the_checkpoint(pipeline: Pipeline) ->
 
 
 def test_micro_batch_that_the_commit_before_left_unfinished_is_repeated(pipeline: Pipeline) -> None:
-    old, archived = pipeline.everything(), pipeline.archived()
+    old, archived = everything(pipeline), pipeline.archived()
     pipeline.forget_last_commit()
     pipeline.drain()
-    assert pipeline.everything() == old
+    assert everything(pipeline) == old
     assert pipeline.archived() == archived
     assert [query["totals"]["messages"] for query in pipeline.metrics()["queries"].values()] == [2, 2]
 
 
 def test_rebuild_without_the_checkpoint_meets_the_documents_of_the_commit_before(pipeline: Pipeline) -> None:
-    old = pipeline.everything()
+    old = everything(pipeline)
     shutil.rmtree(pipeline.settings.checkpoint_dir)
     pipeline.drain()
-    new = pipeline.everything()
+    new = everything(pipeline)
     for family in (OBSERVATIONS, LATEST):
         assert new[family] == old[family]
     assert new[REJECTED].keys() == old[REJECTED].keys()
