@@ -197,14 +197,19 @@ def test_no_figure_list_or_page_is_otherwise_because_there_is_a_patient_of_anoth
     assert told >= {path for path in COMPARED if "<" not in path} | {path.format(B) for path in named}
 
 
-def test_encounters_on_the_topic_move_patients_where_the_house_wants_it(
-    services: Addresses, spark: SparkSession, tmp_path: Path
-) -> None:
-    """1. Admitted with a reading. 2. Moved. 3. A late message of before. 4. Discharged."""
+@pytest.fixture
+def pipeline(services: Addresses, spark: SparkSession, tmp_path: Path) -> Pipeline:
+    """Return a stream that hears Encounters and Locations, and of which nothing is stored yet."""
     settings = build_settings(services, tmp_path, wards_from_encounters=True)
     publish_model(settings.model_dir)
-    pipeline = Pipeline(settings, spark)
-    delete_documents(pipeline.client)
+    made = Pipeline(settings, spark)
+    delete_documents(made.client)
+    made.client.indices.delete(index=[STAYS, WARDS, LOCATIONS], ignore_unavailable=True)
+    return made
+
+
+def test_encounters_on_the_topic_move_patients_where_the_house_wants_it(pipeline: Pipeline) -> None:
+    """1. Admitted with a reading. 2. Moved. 3. A late message of before. 4. Discharged."""
     search, now = Search(pipeline.client), datetime.now(UTC)
 
     def told(ward: str, minutes_ago: float, status: str = "in-progress") -> tuple[str, bytes]:
@@ -239,15 +244,8 @@ def test_encounters_on_the_topic_move_patients_where_the_house_wants_it(
     assert (totals["readings"], totals["rejected"], totals["ignored"]) == (0, 0, 1)
 
 
-def test_locations_on_the_topic_say_in_which_ward_a_bed_is_whichever_comes_first(
-    services: Addresses, spark: SparkSession, tmp_path: Path
-) -> None:
+def test_locations_on_the_topic_say_in_which_ward_a_bed_is_whichever_comes_first(pipeline: Pipeline) -> None:
     """1. A bed of which nothing is known. 2. Its Location and its ward's. 3. A bed that is known. 4. Repeated."""
-    settings = build_settings(services, tmp_path, wards_from_encounters=True)
-    publish_model(settings.model_dir)
-    pipeline = Pipeline(settings, spark)
-    delete_documents(pipeline.client)
-    pipeline.client.indices.delete(index=[STAYS, WARDS, LOCATIONS], ignore_unavailable=True)
     search, now = Search(pipeline.client), datetime.now(UTC)
 
     def changed(minutes_ago: float) -> dict[str, str]:
