@@ -10,11 +10,11 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from conf import cli
+from conf.retry import wait_until
 from conf.settings import Settings
 from deploy.submit.spark import CLASS_ARCHIVE, QUIET_ARCHIVE, submit_environment
 
@@ -78,9 +78,7 @@ def _stream(spark: SparkSession, checkpoint: str) -> None:
 
     writer = state.writeStream.outputMode("update").option("checkpointLocation", checkpoint)
     query = writer.foreachBatch(work).start()
-    ends_s = time.monotonic() + LONGEST_S
-    while query.isActive and len(query.recentProgress) < MICRO_BATCHES and time.monotonic() < ends_s:
-        time.sleep(PAUSE_S)
+    wait_until(lambda: not query.isActive or len(query.recentProgress) >= MICRO_BATCHES, LONGEST_S, PAUSE_S)
     query.stop()
 
 
