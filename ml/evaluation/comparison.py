@@ -58,7 +58,10 @@ def evaluate(
         "source": SIMULATED if parts[TEST].is_simulated else RECORDED,
         "replicates": replicates,
         "missing": dict(missing or {}),
-        "parts": {part: evaluate_part(parts[part], models[part], replicates=replicates, seed=seed) for part in judged},
+        "parts": {
+            part: evaluate_part(parts[part], models[part], replicates=replicates, seed=seed, headline_only=part != TEST)
+            for part in judged
+        },
         "subgroups": evaluate_subgroups(parts[TEST], models[TEST], replicates=replicates, seed=seed),
         "alarms": alarm_burden(parts[TRACK], risks[TRACK], replicates=replicates, seed=seed) if has_track else None,
         "gap_closed": _gaps(parts[ORACLE], models[ORACLE], replicates, seed) if ORACLE in judged else {},

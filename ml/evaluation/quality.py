@@ -43,26 +43,33 @@ class Sample:
 
 
 def evaluate_part(
-    data: Dataset, risks: Mapping[str, Floats], *, replicates: int = REPLICATES, seed: int = 0
+    data: Dataset,
+    risks: Mapping[str, Floats],
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    headline_only: bool = False,
 ) -> dict[str, Any]:
     """Judge models on rows that none of them has seen; `risks` has shape (m, 3) per model, targets may be NaN.
 
     The result is {subgroup by crisis: {"1h" | "6h" | "24h": {"rows", "events", "patients", "prevalence",
     "censored_share", "models": {model: {figure: {"value", "low", "high"}}}, "differences": {other model: {"brier",
-    "auroc", "result"}}, "curves": {...}}}} in plain values. Differences are `OURS` minus the other model, paired. None
-    stands for what does not exist, as with one outcome only.
+    "auroc", "result"}}}}} in plain values. Differences are `OURS` minus the other model, paired. None stands for what
+    does not exist, as with one outcome only. What is plotted, "curves", stands in the headline; with `headline_only`
+    there is no other subgroup, and no curves.
     """
     patient, weights = _resample(data, replicates, seed)
-    return {
-        name: {
-            horizon: {
-                "censored_share": plain(np.isnan(data.targets[rows, column]).mean()) if rows.any() else 0.0,
-                **_all_figures(_sample(data, risks, rows, column, patient, weights)),
-            }
-            for column, horizon in enumerate(HORIZONS)
-        }
-        for name, rows in crisis_subgroups(in_crisis(data.features)).items()
-    }
+    found: dict[str, Any] = {}
+    for name, rows in crisis_subgroups(in_crisis(data.features)).items():
+        if headline_only and name != HEADLINE:
+            continue
+        found[name] = {}
+        for column, horizon in enumerate(HORIZONS):
+            sample = _sample(data, risks, rows, column, patient, weights)
+            censored_share = plain(np.isnan(data.targets[rows, column]).mean()) if rows.any() else 0.0
+            with_curves = name == HEADLINE and not headline_only
+            found[name][horizon] = {"censored_share": censored_share, **_all_figures(sample, with_curves=with_curves)}
+    return found
 
 
 def evaluate_subgroups(
@@ -99,19 +106,22 @@ def _sample(
     return Sample(weights, patient[known], data.targets[known, column], chosen)
 
 
-def _all_figures(sample: Sample) -> dict[str, Any]:
+def _all_figures(sample: Sample, *, with_curves: bool) -> dict[str, Any]:
     bins = {name: _bins(sample, risk) for name, risk in sample.risks.items()}
     figures = {name: _figures(sample, risk, bins[name]) for name, risk in sample.risks.items()}
     _add_skill(figures)
-    coarse = {name: _coarse(sample, found) for name, found in bins.items()}
-    curves = {name: model_curves(coarse[name], sample.target, risk) for name, risk in sample.risks.items()}
     counts = _counts(sample)
-    return {
+    judged = {
         **counts,
         "models": {name: _intervals(found) for name, found in figures.items()},
         "differences": _differences(sample, figures),
-        "curves": {**shared_curves(counts["prevalence"]), "models": curves},
     }
+    if not with_curves:
+        return judged
+    models = {
+        name: model_curves(_coarse(sample, bins[name]), sample.target, risk) for name, risk in sample.risks.items()
+    }
+    return {**judged, "curves": {**shared_curves(counts["prevalence"]), "models": models}}
 
 
 def _few_figures(sample: Sample) -> dict[str, Any]:

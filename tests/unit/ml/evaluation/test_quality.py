@@ -148,3 +148,13 @@ def test_subgroups_are_judged_apart_on_rows_not_in_crisis() -> None:
     assert found["group: normotensive"]["1h"]["rows"] == 3000
     assert set(found["group: treated"]["1h"]["models"]) == {"xgboost", "champion"}
     assert set(found["group: treated"]["1h"]["differences"]) == {"champion"}
+
+
+def test_curves_stand_in_the_headline_which_can_be_judged_alone_without_them() -> None:
+    whole = evaluate_part(DATA, RISKS, replicates=5)
+    alone = evaluate_part(DATA, RISKS, replicates=5, headline_only=True)
+    headline = whole["not_in_crisis"]["6h"]
+    assert set(headline.pop("curves")["models"]) == set(RISKS)
+    assert "curves" not in whole["all"]["6h"]
+    assert alone["not_in_crisis"]["6h"] == headline
+    assert list(alone) == ["not_in_crisis"]
