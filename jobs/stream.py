@@ -73,7 +73,7 @@ def run(
 ) -> None:
     """Run both queries, with metrics and model, until the gate is asked to stop or the topic is drained."""
     started_at = datetime.now(UTC)
-    model = ServingModel(spark.sparkContext, settings.model_dir)
+    model = ServingModel(spark.sparkContext, settings.model_dir, settings.min_readings)
     if is_new_checkpoint and (aside := set_aside(settings.data_dir, f"{started_at:%Y%m%dT%H%M%SZ}")):
         log.warning("new checkpoint: the CSV archive of the earlier one was moved to %s", aside)
     metrics = Metrics(settings.local_dir / METRICS_FILE, started_at, spark.sparkContext.uiWebUrl)

@@ -20,6 +20,7 @@ from ml.calibration import Calibrators
 from ml.features import FEATURE_NAMES
 from ml.inputs import INPUT_NAMES, booster_inputs
 from ml.linear import LinearPart
+from ml.trained_range import TrainedRange
 
 Features = NDArray[np.float32]
 
@@ -30,7 +31,8 @@ THREADS: Final = {"nthread": 1}  # a booster loaded from bytes has 0 = all cores
 class Bundle:
     """One version of the model: its card, the native UBJ bytes of one booster per horizon in hours, its calibrators.
 
-    A version of before there were inputs has no linear part: its boosters see the features. It can be pickled.
+    A version of before there were inputs has no linear part: its boosters see the features. One of before it was kept
+    what a model was trained on has no such range. It can be pickled.
     """
 
     version: str
@@ -38,6 +40,7 @@ class Bundle:
     boosters: dict[int, bytes]
     calibrators: Calibrators
     linear: LinearPart | None = None
+    trained: TrainedRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Predictor:
         self.input_names = FEATURE_NAMES if bundle.linear is None else INPUT_NAMES
         self._linear = bundle.linear
         self._calibrators = bundle.calibrators
+        self._trained = bundle.trained
         self._boosters = [_load_booster(bundle.boosters[horizon_h]) for horizon_h in HORIZONS_H]
 
     def raw_risks(self, features: Features, hour: Features) -> NDArray[np.float64]:
@@ -92,6 +96,13 @@ class Predictor:
             rows, pred_contribs=True, approx_contribs=True, validate_features=False
         )[:, :-1]
         return by_trees if self._linear is None else by_trees + self._linear.contributions(inputs, ALERT_HORIZON_H)
+
+    def out_of_range(self, features: Features) -> list[list[str] | None]:
+        """Return why each window is outside of what the model was trained on (`RangeCode`), None for one that is not.
+
+        Of a version that does not tell what it was trained on, none is.
+        """
+        return [None] * len(features) if self._trained is None else self._trained.codes(features)
 
     def _inputs(self, features: Features, hour: Features) -> Features:
         if features.ndim != 2 or features.shape[1] != len(FEATURE_NAMES) or hour.shape != (len(features),):

@@ -26,7 +26,8 @@ HOUR_DECIMALS = 4
 class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
     """One document of the predictions and latest indices; fields as in the index template.
 
-    `reasons` is given where the alert level is not the lowest one.
+    `reasons` is given where the alert level is not the lowest one, `out_of_range` (codes of `ml.trained_range`) where
+    the model was trained on no such windows.
     """
 
     timestamp: str = msgspec.field(name="@timestamp")
@@ -50,6 +51,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_o
     source_partition: int
     source_offset: int
     reasons: list[RiskReason] | None = None
+    out_of_range: list[str] | None = None
 
 
 class Scored(NamedTuple):
@@ -85,6 +87,7 @@ def score(
         **risk_columns,
         **_window_columns(scorable),
         "reasons": _reasons(features, hour, risk_columns["alert_level"], predictor),
+        "out_of_range": predictor.out_of_range(features),
     }
     common: dict[str, Any] = {"model_version": predictor.version, "scored_at": scored_at}
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))

@@ -19,12 +19,14 @@ log = logging.getLogger(__name__)
 class ServingModel:
     """Follows ``models/current.json``; a bundle that cannot be used is refused and the one in service stays.
 
-    A refused version is not tried again until it is published again.
+    A refused version is not tried again until it is published again. With each version it is told if `min_readings`
+    lets windows through that the version was not trained on.
     """
 
-    def __init__(self, context: SparkContext, model_dir: Path) -> None:
+    def __init__(self, context: SparkContext, model_dir: Path, min_readings: int) -> None:
         self._context = context
         self._model_dir = model_dir
+        self._min_readings = min_readings
         self._refused: Promotion | None = None
         self._broadcast = self._load(self._published().version)
 
@@ -55,4 +57,12 @@ class ServingModel:
         self._broadcast, self._refused = successor, None
 
     def _load(self, version: str) -> Broadcast[Bundle]:
-        return self._context.broadcast(load_bundle(self._model_dir, version))
+        bundle = load_bundle(self._model_dir, version)
+        if bundle.trained and self._min_readings < bundle.trained.least_readings:
+            log.warning(
+                "BP_MIN_READINGS is %d, but model %s was trained on windows of %d readings or more: with fewer its "
+                "risks are far too high. Such predictions are marked out of range. Set BP_MIN_READINGS=%d, or retrain "
+                "with the present setting.",
+                *(self._min_readings, version, bundle.trained.least_readings, bundle.trained.least_readings),
+            )
+        return self._context.broadcast(bundle)

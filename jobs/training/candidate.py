@@ -31,6 +31,7 @@ from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.bundles import current_version, load_bundle, save_bundle, version_name
 from ml.report.card import make_card
 from ml.report.page import render_card, render_report
+from ml.trained_range import trained_range
 
 GOLDEN_ROWS: Final = 5  # of each kind
 GOLDEN_FROM: Final = 20_000  # rows to choose from
@@ -191,6 +192,7 @@ def _save(
         golden_hours=golden.hour,
         created_at=origin.made_at,
         parent=origin.parent,
+        trained=trained_range(origin.parts["train"].features),
         data_fingerprint=origin.data_fingerprint,
         files={**files, "drift.json": json.dumps(drift.to_json(reference)).encode()},
         judged=judged,

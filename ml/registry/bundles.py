@@ -2,13 +2,13 @@
 
 A bundle is a folder: the boosters ``h1.ubj h6.ubj h24.ubj``; ``linear.json``, the straight part that they start from (a
 version of before there were inputs has none, and serves as it did); ``calibrators.json``; what it expects of the
-program (``features.json``, ``target.json``); ``golden.json``, some rows with their outputs; ``card.json`` and whatever
-the trainer adds (reports, drift reference); ``manifest.json`` with the hash of each file. The limits of the alert
-levels are no part of it: they are a rule of display, and another one makes no model unfit. A bundle appears whole
-(temporary folder, fsync, rename) and never changes. One that is not judged yet is a version of its own, named
-``<version>-unjudged``, which `discard` removes once the judged one is there. `publish` moves the pointer in one step;
-`rollback` is the same step to an older version. A reader checks everything before it trusts a bundle and gets a
-`BundleError` otherwise.
+program, and what windows it was trained on (``features.json``, ``target.json``); ``golden.json``, some rows with their
+outputs; ``card.json`` and whatever the trainer adds (reports, drift reference); ``manifest.json`` with the hash of each
+file. The limits of the alert levels are no part of it: they are a rule of display, and another one makes no model
+unfit. A bundle appears whole (temporary folder, fsync, rename) and never changes. One that is not judged yet is a
+version of its own, named ``<version>-unjudged``, which `discard` removes once the judged one is there. `publish` moves
+the pointer in one step; `rollback` is the same step to an older version. A reader checks everything before it trusts a
+bundle and gets a `BundleError` otherwise.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from ml.linear import LinearPart
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.files import BundleError, damaged, parse_object, read, remove_folder, sha256, to_json, write_folder
 from ml.registry.pointer import LOCK, make_promotion, move, read_journal, read_pointer, version_before
+from ml.trained_range import TrainedRange
 
 __all__ = [
     "Bundle",
@@ -53,7 +54,9 @@ MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"
 CALIBRATORS: Final = "calibrators.json"
 LINEAR: Final = "linear.json"
-INPUTS: Final = "inputs"  # in features.json: names of what the boosters see
+FEATURES: Final = "features.json"
+INPUTS: Final = "inputs"  # in it: names of what the boosters see
+TRAINED: Final = "trained_on"  # in it, too
 GOLDEN: Final = "golden.json"
 GOLDEN_TOLERANCE: Final = 1e-6
 
@@ -69,6 +72,7 @@ def save_bundle(
     golden_hours: NDArray[np.float32],
     created_at: datetime,
     parent: str | None,
+    trained: TrainedRange | None = None,
     files: Mapping[str, bytes] | None = None,
     data_fingerprint: str | None = None,
     judged: bool = True,
@@ -79,12 +83,15 @@ def save_bundle(
     `card` holds what only the trainer knows (data, parameters, metrics), `files` what else belongs to the version, by
     name. Golden rows, `golden_features` (n, 120) and `golden_hours` (n,), are stored with their outputs so that every
     later load can prove that it predicts the same.
-    `parent` is the version in service at the time, `data_fingerprint` a hash of the training data. A bundle that is not
-    `judged` yet is whole and can be published by hand, under a name that says so.
+    `parent` is the version in service at the time, `data_fingerprint` a hash of the training data, `trained` what they
+    cover: without it no window is ever out of range. A bundle that is not `judged` yet is whole and can be published by
+    hand, under a name that says so.
     """
     raw = booster_bytes(boosters)
     content = {_booster_file(horizon_h): booster for horizon_h, booster in raw.items()}
-    content |= {name: to_json(value) for name, value in _contract().items()}
+    contract = _contract()
+    contract[FEATURES] |= {TRAINED: trained.to_json()} if trained else {}
+    content |= {name: to_json(value) for name, value in contract.items()}
     content[CALIBRATORS] = to_json(calibrators.to_json())
     content[LINEAR] = to_json(linear.to_json())
     content[GOLDEN] = to_json(_golden(Bundle("new", {}, raw, calibrators, linear), golden_features, golden_hours))
@@ -151,7 +158,7 @@ def load_bundle(model_dir: Path, version: str) -> Bundle:
     _check_contract(files, folder)
     card = parse_object(_part(files, CARD, folder), folder / CARD)
     boosters = {horizon_h: _part(files, _booster_file(horizon_h), folder) for horizon_h in HORIZONS_H}
-    bundle = Bundle(version, card, boosters, *_around_boosters(files, folder))
+    bundle = Bundle(version, card, boosters, *_around_boosters(files, folder), _trained(files, folder))
     _check_golden(bundle, parse_object(_part(files, GOLDEN, folder), folder / GOLDEN), folder)
     return bundle
 
@@ -164,7 +171,7 @@ def bundle_file(model_dir: Path, version: str, name: str) -> bytes:
 def _contract() -> dict[str, dict[str, object]]:
     """Return what the code and a bundle must agree on, by file."""
     return {
-        "features.json": {
+        FEATURES: {
             "names": list(FEATURE_NAMES),
             "window_length": WINDOW_LENGTH,
             "units": {"systolic": "mmHg", "diastolic": "mmHg", "heart_rate": "1/min", "hours_before_newest": "h"},
@@ -240,6 +247,14 @@ def _around_boosters(files: Mapping[str, bytes], folder: Path) -> tuple[Calibrat
         return calibrators, LinearPart.from_json(parse_object(files[LINEAR], folder / LINEAR))
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(folder / LINEAR, f"no linear part ({error})") from error
+
+
+def _trained(files: Mapping[str, bytes], folder: Path) -> TrainedRange | None:
+    stored = parse_object(_part(files, FEATURES, folder), folder / FEATURES).get(TRAINED)
+    try:
+        return None if stored is None else TrainedRange.from_json(stored)
+    except (TypeError, ValueError) as error:
+        raise damaged(folder / FEATURES, f"it does not tell what it was trained on ({error})") from error
 
 
 def _check_golden(bundle: Bundle, golden: Mapping[str, Any], folder: Path) -> None:

@@ -8,13 +8,14 @@ from typing import Any, Final
 import numpy as np
 
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, CRISIS_TEXT, HORIZONS_H
-from ml.dataset import Dataset
+from ml.dataset import TRAIN, Dataset
 from ml.evaluation.bootstrap import plain
 from ml.evaluation.names import HORIZONS, OURS
 from ml.evaluation.subgroups import HEADLINE
 from ml.features import FEATURE_NAMES, MEASURES, WINDOW_LENGTH
 from ml.labels import GREATEST_GAP_H
 from ml.report.findings import findings
+from ml.trained_range import trained_range
 
 PURPOSE: Final = (
     "The risk that a blood-pressure crisis follows within 1, 6 and 24 hours of the newest of a patient's last 30 "
@@ -72,7 +73,7 @@ def make_card(
         "not_for": NOT_FOR,
         "warning": judged if evaluation else unjudged,
         "target": _target(),
-        "features": _features(),
+        "features": _features(rows.get(TRAIN)),
         "data": dict(data),
         "rows": {name: _count(part) for name, part in rows.items() if len(part)},
         "parameters": dict(parameters),
@@ -117,12 +118,13 @@ def _target() -> dict[str, Any]:
     }
 
 
-def _features() -> dict[str, Any]:
+def _features(train: Dataset | None) -> dict[str, Any]:
     return {
         "window": f"the last {WINDOW_LENGTH} readings, right-aligned, at least 10",
         "measures": list(MEASURES),
         "columns": len(FEATURE_NAMES),
         "missing": "NaN, never 0",
+        "trained_on": trained_range(train.features).to_json() if train is not None and len(train) else {},
     }
 
 

@@ -20,7 +20,9 @@ from ml.inputs import INPUT_NAMES, booster_inputs
 from ml.linear import LinearPart
 from ml.prediction import Bundle, booster_bytes
 from ml.registry.bundles import publish, save_bundle
+from ml.trained_range import TrainedRange
 
+TRAINED = TrainedRange(10, 15.0, 60.0, 4.0, 0.0)
 CREATED_AT = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -74,9 +76,9 @@ def flat_linear() -> LinearPart:
     return LinearPart(zeros[:, 0], zeros, zeros[0], np.ones(count, dtype=np.float32))
 
 
-def make_bundle(seed: int = 1, calibrators: Calibrators = UNCALIBRATED) -> Bundle:
+def make_bundle(seed: int = 1, calibrators: Calibrators = UNCALIBRATED, trained: TrainedRange | None = None) -> Bundle:
     """Return a bundle in memory."""
-    return Bundle("test", {}, booster_bytes(make_boosters(seed)), calibrators, make_linear())
+    return Bundle("test", {}, booster_bytes(make_boosters(seed)), calibrators, make_linear(), trained)
 
 
 def save_small_bundle(model_dir: Path, seed: int = 1, created_at: datetime = CREATED_AT, **changes: Any) -> str:

@@ -22,7 +22,7 @@ from ml.features import feature_matrix, hours_of_day
 from ml.inputs import INPUT_NAMES
 from ml.prediction import Predictor
 from tests.support.arrivals import MINUTE_US, START_US, Patient
-from tests.support.bundles import make_bundle, make_hours
+from tests.support.bundles import TRAINED, make_bundle, make_hours
 
 SCORED_AT = "2026-09-21T14:13:20.123Z"
 Stored = dict[str, Any]
@@ -136,6 +136,20 @@ def test_reasons_are_those_of_their_own_window() -> None:
         own = explain(batch[[row]], hours[[row]], contributions[[row]], INPUT_NAMES)[0]
         expected = None if level == "LOW" else own
         assert reasons[row] == expected
+
+
+def test_window_that_the_model_was_not_trained_on_says_so() -> None:
+    """A home user with two readings a day is not a patient who is measured every quarter of an hour."""
+    trained = Predictor(make_bundle(trained=TRAINED))
+    every_quarter, twice_a_day = Patient(), Patient()
+    for number in range(12):
+        every_quarter.reading(15 * number, heart_rate=70)
+        twice_a_day.reading(720 * number, heart_rate=70)
+    told = []
+    for made in (every_quarter, twice_a_day):
+        (scored,), _ = score(made.window(), ["p-1"], trained, SCORED_AT, UTC)
+        told.append(as_stored(scored.prediction).get("out_of_range"))
+    assert told == [None, ["INTERVAL_LONG", "GAP_LONG"]]
 
 
 def test_every_window_is_told_of_its_own_patient() -> None:

@@ -14,7 +14,7 @@ from pyspark import SparkContext
 from jobs.streaming.serving import ServingModel
 from ml.prediction import Bundle
 from ml.registry.bundles import BundleError
-from tests.support.bundles import CREATED_AT, publish_small, save_small_bundle
+from tests.support.bundles import CREATED_AT, TRAINED, publish_small, save_small_bundle
 
 
 class FakeBroadcast:
@@ -50,8 +50,8 @@ def publish_new(model_dir: Path, day: int = 0) -> str:
     return version
 
 
-def serve(context: FakeContext, model_dir: Path) -> ServingModel:
-    return ServingModel(cast(SparkContext, context), model_dir)
+def serve(context: FakeContext, model_dir: Path, min_readings: int = 10) -> ServingModel:
+    return ServingModel(cast(SparkContext, context), model_dir, min_readings)
 
 
 def versions(context: FakeContext) -> list[str]:
@@ -156,3 +156,21 @@ def test_pointer_that_is_lost_while_the_stream_runs_changes_nothing(
     pointer: Any = tmp_path / "current.json"
     pointer.unlink() if change == "removed" else pointer.write_text("{")
     assert model.current().value.version == version
+
+
+@pytest.mark.parametrize(("min_readings", "warned"), [(9, True), (10, False)])
+def test_fewer_readings_than_the_model_was_trained_on_are_warned_about_at_the_start(
+    context: FakeContext, tmp_path: Path, caplog: pytest.LogCaptureFixture, min_readings: int, warned: bool
+) -> None:
+    publish_small(tmp_path, save_small_bundle(tmp_path, trained=TRAINED))
+    serve(context, tmp_path, min_readings)
+    told = [text for text in caplog.messages if "BP_MIN_READINGS is 9" in text and "BP_MIN_READINGS=10" in text]
+    assert bool(told) == warned
+
+
+def test_model_that_does_not_tell_what_it_was_trained_on_warns_of_nothing(
+    context: FakeContext, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish_new(tmp_path)
+    serve(context, tmp_path, min_readings=1)
+    assert caplog.messages == []
