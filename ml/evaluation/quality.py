@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from ml.dataset import Dataset
 from ml.evaluation.bootstrap import REPLICATES, Weights, anchored, draw_weights, interval, plain, weighted_sums
 from ml.evaluation.curves import model_curves, shared_curves
-from ml.evaluation.metrics import COARSE, RiskBins, auroc, average_precision, count_by_risk, make_bins, row_losses
+from ml.evaluation.metrics import (
+    COARSE,
+    RiskBins,
+    auroc,
+    average_precision,
+    count_by_risk,
+    make_bins,
+    pairs_within,
+    row_losses,
+)
 from ml.evaluation.names import CHAMPION, CLIMATOLOGY, HORIZONS, OURS
 from ml.evaluation.recalibration import calibration_errors, intercept, logits, slope
 from ml.evaluation.subgroups import HEADLINE, crisis_subgroups, in_crisis, subgroup_rows
@@ -22,7 +31,7 @@ Floats = NDArray[np.float64]
 Figures = dict[str, Floats]  # name of a statistic -> (1 + replicates,)
 
 IN_SUBGROUPS: Final = (OURS, CHAMPION)
-SUBGROUP_FIGURES: Final = ("auroc", "brier", "ici", "mean_risk")
+SUBGROUP_FIGURES: Final = ("auroc", "brier", "ici", "mean_risk", "expected_per_observed")
 LEAST_FOR_CALIBRATION: Final = 20  # and as many other rows: below, nothing is said about calibration
 
 
@@ -52,11 +61,11 @@ def evaluate_part(
 ) -> dict[str, Any]:
     """Judge models on rows that none of them has seen; `risks` has shape (m, 3) per model, targets may be NaN.
 
-    The result is {subgroup by crisis: {"1h" | "6h" | "24h": {"rows", "events", "patients", "prevalence",
-    "censored_share", "models": {model: {figure: {"value", "low", "high"}}}, "differences": {other model: {"brier",
-    "auroc", "result"}}}}} in plain values. Differences are `OURS` minus the other model, paired. None stands for what
-    does not exist, as with one outcome only. What is plotted, "curves", stands in the headline; with `headline_only`
-    there is no other subgroup, and no curves.
+    The result is {subgroup by crisis: {"1h" | "6h" | "24h": {"rows", "events", "patients", "patients_with_event",
+    "prevalence", "censored_share", "models": {model: {figure: {"value", "low", "high"}}}, "differences": {other model:
+    {"brier", "auroc", "within_auroc", "result"}}}}} in plain values. Differences are `OURS` minus the other model,
+    paired. None stands for what does not exist, as with one outcome only. What is plotted, "curves", stands in the
+    headline; with `headline_only` there is no other subgroup, and no curves.
     """
     patient, weights = _resample(data, replicates, seed)
     found: dict[str, Any] = {}
@@ -134,8 +143,13 @@ def _few_figures(sample: Sample) -> dict[str, Any]:
 
 def _counts(sample: Sample) -> dict[str, Any]:
     rows, events = len(sample.target), int(sample.target.sum())
-    patients = len(np.unique(sample.patient))
-    return {"rows": rows, "events": events, "patients": patients, "prevalence": plain(events / max(rows, 1))}
+    return {
+        "rows": rows,
+        "events": events,
+        "patients": len(np.unique(sample.patient)),
+        "patients_with_event": len(np.unique(sample.patient[sample.target == 1])),
+        "prevalence": plain(events / max(rows, 1)),
+    }
 
 
 def _bins(sample: Sample, risk: Floats) -> RiskBins | None:
@@ -161,15 +175,23 @@ def _errors(sample: Sample, risk: Floats) -> Figures:
     sums = weighted_sums(sample.weights, sample.patient, np.concatenate([losses, outcomes], axis=1)).T
     mae, brier, log_loss, mean_risk, prevalence = np.delete(sums, 4, axis=0) / sums[4]
     r2 = 1 - brier / (prevalence * (1 - prevalence))
-    return {"mae": mae, "rmse": np.sqrt(brier), "r2": r2, "brier": brier, "log_loss": log_loss, "mean_risk": mean_risk}
+    return {
+        **{"mae": mae, "rmse": np.sqrt(brier), "r2": r2, "brier": brier, "log_loss": log_loss},
+        **{"mean_risk": mean_risk, "expected_per_observed": mean_risk / prevalence},
+    }
 
 
 def _ranking(sample: Sample, risk: Floats, bins: RiskBins | None) -> Figures:
     if bins is None:
-        return dict.fromkeys(("auroc", "auprc"), _nothing(sample))
+        return dict.fromkeys(("auroc", "auprc", "within_auroc"), _nothing(sample))
     exact = count_by_risk(sample.target, risk)
     areas = {"auroc": auroc, "auprc": average_precision}
-    return {name: anchored(area(bins.events, bins.rows), float(area(*exact))) for name, area in areas.items()}
+    pairs = pairs_within(len(sample.weights), sample.patient, sample.target, risk)
+    concordant, all_pairs = weighted_sums(sample.weights, np.arange(len(pairs)), pairs).T
+    return {
+        **{name: anchored(area(bins.events, bins.rows), float(area(*exact))) for name, area in areas.items()},
+        "within_auroc": concordant / all_pairs,
+    }
 
 
 def _calibration(sample: Sample, bins: RiskBins | None) -> Figures:
@@ -211,8 +233,8 @@ def _difference(sample: Sample, figures: Mapping[str, Figures], other: str) -> d
     lost, rows = weighted_sums(sample.weights, sample.patient, columns).T
     with np.errstate(invalid="ignore", divide="ignore"):
         brier = interval(lost / rows)
-    area = interval(figures[OURS]["auroc"] - figures[other]["auroc"])
-    return {"brier": brier, "auroc": area, "result": compared(brier)}
+    areas = {name: interval(figures[OURS][name] - figures[other][name]) for name in ("auroc", "within_auroc")}
+    return {"brier": brier, **areas, "result": compared(brier)}
 
 
 def compared(brier: Mapping[str, float | None]) -> str:

@@ -48,7 +48,7 @@ APPROVAL: Final = (
     "Who put this version into service, when and why stands in promotions.jsonl beside the versions, as does every "
     "rollback; hashes, libraries and the parent version stand in manifest.json."
 )
-IN_CARD: Final = ("auroc", "auprc", "brier", "brier_skill", "ici", "slope", "mae", "rmse", "r2")
+IN_CARD: Final = ("auroc", "within_auroc", "auprc", "brier", "brier_skill", "ici", "slope", "mae", "rmse", "r2")
 
 
 def make_card(

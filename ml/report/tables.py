@@ -32,8 +32,8 @@ from ml.report.wording import (
     with_interval,
 )
 
-QUALITY: Final = ("auroc", "auprc", "brier", "brier_skill", "ici")
-ON_OTHER_DATA: Final = ("auroc", "brier_skill", "ici", "slope")
+QUALITY: Final = ("auroc", "within_auroc", "auprc", "brier", "brier_skill", "ici")
+ON_OTHER_DATA: Final = ("auroc", "within_auroc", "brier_skill", "ici", "slope")
 MANDATED: Final = ("mae", "rmse", "r2")
 CALIBRATION: Final = ("ici", "e50", "e90", "slope", "intercept", "mean_risk")
 FOUR_DIGITS: Final = ("brier", "ici", "e50", "e90", "mean_risk")
@@ -185,21 +185,14 @@ def subgroups(found: Mapping[str, Any]) -> Table:
             f"{judged[horizon]['rows']:,}",
             f"{judged[horizon]['events']:,}",
             percent(judged[horizon]["prevalence"]),
-            number(_expected_per_observed(judged[horizon]), 2),
             *_figures(judged[horizon]["models"][OURS], SUBGROUP_FIGURES),
         ]
         for name, judged in found.items()
         for horizon in HORIZON_ORDER
     ]
     figures = [FIGURE_NAMES[name] for name in SUBGROUP_FIGURES]
-    head = ["Subgroup", "Horizon", "Windows", "Events", "Observed rate", "Expected/observed", *figures]
+    head = ["Subgroup", "Horizon", "Windows", "Events", "Observed rate", *figures]
     return make_table("XGBoost by subgroup, windows not in crisis at t", head, rows)
-
-
-def _expected_per_observed(judged: Mapping[str, Any]) -> float | None:
-    """Return how many times the observed rate the mean risk is: 1 is right; None without a window or a crisis."""
-    expected = judged["models"][OURS]["mean_risk"]["value"]
-    return expected / judged["prevalence"] if expected is not None and judged["prevalence"] else None
 
 
 def data_rows(rows: Mapping[str, Any]) -> Table:

@@ -46,6 +46,7 @@ PART_NAMES: Final = {
 }
 FIGURE_NAMES: Final = {
     "auroc": "AUROC",
+    "within_auroc": "AUROC within patients",
     "auprc": "AUPRC",
     "brier": "Brier",
     "brier_skill": "Brier skill",
@@ -59,6 +60,7 @@ FIGURE_NAMES: Final = {
     "rmse": "RMSE",
     "r2": "R²",
     "mean_risk": "Mean risk",
+    "expected_per_observed": "Expected/observed",
 }
 HORIZON_ORDER: Final = (ALERT_HORIZON, *(name for name in reversed(HORIZONS) if name != ALERT_HORIZON))
 NONE: Final = "\N{EN DASH}"

@@ -65,7 +65,12 @@ def test_the_calibrated_model_is_told_from_the_shifted_one() -> None:
 
 def test_a_model_equal_to_ours_differs_by_exactly_nothing() -> None:
     nothing = {"value": 0, "low": 0, "high": 0}
-    assert FOUND["differences"]["twin"] == {"brier": nothing, "auroc": nothing, "result": "not better"}
+    assert FOUND["differences"]["twin"] == {
+        "brier": nothing,
+        "auroc": nothing,
+        "within_auroc": nothing,
+        "result": "not better",
+    }
 
 
 def test_differences_are_ours_minus_the_other_model_and_paired() -> None:
@@ -91,6 +96,38 @@ def test_skill_is_measured_against_climatology() -> None:
     assert FOUND["models"]["xgboost"]["brier_skill"]["low"] > 0
     assert FOUND["models"]["climatology"]["auroc"]["value"] == 0.5
     assert FOUND["models"]["climatology"]["slope"]["value"] is None
+
+
+def test_who_is_prone_is_told_from_when_a_crisis_comes() -> None:
+    patients, patient = np.unique(OUTCOMES.patient_id, return_inverse=True)
+    usual = np.array([OUTCOMES.target[patient == number].mean() for number in range(len(patients))])
+    found = evaluate_part(DATA, {"xgboost": three(usual[patient].astype(np.float64))}, replicates=50)["all"]["6h"]
+    figures = found["models"]["xgboost"]
+    assert figures["auroc"]["value"] > 0.7
+    assert figures["within_auroc"] == {"value": 0.5, "low": 0.5, "high": 0.5}
+    assert FOUND["models"]["xgboost"]["within_auroc"]["low"] > 0.5
+
+
+def test_auroc_within_patients_is_the_share_of_all_pairs_of_one_patient_that_are_ranked_right() -> None:
+    risk = np.round(OUTCOMES.true, 2)
+    right = pairs = 0.0
+    for name in np.unique(OUTCOMES.patient_id):
+        mine = OUTCOMES.patient_id == name
+        event, calm = risk[mine & (OUTCOMES.target == 1)], risk[mine & (OUTCOMES.target == 0)]
+        right += (event[:, None] > calm).sum() + (event[:, None] == calm).sum() / 2
+        pairs += len(event) * len(calm)
+    found = evaluate_part(DATA, {"xgboost": three(risk)}, replicates=5)["all"]["6h"]
+    assert found["models"]["xgboost"]["within_auroc"]["value"] == pytest.approx(right / pairs, rel=1e-5)
+
+
+def test_risks_that_are_twice_too_high_have_twice_the_observed_events() -> None:
+    risk = three(OUTCOMES.true * 2)
+    found = evaluate_part(DATA, {"xgboost": risk}, replicates=50)["all"]["6h"]["models"]["xgboost"]
+    assert found["expected_per_observed"]["low"] < 2 < found["expected_per_observed"]["high"]
+
+
+def test_patients_with_a_crisis_are_counted_beside_the_windows() -> None:
+    assert FOUND["patients_with_event"] == len(np.unique(OUTCOMES.patient_id[OUTCOMES.target == 1]))
 
 
 def test_subgroups_by_crisis_part_the_rows_by_their_newest_reading() -> None:
