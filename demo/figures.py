@@ -21,6 +21,7 @@ LOG_TAIL_BYTES = 65_536
 STREAM_SUCCESS = " INFO jobs.streaming.progress micro-batch "
 ALERTS_SUCCESS = " INFO alerts "  # the service speaks when it begins, takes over, or has come back
 OWN_WARNING = re.compile(r" (?:WARNING|ERROR) (?:jobs\.\S+|alerts) (.+)")
+TRAINING_STEP = re.compile(r"\d\d:\d\d:\d\d ([A-Z][a-z]*ing(?: [a-z]+)*)")  # "Growing the random forest"
 OPEN_ALERTS = {"term": {"is_open": True}}
 
 
@@ -92,15 +93,24 @@ def count_levels(
 
 def read_trouble(log: Path, success: str) -> str | None:
     """Return a part's newest warning, unless a line with `success` has come since."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    for line in reversed(lines):
+    for line in _newest_first(log):
         if success in line:
             return None
         if found := OWN_WARNING.search(line):
             return found[1]
     return None
+
+
+def read_step(log: Path) -> str | None:
+    """Return what the training of a model has said last about what it does, if anything."""
+    return next((found[1] for line in _newest_first(log) if (found := TRAINING_STEP.match(line))), None)
+
+
+def _newest_first(log: Path) -> list[str]:
+    """Return the last lines of a log, the newest first."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+        return file.read().decode(errors="replace").splitlines()[::-1]
 
 
 def to_figures(

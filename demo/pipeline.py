@@ -29,11 +29,13 @@ from demo.figures import (
     Figures,
     count_levels,
     read_metrics,
+    read_step,
     read_trouble,
     to_figures,
 )
 from demo.lock import note_part
 from demo.processes import PROJECT_ROOT, Child, early_end, require_running, start_child, stop_children, wait_for_end
+from deploy.first_model import TRAINING
 from elastic.client import connect
 from elastic.names import ALERTS, LATEST
 from embedded import services
@@ -159,10 +161,10 @@ def _start_monitor(demo: Demo) -> Child:
 
 
 def _train(demo: Demo, report: Callable[[str], None]) -> None:
-    child = demo.start("retrain", SUBMIT, "retrain", "--quick")
+    child = demo.start("retrain", SUBMIT, *TRAINING)
     began_s = time.monotonic()
     while child.process.poll() is None:
-        report(f"training, {time.monotonic() - began_s:.0f} s")
+        report(f"{read_step(child.log) or 'starting Spark'}, {time.monotonic() - began_s:.0f} s")
         time.sleep(REFRESH_S)
     if child.process.returncode != 0:
         raise early_end(child)

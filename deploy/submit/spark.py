@@ -96,6 +96,7 @@ def submit_environment(
         **({"SPARK_LOCAL_IP": LOOPBACK} if stays_on_this_machine(master) else {}),
         **({} if is_local(master) else {"PYSPARK_PYTHON": sys.executable}),
         "PYTHONHASHSEED": "0",  # Python's hash of a text must be the same in all workers
+        "OMP_NUM_THREADS": "1",  # of numpy and xgboost in the driver: more would wait, busily, for the tasks' cores
     }
     fixed = {
         "PYSPARK_SUBMIT_ARGS": shlex.join([*submit_arguments(settings, root, conf, packed_dir), "pyspark-shell"]),

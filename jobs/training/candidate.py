@@ -77,7 +77,7 @@ def train(spark: SparkSession, rows: DataFrame, parts: Mapping[str, Dataset], se
     linear = fit_linear(booster_inputs(train.features, train.hour), train.targets)
     fitted = with_inputs(rows.where(rows["split"].isin(TRAIN, EARLY_STOPPING)), linear).cache()
     tuning = UNTUNED if quick else tune(spark, fitted, seed)
-    log.info("Fitting with %s", dict(tuning.parameters))
+    log.info("Fitting the boosters: %s", dict(tuning.parameters))
     boosters = fit_boosters(spark, fitted, tuning.parameters, seed)
     fitted.unpersist()
     held_out = parts["calibration"]

@@ -16,6 +16,7 @@ from demo.figures import (
     Rates,
     count_levels,
     read_metrics,
+    read_step,
     read_trouble,
     to_figures,
     waiting_for,
@@ -144,3 +145,17 @@ def test_the_json_for_scripts_holds_the_sums_too() -> None:
 
     assert (content["patients"], content["rejected"], content["patients_by_level"]) == (10, 8, LEVELS)
     assert (content["alerts"], content["alerts_by_level"]) == (5, ALERTS)
+
+
+def test_the_step_of_a_training_is_what_its_log_has_told_last(tmp_path: Path) -> None:
+    log = tmp_path / "retrain.log"
+    log.write_text("WARNING: Using modules\n01:46:17 Collecting rows: simulated\n[01:46:20] Task 0 got rank 0\n")
+    assert read_step(log) == "Collecting rows"
+    log.write_text("01:46:17 Collecting rows: simulated\n01:46:30 Growing the random forest\n01:46:31 1 h: 12 trees\n")
+    assert read_step(log) == "Growing the random forest"
+
+
+def test_before_the_training_has_told_anything_it_has_no_step(tmp_path: Path) -> None:
+    log = tmp_path / "retrain.log"
+    log.write_text("WARNING: Using incubator modules\n")
+    assert read_step(log) is None
