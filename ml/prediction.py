@@ -71,7 +71,7 @@ class Predictor:
 
         `features` has shape (n, 120), NaN for missing; `hour` (n,) is the hour of the day at the newest reading.
         """
-        rows = self._inputs(features, hour)
+        rows = self.inputs(features, hour)
         if len(rows) == 0:
             return np.empty((0, len(HORIZONS_H)))
         margins = [None] * len(HORIZONS_H) if self._linear is None else self._linear.margins(rows).T
@@ -89,7 +89,7 @@ class Predictor:
 
     def contributions(self, features: Features, hour: Features) -> NDArray[np.float32]:
         """Return what each of `input_names` adds to the alert horizon's raw log odds; see `ml.explanation`."""
-        inputs = self._inputs(features, hour)
+        inputs = self.inputs(features, hour)
         rows = xgboost.DMatrix(inputs, missing=np.nan, **THREADS)
         booster = self._boosters[HORIZONS_H.index(ALERT_HORIZON_H)]
         by_trees: NDArray[np.float32] = booster.predict(
@@ -104,7 +104,8 @@ class Predictor:
         """
         return [None] * len(features) if self._trained is None else self._trained.codes(features)
 
-    def _inputs(self, features: Features, hour: Features) -> Features:
+    def inputs(self, features: Features, hour: Features) -> Features:
+        """Return what the boosters see, shape (n, number of `input_names`)."""
         if features.ndim != 2 or features.shape[1] != len(FEATURE_NAMES) or hour.shape != (len(features),):
             shapes = f"{features.shape} and {hour.shape}"
             raise ValueError(f"features and hour must have shapes (n, {len(FEATURE_NAMES)}) and (n,), not {shapes}")

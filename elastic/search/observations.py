@@ -66,6 +66,12 @@ def all_of_patient(
     return search.pages(OBSERVATIONS, _body(query, most, newest_first=False), most)
 
 
+def before(patient_id: str, until: datetime, most: int) -> Query:
+    """Return the body of a search for a patient's observations up to a time, newest first, notes of intake included."""
+    up_to = {"range": {"@timestamp": {"lte": until.isoformat()}}}
+    return in_time(all_of(term("patient_id", patient_id), up_to), most, newest_first=True)
+
+
 def page(
     search: Search,
     *,

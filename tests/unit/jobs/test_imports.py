@@ -17,6 +17,7 @@ MODULES = (
     "fhir.parse.message",
     "jobs.check_patient_observations",
     "jobs.erase",
+    "jobs.explain",
     "jobs.prune",
     "jobs.pseudonym",
     "jobs.resend",
