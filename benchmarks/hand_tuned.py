@@ -161,6 +161,9 @@ def _distinct(rows: np.ndarray) -> Iterator[np.ndarray]:
         left = np.delete(left, chosen)
 
 
+About = tuple[str, int, list[float], dict[str, int]]  # patient, time in microseconds, values, partition and offset
+
+
 def _documents(
     message: tuple[int, int, _Observation],
     patient_id: str,
@@ -171,20 +174,13 @@ def _documents(
     topic: str,
 ) -> list[Operation]:
     partition, offset, observation = message
-    systolic, diastolic, heart_rate = (part.quantity.value for part in observation.component)
-    now = iso_us(time.time_ns() // 1000)
-    common = {
-        "@timestamp": iso_us(time_us),
-        "patient_id": patient_id,
-        "systolic": systolic,
-        "diastolic": diastolic,
-        "heart_rate": heart_rate,
-        "source_partition": partition,
-        "source_offset": offset,
-    }
-    stored = _stored(common, observation) | {"source_topic": topic, "ingested_at": now}
-    prediction = _prediction(common, risk, readings) | {"model_version": version, "scored_at": now}
-    id_, body = instant_id(patient_id, time_us), msgspec.json.encode(prediction)
+    values = [part.quantity.value for part in observation.component]
+    about = patient_id, time_us, values, {"source_partition": partition, "source_offset": offset}
+    stored = reading_document(about, observation.id, observation.status, observation.device.reference, topic)
+    id_, body = (
+        instant_id(patient_id, time_us),
+        msgspec.json.encode(prediction_document(about, risk, readings, version)),
+    )
     return [
         Operation("index", monthly_index(OBSERVATIONS, time_us), id_, msgspec.json.encode(stored)),
         Operation("index", monthly_index(PREDICTIONS, time_us), id_, body),
@@ -192,22 +188,37 @@ def _documents(
     ]
 
 
-def _stored(common: dict[str, Any], observation: _Observation) -> dict[str, Any]:
+def _common(about: About) -> dict[str, Any]:
+    patient_id, time_us, (systolic, diastolic, heart_rate), place = about
+    return {
+        "@timestamp": iso_us(time_us),
+        "patient_id": patient_id,
+        **{"systolic": systolic, "diastolic": diastolic, "heart_rate": heart_rate},
+        **place,
+    }
+
+
+def reading_document(about: About, observation_id: str, status: str, device: str, topic: str) -> dict[str, Any]:
+    """Return the document of a reading, with what the stream writes."""
+    common = _common(about)
     systolic, diastolic = common["systolic"], common["diastolic"]
     return common | {
         "mean_arterial_pressure": mean_arterial_pressure(systolic, diastolic),
         "pulse_pressure": systolic - diastolic,
         "category": pressure_category(systolic, diastolic),
-        "observation_id": observation.id,
-        "status": observation.status,
-        "device_id": observation.device.reference,
+        "observation_id": observation_id,
+        "status": status,
+        "device_id": device,
         "flags": [],
         "utc_offset_minutes": 0,
+        "source_topic": topic,
+        "ingested_at": iso_us(time.time_ns() // 1000),
     }
 
 
-def _prediction(common: dict[str, Any], risk: list[float], readings: int) -> dict[str, Any]:
-    return common | {
+def prediction_document(about: About, risk: list[float], readings: int, version: str) -> dict[str, Any]:
+    """Return the document of a prediction; `risk` are those of the three horizons."""
+    return _common(about) | {
         "critical_risk_1h": risk[0],
         "critical_risk_6h": risk[1],
         "critical_risk_24h": risk[2],
@@ -217,6 +228,8 @@ def _prediction(common: dict[str, Any], risk: list[float], readings: int) -> dic
         "window_largest_gap_hours": 0.25,
         "window_heart_rates": readings,
         "window_late_readings": 0,
+        "model_version": version,
+        "scored_at": iso_us(time.time_ns() // 1000),
     }
 
 

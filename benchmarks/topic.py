@@ -19,7 +19,7 @@ INTERVAL = timedelta(minutes=15)
 def fill(bootstrap_servers: str, topic: str, patients: int, rounds: int, ends_at: datetime, seed: int = 1) -> int:
     """Send patients x rounds Observations of about 1 KB whose last round ends before `ends_at`; return how many."""
     producer = Producer(
-        {"bootstrap.servers": bootstrap_servers, "linger.ms": 20, "compression.type": "lz4", "batch.size": 262144}
+        {"bootstrap.servers": bootstrap_servers, "linger.ms": 20, "compression.type": "gzip", "batch.size": 262144}
     )
     sent = 0
     for key, value in observations(patients, rounds, ends_at, seed):
