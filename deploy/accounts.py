@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, TransportError
@@ -17,8 +18,8 @@ from pydantic import SecretStr
 from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
-from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, read_password, read_roles
-from elastic.client import connect, no_answer
+from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, Role, read_password, read_roles
+from elastic.client import connect, no_answer, with_retries
 
 Report = Callable[[str], None]
 
@@ -38,33 +39,46 @@ def as_superuser(settings: Settings, directory: Path) -> Settings:
 def create_accounts(client: Elasticsearch, directory: Path, report: Report) -> None:
     """Create or renew each role and its user, and give Kibana's own account its password.
 
-    Nothing is changed unless every password is there. Raises `UserError`.
+    Nothing is changed unless every password is there. An Elasticsearch that is starting, and does not know the
+    superuser yet, is asked again. Raises `UserError`.
     """
     roles = read_roles()
     passwords = {name: read_password(directory, name) for name in (*roles, KIBANA_SYSTEM)}
     try:
         for name, role in roles.items():
-            client.security.put_role(name=name, **role)
-            answer = client.security.put_user(username=name, password=passwords[name], roles=[name])
-            report(f"Account {name}: {'created' if answer['created'] else 'renewed'}")
-        if client.options(ignore_status=404).security.get_user(username=KIBANA_SYSTEM):
-            client.security.change_password(username=KIBANA_SYSTEM, password=passwords[KIBANA_SYSTEM])
+            is_new = with_retries(partial(_put_account, client, name, role, passwords[name]), tell=_explain)
+            report(f"Account {name}: {'created' if is_new else 'renewed'}")
+        if with_retries(partial(_set_password_of_kibana, client, passwords[KIBANA_SYSTEM]), tell=_explain):
             report(f"Account {KIBANA_SYSTEM}: password set")
     except (ApiError, TransportError) as error:
-        raise _explain(error) from error
+        raise AccountsError(_explain(error)) from error
 
 
-def _explain(error: Exception) -> AccountsError:
+def _put_account(client: Elasticsearch, name: str, role: Role, password: str) -> bool:
+    """Put a role and its user; tell whether the user is new."""
+    client.security.put_role(name=name, **role)
+    return bool(client.security.put_user(username=name, password=password, roles=[name])["created"])
+
+
+def _set_password_of_kibana(client: Elasticsearch, password: str) -> bool:
+    """Set the password of Kibana's own account, if there is one; tell whether there is."""
+    if not client.options(ignore_status=404).security.get_user(username=KIBANA_SYSTEM):
+        return False
+    client.security.change_password(username=KIBANA_SYSTEM, password=password)
+    return True
+
+
+def _explain(error: Exception) -> str:
     if isinstance(error, AuthenticationException):
-        return AccountsError(
+        return (
             f"Elasticsearch does not take this password of the superuser. Is it that of the file {SUPERUSER}, "
             "or of BP_ELASTICSEARCH_USER and BP_ELASTICSEARCH_PASSWORD?"
         )
     if isinstance(error, AuthorizationException):
-        return AccountsError("This account may not create others. Leave BP_ELASTICSEARCH_USER to a superuser.")
+        return "This account may not create others. Leave BP_ELASTICSEARCH_USER to a superuser."
     if isinstance(error, TransportError):
-        return AccountsError(no_answer(error))
-    return AccountsError(
+        return no_answer(error)
+    return (
         f"Elasticsearch did not take the accounts ({error}). Is its security on (xpack.security.enabled), and is it "
         "whole? The embedded one has its accounts in files: python -m embedded start --elasticsearch-accounts DIR."
     )

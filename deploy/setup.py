@@ -22,7 +22,7 @@ from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from deploy.accounts import Report, as_superuser, create_accounts
 from elastic.client import RETRY_WAITS_S, connect
-from elastic.schema import create_standing_indices, put_templates
+from elastic.schema import create_standing_indices, ensure_templates
 from producer.sender import client_security
 from producer.topic import PARTITIONS, create_topic
 
@@ -54,7 +54,7 @@ def set_up(settings: Settings, chosen: argparse.Namespace, report: Report) -> No
     wait("Elasticsearch", partial(require_usable, client))
     if chosen.directory:
         create_accounts(client, chosen.directory, report)
-    put_templates(client)
+    ensure_templates(client)
     create_standing_indices(client)
     report("Index templates and standing indices: there")
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +17,7 @@ from elasticsearch import ApiError, AuthorizationException, Elasticsearch, Trans
 
 from conf.errors import UserError
 from elastic.bulk import OF_AN_INDEX
-from elastic.client import is_passing, no_answer
+from elastic.client import is_passing, no_answer, with_retries
 from elastic.names import NAME_PREFIX
 
 TEMPLATE_DIR: Final = Path(__file__).resolve().parent / "templates"
@@ -34,13 +37,24 @@ class TemplatesForbiddenError(TemplateError):
 
 def put_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None:
     """Create or renew the component templates and index templates; raise `TemplateError` if one is refused."""
+    with _explained():
+        _put_all(client, directory)
+
+
+def _put_all(client: Elasticsearch, directory: Path) -> None:
     components = dict(_read_all(directory, COMPONENT_PREFIX))
+    for name, body in components.items():
+        client.cluster.put_component_template(name=name, template=body["template"], meta=body["_meta"])
+    for name, body in _read_all(directory, TEMPLATE_PREFIX):
+        client.indices.put_index_template(name=name, **{key.lstrip("_"): part for key, part in body.items()})
+        _renew_mapping(client, body["index_patterns"], _fields(body, components))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Tell as a `TemplateError` what Elasticsearch says to the templates."""
     try:
-        for name, body in components.items():
-            client.cluster.put_component_template(name=name, template=body["template"], meta=body["_meta"])
-        for name, body in _read_all(directory, TEMPLATE_PREFIX):
-            client.indices.put_index_template(name=name, **{key.lstrip("_"): part for key, part in body.items()})
-            _renew_mapping(client, body["index_patterns"], _fields(body, components))
+        yield
     except AuthorizationException as error:
         raise TemplatesForbiddenError(
             "This account may not create index templates. Let set-up do it: python -m deploy.setup."
@@ -70,21 +84,29 @@ def _renew_mapping(client: Elasticsearch, index: Any, fields: dict[str, Any]) ->
 
 def create_standing_indices(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None:
     """Create the indices that are no months, where they are missing, from the templates put before."""
-    for name in _standing_fields(directory):
+
+    def create_missing(name: str) -> None:
         if not client.indices.exists(index=name):
             client.indices.create(index=name)
+
+    for name in _standing_fields(directory):
+        with_retries(partial(create_missing, name))
 
 
 def ensure_templates(client: Elasticsearch, directory: Path = TEMPLATE_DIR) -> None:
     """Put the templates; an account that may not must find that set-up has put those of this version.
 
-    That shows in the standing indices, of which each account sees its own. Raises `TemplateError`.
+    That shows in the standing indices, of which each account sees its own. An Elasticsearch that is away or starts is
+    asked again. Raises `TemplateError`.
     """
     try:
-        put_templates(client, directory)
+        with _explained():
+            with_retries(partial(_put_all, client, directory))
     except TemplatesForbiddenError as error:
         fields = _standing_fields(directory)
-        found = client.indices.get_mapping(index=list(fields), ignore_unavailable=True, allow_no_indices=True)
+        found = with_retries(
+            lambda: client.indices.get_mapping(index=list(fields), ignore_unavailable=True, allow_no_indices=True)
+        )
         missing = [
             f"{name}.{field}"
             for name, index in found.items()

@@ -29,6 +29,7 @@ from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
+from elastic.client import REFUSED_ACCOUNT_STATUS, RETRY_WAITS_S
 
 SAVED_OBJECTS: Final = Path(__file__).with_name("saved_objects.ndjson")
 UPLOAD_NAME: Final = "saved_objects.ndjson"  # Kibana refuses a name with another ending
@@ -40,6 +41,7 @@ DEADLINE_S: Final = 300.0
 REQUEST_TIMEOUT_S: Final = 60.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 10.0
+REFUSED_PATIENCE_S: Final = sum(RETRY_WAITS_S)  # an Elasticsearch that starts may not have found its accounts yet
 OK_STATUS: Final = 200
 RETRIED_STATUS: Final = frozenset({429, 502, 503, 504})  # Kibana starts, or a proxy in front of it finds none yet
 MOST_SHOWN: Final = 200  # characters of an answer that is not JSON
@@ -95,11 +97,14 @@ class Kibana:
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """Return the body of an answer with status 200; asked again while Kibana is away.
 
-        Raises `KibanaUnavailableError` at the deadline, `KibanaRefusedError` at once for a fault that stays.
+        Raises `KibanaUnavailableError` at the deadline, `KibanaRefusedError` at once for a fault that stays, and after
+        `REFUSED_PATIENCE_S` for an account.
         """
+        account_s = self.patience.clock() + REFUSED_PATIENCE_S
         for pause_s in chain(self.patience.pauses_s(), [None]):
             fault, answer = self._try(method, path, **more)
-            if answer is not None:
+            is_final = pause_s is None or self.patience.clock() >= account_s
+            if answer is not None and (answer.status != REFUSED_ACCOUNT_STATUS or is_final):
                 return _read(answer)
             if pause_s is not None:
                 self.report(f"Kibana is not ready ({fault}); next try in {pause_s:.0f} s.")
@@ -109,7 +114,7 @@ class Kibana:
         )
 
     def _try(self, method: str, path: str, **more: Any) -> tuple[str, urllib3.BaseHTTPResponse | None]:
-        """Ask once: an answer that stands, or why there is none."""
+        """Ask once: what is wrong, where something is, and an answer that stands, if there is one."""
         try:
             answer = self.pool.request(
                 method, self.url + path, headers=self.headers, retries=False, timeout=REQUEST_TIMEOUT_S, **more
@@ -121,9 +126,7 @@ class Kibana:
             ) from error
         except HTTPError as error:
             return str(error.__cause__ or error), None
-        if answer.status in RETRIED_STATUS:
-            return f"status {answer.status}", None
-        return "", answer
+        return f"status {answer.status}", None if answer.status in RETRIED_STATUS else answer
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> Any:

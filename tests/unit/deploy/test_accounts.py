@@ -14,6 +14,7 @@ import pytest
 from conf.errors import EXIT_FAILURE, EXIT_OK
 from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, read_roles
 from deploy.accounts import main
+from elastic import client as elastic_client
 from tests.support import fake_elasticsearch
 from tests.support.fake_elasticsearch import FakeElasticsearch, Json
 
@@ -30,7 +31,9 @@ class FakeSecurity(FakeElasticsearch):
 
     def answer(self, method: str, path: str, query: Mapping[str, list[str]], body: bytes) -> tuple[int, Json]:
         match method, path.strip("/").split("/"):
-            case "PUT", ["_security", "role", name] if not self.request_faults:
+            case _ if self.request_faults:
+                pass
+            case "PUT", ["_security", "role", name]:
                 self.roles[name] = json.loads(body)
                 return 200, {"role": {"created": True}}
             case "PUT", ["_security", "user", name]:
@@ -74,6 +77,7 @@ def run(
 ) -> Callable[[], Run]:
     monkeypatch.chdir(secrets)
     monkeypatch.setenv("BP_ELASTICSEARCH_URL", fake.url)
+    monkeypatch.setattr(elastic_client, "RETRY_WAITS_S", (0, 0, 0))
 
     def run_command() -> Run:
         code = main(["--directory", str(secrets)])
@@ -144,15 +148,24 @@ def test_cluster_without_kibanas_account_is_prepared_all_the_same(run: Callable[
 def test_refusal_is_one_line_with_the_remedy(
     run: Callable[[], Run], fake: FakeSecurity, status: int, reason: str
 ) -> None:
-    fake.request_faults = [status]
+    fake.request_faults = [status] * 4
     ended = run()
     assert ended.code == EXIT_FAILURE
     assert reason in ended.complained
     assert ended.complained.count("\n") == 1
 
 
+def test_superuser_that_a_starting_elasticsearch_does_not_know_yet_is_tried_again(
+    run: Callable[[], Run], fake: FakeSecurity
+) -> None:
+    fake.request_faults = [401] * 3
+    ended = run()
+    assert (ended.code, ended.complained) == (EXIT_OK, "")
+    assert fake.roles == read_roles()
+
+
 def test_no_password_is_ever_shown(run: Callable[[], Run], fake: FakeSecurity) -> None:
-    fake.request_faults = [401]
+    fake.request_faults = [401] * 4
     shown = [run(), run()]
     assert not any("the-password-of" in command.said + command.complained for command in shown)
 

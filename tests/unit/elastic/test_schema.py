@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
+from elastic.client import SinkUnavailableError
 from elastic.names import (
     ALERT_EVENTS,
     ALERT_RULES,
@@ -29,7 +30,14 @@ from elastic.names import (
     WARDS,
     all_months,
 )
-from elastic.schema import TEMPLATE_DIR, TemplateError, TemplatesForbiddenError, ensure_templates, put_templates
+from elastic.schema import (
+    TEMPLATE_DIR,
+    TemplateError,
+    TemplatesForbiddenError,
+    create_standing_indices,
+    ensure_templates,
+    put_templates,
+)
 from jobs.streaming.archive import COLUMNS
 from jobs.streaming.predictions import Prediction
 from jobs.training.outcomes import drift_documents
@@ -148,6 +156,27 @@ def test_templates_that_meet_nobody_stop_the_job_with_the_remedy(
     fake.unanswered = 1
     with pytest.raises(TemplateError, match="does not answer"):
         put_templates(client)
+
+
+def test_a_starting_elasticsearch_is_asked_again_for_templates_and_standing_indices(
+    fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    fake.templates.clear()
+    fake.request_faults = [401] * 3
+    ensure_templates(client)
+    assert set(fake.templates) == {*MONTHLY, *STANDING}
+    fake.documents = {(name, "1"): {} for name in STANDING}  # they are there, so that none is created
+    fake.request_faults = [401, 503, 401]
+    create_standing_indices(client)
+    assert fake.request_faults == []
+
+
+def test_an_account_that_is_not_taken_for_half_a_minute_is_told_as_that_to_a_job(
+    fake: FakeElasticsearch, client: Elasticsearch
+) -> None:
+    fake.request_faults = [401] * 100
+    with pytest.raises(SinkUnavailableError, match="does not take this account"):
+        ensure_templates(client)
 
 
 def test_account_that_may_not_put_templates_works_on_where_set_up_has_put_them(

@@ -141,7 +141,6 @@ def test_waiting_and_importing_share_one_deadline(run_import: Import, kibana: Fa
     ("status", "remedy"),
     [
         (400, "python -m kibana"),
-        (401, "BP_ELASTICSEARCH_PASSWORD"),
         (403, "right to manage saved objects"),
         (404, "base path"),
         (500, "base path"),
@@ -164,9 +163,27 @@ def test_a_refusal_ends_the_import_at_once_and_names_the_remedy(
 
 
 def test_a_refused_question_about_the_status_ends_the_import_too(run_import: Import, kibana: FakeKibana) -> None:
-    kibana.status_faults = [401]
+    kibana.status_faults = [403]
     assert run_import() == EXIT_FAILURE
     assert imports(kibana) == 0
+
+
+def test_an_account_that_a_starting_elasticsearch_does_not_know_yet_is_tried_again(
+    run_import: Import, kibana: FakeKibana
+) -> None:
+    kibana.status_faults, kibana.import_faults = [401] * 3, [401] * 3
+    assert run_import() == EXIT_OK
+    assert imports(kibana) == 4
+
+
+@pytest.mark.parametrize("deadline_s", [10, 300])
+def test_an_account_that_is_refused_for_half_a_minute_ends_the_import_and_names_the_remedy(
+    run_import: Import, kibana: FakeKibana, clock: Clock, deadline_s: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kibana.import_faults = [401] * 100
+    assert run_import("--deadline", str(deadline_s)) == EXIT_FAILURE
+    assert clock.now_s <= min(deadline_s, 60)
+    assert "BP_ELASTICSEARCH_PASSWORD" in capsys.readouterr().err
 
 
 def test_the_account_of_elasticsearch_signs_in(run_import: Import, kibana: FakeKibana, tmp_path: Path) -> None:
