@@ -1,12 +1,14 @@
 """Tell whether a service of ours is healthy: ``python -m deploy.healthcheck stream|alerts|site|page URL``.
 
 Run inside the service's own container, with its settings. Exit code 0 says healthy; 1 comes with one line of why not.
+Only signs of this life of the container count: files on volumes, and what is stored, outlive the one that left them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import ssl
 import sys
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from alerts.lease import LENGTH
 from conf import cli
 from conf.errors import UserError
 from conf.settings import METRICS_FILE, Settings, load_settings
@@ -25,6 +28,7 @@ from elastic.search.alerts import watched_until
 HERE: Final = "127.0.0.1"
 TIMEOUT_S: Final = 5.0
 USUAL_MAX_AGE_S: Final = 180.0  # a micro-batch that catches up takes its time; a quiet query tells of itself every 10 s
+START_TICKS: Final = 19  # place in /proc/1/stat after the name, in clock ticks since the machine's start
 LEASE_MAX_AGE_S: Final = 60.0  # twice what a second copy of the alert service needs to take over
 
 
@@ -32,22 +36,39 @@ class UnhealthyError(UserError):
     """What the service says, or that it says nothing."""
 
 
-def check_stream(metrics: Mapping[str, Any], now: datetime, max_age: timedelta) -> None:
-    """Raise `UnhealthyError` unless each query has given a sign of life within `max_age` before `now`."""
+def container_started(proc: Path = Path("/proc")) -> datetime:
+    """Return when process 1 began, and with it this life of the container; without a container, of the machine."""
+    booted_s = next(int(line.split()[1]) for line in (proc / "stat").read_text().splitlines() if "btime" in line)
+    after_its_name = (proc / "1" / "stat").read_text().rpartition(")")[2].split()
+    return datetime.fromtimestamp(booted_s + int(after_its_name[START_TICKS]) / os.sysconf("SC_CLK_TCK"), UTC)
+
+
+def check_stream(metrics: Mapping[str, Any], born: datetime, now: datetime, max_age: timedelta) -> None:
+    """Raise `UnhealthyError` unless each query has given a sign of life within `max_age` before `now`.
+
+    It counts only if the stream was started after `born`, and the query has begun its work since.
+    """
+    started = datetime.fromisoformat(metrics["started_at"])
+    if started < born:
+        raise UnhealthyError(f"The stream has not started: what it left is of an earlier life, from {started}.")
     for name, query in metrics["queries"].items():
-        age = now - datetime.fromisoformat(query["seen_at"])
+        seen = datetime.fromisoformat(query["seen_at"])
+        if seen <= started:
+            raise UnhealthyError(f"The query {name} has not begun its work. Look into the stream's log.")
+        age = now - seen
         if age > max_age:
             raise UnhealthyError(
                 f"The query {name} has not been seen for {age.total_seconds():.0f} s. Look into the stream's log."
             )
 
 
-def check_alerts(watched_until: datetime | None, now: datetime, max_age: timedelta) -> None:
+def check_alerts(watched_until: datetime | None, born: datetime, now: datetime, max_age: timedelta) -> None:
     """Raise `UnhealthyError` unless some copy of the alert service has held the watch within `max_age` before `now`.
 
-    A copy that waits for its turn is healthy: that another one works is all that it can do.
+    A copy that waits for its turn is healthy: that another one works is all that it can do. What it, or another one,
+    held before `born` does not count.
     """
-    if watched_until is None:
+    if watched_until is None or watched_until <= born + LENGTH:
         raise UnhealthyError("The alert service has not begun its work. Look into its log.")
     age = now - watched_until
     if age > max_age:
@@ -95,13 +116,13 @@ def _stream(chosen: argparse.Namespace) -> None:
         metrics = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UnhealthyError(f"The stream has not started: {file} cannot be read ({error}).") from error
-    check_stream(metrics, datetime.now(UTC), timedelta(seconds=chosen.max_age))
+    check_stream(metrics, container_started(), datetime.now(UTC), timedelta(seconds=chosen.max_age))
 
 
 def _alerts(chosen: argparse.Namespace) -> None:
     """Ask Elasticsearch with the service's own account, since what it has raised is nowhere else."""
     until = watched_until(Search(connect(load_settings())))
-    check_alerts(until, datetime.now(UTC), timedelta(seconds=chosen.max_age))
+    check_alerts(until, container_started(), datetime.now(UTC), timedelta(seconds=chosen.max_age))
 
 
 def _site(_chosen: argparse.Namespace) -> None:
