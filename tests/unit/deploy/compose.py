@@ -81,8 +81,15 @@ def ours(model: Model) -> Iterator[tuple[str, Model]]:
 def mounts(service: Model) -> Iterator[tuple[str, str, bool]]:
     """Yield source (empty: a volume without a name), target, and whether it can be written, of each volume."""
     for volume in service.get("volumes", []):
-        source, target, *options = volume.split(":") if ":" in volume else ("", volume)
-        yield source, target, options != ["ro"]
+        if isinstance(volume, str):
+            source, target, *options = volume.split(":") if ":" in volume else ("", volume)
+            yield source, target, options != ["ro"]
+
+
+def in_memory(service: Model) -> dict[str, str]:
+    """Return the options of each folder that a service has in memory alone."""
+    short = dict(mount.partition(":")[::2] for mount in service.get("tmpfs", []))
+    return short | {volume["target"]: "" for volume in service.get("volumes", []) if isinstance(volume, dict)}
 
 
 def environment_of(service: Model) -> dict[str, str]:
@@ -99,8 +106,17 @@ def _merge(old: Any, new: Any, key: str = "") -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **{name: _merge(old.get(name), value, name) for name, value in new.items()}}
     if isinstance(old, list) and isinstance(new, list) and key not in REPLACED:
-        return old + [item for item in new if item not in old]
+        places = {_place(item) for item in new} if key == "volumes" else ()
+        return [item for item in old if _place(item) not in places] + [item for item in new if item not in old]
     return new
+
+
+def _place(volume: Any) -> str:
+    """Return where a volume is mounted."""
+    if isinstance(volume, dict):
+        return str(volume["target"])
+    after_source = re.search(r":(/[^:]+)", volume)
+    return after_source[1] if after_source else str(volume)
 
 
 def _replace(value: Any, environment: Mapping[str, str]) -> Any:

@@ -13,10 +13,12 @@ from tests.unit.deploy.compose import (
     Model,
     dependencies,
     environment_of,
+    in_memory,
     mounts,
     ours,
     services,
 )
+from tests.unit.deploy.image import FOLDERS
 
 Rule = Callable[[Model], Iterator[str]]
 
@@ -26,6 +28,9 @@ WRITES_INTO_ITS_IMAGE: Final = {
     "kafka": "its start script renders /opt/kafka/config",
     "elasticsearch": "its start script makes config/elasticsearch.keystore",
     "kibana": "the engine copies kibana.yml into it before the start",
+}
+IMAGE_VOLUMES: Final = {  # VOLUME in docker/jvm/Dockerfile; the makers of the others declare none
+    "apache/kafka": {"/etc/kafka/secrets", "/mnt/shared/config"},
 }
 IMAGE_USER: Final = {"kafka": "appuser, by USER in docker/jvm/Dockerfile of apache/kafka"}
 ALL_SECRETS: Final = "secrets"  # the volume
@@ -82,7 +87,7 @@ def one_shots_end_and_the_rest_comes_back(model: Model) -> Iterator[str]:
         if condition == "service_completed_successfully"
     }
     for name, service in services(model):
-        wanted = "no" if name in one_shots or name == "kibana-import" else "unless-stopped"
+        wanted = "no" if name in one_shots else "unless-stopped"
         if service.get("restart") != wanted:
             yield f"{name} has restart {service.get('restart')!r}, not {wanted!r}"
 
@@ -124,6 +129,27 @@ def volumes_are_declared_and_used(model: Model) -> Iterator[str]:
     used = {source for _, service in services(model) for source, _, _ in mounts(service) if source}
     yield from (f"the volume {name} is not declared" for name in sorted(used - set(model["volumes"])))
     yield from (f"the volume {name} is used by nobody" for name in sorted(set(model["volumes"]) - used))
+
+
+def no_volume_is_without_a_name(model: Model) -> Iterator[str]:
+    """Yield what makes a volume that no later ``down -v`` finds: our own, and those that an image declares."""
+    for name, service in services(model):
+        yield from (
+            f"{name} has a volume without a name at {target}" for source, target, _ in mounts(service) if not source
+        )
+        declared = IMAGE_VOLUMES.get(service["image"].rpartition(":")[0], set())
+        covered = {target for _, target, _ in mounts(service)} | set(in_memory(service))
+        yield from (
+            f"{name} leaves {target} to its image, which makes a volume" for target in sorted(declared - covered)
+        )
+
+
+def folders_in_memory_have_their_mode_in_the_image(model: Model) -> Iterator[str]:
+    """Yield modes that depend on the engine: runc before 1.1.8 takes that of the image, whatever the option says."""
+    for name, service in ours(model):
+        for folder, options in in_memory(service).items():
+            if f"mode={FOLDERS.get(folder)}" not in options.split(","):
+                yield f"{name} wants {folder} with {options}, which in the image has the mode {FOLDERS.get(folder)}"
 
 
 def nobody_is_root(model: Model) -> Iterator[str]:
@@ -240,6 +266,8 @@ RULES: Final[tuple[Rule, ...]] = (
     no_secret_is_written_down,
     ports_are_for_this_machine,
     volumes_are_declared_and_used,
+    no_volume_is_without_a_name,
+    folders_in_memory_have_their_mode_in_the_image,
     nobody_is_root,
     nothing_is_written_beside_volumes,
     rights_are_dropped,

@@ -18,6 +18,7 @@ from tests.unit.deploy.compose import (
     VARIANTS,
     MissingVariableError,
     Model,
+    in_memory,
     interpolate,
     load,
     mounts,
@@ -106,6 +107,26 @@ DEFECTS: list[tuple[Rule, Defect, str]] = [
         rules.volumes_are_declared_and_used,
         lambda services: services["producer"].pop("volumes"),
         "the volume producer is used by nobody",
+    ),
+    (
+        rules.no_volume_is_without_a_name,
+        lambda services: services["spark-worker"]["volumes"].append("/spark"),
+        "spark-worker has a volume without a name at /spark",
+    ),
+    (
+        rules.no_volume_is_without_a_name,
+        lambda services: services["kafka"]["volumes"].pop(),
+        "kafka leaves /mnt/shared/config to its image",
+    ),
+    (
+        rules.folders_in_memory_have_their_mode_in_the_image,
+        lambda services: services["stream"].update(tmpfs=["/scratch:exec,size=512m,mode=755"]),
+        "stream wants /scratch with exec,size=512m,mode=755",
+    ),
+    (
+        rules.folders_in_memory_have_their_mode_in_the_image,
+        lambda services: services["stream"].update(tmpfs=["/elsewhere:exec,mode=1777"]),
+        "stream wants /elsewhere",
     ),
     (rules.nobody_is_root, lambda services: services["stream"].update(user="0:0"), "stream runs as 0:0"),
     (rules.nobody_is_root, lambda services: services["kibana"].pop("user"), "kibana runs as whoever its image says"),
@@ -242,6 +263,12 @@ def test_every_client_of_the_tls_variant_has_the_authority() -> None:
         trusts = [value for value in service.get("environment", {}).values() if str(value) == "/ca/ca.crt"]
         if trusts:
             assert ("authority", "/ca", False) in list(mounts(service)), name
+
+
+def test_a_volume_of_the_overlay_takes_the_place_of_what_is_mounted_there() -> None:
+    targets = [target for _, target, _ in mounts(load(BASE, TLS)["services"]["kafka"])]
+    assert targets.count("/etc/kafka/secrets") == 1
+    assert "/etc/kafka/secrets" not in in_memory(load(BASE, TLS)["services"]["kafka"])
 
 
 def test_kafka_finds_its_logins_where_the_secrets_are_handed_out() -> None:

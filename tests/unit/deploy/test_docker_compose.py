@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.deploy import docker_compose
-from tests.unit.deploy.compose import BASE, ROOT, VARIANTS, environment_of, load, mounts, services
+from tests.unit.deploy.compose import BASE, ROOT, VARIANTS, environment_of, in_memory, load, mounts, services
 
 PROFILES = ("", "demo", "cluster", "batch", "*")
 
@@ -62,8 +62,13 @@ def test_the_real_one_reads_the_files_as_these_tests_do(compose: docker_compose.
             "build" in service,
             service.get("pull_policy"),
         ), name
-        targets = {volume["target"] for volume in theirs[name].get("volumes", [])}
-        assert targets == {target for _, target, _ in mounts(service)}, name
+        volumes = theirs[name].get("volumes", [])
+        in_volumes = {volume["target"] for volume in volumes if volume["type"] != "tmpfs"}
+        assert in_volumes == {target for _, target, _ in mounts(service)}, name
+        memory = {volume["target"] for volume in volumes if volume["type"] == "tmpfs"}
+        assert memory | {mount.split(":")[0] for mount in theirs[name].get("tmpfs", [])} == set(in_memory(service)), (
+            name
+        )
         assert len(theirs[name].get("ports", [])) == len(service.get("ports", [])), name
         assert {port["host_ip"] for port in theirs[name].get("ports", [])} <= {"127.0.0.1"}, name
 

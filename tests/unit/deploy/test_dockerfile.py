@@ -13,14 +13,8 @@ import pytest
 
 from deploy.secrets import APP_ID
 from tests.unit.deploy.compose import ROOT, VARIANTS, environment_of, load, mounts, ours
+from tests.unit.deploy.image import FOLDERS, STAGES
 
-DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-STAGES = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
-FOLDERS = {  # that the last stage makes, each with its mode
-    folder: (re.findall(r"--mode=(\d+)", options) or ["755"])[0]
-    for options, names in re.findall(r"install --directory((?: +--\S+)*)((?: +/\S+)+)", STAGES[-1])
-    for folder in names.split()
-}
 COMMANDS = {name: [str(word) for word in service["command"]] for name, service in ours(load(*VARIANTS["tls"]))}
 
 
@@ -104,13 +98,6 @@ def test_settings_of_the_image_name_folders_that_are_there() -> None:
     assert set(folders.values()) - set(FOLDERS) == set()
 
 
-def test_a_folder_in_memory_has_the_mode_of_the_folder_in_the_image() -> None:
-    # runc before 1.1.8 takes the mode from the image, whatever the option says
-    for name, service in ours(load(*VARIANTS["tls"])):
-        for folder, options in (mount.split(":") for mount in service["tmpfs"]):
-            assert re.findall(r"mode=(\d+)", options) == [FOLDERS[folder]], name
-
-
 def test_what_each_service_writes_by_its_settings_is_on_a_volume() -> None:
     # a read-only image has no other place; what is not mounted would fail at the first write
     writes = {
@@ -121,7 +108,7 @@ def test_what_each_service_writes_by_its_settings_is_on_a_volume() -> None:
         "retrain": {"/data/models", "/data/archive", "/data/local", "/spark"},
         "monitor": {"/data/local", "/spark"},
         "prune": {"/data/archive"},
-        "spark-worker": {"/data/checkpoints", "/data/archive", "/spark"},
+        "spark-worker": {"/data/checkpoints", "/data/archive"},
     }
     found = {
         name: {target for _, target, can_write in mounts(service) if can_write}
