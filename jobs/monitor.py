@@ -1,7 +1,8 @@
-"""Batch job: judge stored predictions by what was observed afterwards, and look for drift of the features.
+"""Batch job: judge stored predictions by what was observed afterwards, look for drift, and make some of them again.
 
 Submitted by ``./spark-submit.sh monitor [--days N]``. Writes to ``blood-pressure-model-monitoring``, one document per
-model version, horizon, stratum and UTC day (kind ``quality``), and one per version, feature and day (kind ``drift``).
+model version, horizon, stratum and UTC day (kind ``quality``), one per version, feature and day (kind ``drift``), and
+once a day one per version on 1,000 random predictions (kind ``parity``, see `jobs.explaining.parity`).
 Ids are made of just that: the job may run as often as one likes, and a later run completes what an earlier one could
 not know yet. Beside the stream on one machine, ``BP_SPARK_MASTER=local[1]`` leaves the other cores to it.
 """
@@ -27,11 +28,12 @@ from conf.clinical import RISK_FIELDS
 from conf.settings import Settings, load_settings
 from conf.times import DAY_US, iso_us, present_until_us, to_us
 from elastic.bulk import Operation, write
-from elastic.client import connect
+from elastic.client import Search, connect
 from elastic.connector import read_index
 from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from elastic.schema import ensure_templates
 from fhir.readings import RETRACTED_STATUS
+from jobs.explaining.parity import parity_documents
 from jobs.training.outcomes import (
     TARGETS,
     add_targets,
@@ -49,6 +51,7 @@ DAYS: Final = 3  # before today; a day's 24 h outcomes are known a day later
 DRIFT_PATIENTS: Final = 1_000  # whose windows are compared with the training's
 LOOKBACK_US: Final = 14 * DAY_US  # how far back such a window's readings are looked for
 DRIFT_FILE: Final = "drift.json"
+PARITY_TIMEOUT_S: Final = 60.0
 
 PREDICTION_FIELDS: Final = ("model_version", "alert_level", "systolic", "diastolic", *RISK_FIELDS)
 READING_FIELDS: Final = ("systolic", "diastolic", "heart_rate")
@@ -71,6 +74,8 @@ def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -
     bodies += _drift(spark, settings, predictions, since_us, now_us)
     predictions.unpersist()
     client = connect(settings)
+    judged = parity_documents(Search(client, PARITY_TIMEOUT_S), settings, since_us, now_us)
+    bodies += [(id_, msgspec.json.encode(document)) for id_, document in judged]
     ensure_templates(client)
     write(client, [Operation("index", MODEL_MONITORING, id_, body) for id_, body in bodies])
     return len(bodies)

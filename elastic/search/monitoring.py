@@ -37,6 +37,12 @@ def drift(search: Search, version: str, most: int = 10) -> list[Document]:
     return _sorted(search, query, most, [{"psi": "desc"}, {"feature": "asc"}])
 
 
+def parity(search: Search, version: str | None = None) -> Document | None:
+    """Return how many random predictions of a version, or of any, came out the same on the newest day of judging."""
+    query = all_of(term("kind", "parity"), term_if("model_version", version))
+    return next(iter(_sorted(search, query, 1, [{"@timestamp": "desc"}])), None)
+
+
 def newest_time(search: Search) -> str | None:
     """Return when the monitor judged last (ISO 8601), None where it never did."""
     found = search.aggregate(MODEL_MONITORING, {"newest": {"max": {"field": "judged_at"}}})

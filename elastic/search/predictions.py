@@ -11,6 +11,7 @@ from conf.clinical import ALERT_RISK_FIELD
 from conf.times import to_us
 from elastic.client import After, Document, Page, Search
 from elastic.names import PREDICTIONS, instant_id, monthly_index
+from elastic.scope import OF_CANARIES
 from elastic.search.queries import all_of, between, by_patient, in_time, term, term_if, terms
 
 HISTORY_FIELDS: Final = [
@@ -40,6 +41,13 @@ def at_instants(search: Search, instants: Iterable[Instant]) -> dict[Instant | N
         for index, by_id in places.items()
         for id_, document in search.get_many(index, list(by_id)).items()
     }
+
+
+def sample(search: Search, since: datetime, most: int) -> list[Document]:
+    """Return random predictions of real patients with newest readings since then, others at each call."""
+    query = all_of(between("@timestamp", since), without=[OF_CANARIES])
+    by_chance = {"function_score": {"query": query, "random_score": {}, "boost_mode": "replace"}}
+    return search.page(PREDICTIONS, {"size": most, "query": by_chance, "sort": ["_score"]}).documents
 
 
 def of_patient(

@@ -67,7 +67,10 @@ def instant_us(text: str) -> int:
 
 def _told(document: Document, prediction: Document) -> Told:
     """Tell what a document says; what is taken back is no longer among what it keeps, but its values still stand."""
-    at_us, said = instant_us(document["@timestamp"]), said_in(document)
+    at_us = instant_us(document["@timestamp"])
+    if not is_retraction(document) and {"merged", "heart_rate_from"}.isdisjoint(document):  # one message, as nearly all
+        return Told(at_us, _values(document) if _is_known(document, prediction) else None, _values(document))
+    said = said_in(document)
     then = _shown(stands_among([message for message in said if _is_known(message, prediction)]))
     if not is_retraction(document):
         return Told(at_us, then, now=_values(document))

@@ -16,9 +16,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.errors import UserError
-from elastic.client import connect
+from elastic.client import Search, connect
 from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from embedded.services import Addresses
+from jobs.explain import explain
+from jobs.explaining.replaying import EQUAL_WITHIN, Cause, stored_risks
+from jobs.explaining.stored import stored_case
+from jobs.explaining.telling import verdict
 from jobs.monitor import monitor
 from ml import drift
 from ml.features import FEATURE_NAMES
@@ -165,6 +169,27 @@ def test_drift_is_told_for_the_version_that_knows_its_training_data(judged: Pipe
             sum(prediction["@timestamp"][:10] == day for prediction in mine)
         }
         assert of_day["hours_before_newest_lag00"]["drift"] == "strong"
+
+
+def test_every_prediction_of_the_stream_comes_out_the_same_from_what_is_stored(judged: Pipeline) -> None:
+    told = [document for document in monitoring(judged).values() if document["kind"] == "parity"]
+    assert {document["model_version"] for document in told} == {
+        prediction["model_version"] for prediction in judged.predictions().values()
+    }
+    assert sum(document["rows"] for document in told) == len(judged.predictions())
+    assert [(document["equal_share"], document["differing"]) for document in told] == [(1, []), (1, [])]
+    assert max(document["greatest_difference"] for document in told) <= EQUAL_WITHIN
+
+
+def test_a_prediction_is_explained_with_what_was_taken_back_since(judged: Pipeline) -> None:
+    search = Search(judged.client)
+    at = RECENTLY + timedelta(minutes=30 * (STEPS // 2 + 10))
+    case = stored_case(search, "p-7", at, judged.settings)
+    bundle, made = explain(case, judged.settings)
+    assert made.cause is Cause.KNOWN_THEN
+    assert bundle.version == case.prediction["model_version"]
+    assert [round(risk, 6) for risk in made.risks] == stored_risks(case).tolist()
+    assert "taken back" in " ".join(verdict(case, made, bundle.version))
 
 
 def test_repetition_changes_nothing_but_the_time_of_judging(judged: Pipeline, spark: SparkSession) -> None:

@@ -44,11 +44,12 @@ class Quality:
 
 @dataclass(frozen=True)
 class Model:
-    """The live model: its version, all versions in use, and quality by horizon."""
+    """The live model: its version, all versions in use, quality by horizon, and the parity document of the monitor."""
 
     version: str | None
     versions: tuple[str, ...]
     quality: tuple[Quality, ...]
+    parity: Document | None = None
 
 
 def live_model(search: Search, stratum: str) -> Model:
@@ -56,7 +57,8 @@ def live_model(search: Search, stratum: str) -> Model:
     versions = latest.model_versions(search)
     documents = monitoring.live_quality(search, versions[0], None, stratum) if versions else []
     known = [document for document in documents if document["horizon_h"] in HORIZONS_H]
-    return Model(versions[0] if versions else None, tuple(versions), tuple(by_horizon(known)))
+    parity = monitoring.parity(search, versions[0]) if versions else None
+    return Model(versions[0] if versions else None, tuple(versions), tuple(by_horizon(known)), parity)
 
 
 def summarise(documents: Sequence[Document]) -> Quality | None:

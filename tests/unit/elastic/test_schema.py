@@ -38,11 +38,13 @@ from elastic.schema import (
     ensure_templates,
     put_templates,
 )
+from jobs.explaining.case import Case
+from jobs.explaining.parity import parity
 from jobs.streaming.archive import COLUMNS
 from jobs.streaming.predictions import Prediction
 from jobs.training.outcomes import drift_documents
 from ml.drift import count, make_reference
-from tests.support.bundles import make_features
+from tests.support.bundles import make_bundle, make_features
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.unit.jobs.streaming.test_observations import document, heart_rate, retraction, settle
 from tests.unit.jobs.training.test_outcomes import quality
@@ -129,7 +131,9 @@ def test_every_field_of_a_prediction_is_mapped_and_nothing_else(templates: FakeE
 def test_every_field_of_a_monitoring_document_is_mapped_and_nothing_else(templates: FakeElasticsearch) -> None:
     reference = make_reference(make_features())
     drifted = drift_documents(count(reference, make_features()), reference, "v", 1, 20_000, 0)
-    produced = {field for document in [*quality(), next(drifted)] for field in document}
+    prediction = {"@timestamp": "2026-03-01T00:00:00.000Z", "patient_id": "p", "window_readings": 10}
+    alike = parity([Case(prediction, (), "UTC")], make_bundle())
+    produced = {field for document in [*quality(), next(drifted), alike] for field in document}
     assert produced == set(mappings(templates, MODEL_MONITORING)["properties"])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from elastic.names import LATEST, PREDICTIONS
+from elastic.names import LATEST, MODEL_MONITORING, PREDICTIONS
 from elastic.search import latest
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import prediction, reading
@@ -50,6 +50,18 @@ def test_a_cursor_of_another_query_or_person_is_refused(site: Site) -> None:
     (cursor,) = re.findall(r"cursor=([^\"&]+)", html)
     assert site.signed_in(name="eve").get(f"/predictions?cursor={cursor}").status_code == 422
     assert site.signed_in(name="fay").get("/predictions?cursor=x").status_code == 422
+
+
+def test_how_many_predictions_come_out_the_same_is_told_for_the_live_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest, "model_versions", lambda *_: ["v-2", "v-1"])
+    search = FakeSearch()
+    judged = {"kind": "parity", "@timestamp": "2026-03-01T00:00:00.000Z", "rows": 1000, "greatest_difference": 0.0312}
+    search.put(MODEL_MONITORING, judged | {"model_version": "v-2", "equal_share": 0.998})
+    html = make_site(tmp_path, search).signed_in().get("/predictions").get_data(as_text=True)
+    assert "Made again on 2026-03-01 from what is stored, 998 of 1000 random predictions came out the same." in html
+    assert "The greatest difference of a risk is 0.0312." in html
 
 
 def test_the_page_stands_without_data(tmp_path: Path) -> None:
