@@ -76,7 +76,8 @@ def achievements(horizon: str, found: Horizon, every: str) -> Iterator[str]:
     beaten = _with_result(found, "better")
     if beaten:
         closest = max(beaten, key=lambda name: found["differences"][name]["brier"]["value"])
-        whom = every if beaten == _with_result(found) else joined([model_name(name) for name in beaten])
+        is_every = len(beaten) > 1 and beaten == _with_result(found)
+        whom = every if is_every else joined([model_name(name) for name in beaten])
         margin = _difference(found["differences"][closest]).replace("Brier difference", "a Brier difference of")
         yield f"{when} the model beats {whom}; against the closest, {model_name(closest)}, by {margin}."
     ours = found["models"][OURS]

@@ -92,3 +92,10 @@ def test_a_model_that_could_not_be_compared_is_named_first_with_the_reason_and_n
     made["missing"] = {"random_forest": "It had no room."}
     assert doubts(made) == ["There is no comparison with random forest, which failed. It had no room."]
     assert any("the model beats every reference model that could be fitted" in sentence for sentence in merits(made))
+
+
+def test_one_reference_model_alone_is_named_and_not_called_all() -> None:
+    made = copy.deepcopy(least_evaluation())
+    made["parts"]["test"]["not_in_crisis"]["6h"]["differences"]["last_value"] |= {"brier": BEATEN, "result": "better"}
+    (sentence,) = [one for one in merits(made) if one.startswith("At 6 h the model beats")]
+    assert sentence.startswith("At 6 h the model beats last value; ")
