@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from embedded.services import Addresses
 
 PROJECT = Path(__file__).parents[1]
+ON_AN_ENGINE = "BP_TEST_CONTAINERS" in os.environ
+collect_ignore = [] if ON_AN_ENGINE else ["containers"]
 TEST_CONF = ("spark.ui.enabled=false", "spark.task.maxFailures=1")
 
 BROWSER = "tests/browser/"
@@ -53,6 +55,11 @@ class ByFileAndWard(LoadFileScheduling):  # type: ignore[misc]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let somebody ask for more of the fuzz than the suite has the time for (`tests.fuzz`)."""
     parser.addoption("--fuzz", type=int, metavar="N", help="ask N examples in tests/fuzz")
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is left out, and why."""
+    return [] if ON_AN_ENGINE else ["left out: tests/containers, which take a container engine and an hour"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

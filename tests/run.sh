@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Prepares everything, then runs linters, types and all tests. Options go to pytest: tests/run.sh -k intake
+# tests/run.sh containers: instead of the others, those that run the whole system on a container engine (root, 12 GB).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 finish() {
     local code=$?
     if [[ -n "$note" ]]; then echo "NOTE: $note"; fi
+    if [[ -z "${BP_TEST_CONTAINERS:-}" ]]; then
+        echo "NOTE: The tests on a container engine did not run; they take an hour: tests/run.sh containers"
+    fi
     if [[ $code == 0 ]]; then echo "ALL PASSED in $SECONDS s"; else echo "FAILED: $step (after $SECONDS s)"; fi
 }
 trap finish EXIT
@@ -39,8 +43,14 @@ run "preparation" ./spark-submit.sh setup --dev
 run "ruff check" .venv/bin/ruff check .
 run "ruff format" .venv/bin/ruff format --check .
 run "mypy" .venv/bin/mypy
-run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run
-run "chromium" prepare_chromium
+run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run tests/containers/engine.sh \
+    tests/containers/standins/make.sh tests/containers/standins/*/*.sh tests/containers/standins/kafka/docker/run
+if [[ "${1:-}" == containers ]]; then
+    export BP_TEST_CONTAINERS=1
+    set -- tests/containers "${@:2}"
+else
+    run "chromium" prepare_chromium
+fi
 if [[ $# == 0 ]]; then # the quick ones first; then what needs services, each process with services of its own
     # The fuzz is the longest: it comes first, and a process that has nothing left takes over from another.
     run "unit tests" .venv/bin/pytest --numprocesses auto --dist worksteal tests/fuzz tests/unit
