@@ -21,6 +21,7 @@ from elastic.search import monitoring, predictions
 from jobs.explaining.case import Case
 from jobs.explaining.replaying import EQUAL_WITHIN, Cause, candidates, differences, stored_risks
 from jobs.explaining.stored import cases
+from jobs.streaming.standing import place_of
 from ml.features import hours_of_day
 from ml.prediction import Bundle, Predictor
 from ml.registry.bundles import BundleError, load_bundle
@@ -48,8 +49,6 @@ def parity_documents(
             continue
         document = parity(list(cases(search, list(of_version), settings)), bundle)
         told = {"@timestamp": day, "model_version": version, "judged_at": iso_us(now_us), **document}
-        if document["differing"]:
-            log.warning("predictions that do not come out the same: %s", ", ".join(document["differing"]))
         yield f"{version}|parity|{day[:10]}", told
 
 
@@ -60,11 +59,14 @@ def _version(prediction: Document) -> str:
 def parity(judged: list[Case], bundle: Bundle) -> dict[str, Any]:
     """Return how many of a version's predictions come out the same, the greatest difference, and the first others.
 
-    One of which no reading is left differs, too, but has no difference.
+    One of which no reading is left differs, too, but has no difference. The others are told by the place of the last
+    message that they knew, for what is kept of models names no patient; the log does.
     """
     found = _differences(judged, bundle)
     is_equal = found <= EQUAL_WITHIN
-    named = [case.prediction for case, equal in zip(judged, is_equal, strict=True) if not equal][:MOST_NAMED]
+    others = [case.prediction for case, equal in zip(judged, is_equal, strict=True) if not equal][:MOST_NAMED]
+    for other in others:
+        log.warning("does not come out the same: --patient %s --at %s", other["patient_id"], other["@timestamp"])
     return {
         "kind": "parity",
         "complete": True,
@@ -72,7 +74,7 @@ def parity(judged: list[Case], bundle: Bundle) -> dict[str, Any]:
         "rows": len(judged),
         "equal_share": float(is_equal.mean()),
         "greatest_difference": float(np.nanmax(found)) if not np.isnan(found).all() else None,
-        "differing": [f"{prediction['patient_id']} {prediction['@timestamp']}" for prediction in named],
+        "differing": [place_of(other) for other in others],
     }
 
 

@@ -132,7 +132,8 @@ def test_every_field_of_a_monitoring_document_is_mapped_and_nothing_else(templat
     reference = make_reference(make_features())
     drifted = drift_documents(count(reference, make_features()), reference, "v", 1, 20_000, 0)
     prediction = {"@timestamp": "2026-03-01T00:00:00.000Z", "patient_id": "p", "window_readings": 10}
-    alike = parity([Case(prediction, (), "UTC")], make_bundle())
+    place = {"source_partition": 0, "source_offset": 10}
+    alike = parity([Case(prediction | place, (), "UTC")], make_bundle())
     produced = {field for document in [*quality(), next(drifted), alike] for field in document}
     assert produced == set(mappings(templates, MODEL_MONITORING)["properties"])
 

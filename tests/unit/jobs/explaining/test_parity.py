@@ -28,7 +28,9 @@ def patient(fake: FakeElasticsearch, client: Elasticsearch, settings: Settings) 
     return made
 
 
-def test_predictions_that_come_out_the_same_are_counted_and_the_others_named(patient: OnePatient) -> None:
+def test_predictions_that_come_out_the_same_are_counted_and_the_others_named_in_the_log_alone(
+    patient: OnePatient, caplog: pytest.LogCaptureFixture
+) -> None:
     first = patient.predict()
     patient.send(100, 175)  # late, and no fault
     second = patient.predict()
@@ -37,7 +39,9 @@ def test_predictions_that_come_out_the_same_are_counted_and_the_others_named(pat
     assert (found["rows"], found["patients"]) == (3, 1)
     assert found["equal_share"] == pytest.approx(2 / 3)
     assert found["greatest_difference"] == pytest.approx(0.25)
-    assert found["differing"] == ["p-1 2026-03-01T03:45:00.000Z"]
+    assert found["differing"] == ["0-21"]
+    assert "p-1" not in str(found)
+    assert "--patient p-1 --at 2026-03-01T03:45:00.000Z" in caplog.text
 
 
 def test_a_prediction_of_which_no_reading_is_left_differs_by_nothing_that_can_be_told(patient: OnePatient) -> None:
