@@ -69,7 +69,7 @@ class Engine:
         target = self.root / name
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
-        files = ("git", "archive", commit) if commit else ("tar", "--create", *_tracked())
+        files = ("git", "-c", "tar.umask=0022", "archive", commit) if commit else ("tar", "--create", *_tracked())
         with subprocess.Popen(files, cwd=ROOT, stdout=subprocess.PIPE) as packing:
             subprocess.run(["tar", "--extract", "--directory", str(target)], stdin=packing.stdout, check=True)
         assert packing.returncode == 0, commit

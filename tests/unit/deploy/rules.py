@@ -69,6 +69,7 @@ SECRET_NAME: Final = re.compile(r"PASSWORD|SECRET|TOKEN|PEPPER|CREDENTIALS|_KEY$
 FILE_OR_NOTHING: Final = re.compile(
     r"|@?/\S+|[\w./-]+\.key|kafka-keystore"
 )  # the last: a file's name for Kafka's image
+HEALTH_TIMEOUT: Final = "30s"
 UNITS: Final = {"m": 1, "g": 1024}
 
 
@@ -196,6 +197,14 @@ def health_checks_use_programs_of_the_image(model: Model) -> Iterator[str]:
         )
 
 
+def health_checks_have_time_on_a_busy_machine(model: Model) -> Iterator[str]:
+    """Most start a Python or a JVM, which took more than 10 s on an engine under load: then `up` gives up."""
+    for name, service in services(model):
+        timeout = service.get("healthcheck", {}).get("timeout", HEALTH_TIMEOUT)
+        if timeout != HEALTH_TIMEOUT:
+            yield f"{name} has {timeout} for its health check, not {HEALTH_TIMEOUT}"
+
+
 def _programs(shell: str) -> list[str]:
     """Return the first words of a line's commands, also within ``$(...)``."""
     return re.findall(r"(?:^|\||&&|;|\$\()\s*([^\s'\"|)]+)", shell)
@@ -274,6 +283,7 @@ RULES: Final[tuple[Rule, ...]] = (
     everything_has_limits,
     heaps_leave_half_of_the_memory,
     health_checks_use_programs_of_the_image,
+    health_checks_have_time_on_a_busy_machine,
     each_service_sees_its_own_secrets,
     each_service_that_is_given_secrets_has_them_made,
     every_setting_is_known,

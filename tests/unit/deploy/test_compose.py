@@ -146,6 +146,11 @@ DEFECTS: list[tuple[Rule, Defect, str]] = [
         "elasticsearch has a heap",
     ),
     (
+        rules.health_checks_have_time_on_a_busy_machine,
+        lambda services: services["kafka"]["healthcheck"].update(timeout="10s"),
+        "kafka has 10s for its health check",
+    ),
+    (
         rules.health_checks_use_programs_of_the_image,
         lambda services: services["kafka"]["healthcheck"].update(test=["CMD-SHELL", "true && nc -z localhost 9092"]),
         "kafka checks its health with nc",
