@@ -31,6 +31,7 @@ def risk_field(horizon_h: int) -> str:
 
 RISK_FIELDS: Final = tuple(risk_field(horizon_h) for horizon_h in HORIZONS_H)
 ALERT_RISK_FIELD: Final = risk_field(ALERT_HORIZON_H)
+SHADOW_RISK_FIELDS: Final = tuple(f"shadow_risk_{horizon_h}h" for horizon_h in HORIZONS_H)  # of the challenger
 
 
 @overload

@@ -2,7 +2,8 @@
 
 Submitted by ``./spark-submit.sh retrain``. The steps: collect rows, search parameters, fit, calibrate, judge beside
 reference models and champion, decide by the rule of `ml.evaluation.gates`, and save the bundle with its report. Until
-it is judged, the bundle is kept as ``VERSION-unjudged``. ``--promote VERSION`` and ``--rollback`` move the pointer.
+it is judged, the bundle is kept as ``VERSION-unjudged``. ``--promote VERSION`` and ``--rollback`` move the pointer;
+``--shadow VERSION`` lets a version score beside the one in service, ``--no-shadow`` ends that.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from ml.evaluation.forest import FULL, SMALL
 from ml.evaluation.gates import Decision, check_monotone, decide
 from ml.prediction import Predictor
 from ml.registry.bundles import current_version, discard, publish, rollback
+from ml.registry.challenger import appoint, dismiss
 from ml.report.findings import findings
 from ml.storage import read_parts
 
@@ -115,13 +117,18 @@ def conclude(model_dir: Path, version: str, decision: Decision, by: str, now: da
 
 
 def move_pointer(model_dir: Path, chosen: argparse.Namespace, now: datetime) -> None:
-    """Put a named or the previous version into service."""
-    if chosen.rollback:
-        version = rollback(model_dir, by=chosen.by, why="rollback asked for", at=now)
+    """Put a named or the previous version into service, or one beside it."""
+    by, why = chosen.by, chosen.why
+    if chosen.shadow:
+        appoint(model_dir, chosen.shadow, by=by, why=why or "shadow asked for", at=now)
+        log.info("Scores beside the one in service now: %s", chosen.shadow)
+    elif chosen.no_shadow:
+        log.info("Scores no longer: %s", dismiss(model_dir, by=by, why=why or "end of the shadow asked for", at=now))
+    elif chosen.rollback:
+        log.info("In service now: %s", rollback(model_dir, by=by, why=why or "rollback asked for", at=now))
     else:
-        version = chosen.promote
-        publish(model_dir, version, by=chosen.by, why="promotion asked for", at=now)
-    log.info("In service now: %s", version)
+        publish(model_dir, chosen.promote, by=by, why=why or "promotion asked for", at=now)
+        log.info("In service now: %s", chosen.promote)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -130,6 +137,8 @@ def parser() -> argparse.ArgumentParser:
     action = made.add_mutually_exclusive_group()
     action.add_argument("--promote", metavar="VERSION", help="only put this version into service")
     action.add_argument("--rollback", action="store_true", help="only put the version before into service again")
+    action.add_argument("--shadow", metavar="VERSION", help="only let this version score beside the one in service")
+    action.add_argument("--no-shadow", action="store_true", help="only end that")
     action.add_argument("--quick", action="store_true", help="fewer patients, no search, a small forest, no oracle")
     made.add_argument("--source", choices=get_args(RowSource), default="simulated", help="where rows come from")
     made.add_argument("--data", type=Path, help="Parquet rows of ./spark-submit.sh generate, instead of collecting")
@@ -137,6 +146,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=Design().seed, help="another seed, other patients (%(default)s)")
     made.add_argument("--forest-rows", type=int, default=FULL.rows, help="for the random forest (%(default)s)")
     made.add_argument("--replicates", type=int, help=f"of the bootstrap, {REPLICATES}, or {QUICK_REPLICATES} if quick")
+    made.add_argument("--why", help="of --promote, --rollback, --shadow or --no-shadow, kept in the journal")
     made.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")
     return made
 
@@ -147,7 +157,7 @@ def work(chosen: argparse.Namespace) -> None:
     logging.getLogger("jobs").setLevel(logging.DEBUG if chosen.verbose else logging.INFO)
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
     settings, now = load_settings(), datetime.now(UTC)
-    if chosen.promote or chosen.rollback:
+    if chosen.promote or chosen.rollback or chosen.shadow or chosen.no_shadow:
         move_pointer(settings.model_dir, chosen, now)
         return
     with session(SparkSession.builder.appName("blood-pressure-retrain")) as spark:

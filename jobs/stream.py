@@ -24,6 +24,7 @@ from jobs.streaming.earlier_topic import refuse_recreated
 from jobs.streaming.progress import Metrics
 from jobs.streaming.queries import INGEST, QUERIES, SCORE, ProgressListener, ingest_query, score_query
 from jobs.streaming.serving import ServingModel
+from jobs.streaming.shadow import Challenger
 from jobs.streaming.stopping import StopGate, keep_running
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ def run(
     """Run both queries, with metrics and model, until the gate is asked to stop or the topic is drained."""
     started_at = datetime.now(UTC)
     model = ServingModel(spark.sparkContext, settings.model_dir, settings.min_readings)
+    challenger = Challenger(spark.sparkContext, settings.model_dir)
     if is_new_checkpoint and (aside := set_aside(settings.data_dir, f"{started_at:%Y%m%dT%H%M%SZ}")):
         log.warning("new checkpoint: the CSV archive of the earlier one was moved to %s", aside)
     metrics = Metrics(settings.local_dir / METRICS_FILE, started_at, spark.sparkContext.uiWebUrl)
@@ -81,7 +83,7 @@ def run(
     spark.streams.addListener(listener)
     starts = {
         INGEST: partial(ingest_query, spark, settings, metrics, gate, available_now=available_now),
-        SCORE: partial(score_query, spark, settings, metrics, gate, model, available_now=available_now),
+        SCORE: partial(score_query, spark, settings, metrics, gate, model, challenger, available_now=available_now),
     }
     try:
         keep_running(starts, gate)

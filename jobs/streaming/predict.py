@@ -24,6 +24,7 @@ from fhir.faults import internal_error, tell
 from jobs.streaming.predictions import Scored, long_enough, score, with_lineage
 from jobs.streaming.progress import counts_row, milliseconds
 from jobs.streaming.rejects import write_rejects
+from jobs.streaming.shadow import add_scores, without_scores
 from jobs.streaming.source import Message, uncollected
 from jobs.streaming.sparing import spare
 from jobs.streaming.window_state import Statements, pack_messages, unpack_state
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_predictors: dict[str, Predictor] = {}  # this worker's, by model version: at most one
+_predictors: dict[str, Predictor] = {}  # this worker's, by model version: at most that in service and a challenger
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class ScoreBatch:
     """The micro-batch to score, the same for all of its partitions.
 
     `scored_us` is the time now; `withdrawn` and `if_full` are as by `by_patient` and `full_alone` of
-    `jobs.streaming.withdrawals`.
+    `jobs.streaming.withdrawals`; `challenger` scores beside `bundle`, where there is one.
     """
 
     settings: Settings
@@ -52,13 +53,14 @@ class ScoreBatch:
     scored_us: int
     withdrawn: Mapping[str, bytes] = field(default_factory=dict)
     if_full: Set[str] = frozenset()
+    challenger: Broadcast[Bundle] | None = None
 
 
 def score_partition(rows: Iterator[pa.RecordBatch], batch: ScoreBatch) -> Iterator[pa.RecordBatch]:
     """Write the predictions of Arrow batches of window states; yield one row with the counts of what was done."""
     counts: Counter[str] = Counter()
     client = connect(batch.settings)
-    predictor = _predictor(batch.bundle)
+    predictor = _predictor(batch.bundle.value)
     with uncollected():
         for state in rows:
             for scored in spare(lambda part: _score_state(client, part, predictor, batch), state, _leave_out):
@@ -83,12 +85,25 @@ def pack_or_refuse(messages: list[Message], settings: Settings) -> Iterator[pa.R
     return spare(pack_messages, messages, refuse)
 
 
-def _predictor(broadcast: Broadcast[Bundle]) -> Predictor:
-    bundle = broadcast.value
+def _predictor(bundle: Bundle, beside: str | None = None) -> Predictor:
+    """Return this worker's predictor of a version; keep none but it and that of the version `beside` it."""
     if bundle.version not in _predictors:
-        _predictors.clear()
+        for version in _predictors.keys() - {beside}:
+            del _predictors[version]
         _predictors[bundle.version] = Predictor(bundle)
     return _predictors[bundle.version]
+
+
+def _add_shadow(scored: list[Scored], ready: Scorable, batch: ScoreBatch) -> tuple[list[Scored], int]:
+    """Let the challenger score the same windows; where it fails, return the predictions without it and a 1 to count."""
+    if batch.challenger is None or not scored:
+        return scored, 0
+    try:
+        predictor = _predictor(batch.challenger.value, beside=batch.bundle.value.version)
+        return add_scores(scored, ready, predictor, batch.settings.zone), 0
+    except Exception as error:
+        tell(error)
+        return scored, 1
 
 
 def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predictor, batch: ScoreBatch) -> Counter[str]:
@@ -100,6 +115,8 @@ def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predic
     folded = time.monotonic()
     scored, repaired = score(ready, patient_ids, predictor, iso_us(batch.scored_us), batch.settings.zone)
     predicted = time.monotonic()
+    scored, shadow_failed = _add_shadow(scored, ready, batch)
+    shadowed = time.monotonic()
     predictions = _with_lineage(client, scored)
     unwritten = _write(client, [*_operations(predictions), *_withdrawals(statements, patients, ready, patient_ids)])
     return Counter(
@@ -109,9 +126,11 @@ def _score_state(client: Elasticsearch, state: pa.RecordBatch, predictor: Predic
         rescored_late=sum(scoring.prediction.replaced_risk_6h is not None for scoring in predictions),
         horizon_repairs=repaired,
         unwritten=unwritten,
+        shadow_failed=shadow_failed,
         fold_ms=milliseconds(folded - started),
         predict_ms=milliseconds(predicted - folded),
-        write_ms=milliseconds(time.monotonic() - predicted),
+        shadow_ms=milliseconds(shadowed - predicted),
+        write_ms=milliseconds(time.monotonic() - shadowed),
     )
 
 
@@ -150,6 +169,8 @@ def _operations(scored: Sequence[Scored]) -> list[Operation]:
     for scoring in scored:
         body = msgspec.json.encode(scoring.prediction)
         operations.append(Operation("index", monthly_index(PREDICTIONS, scoring.effective_us), scoring.id, body))
+        if scoring.prediction.shadow_model_version is not None:
+            body = msgspec.json.encode(without_scores(scoring.prediction))
         operations.append(Operation("index", LATEST, fit_id(scoring.prediction.patient_id), body))
     return operations
 

@@ -28,6 +28,8 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_o
 
     `reasons` is given where the alert level is not the lowest one, `out_of_range` (codes of `ml.trained_range`) where
     the model was trained on no such windows.
+    What begins with `shadow` is the challenger's, where
+    one scores beside the model in service, and is not for latest, which people look at.
     """
 
     timestamp: str = msgspec.field(name="@timestamp")
@@ -52,6 +54,10 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_o
     source_offset: int
     reasons: list[RiskReason] | None = None
     out_of_range: list[str] | None = None
+    shadow_model_version: str | None = None
+    shadow_risk_1h: float | None = None
+    shadow_risk_6h: float | None = None
+    shadow_risk_24h: float | None = None
 
 
 class Scored(NamedTuple):

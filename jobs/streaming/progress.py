@@ -63,6 +63,7 @@ class Metrics:
             "updated_at": started_at.isoformat(),
             "spark_ui": spark_ui,
             "model_version": None,
+            "challenger": {"version": None, "dropped": None},
             "queries": {
                 query: {"batches": 0, "totals": dict.fromkeys(totals, 0), "rejected_by_reason": {}, "seen_at": seen_at}
                 for query, totals in TOTALS.items()
@@ -76,6 +77,11 @@ class Metrics:
             self._counts[query, batch_id] = counts
             if model_version is not None:
                 self._content["model_version"] = model_version
+
+    def note_challenger(self, told: Mapping[str, Any]) -> None:
+        """Note which version scores beside the one in service, or was dropped; as by `jobs.streaming.shadow`."""
+        with self._lock:
+            self._content["challenger"] = dict(told)
 
     def record(self, line: dict[str, Any]) -> None:
         """Add a finished micro-batch: join its counts, add it to the totals, renew the file, and log the whole line."""

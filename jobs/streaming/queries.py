@@ -11,6 +11,7 @@
          ├ withdrawals     withdrawals.py    what messages of other patients have taken back, by way of the documents
          ├ window          windows.py        the last 30 readings, by fhir/precedence.py
          ├ prediction      predictions.py    features, risks of the model in service (serving.py), reasons, lineage
+         ├ challenger      shadow.py         risks of another version beside them, where one is appointed
          └ sinks           predict.py        predictions and latest, by elastic/bulk.py
 
 Around them: checkpoint.py guards the checkpoint, progress.py tells of each micro-batch, stopping.py restarts and ends.
@@ -52,6 +53,7 @@ from jobs.streaming.predict import ScoreBatch, pack_or_refuse, score_partition
 from jobs.streaming.progress import COUNTS_ROW, Metrics, add_up, progress_line
 from jobs.streaming.revisions import drop_latest
 from jobs.streaming.serving import ServingModel
+from jobs.streaming.shadow import Challenger
 from jobs.streaming.source import parse_batches, read_topic
 from jobs.streaming.stopping import StopGate, explain
 from jobs.streaming.store import IngestBatch, store_partition, store_revisions
@@ -115,6 +117,7 @@ def score_query(
     metrics: Metrics,
     gate: StopGate,
     model: ServingModel,
+    challenger: Challenger,
     *,
     available_now: bool,
 ) -> StreamingQuery:
@@ -122,17 +125,22 @@ def score_query(
 
     def predict(state: DataFrame, batch_id: int) -> None:
         bundle = model.current()
+        beside = challenger.beside(bundle.value.version)
 
         def whole() -> Counter[str]:
             client = connect(settings)
             withdrawn = read_withdrawn(client)
-            batch = ScoreBatch(settings, bundle, _now_us(), by_patient(withdrawn), full_alone(withdrawn))
+            batch = ScoreBatch(settings, bundle, _now_us(), by_patient(withdrawn), full_alone(withdrawn), beside)
             rows = state.mapInArrow(lambda rows: score_partition(rows, batch), COUNTS_ROW).collect()
             # what the ingest query has withdrawn in the meantime may have been scored
             drop_latest(client, withdrawn_since(read_withdrawn(client), withdrawn))
             return add_up(row.counts for row in rows)
 
-        metrics.count(SCORE, batch_id, _run_batch(whole, gate), bundle.value.version)
+        counts = _run_batch(whole, gate)
+        if counts["shadow_failed"]:
+            challenger.drop("it failed in scoring; the workers' log says where")
+        metrics.note_challenger(challenger.told())
+        metrics.count(SCORE, batch_id, counts, bundle.value.version)
 
     state = keep_newest(packed_statements(read_topic(spark, settings), intake_rules(settings), settings))
     writer = state.writeStream.outputMode("update").foreachBatch(predict)

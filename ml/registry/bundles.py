@@ -32,7 +32,7 @@ from ml.labels import GREATEST_GAP_H
 from ml.linear import LinearPart
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.files import BundleError, damaged, parse_object, read, remove_folder, sha256, to_json, write_folder
-from ml.registry.pointer import LOCK, make_promotion, move, read_journal, read_pointer, version_before
+from ml.registry.pointer import CHALLENGER, LOCK, make_promotion, move, read_journal, read_pointer, version_before
 from ml.trained_range import TrainedRange
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "current_version",
     "discard",
     "load_bundle",
+    "manifest_hash",
     "publish",
     "rollback",
     "save_bundle",
@@ -118,7 +119,7 @@ def publish(model_dir: Path, version: str, *, by: str, why: str, at: datetime) -
     """Put `version` into service in one atomic step, and into the journal; the bundle is checked first."""
     load_bundle(model_dir, version)
     with one_at_a_time(model_dir / LOCK):
-        move(model_dir, make_promotion("publish", version, _manifest_hash(model_dir, version), by=by, why=why, at=at))
+        move(model_dir, make_promotion("publish", version, manifest_hash(model_dir, version), by=by, why=why, at=at))
 
 
 def rollback(model_dir: Path, *, by: str, why: str, at: datetime) -> str:
@@ -129,14 +130,15 @@ def rollback(model_dir: Path, *, by: str, why: str, at: datetime) -> str:
     with one_at_a_time(model_dir / LOCK):
         version = version_before(read_journal(model_dir))
         load_bundle(model_dir, version)
-        move(model_dir, make_promotion("rollback", version, _manifest_hash(model_dir, version), by=by, why=why, at=at))
+        move(model_dir, make_promotion("rollback", version, manifest_hash(model_dir, version), by=by, why=why, at=at))
     return version
 
 
 def discard(model_dir: Path, version: str) -> None:
-    """Remove a version, unless it is or was in service: then it stays, for its predictions and for a rollback."""
+    """Remove a version, unless it is or was in service or beside it: then it stays, for what it has predicted."""
     with one_at_a_time(model_dir / LOCK):
-        if all(promotion.version != version for promotion in read_journal(model_dir)):
+        moves = [*read_journal(model_dir), *read_journal(model_dir, CHALLENGER)]
+        if all(promotion.version != version for promotion in moves):
             remove_folder(model_dir / version)
 
 
@@ -194,7 +196,8 @@ def _golden(bundle: Bundle, features: NDArray[np.float32], hours: NDArray[np.flo
     return {"inputs": rows, "hours": hours.tolist(), "raw": raw.tolist(), "risks": risks.tolist()}
 
 
-def _manifest_hash(model_dir: Path, version: str) -> str:
+def manifest_hash(model_dir: Path, version: str) -> str:
+    """Return the hash that pins all files of a version."""
     return sha256(read(model_dir / version / MANIFEST))
 
 

@@ -1,7 +1,8 @@
-"""Which version is in service: the pointer ``models/current.json`` and the journal ``models/promotions.jsonl``.
+"""Which version is in service, and which one scores beside it: two pointers, each with its journal.
 
-The pointer holds its own record of who moved it and why; the journal keeps all records. The pointer is moved first: if
-the process ends before the journal has its line, the next move adds it.
+``models/current.json`` names the version in service (journal ``promotions.jsonl``), ``models/challenger.json`` the one
+beside it (``challengers.jsonl``). A pointer holds its own record of who moved it and why; its journal keeps all
+records. The pointer is moved first: if the process ends before the journal has its line, the next move adds it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,26 @@ from typing import Any, Final, Literal
 from conf.files import write_whole
 from ml.registry.files import BundleError, damaged, parse_object, read, to_json
 
-POINTER: Final = "current.json"
-JOURNAL: Final = "promotions.jsonl"
 LOCK: Final = ".promotions.lock"
 
-Action = Literal["publish", "rollback"]
+Action = Literal["publish", "rollback", "appoint", "dismiss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The names of a pointer and of its journal, in the folder of the models."""
+
+    file: str
+    journal: str
+
+
+SERVICE: Final = Pointer("current.json", "promotions.jsonl")
+CHALLENGER: Final = Pointer("challenger.json", "challengers.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """One move of the pointer; `manifest_sha256` pins the content of the version."""
+    """One move of a pointer; `manifest_sha256` pins the content of the version."""
 
     at: str
     action: Action
@@ -40,28 +51,28 @@ def make_promotion(action: Action, version: str, manifest_sha256: str, *, by: st
     return Promotion(moment, action, version, manifest_sha256, by, why)
 
 
-def read_pointer(model_dir: Path) -> Promotion | None:
-    """Return the move that put the present version into service, or None before the first one."""
-    path = model_dir / POINTER
+def read_pointer(model_dir: Path, pointer: Pointer = SERVICE) -> Promotion | None:
+    """Return the last move of a pointer, or None before the first one."""
+    path = model_dir / pointer.file
     if not path.exists():
         return None
     return _parse(read(path), path)
 
 
-def read_journal(model_dir: Path) -> list[Promotion]:
+def read_journal(model_dir: Path, pointer: Pointer = SERVICE) -> list[Promotion]:
     """Return all moves, oldest first, the last one being that of the pointer."""
-    path = model_dir / JOURNAL
+    path = model_dir / pointer.journal
     lines = read(path).splitlines() if path.exists() else []
     moves = [_parse(line, path) for line in lines]
-    pointer = read_pointer(model_dir)
-    return moves if pointer is None or moves[-1:] == [pointer] else [*moves, pointer]
+    last = read_pointer(model_dir, pointer)
+    return moves if last is None or moves[-1:] == [last] else [*moves, last]
 
 
-def move(model_dir: Path, promotion: Promotion) -> None:
-    """Move the pointer in one step, then write the journal; hold `LOCK` meanwhile."""
-    lines = [json.dumps(asdict(made)) + "\n" for made in (*read_journal(model_dir), promotion)]
-    write_whole(model_dir / POINTER, to_json(asdict(promotion)), durable=True)
-    write_whole(model_dir / JOURNAL, "".join(lines), durable=True)
+def move(model_dir: Path, promotion: Promotion, pointer: Pointer = SERVICE) -> None:
+    """Move a pointer in one step, then write its journal; hold `LOCK` meanwhile."""
+    lines = [json.dumps(asdict(made)) + "\n" for made in (*read_journal(model_dir, pointer), promotion)]
+    write_whole(model_dir / pointer.file, to_json(asdict(promotion)), durable=True)
+    write_whole(model_dir / pointer.journal, "".join(lines), durable=True)
 
 
 def version_before(journal: list[Promotion]) -> str:

@@ -21,6 +21,7 @@ from jobs.training.collecting import Collection, require_both_outcomes
 from jobs.training.simulated import Design, simulate_rows
 from ml.evaluation.gates import Check, Decision
 from ml.registry.bundles import current_version
+from ml.registry.challenger import read_challenger
 from tests.support.bundles import publish_small, save_small_bundle
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -78,6 +79,17 @@ def test_promotion_and_rollback_by_hand_need_no_training(tmp_path: Path) -> None
     assert current_version(tmp_path) == second
     move_pointer(tmp_path, parser().parse_args(["--rollback"]), NOW)
     assert current_version(tmp_path) == first
+
+
+def test_a_version_scores_beside_the_one_in_service_until_that_is_ended_by_hand(tmp_path: Path) -> None:
+    first, second = save_small_bundle(tmp_path), save_small_bundle(tmp_path, seed=2)
+    publish_small(tmp_path, first)
+    move_pointer(tmp_path, parser().parse_args(["--shadow", second, "--by", "Ada", "--why", "our own readings"]), NOW)
+    appointed = read_challenger(tmp_path)
+    assert appointed is not None
+    assert (appointed.version, appointed.by, appointed.why) == (second, "Ada", "our own readings")
+    move_pointer(tmp_path, parser().parse_args(["--no-shadow"]), NOW)
+    assert (read_challenger(tmp_path), current_version(tmp_path)) == (None, first)
 
 
 def test_only_one_thing_is_done_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:

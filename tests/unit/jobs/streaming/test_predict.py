@@ -18,6 +18,7 @@ from conf.times import iso_us
 from elastic.names import LATEST, PREDICTIONS
 from jobs.streaming.predict import ScoreBatch, score_partition
 from jobs.streaming.progress import add_up
+from ml.prediction import Bundle
 from tests.support.arrivals import MINUTE_US, START_US, Patient
 from tests.support.bundles import make_bundle
 from tests.support.fake_elasticsearch import FakeElasticsearch
@@ -46,10 +47,13 @@ def run(client: Elasticsearch, settings: Settings) -> Run:
     """Score Arrow batches of states as one task; answer the counts without times."""
     assert client
 
-    def score(*states: pa.RecordBatch, scored_us: int = SCORED_US, seed: int = 1) -> Counter[str]:
+    def score(
+        *states: pa.RecordBatch, scored_us: int = SCORED_US, seed: int = 1, challenger: Bundle | None = None
+    ) -> Counter[str]:
         bundle = make_bundle(seed)
         own = SimpleNamespace(value=replace(bundle, version=f"test-{seed}"))
-        batch = ScoreBatch(settings, own, scored_us)  # type: ignore[arg-type]
+        beside = SimpleNamespace(value=challenger) if challenger else None
+        batch = ScoreBatch(settings, own, scored_us, challenger=beside)  # type: ignore[arg-type]
         rows = [
             row
             for batch_counts in score_partition(iter(states), batch)
@@ -72,6 +76,29 @@ def test_prediction_is_stored_at_its_instant_and_as_the_patients_latest(run: Run
     assert stored == fake.stored(LATEST)["a"]
     assert (stored["window_readings"], stored["model_version"]) == (12, "test-1")
     assert (counts["patients"], counts["predictions"], counts["refused"]) == (2, 2, 0)
+
+
+def test_challenger_scores_into_fields_of_its_own_and_not_for_latest(run: Run, fake: FakeElasticsearch) -> None:
+    run(state(a=patient()))
+    alone = dict(fake.stored(LATEST)["a"])
+    counts = run(state(a=patient()), challenger=replace(make_bundle(2), version="test-2"))
+    (stored,) = fake.stored(PREDICTIONS).values()
+    assert fake.stored(LATEST)["a"] == alone
+    theirs = {name: value for name, value in stored.items() if name.startswith("shadow_")}
+    assert {**alone, **theirs} == stored
+    assert (theirs["shadow_model_version"], len(theirs)) == ("test-2", 4)
+    assert (counts["predictions"], counts["shadow_failed"]) == (1, 0)
+
+
+def test_challenger_that_fails_in_scoring_takes_nothing_from_the_model_in_service(
+    run: Run, fake: FakeElasticsearch
+) -> None:
+    run(state(a=patient(), b=patient(11)))
+    alone = dict(fake.documents)
+    broken = replace(make_bundle(2), version="broken", boosters=dict.fromkeys(make_bundle(2).boosters, b"no booster"))
+    counts = run(state(a=patient(), b=patient(11)), challenger=broken)
+    assert fake.documents == alone
+    assert (counts["predictions"], counts["failed"], counts["shadow_failed"]) == (2, 0, 1)
 
 
 def test_patients_of_all_arrow_batches_are_counted_together(run: Run, fake: FakeElasticsearch) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from ml.registry.files import BundleError, to_json
 from ml.registry.pointer import (
-    JOURNAL,
-    POINTER,
+    CHALLENGER,
+    SERVICE,
     Action,
     Promotion,
     make_promotion,
@@ -42,7 +42,7 @@ def test_each_move_is_kept_with_who_when_and_why(tmp_path: Path) -> None:
     assert (read_pointer(tmp_path), read_journal(tmp_path)) == (None, [])
     made = moves(tmp_path, "a", "b")
     assert (read_pointer(tmp_path), read_journal(tmp_path)) == (made[1], made)
-    first = json.loads((tmp_path / JOURNAL).read_text().splitlines()[0])
+    first = json.loads((tmp_path / SERVICE.journal).read_text().splitlines()[0])
     assert first == {
         "at": "2025-03-01T12:00:00+00:00",
         "action": "publish",
@@ -55,11 +55,19 @@ def test_each_move_is_kept_with_who_when_and_why(tmp_path: Path) -> None:
 
 def test_a_move_that_ended_before_its_journal_line_is_made_up_for_by_the_next(tmp_path: Path) -> None:
     made = moves(tmp_path, "a")
-    (tmp_path / POINTER).write_bytes(to_json(asdict(promotion("b"))))
+    (tmp_path / SERVICE.file).write_bytes(to_json(asdict(promotion("b"))))
     assert read_journal(tmp_path) == [*made, promotion("b")]
     move(tmp_path, promotion("c"))
     assert [record.version for record in read_journal(tmp_path)] == ["a", "b", "c"]
-    assert (tmp_path / JOURNAL).read_text().count("\n") == 3
+    assert (tmp_path / SERVICE.journal).read_text().count("\n") == 3
+
+
+def test_the_pointer_of_the_challenger_and_its_journal_stand_apart(tmp_path: Path) -> None:
+    (in_service,) = moves(tmp_path, "a")
+    beside = promotion("b", "appoint")
+    move(tmp_path, beside, CHALLENGER)
+    assert (read_pointer(tmp_path), read_journal(tmp_path)) == (in_service, [in_service])
+    assert (read_pointer(tmp_path, CHALLENGER), read_journal(tmp_path, CHALLENGER)) == (beside, [beside])
 
 
 @pytest.mark.parametrize(
@@ -86,6 +94,6 @@ def test_there_is_nothing_before_the_first_publication(history: str) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"version": "x"}', '"text"', "\xff"])
 def test_an_unreadable_pointer_is_an_error_and_not_an_absent_model(tmp_path: Path, content: str) -> None:
-    (tmp_path / POINTER).write_text(content, encoding="latin-1")
+    (tmp_path / SERVICE.file).write_text(content, encoding="latin-1")
     with pytest.raises(BundleError, match=r"current\.json is not usable"):
         read_pointer(tmp_path)
