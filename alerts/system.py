@@ -3,7 +3,7 @@
 The stream tells of itself in its metrics file where it runs on this machine; what it stores is a sign wherever it runs.
 That nothing is stored is no fault of the stream: nothing may have been sent, which `alerts.feed` tells. A way to people
 gives a sign with each message that arrives. Of the chain from sender to site the first dead link is told
-(`alerts.proof_of_life`).
+(`alerts.proof_of_life`). A model whose risks do not fit any more what happens is told as a part that fails.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from elastic.client import Search
 from elastic.search import latest, monitoring, observations
 
 INGEST, SCORE, MONITOR = "stream-ingest", "stream-score", "monitor"
+RISKS: Final = "model-risks"  # that of the model in service, of which the monitor says that they fit no more
 WAY: Final = "channel-"  # and its name and recipient: a way to people
 MONITOR_WITHIN: Final = timedelta(days=2)  # it judges once a day
 MESSAGES_WITHIN: Final = timedelta(minutes=1)  # for so long a message may fail before that is told
@@ -67,7 +68,10 @@ def read(search: Search, metrics_file: Path, least_readings: int, rule: SystemRu
         signs.append(Sign(SCORE, waiting, missed_after))
     if judged:
         signs.append(Sign(MONITOR, judged, MONITOR_WITHIN, CRITICAL_RANK - 1))
-    return signs
+    versions = latest.model_versions(search)
+    found = monitoring.calibration(search, versions[0]) if versions else []
+    off = [datetime.fromisoformat(told["judged_at"]) for told in found if told["is_off"]]
+    return [*signs, *(Sign(RISKS, at, timedelta(0), CRITICAL_RANK - 1) for at in off[:1])]
 
 
 def of_chain(links: Iterable[Link]) -> list[Sign]:

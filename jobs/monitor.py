@@ -3,8 +3,11 @@
 Submitted by ``./spark-submit.sh monitor [--days N]``. Writes to ``blood-pressure-model-monitoring``, one document per
 model version, horizon, stratum and UTC day (kind ``quality``), one per version, feature and day (kind ``drift``), and
 once a day one per version on 1,000 random predictions (kind ``parity``, see `jobs.explaining.parity`).
-Ids are made of just that: the job may run as often as one likes, and a later run completes what an earlier one could
-not know yet. Beside the stream on one machine, ``BP_SPARK_MASTER=local[1]`` leaves the other cores to it.
+While a challenger scores beside the model in service, both are judged by the same windows of weeks (kind ``shadow``);
+of the one in service it is told whether its risks still fit (kind ``calibration``). Afterwards the job carries out the
+promotions that people, or the rule, have asked for. Ids are made of just that: the job may run as often as one likes,
+and a later run completes what an earlier one could not know yet. Beside the stream on one machine,
+``BP_SPARK_MASTER=local[1]`` leaves the other cores to it.
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from conf import cli
-from conf.clinical import RISK_FIELDS
+from conf.clinical import RISK_FIELDS, SHADOW_RISK_FIELDS
 from conf.settings import Settings, load_settings
 from conf.times import DAY_US, iso_us, present_until_us, to_us
 from elastic.bulk import Operation, write
@@ -34,6 +38,7 @@ from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from elastic.schema import ensure_templates
 from fhir.readings import RETRACTED_STATUS
 from jobs.explaining.parity import parity_documents
+from jobs.training.comparing import PATIENT_SUMS, add_up_patients, calibration_documents, comparison_documents
 from jobs.training.outcomes import (
     TARGETS,
     add_targets,
@@ -43,17 +48,23 @@ from jobs.training.outcomes import (
     drift_documents,
     quality_documents,
 )
+from jobs.training.promoting import ask_by_rule, carry_out
 from jobs.training.session import session
 from ml import drift
-from ml.registry.bundles import BundleError, bundle_file
+from ml.evaluation.shadow import Needed
+from ml.registry.bundles import BundleError, bundle_file, current_version
+from ml.registry.challenger import read_challenger
 
 DAYS: Final = 3  # before today; a day's 24 h outcomes are known a day later
 DRIFT_PATIENTS: Final = 1_000  # whose windows are compared with the training's
+SHADOW_DAYS: Final = 28  # over which champion and challenger are compared, more if more are needed
+CALIBRATION_DAYS: Final = 7  # over which it is looked whether risks still fit what follows
 LOOKBACK_US: Final = 14 * DAY_US  # how far back such a window's readings are looked for
 DRIFT_FILE: Final = "drift.json"
 PARITY_TIMEOUT_S: Final = 60.0
 
 PREDICTION_FIELDS: Final = ("model_version", "alert_level", "systolic", "diastolic", *RISK_FIELDS)
+SHADOW_FIELDS: Final = ("shadow_model_version", *SHADOW_RISK_FIELDS)
 READING_FIELDS: Final = ("systolic", "diastolic", "heart_rate")
 READINGS: Final = "array<struct<effective_us:bigint,systolic:float,diastolic:float,heart_rate:float>>"
 WITH_TARGETS: Final = (
@@ -73,24 +84,43 @@ def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -
     bodies = [*_quality(spark, settings, predictions, since_us, now_us)]
     bodies += _drift(spark, settings, predictions, since_us, now_us)
     predictions.unpersist()
+    compared = compare_versions(spark, settings, now_us)
+    over_weeks = [*compared, *judge_calibration(spark, settings, now_us)]
+    bodies += [(document_id(document), msgspec.json.encode(document)) for document in over_weeks]
     client = connect(settings)
     judged = parity_documents(Search(client, PARITY_TIMEOUT_S), settings, since_us, now_us)
     bodies += [(id_, msgspec.json.encode(document)) for id_, document in judged]
     ensure_templates(client)
     write(client, [Operation("index", MODEL_MONITORING, id_, body) for id_, body in bodies])
+    search = Search(client)
+    if settings.promote_by_rule:
+        ask_by_rule(search, compared, now)
+    carry_out(search, settings.model_dir, now)
     return len(bodies)
 
 
-def read_predictions(spark: SparkSession, settings: Settings, since_us: int) -> DataFrame:
-    """Read the predictions of windows whose newest reading is at `since_us` or later."""
-    since = {"range": {"@timestamp": {"gte": iso_us(since_us)}}}
-    documents = read_index(spark, settings, PREDICTIONS, ("@timestamp", "patient_id", *PREDICTION_FIELDS), since)
+def read_predictions(
+    spark: SparkSession, settings: Settings, since_us: int, challenger: str | None = None
+) -> DataFrame:
+    """Read the predictions of windows whose newest reading is at `since_us` or later.
+
+    With a `challenger`, those alone that it has scored, too, and what it has said.
+    """
+    wanted: list[dict[str, Any]] = [{"range": {"@timestamp": {"gte": iso_us(since_us)}}}]
+    fields = ("@timestamp", "patient_id", *PREDICTION_FIELDS)
+    more: list[Any] = []
+    if challenger is not None:
+        wanted.append({"term": {"shadow_model_version": challenger}})
+        fields += SHADOW_FIELDS
+        more = ["shadow_model_version", *(F.col(name).cast("double") for name in SHADOW_RISK_FIELDS)]
+    documents = read_index(spark, settings, PREDICTIONS, fields, {"bool": {"filter": wanted}})
     return documents.select(
         "patient_id",
         _instant("newest_us"),
         *("model_version", "alert_level"),
         *(F.col(name).cast("float") for name in ("systolic", "diastolic")),
         *(F.col(name).cast("double") for name in RISK_FIELDS),
+        *more,
     )
 
 
@@ -125,11 +155,15 @@ def _known(since_us: int, now_us: int) -> dict[str, Any]:
     return {"range": {"@timestamp": {"gte": iso_us(since_us), "lte": iso_us(present_until_us(now_us))}}}
 
 
+def _known_pressures(since_us: int, now_us: int) -> dict[str, Any]:
+    return {"bool": {"filter": [_known(since_us, now_us), {"exists": {"field": "systolic"}}]}}
+
+
 def _quality(
     spark: SparkSession, settings: Settings, predictions: DataFrame, since_us: int, now_us: int
 ) -> Iterator[tuple[str, bytes]]:
-    pressures = {"bool": {"filter": [_known(since_us, now_us), {"exists": {"field": "systolic"}}]}}
-    judged = by_patient(predictions, read_readings(spark, settings, pressures)).mapInArrow(add_targets, WITH_TARGETS)
+    pressures = read_readings(spark, settings, _known_pressures(since_us, now_us))
+    judged = by_patient(predictions, pressures).mapInArrow(add_targets, WITH_TARGETS)
 
     def documents(rows: pa.Table) -> pa.Table:
         return documents_table(quality_documents(rows, now_us))
@@ -137,6 +171,33 @@ def _quality(
     day = F.floor(F.col("newest_us") / DAY_US)
     written = judged.groupBy("model_version", day.alias("day")).applyInArrow(documents, "id string, body string")
     yield from ((row.id, row.body.encode()) for row in written.toLocalIterator())
+
+
+def compare_versions(spark: SparkSession, settings: Settings, now_us: int) -> list[dict[str, Any]]:
+    """Judge champion and challenger by the windows that both have scored; nothing is read where there is none."""
+    appointed = read_challenger(settings.model_dir)
+    if appointed is None:
+        return []
+    since_us = (now_us // DAY_US - max(SHADOW_DAYS, 2 * settings.shadow_days)) * DAY_US
+    both = read_predictions(spark, settings, since_us, appointed.version)
+    pressures = read_readings(spark, settings, _known_pressures(since_us, now_us))
+    sums = by_patient(both, pressures).mapInArrow(add_up_patients, from_arrow_schema(PATIENT_SUMS)).toArrow()
+    needed = Needed(settings.shadow_days, settings.shadow_patients)
+    return comparison_documents(sums, needed, now_us)
+
+
+def judge_calibration(spark: SparkSession, settings: Settings, now_us: int) -> list[dict[str, Any]]:
+    """Look whether the risks of the version in service fit what followed, over `CALIBRATION_DAYS`."""
+    version = current_version(settings.model_dir)
+    if version is None:
+        return []
+    since_us = (now_us // DAY_US - CALIBRATION_DAYS) * DAY_US
+    own = read_predictions(spark, settings, since_us).where(F.col("model_version") == version)
+    own = own.withColumn("shadow_model_version", F.col("model_version"))  # compared with itself
+    own = own.withColumns(dict(zip(SHADOW_RISK_FIELDS, map(F.col, RISK_FIELDS), strict=True)))
+    pressures = read_readings(spark, settings, _known_pressures(since_us, now_us))
+    sums = by_patient(own, pressures).mapInArrow(add_up_patients, from_arrow_schema(PATIENT_SUMS)).toArrow()
+    return list(calibration_documents(sums, version, now_us))
 
 
 def _drift(

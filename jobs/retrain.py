@@ -72,7 +72,7 @@ def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace,
     decision = decide(evaluation, [check_monotone(Predictor(challenger.bundle), *checked)])
     version = save_judged(settings.model_dir, challenger, origin, evaluation, decision)
     discard(settings.model_dir, unjudged)
-    conclude(settings.model_dir, version, decision, chosen.by, now)
+    conclude(settings.model_dir, version, decision, chosen, now)
     return decision
 
 
@@ -105,12 +105,15 @@ def make_comparison(chosen: argparse.Namespace, collection: Collection) -> Compa
     return Comparison(chosen.seed, forest, fresh if simulated else None, chosen.replicates or REPLICATES)
 
 
-def conclude(model_dir: Path, version: str, decision: Decision, by: str, now: datetime) -> None:
-    """Put the version into service, or tell why not."""
+def conclude(model_dir: Path, version: str, decision: Decision, chosen: argparse.Namespace, now: datetime) -> None:
+    """Put the version into service, or beside it if that is asked for, or tell why not."""
     for check in decision.checks:
         log.info("%s: %s", "passed" if check.passed else "FAILED", check.detail)
-    if decision.promote:
-        publish(model_dir, version, by=by, why=decision.reason, at=now)
+    if decision.promote and chosen.appoint:
+        appoint(model_dir, version, by=chosen.by, why=chosen.why or decision.reason, at=now)
+        log.info("Model %s scores beside the one in service. Report: %s", version, model_dir / version / "report.html")
+    elif decision.promote:
+        publish(model_dir, version, by=chosen.by, why=decision.reason, at=now)
         log.info("Published model %s. Report: %s", version, model_dir / version / "report.html")
     else:
         log.warning("Model %s is kept but not published: %s", version, decision.reason)
@@ -140,13 +143,14 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("--shadow", metavar="VERSION", help="only let this version score beside the one in service")
     action.add_argument("--no-shadow", action="store_true", help="only end that")
     action.add_argument("--quick", action="store_true", help="fewer patients, no search, a small forest, no oracle")
+    made.add_argument("--appoint", action="store_true", help="what passes scores beside the one in service, not in it")
     made.add_argument("--source", choices=get_args(RowSource), default="simulated", help="where rows come from")
     made.add_argument("--data", type=Path, help="Parquet rows of ./spark-submit.sh generate, instead of collecting")
     made.add_argument("--patients", type=int, help=f"simulated patients, {PATIENTS}, or {QUICK_PATIENTS} if quick")
     made.add_argument("--seed", type=int, default=Design().seed, help="another seed, other patients (%(default)s)")
     made.add_argument("--forest-rows", type=int, default=FULL.rows, help="for the random forest (%(default)s)")
     made.add_argument("--replicates", type=int, help=f"of the bootstrap, {REPLICATES}, or {QUICK_REPLICATES} if quick")
-    made.add_argument("--why", help="of --promote, --rollback, --shadow or --no-shadow, kept in the journal")
+    made.add_argument("--why", help="of what moves by hand, or with --appoint; kept in the journal")
     made.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")
     return made
 

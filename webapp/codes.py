@@ -49,6 +49,7 @@ ACTION_NAMES: Final[Mapping[str, str]] = {  # of the audit
     "user_enable": N_("opened an account"),
     "user_remove_totp": N_("removed an authenticator"),
     "user_reset_password": N_("gave a new password"),
+    "model_promotion": N_("asked for another model in service"),
     "audit_search": N_("searched the audit"),
 }
 OUTCOME_NAMES: Final[Mapping[str, str]] = {

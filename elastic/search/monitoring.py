@@ -37,6 +37,20 @@ def drift(search: Search, version: str, most: int = 10) -> list[Document]:
     return _sorted(search, query, most, [{"psi": "desc"}, {"feature": "asc"}])
 
 
+def comparison(search: Search, version: str, stratum: str) -> list[Document]:
+    """Return the last documents about a challenger beside a version, by horizon; [] where none was judged."""
+    of_both = all_of(term("kind", "shadow"), term("model_version", version), term("stratum", stratum))
+    found = _sorted(search, of_both, len(HORIZONS_H), [{"judged_at": "desc"}, {"horizon_h": "asc"}])
+    return [document for document in found if document["judged_at"] == found[0]["judged_at"]]
+
+
+def calibration(search: Search, version: str) -> list[Document]:
+    """Return the last documents about how the risks of a version fit what followed, by horizon."""
+    of_version = all_of(term("kind", "calibration"), term("model_version", version))
+    found = _sorted(search, of_version, len(HORIZONS_H), [{"judged_at": "desc"}, {"horizon_h": "asc"}])
+    return [document for document in found if document["judged_at"] == found[0]["judged_at"]]
+
+
 def parity(search: Search, version: str | None = None) -> Document | None:
     """Return how many random predictions of a version, or of any, came out the same on the newest day of judging."""
     query = all_of(term("kind", "parity"), term_if("model_version", version))

@@ -27,9 +27,8 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_o
     """One document of the predictions and latest indices; fields as in the index template.
 
     `reasons` is given where the alert level is not the lowest one, `out_of_range` (codes of `ml.trained_range`) where
-    the model was trained on no such windows.
-    What begins with `shadow` is the challenger's, where
-    one scores beside the model in service, and is not for latest, which people look at.
+    the model was trained on no such windows. What begins with `shadow` is the challenger's, where one scores beside the
+    model in service, and is not for latest, which people look at.
     """
 
     timestamp: str = msgspec.field(name="@timestamp")

@@ -174,7 +174,9 @@ def document_id(document: dict[str, Any]) -> str:
     day = document["@timestamp"][:10]
     if document["kind"] == "drift":
         return f"{document['model_version']}|drift|{document['feature']}|{day}"
-    return f"{document['model_version']}|{document['horizon_h']}h|{document['stratum']}|{day}"
+    more = {"shadow": "shadow_model_version", "calibration": "kind"}.get(document["kind"])
+    beside = f"{document[more]}|" if more else ""
+    return f"{document['model_version']}|{beside}{document['horizon_h']}h|{document['stratum']}|{day}"
 
 
 def documents_table(documents: Iterator[dict[str, Any]]) -> pa.Table:

@@ -43,7 +43,7 @@ PAGES: dict[str | None, tuple[str, ...]] = {
         "/nowhere",
     ),
     "manager": ("/rules", "/rules/trials"),
-    "admin": ("/admin/system", "/admin/users", "/admin/sessions", "/admin/tokens", "/admin/audit"),
+    "admin": ("/admin/system", "/admin/users", "/admin/sessions", "/admin/tokens", "/admin/audit", "/admin/models"),
     "kiosk": ("/",),
 }
 NO_PAGES = {

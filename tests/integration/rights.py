@@ -17,6 +17,7 @@ from elastic.names import (
     LATEST,
     LOCATIONS,
     MODEL_MONITORING,
+    MODEL_PROMOTIONS,
     NOTIFICATIONS,
     OBSERVATIONS,
     PATIENT_RULES,
@@ -53,6 +54,7 @@ OWN_STAMPS: Final = {  # of indices whose documents are no events
     LOCATIONS: {"told_at": LONG_AGO},
     NOTIFICATIONS: {"at": LONG_AGO},
     ALERT_RULES: {"saved_at": LONG_AGO},
+    MODEL_PROMOTIONS: {"asked_at": LONG_AGO},
 }
 TEMPLATE: Final = {"index_patterns": [all_months(AUDIT)], "priority": 900}
 CLUSTER_SETTING: Final = {"persistent": {"indices.id_field_data.enabled": None}}
@@ -143,6 +145,15 @@ def _all_actions() -> Iterator[Action]:
     yield _reading("figures of the model", MODEL_MONITORING, ALERTING, RETRAIN, SITE, READER)
     yield _storing("figures of the model", MODEL_MONITORING, RETRAIN)
     yield _deleting("figures of the model", MODEL_MONITORING)
+    asking = ("PUT", f"/{MODEL_PROMOTIONS}/_create/new", stamp(MODEL_PROMOTIONS))
+    gone = ("DELETE", f"/{MODEL_PROMOTIONS}/_doc/new", None)
+    needs = (put(MODEL_PROMOTIONS, "new"), gone)
+    yield Action("ask for the promotion of a model", asking, frozenset({SITE, RETRAIN}), needs)
+    yield _reading("requests for a promotion", MODEL_PROMOTIONS, SITE, RETRAIN)
+    yield Action(
+        "answer a request for a promotion", put(MODEL_PROMOTIONS), frozenset({RETRAIN}), (put(MODEL_PROMOTIONS),)
+    )
+    yield _deleting("requests for a promotion", MODEL_PROMOTIONS)
     yield from _of_alerts()
     yield from _of_journals()
     yield from _of_the_cluster()
@@ -215,6 +226,7 @@ def _of_the_cluster() -> Iterator[Action]:
         LOCATIONS: {STREAM},
         WARDS: {STREAM, ALERTING, PRUNE},
         ALERT_RULES: {SITE},
+        MODEL_PROMOTIONS: {SITE, RETRAIN},
     }
     for index, accounts in writers.items():  # as writers do
         same = {"properties": {name: {"type": "date"} for name in stamp(index)}}

@@ -38,6 +38,7 @@ class Metrics:
     spark_ui: str | None
     queries: list[Query]
     rejected_by_reason: dict[str, int]  # since the start
+    dropped: dict[str, str] | None  # version, at, why: the challenger that failed beside the model in service
 
     def totals(self, name: str) -> int:
         """Return the sum of one total of the queries, since the start."""
@@ -71,6 +72,7 @@ def _metrics(content: dict[str, Any]) -> Metrics:
         spark_ui=content.get("spark_ui"),
         queries=queries,
         rejected_by_reason=content["queries"].get("ingest", {}).get("rejected_by_reason", {}),
+        dropped=content.get("challenger", {}).get("dropped"),
     )
 
 

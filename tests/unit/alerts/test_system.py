@@ -11,7 +11,9 @@ import pytest
 from alerts.documents import to_document, to_episode
 from alerts.model import AlertKind, alert_id
 from alerts.rules import SystemRule, load_rules
-from alerts.system import INGEST, MONITOR, SCORE, Sign, check, read
+from alerts.system import INGEST, MONITOR, RISKS, SCORE, Sign, check, read
+from elastic.names import MODEL_MONITORING
+from elastic.search import latest
 from jobs.streaming.progress import Metrics
 from tests.support.fake_search import FakeSearch
 
@@ -67,3 +69,17 @@ def test_times_of_the_file_are_read_with_their_zone(tmp_path: Path) -> None:
     queries = {"ingest": {"seen_at": "2026-03-01T13:00:00.000+01:00"}}
     file.write_text(json.dumps({"queries": queries}), encoding="utf-8")
     assert signs(file) == [Sign(INGEST, START, WITHIN)]
+
+
+@pytest.mark.parametrize(
+    ("is_off", "version", "is_told"), [(True, "v1", True), (False, "v1", False), (True, "v0", False)]
+)
+def test_risks_in_service_that_fit_no_more_are_an_alert_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_off: bool, version: str, is_told: bool
+) -> None:
+    search = FakeSearch()
+    told = {"kind": "calibration", "model_version": version, "judged_at": at(0).isoformat(), "horizon_h": 6}
+    search.put(MODEL_MONITORING, {**told, "is_off": is_off})
+    monkeypatch.setattr(latest, "model_versions", lambda _: ["v1"])  # memory counts nothing
+    found = check(read(search, tmp_path / "none", 10, RULE, at(900)), at(900))
+    assert (RISKS in found) == is_told

@@ -20,6 +20,7 @@ from elastic.names import (
     LATEST,
     LOCATIONS,
     MODEL_MONITORING,
+    MODEL_PROMOTIONS,
     NAME_PREFIX,
     NOTIFICATIONS,
     OBSERVATIONS,
@@ -47,6 +48,7 @@ from ml.drift import count, make_reference
 from tests.support.bundles import make_bundle, make_features
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.unit.jobs.streaming.test_observations import document, heart_rate, retraction, settle
+from tests.unit.jobs.training.test_comparing import compared, fitted
 from tests.unit.jobs.training.test_outcomes import quality
 
 ROLES = Path(__file__).resolve().parents[3] / "deploy" / "roles"
@@ -55,6 +57,7 @@ STANDING = (
     LATEST,
     REJECTED,
     MODEL_MONITORING,
+    MODEL_PROMOTIONS,
     ALERTS,
     ALERT_EVENTS,
     PATIENT_RULES,
@@ -139,7 +142,9 @@ def test_every_field_of_a_monitoring_document_is_mapped_and_nothing_else(templat
     prediction = {"@timestamp": "2026-03-01T00:00:00.000Z", "patient_id": "p", "window_readings": 10}
     place = {"source_partition": 0, "source_offset": 10}
     alike = parity([Case(prediction | place, (), "UTC")], make_bundle())
-    produced = {field for document in [*quality(), next(drifted), alike] for field in document}
+    produced = {
+        field for document in [*quality(), next(drifted), alike, *compared(), *fitted(0.5)] for field in document
+    }
     assert produced == set(mappings(templates, MODEL_MONITORING)["properties"])
 
 

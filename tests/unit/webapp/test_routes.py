@@ -87,6 +87,8 @@ ROUTES = {
     "POST /admin/tokens": "admin",
     "POST /admin/tokens/revoke": "admin",
     "GET /admin/audit": "admin",
+    "GET /admin/models": "admin",
+    "POST /admin/models": "admin",
     "GET /admin/system": "admin",
     "GET /api/docs": KNOWN,
     "GET /openapi.json": KNOWN,

@@ -47,6 +47,17 @@ def test_each_query_tells_lag_times_and_totals(path: Path) -> None:
     assert (score.batches, score.lag, score.median_ms) == (0, None, None)
     assert found.model_version == "v1"
     assert found.rejected_by_reason == {"NOT_JSON": 40}
+    assert found.dropped is None
+
+
+def test_a_dropped_challenger_is_told_with_the_reason(tmp_path: Path) -> None:
+    stream = progress.Metrics(tmp_path / METRICS_FILE, NOON, None)
+    dropped = {"version": "v2", "at": NOON.isoformat(), "why": "it failed in scoring"}
+    stream.note_challenger({"version": None, "dropped": dropped})
+    stream.see("score", NOON)
+    found = metrics.read(tmp_path / METRICS_FILE)
+    assert found
+    assert found.dropped == dropped
 
 
 def test_a_stream_is_silent_when_no_batch_has_finished_for_two_minutes(path: Path) -> None:
