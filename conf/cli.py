@@ -54,10 +54,15 @@ def run(
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:
-        first_line = (str(error).strip().splitlines() or ["no message"])[0]
         hint = "" if options.verbose else " Run with --verbose for the trace."
-        return _report(f"Unexpected error: {type(error).__name__}: {first_line.rstrip('.')}.{hint}", options.verbose)
+        return _report(f"Unexpected error: {type(error).__name__}: {_told(error)}.{hint}", options.verbose)
     return EXIT_OK
+
+
+def _told(error: Exception) -> str:
+    """Return the first line of an error; of one that came from Java, whose first line names the call, the second."""
+    first, *more = str(error).strip().splitlines() or ["no message"]
+    return (more[0].removeprefix(": ") if more and more[0].startswith(": ") else first).rstrip(".")
 
 
 def _report(message: str, verbose: bool) -> int:

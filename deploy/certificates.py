@@ -1,8 +1,9 @@
 """Make the certificates that are missing: ``python -m deploy.certificates --directory DIR --secrets DIR --hand-out DIR
---authority DIR [--site-names A,B]``.
+--authority DIR [--site-names A,B] [--kafka-names A,B]``.
 
-An authority of our own signs one certificate for each server. What is there is never overwritten, so an operator may
-put certificates of another authority there first, ``site.crt`` and ``site.key``, say; clients trust ``ca.crt``.
+An authority of our own signs one certificate for each server, and another one when it is to answer to a new name. What
+another authority signed is never overwritten, so an operator may put certificates of his own there, ``site.crt`` and
+``site.key``, say; clients trust ``ca.crt``.
 Each server then gets its own certificate and key in its folder; the certificate of the authority goes to everybody.
 Needs the program ``openssl``.
 """
@@ -16,6 +17,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +28,9 @@ from deploy.secrets import CONSUMERS, write_owned
 AUTHORITY: Final = "ca"
 SERVERS: Final = ("elasticsearch", "kibana", "kafka", "site")
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1")
+OUR_NAME: Final = "Blood-pressure surveillance"
+READ_ONCE: Final = ("kafka", "kibana")  # the others take a new certificate while they run
+RESTART: Final = "docker compose -f compose.yaml -f compose.tls.yaml restart"
 AUTHORITY_DAYS: Final = 3650
 SERVER_DAYS: Final = 397  # what browsers accept at most
 RENEW_BEFORE_DAYS: Final = 30
@@ -46,12 +51,34 @@ class CertificateError(UserError):
     """A certificate cannot be made."""
 
 
-def make_missing(directory: Path, site_names: tuple[str, ...]) -> list[str]:
-    """Make the authority and each server's certificate unless they are there; return the names of those made."""
+Names = Mapping[str, tuple[str, ...]]
+
+
+def names_of(more: Names) -> Names:
+    """Return the names that each server's certificate is for, with those that it is to have besides."""
+    own = {server: (server, *LOCAL_NAMES) for server in SERVERS} | {"site": ("webapp", *LOCAL_NAMES)}
+    return {server: tuple(dict.fromkeys((*names, *more.get(server, ())))) for server, names in own.items()}
+
+
+def make_missing(directory: Path, names: Names) -> list[str]:
+    """Make the authority and each server's certificate unless they are there; return the names of those made.
+
+    One that our authority signed is made anew when a name is missing in it.
+    """
     directory.mkdir(parents=True, exist_ok=True, mode=0o755)
     made = [AUTHORITY] if _make_authority(directory) else []
-    names = {server: (server, *LOCAL_NAMES) for server in SERVERS} | {"site": ("webapp", *LOCAL_NAMES, *site_names)}
     return made + [server for server in SERVERS if _make_certificate(directory, server, names[server])]
+
+
+def unnamed(certificate: Path, names: tuple[str, ...]) -> list[str]:
+    """Return those of some names that a certificate is not for."""
+    listed = _told_of(certificate, "-ext", "subjectAltName").replace(",", " ").split()
+
+    def is_named(name: str) -> bool:
+        check = "-checkip" if _is_address(name) else "-checkhost"
+        return f"DNS:{name}" in listed or "does match certificate" in _told_of(certificate, check, name)
+
+    return [name for name in names if not is_named(name)]
 
 
 def hand_out(directory: Path, passwords: Path, places: Path, authority: Path) -> None:
@@ -83,7 +110,7 @@ def _make_authority(directory: Path) -> bool:
     if certificate.exists():
         return False
     rights = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
-    subject = ("-subj", "/CN=Blood-pressure surveillance", "-days", str(AUTHORITY_DAYS))
+    subject = ("-subj", f"/CN={OUR_NAME}", "-days", str(AUTHORITY_DAYS))
     with tempfile.TemporaryDirectory(dir=directory) as folder:
         new_certificate, new_key = _pair(Path(folder), AUTHORITY)
         _openssl("req", "-x509", *NEW_KEY, "-keyout", new_key, "-out", new_certificate, *subject, *rights)
@@ -94,7 +121,7 @@ def _make_authority(directory: Path) -> bool:
 
 def _make_certificate(directory: Path, server: str, names: tuple[str, ...]) -> bool:
     certificate, key = _pair(directory, server)
-    if certificate.exists():
+    if certificate.exists() and not (unnamed(certificate, names) and OUR_NAME in _told_of(certificate, "-issuer")):
         return False
     authority, authority_key = _pair(directory, AUTHORITY)
     if not authority_key.exists():
@@ -126,6 +153,12 @@ def _pair(directory: Path, name: str) -> tuple[Path, Path]:
     return directory / f"{name}.crt", directory / f"{name}.key"
 
 
+def _told_of(certificate: Path, *options: str) -> str:
+    """Return what OpenSSL says of a certificate; nothing where it cannot read it."""
+    command = ["openssl", "x509", "-noout", "-in", str(certificate), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
 def _still_valid(certificate: Path, seconds: str) -> bool:
     """Tell whether a certificate will not have ended in so many seconds."""
     command = ["openssl", "x509", "-checkend", seconds, "-noout", "-in", str(certificate)]
@@ -154,10 +187,19 @@ def _is_address(name: str) -> bool:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Make, hand out, and warn of what ends soon."""
-    names = tuple(name for name in chosen.site_names.split(",") if name)
-    print(f"Certificates made: {', '.join(make_missing(chosen.directory, names)) or 'none'}.")
+    """Make, hand out, and warn of what ends soon, lacks a name, or is read by nobody before a restart."""
+    asked = {"site": chosen.site_names, "kafka": chosen.kafka_names}
+    names = names_of({server: tuple(filter(None, text.split(","))) for server, text in asked.items()})
+    made = make_missing(chosen.directory, names)
+    print(f"Certificates made: {', '.join(made) or 'none'}.")
     hand_out(chosen.directory, chosen.secrets, chosen.hand_out, chosen.authority)
+    if AUTHORITY not in made and (stale := [server for server in READ_ONCE if server in made]):
+        print(f"warning: one that runs goes on with its old certificate until: {RESTART} {' '.join(stale)}")
+    for server in SERVERS:
+        if missing := unnamed(chosen.directory / f"{server}.crt", names[server]):
+            print(
+                f"warning: {server}.crt is of another authority and not for {', '.join(missing)}. Have it signed anew."
+            )
     for name in about_to_end(chosen.directory):
         print(f"warning: {name}.crt ends within {RENEW_BEFORE_DAYS} days. Remove it to have another one made.")
 
@@ -174,6 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, text in folders.items():
         parser.add_argument(name, type=Path, required=True, metavar="DIR", help=text)
     parser.add_argument("--site-names", default="", metavar="A,B", help="host names of the site beside localhost")
+    parser.add_argument("--kafka-names", default="", metavar="A,B", help="those that senders know Kafka by")
     os.umask(0o022)
     return cli.run(parser, run, arguments)
 

@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "ca").mkdir()
     hand_out(folder / "all", folder / "give")
     places = {"secrets": folder / "all", "hand_out": folder / "give", "authority": folder / "ca"}
-    certificates.run(Namespace(directory=folder / "certificates", site_names="", **places))
+    certificates.run(Namespace(directory=folder / "certificates", site_names="", kafka_names="", **places))
     return folder
 
 

@@ -34,6 +34,15 @@ def test_an_unexpected_error_names_its_kind_and_how_to_see_more(capsys: pytest.C
     assert capsys.readouterr().err == expected
 
 
+def test_an_error_from_java_is_told_by_the_java_exception_and_not_by_the_call(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calling = "An error occurred while calling o65.load.\n: java.io.IOException: The disk is full.\n\tat Some.java:1\n"
+    assert ended(RuntimeError(calling)) == 1
+    told = "error: Unexpected error: RuntimeError: java.io.IOException: The disk is full. Run with --verbose"
+    assert capsys.readouterr().err.startswith(told)
+
+
 def test_an_unexpected_error_without_words_still_names_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
     ended(RuntimeError())
     assert "RuntimeError: no message" in capsys.readouterr().err

@@ -17,7 +17,7 @@ import pytest
 from conf.errors import UserError
 from conf.ports import free_port, is_listening
 from deploy import certificates
-from deploy.certificates import CertificateError, about_to_end, make_missing, subject_names
+from deploy.certificates import CertificateError, about_to_end, make_missing, names_of, subject_names, unnamed
 from deploy.secrets import all_names
 from deploy.secrets import make_missing as make_secrets
 from webapp.__main__ import options
@@ -39,13 +39,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def chosen(folder: Path, site_names: str = "ward.example.org") -> argparse.Namespace:
+def chosen(folder: Path, site_names: str = "ward.example.org", kafka_names: str = "") -> argparse.Namespace:
     return argparse.Namespace(
         directory=folder / "all",
         secrets=folder / "secrets",
         hand_out=folder / "give",
         authority=folder / "authority",
         site_names=site_names,
+        kafka_names=kafka_names,
     )
 
 
@@ -94,14 +95,44 @@ def test_a_server_is_not_accepted_under_the_name_of_another(folder: Path) -> Non
 
 def test_a_second_start_makes_nothing_new(folder: Path) -> None:
     before = contents(folder / "all")
-    assert make_missing(folder / "all", ("other.example.org",)) == []
+    assert make_missing(folder / "all", names_of({"site": ("ward.example.org",)})) == []
     assert contents(folder / "all") == before
+
+
+def test_a_new_name_reaches_the_certificate_at_the_next_start(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    certificates.run(chosen(tmp_path, "ward.example.org,other.example.org", "kafka.example.org"))
+    for server, name in {"site": "other.example.org", "kafka": "kafka.example.org"}.items():
+        handshake(tmp_path, server, name)
+    assert (tmp_path / "all" / "kibana.crt").read_bytes() == (folder / "all" / "kibana.crt").read_bytes()
+
+
+def test_who_goes_on_with_an_old_certificate_is_told_with_the_command(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for server in ("kafka", "site"):
+        (tmp_path / "all" / f"{server}.crt").unlink()
+    certificates.run(chosen(tmp_path))
+    told = capsys.readouterr().out
+    assert "Certificates made: kafka, site.\n" in told
+    assert told.endswith("compose.tls.yaml restart kafka\n")
+    certificates.run(chosen(tmp_path))
+    assert capsys.readouterr().out == "Certificates made: none.\n"
+
+
+@pytest.mark.parametrize("name", ["10.1.2.3", "::1", "*.example.org", ".example.org"])
+def test_names_of_every_form_are_found_again(tmp_path: Path, name: str) -> None:
+    names = names_of({"site": (name,)})
+    assert make_missing(tmp_path, names) == ["ca", *certificates.SERVERS]
+    assert make_missing(tmp_path, names) == []
+    assert unnamed(tmp_path / "site.crt", ("webapp", "127.0.0.1", name, "ward.example.net")) == ["ward.example.net"]
 
 
 def test_only_what_is_missing_is_made_anew_by_the_same_authority(folder: Path) -> None:
     (folder / "all" / "kibana.crt").unlink()
     authority = (folder / "all" / "ca.crt").read_bytes()
-    assert make_missing(folder / "all", ()) == ["kibana"]
+    assert make_missing(folder / "all", names_of({})) == ["kibana"]
     certificates.run(chosen(folder))
     assert (folder / "all" / "ca.crt").read_bytes() == authority
     handshake(folder, "kibana", "kibana")
@@ -116,10 +147,25 @@ def test_certificates_of_the_operator_are_handed_out_as_they_are(folder: Path, t
     assert (tmp_path / "give" / "site" / "site.crt").read_text() == "the operator's site.crt"
 
 
+def test_a_certificate_of_another_authority_without_a_wanted_name_is_kept_and_warned_of(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    theirs, key = (tmp_path / "all" / name for name in ("site.crt", "site.key"))
+    names = "subjectAltName=DNS:webapp,DNS:localhost,IP:127.0.0.1,DNS:*.ward.example.org"
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9", "-subj", "/CN=theirs"]
+    command = ["openssl", "req", "-x509", *new, "-addext", names, "-out", str(theirs), "-keyout", str(key)]
+    subprocess.run(command, check=True, capture_output=True)
+    before = theirs.read_bytes()
+    certificates.run(chosen(tmp_path, "north.ward.example.org,south.example.org"))
+    assert theirs.read_bytes() == before
+    assert "site.crt is of another authority and not for south.example.org." in capsys.readouterr().out
+
+
 def test_an_authority_without_its_key_cannot_sign_and_is_told_so(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes((folder / "all" / "ca.crt").read_bytes())
     with pytest.raises(CertificateError, match=r"ca.key is not there to sign"):
-        make_missing(tmp_path, ())
+        make_missing(tmp_path, names_of({}))
 
 
 def test_no_server_gets_the_key_of_another_or_of_the_authority(folder: Path) -> None:

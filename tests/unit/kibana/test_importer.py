@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conf.errors import EXIT_FAILURE, EXIT_OK
-from deploy.certificates import make_missing
+from deploy.certificates import make_missing, names_of
 from kibana import importer
 from tests.support import fake_kibana
 from tests.support.fake_kibana import FakeKibana
@@ -270,7 +270,7 @@ def test_a_fault_of_encryption_is_not_waited_for(
 def test_a_certificate_counts_only_with_the_authority_that_signed_it(
     run_import: Import, tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_missing(tmp_path / "tls", ())
+    make_missing(tmp_path / "tls", names_of({}))
     with fake_kibana.running(tmp_path / "tls" / "kibana.crt") as kibana:
         assert run_import("--url", kibana.url) == EXIT_FAILURE
         assert "certificate verify failed" in capsys.readouterr().err
