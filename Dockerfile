@@ -2,6 +2,7 @@
 FROM python:3.11-slim-bookworm AS base
 RUN apt-get update \
     && apt-get install -y --no-install-recommends openjdk-17-jre-headless openssl \
+    && apt-get clean \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 
@@ -9,9 +10,10 @@ WORKDIR /app
 # only what they depend on, so a change of the code does not fetch them again.
 FROM base AS dependencies
 COPY conf/__init__.py conf/cli.py conf/errors.py conf/files.py conf/times.py conf/ivy.xml conf/jars.lock conf/requirements.lock conf/
-COPY deploy/__init__.py deploy/
+COPY deploy/__init__.py deploy/trim.py deploy/
 COPY deploy/submit/__init__.py deploy/submit/jars.py deploy/submit/prepare.py deploy/submit/
-RUN PIP_NO_CACHE_DIR=1 XDG_CACHE_HOME=/tmp/cache python -m deploy.submit.prepare --java /usr/bin/java --no-archive
+RUN PIP_NO_CACHE_DIR=1 XDG_CACHE_HOME=/tmp/cache python -m deploy.submit.prepare --java /usr/bin/java --no-archive \
+    && python -m deploy.trim .venv
 
 FROM base
 # By name, because Hadoop looks the user up. The folders are here so that new volumes belong to that user,

@@ -47,7 +47,9 @@ def test_the_stage_of_the_dependencies_has_all_that_the_preparation_reads(tmp_pa
     for source in copied(STAGES[1]):
         (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / source, tmp_path / source)
-    check = "from deploy.submit import prepare; prepare._jars_lock(); print(prepare.stamp_key(False))"
+    check = (
+        "import deploy.trim; from deploy.submit import prepare; prepare._jars_lock(); print(prepare.stamp_key(False))"
+    )
     done = run(tmp_path, sys.executable, "-c", check)
     assert (done.returncode, len(done.stdout.strip())) == (0, 64), done.stderr
 
@@ -143,6 +145,12 @@ def test_no_cache_of_pip_or_ivy_reaches_the_last_stage() -> None:
     taken = re.findall(r"^COPY --from=dependencies (\S+)", STAGES[-1], flags=re.MULTILINE)
     assert taken == ["/app/.venv", "/app/.local/jars/spark"]
     assert "PIP_NO_CACHE_DIR=1" in STAGES[1]
+
+
+def test_what_no_service_runs_is_taken_out_in_the_layer_that_brings_it() -> None:
+    (made,) = (line for line in STAGES[1].splitlines() if line.startswith("RUN "))
+    assert re.search(r"deploy\.submit\.prepare .*&& python -m deploy\.trim \.venv$", made)
+    assert "apt-get clean" in STAGES[0]
 
 
 def test_no_service_is_told_to_use_another_folder_than_its_volume() -> None:
