@@ -18,6 +18,7 @@ from producer.position import Identity, Position, choose_start, load_position, s
 from producer.sender import Sender
 
 REPORT_EVERY_S: Final = 5.0
+REPORT_LIVE_EVERY_S: Final = 300.0
 PAUSE_S: Final = 0.1
 LAST_FLUSH_S: Final = 5.0
 LEAST_WAIT_S: Final = 0.002  # shorter waits cost more than they even out
@@ -75,7 +76,8 @@ class Run:
         self._clock = SimulatedClock(start.clock_start_us, now_us, options.speed)
         self._outbox = open_outbox(identity, start.epoch_us, start.sent_before_us)
         self._counts = Counts()
-        self._began_s = self._reported_s = time.monotonic()
+        self._began_s = self._reported_s = self._saved_s = time.monotonic()
+        self._was_live = False
         self._pacer = Pacer(options.rate, self._began_s) if options.rate else None
         self._reported_sent = 0
         self._caught_up_s: float | None = None
@@ -90,7 +92,9 @@ class Run:
             if self._outbox.sent_before_us >= now_us:
                 self._note_caught_up()
                 self._stop.wait(PAUSE_S)
-            if time.monotonic() - self._reported_s >= REPORT_EVERY_S:
+            if time.monotonic() - self._saved_s >= REPORT_EVERY_S:
+                self._save(give_up=self._stop.is_set)
+                self._saved_s = time.monotonic()
                 self._report()
 
     def finish(self) -> dict[str, Any]:
@@ -140,11 +144,15 @@ class Run:
             store_position(self._local_dir, Position(self._options.identity, self._epoch_us, sent_before_us))
 
     def _report(self) -> None:
-        self._save(give_up=self._stop.is_set)
+        """Tell how far the sending is: each time while it catches up, once that is done every few minutes."""
         now_s, sent = time.monotonic(), self._sender.sent
-        rate = (sent - self._reported_sent) / (now_s - self._reported_s)
         behind_s = (self._wall_us() - self._outbox.sent_before_us) // SECOND_US
-        where = f"{behind_s / 3600:.1f} h behind" if behind_s >= REPORT_EVERY_S else "live"
+        is_live, was_live = behind_s < REPORT_EVERY_S, self._was_live
+        if is_live and was_live and now_s - self._reported_s < REPORT_LIVE_EVERY_S:
+            return
+        self._was_live = is_live
+        rate = (sent - self._reported_sent) / (now_s - self._reported_s)
+        where = "live" if is_live else f"{behind_s / 3600:.1f} h behind"
         log.info("%s (%s), %d sent, %.0f messages/s", to_second(self._outbox.sent_before_us), where, sent, rate)
         if self._pacer is not None and self._caught_up_s is None:
             log.info("%.2f s behind the rate asked for", self._pacer.behind_s(now_s))

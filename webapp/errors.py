@@ -14,13 +14,14 @@ from webapp.api import handling
 from webapp.audit.events import AuditUnavailable
 from webapp.http import PatientUnknown
 from webapp.i18n import N_
+from webapp.logs import PROBES
 from webapp.security.access import API_PATHS
 from webapp.security.current import principal_or_none
 from webapp.security.roles import Permission
 
 log = logging.getLogger(__name__)
 
-PROBLEM_PATHS: Final = (*API_PATHS, "/healthz", "/readyz", "/metrics")  # programs ask here, also where there is nothing
+PROBLEM_PATHS: Final = (*API_PATHS, *PROBES)  # programs ask here, also where there is nothing
 
 TEXTS: Final = {
     400: N_("The request cannot be read."),

@@ -14,6 +14,7 @@ from flask import Flask, Response, g, request
 from webapp.security.current import principal_or_none
 
 requests_log = logging.getLogger("webapp.requests")
+PROBES: Final = ("/healthz", "/readyz", "/metrics")  # asked by programs again and again
 FIELDS: Final = ("method", "route", "status", "duration_ms", "request_id", "user")
 
 
@@ -64,6 +65,7 @@ def _end(response: Response) -> Response:
         request_id,
         known.user_name if known else None,
     )
-    if request.endpoint != "static":
+    is_probe = request.path in PROBES and response.status_code < 400  # thousands a day, all alike
+    if request.endpoint != "static" and not is_probe:
         requests_log.info("request", extra=dict(zip(FIELDS, values, strict=True)))
     return response

@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.clinical import HORIZONS_H
 from conf.errors import UserError
 from conf.settings import Settings
 from conf.times import to_us
@@ -96,10 +96,14 @@ def write_rows(rows: DataFrame, output: Path) -> None:
 def require_both_outcomes(parts: dict[str, Dataset]) -> None:
     """Refuse, with a `UserError`, data from which nothing can be learnt or judged."""
     for name in (*FITTED, TEST):
-        targets = parts[name].targets
-        known = [column[~np.isnan(column)] for column in targets.T]
-        if not all(0 < column.sum() < len(column) for column in known):
-            raise UserError(f"The {name} data lack crises or calm windows for some horizon. Use more patients.")
+        for column, horizon_h in zip(parts[name].targets.T, HORIZONS_H, strict=True):
+            if not (column == 0).any():
+                raise UserError(
+                    f"The {name} data hold no window of which it is known that {horizon_h} h without a crisis followed."
+                    " Let the stream collect readings for longer, or use more patients."
+                )
+            if not (column == 1).any():
+                raise UserError(f"The {name} data hold no crisis within {horizon_h} h of a window. Use more patients.")
 
 
 def fingerprint(rows: DataFrame) -> str:

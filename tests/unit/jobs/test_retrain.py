@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import nan as NAN
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conf.errors import UserError
@@ -112,8 +114,22 @@ def test_only_one_thing_is_done_at_a_time(capsys: pytest.CaptureFixture[str]) ->
     assert "not allowed with argument" in capsys.readouterr().err
 
 
-def test_data_without_any_crisis_are_refused_by_the_name_of_the_part() -> None:
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        ([[0, 0, 0], [0, 0, 0]], r"The train data hold no crisis within 1 h of a window\. Use more patients\."),
+        ([[0, 0, 1], [1, 1, 1]], r"known that 24 h without a crisis followed\. Let the stream collect .* for longer"),
+        (
+            [[0, 0, NAN], [1, 1, NAN]],
+            r"known that 24 h without a crisis followed\. Let the stream collect .* for longer",
+        ),
+    ],
+    ids=["no crisis", "a day of readings", "an hour of readings"],
+)
+def test_data_without_one_of_both_outcomes_are_refused_by_part_and_by_what_they_lack(
+    targets: list[list[float]], told: str
+) -> None:
     rows, _ = simulate_rows(Design(patients=20, seed=1, windows_per_patient=2, track_h=0), 0)
-    calm = replace(rows, targets=rows.targets * 0)
-    with pytest.raises(UserError, match="The train data lack crises"):
-        require_both_outcomes(dict.fromkeys(("train", "early_stopping", "calibration", "test"), calm))
+    poor = replace(rows, targets=np.array(targets, dtype=np.float32))
+    with pytest.raises(UserError, match=told):
+        require_both_outcomes(dict.fromkeys(("train", "early_stopping", "calibration", "test"), poor))

@@ -76,6 +76,8 @@ def ask(address: str) -> int:
 def test_it_serves_logs_json_and_ends_on_sigterm(server: tuple[subprocess.Popen[str], str]) -> None:
     process, address = server
 
+    assert ask(f"{address}/healthz") == 200  # is no line of the log, unlike a question that fails
+    assert ask(f"{address}/readyz") == 503
     assert ask(f"{address}/login?lang=en") == 200
     assert ask(f"{address}/account") in (200, 401)
     process.send_signal(signal.SIGTERM)
@@ -84,7 +86,7 @@ def test_it_serves_logs_json_and_ends_on_sigterm(server: tuple[subprocess.Popen[
     assert process.returncode == 0
     lines = [json.loads(line) for line in log.splitlines()]
     requests = [line for line in lines if line["logger"] == "webapp.requests"]
-    assert [line["route"] for line in requests] == ["/login", "/account"]
+    assert [line["route"] for line in requests] == ["/readyz", "/login", "/account"]
     assert all(line["request_id"] and line["duration_ms"] >= 0 for line in requests)
     assert "lang=en" not in log
 
