@@ -42,7 +42,7 @@ def server() -> Iterator[MailServer]:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an authority and a certificate for 127.0.0.1, its key beside it."""
     folder = tmp_path_factory.mktemp("certificates")
-    certificates.make_missing(folder, ())
+    certificates.make_missing(folder, certificates.names_of({}))
     return folder / "site.crt"
 
 
