@@ -23,6 +23,7 @@ from fhir.reasons import Reason
 from ml.explanation import ReasonCode
 from ml.features import WINDOW_LENGTH
 from ml.inputs import RECENT_H
+from ml.trained_range import RangeCode
 
 Translate = Callable[[str], str]
 
@@ -188,6 +189,14 @@ STRENGTHS: Final = (
     (float("-inf"), N_("weighs a little")),
 )
 SUMMARY_TEXT: Final = N_("What raises the 6 h risk most: %(reason)s.")
+RANGE_TEXTS: Final[Mapping[str, str]] = {
+    RangeCode.FEW_READINGS: N_("too few readings"),
+    RangeCode.INTERVAL_SHORT: N_("readings closer together"),
+    RangeCode.INTERVAL_LONG: N_("readings further apart"),
+    RangeCode.GAP_LONG: N_("a longer gap"),
+    RangeCode.HEART_RATE_MISSING: N_("more readings without heart rate"),
+}
+OUT_OF_RANGE_TEXT: Final = N_("The model was not trained on such readings (%(reasons)s): the risk is a mere guess.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +250,14 @@ def reason_text(reason: Mapping[str, Any], translate: Translate, language: str) 
 def strength(contribution: float) -> str:
     """Return the word, in English, for a contribution in log odds."""
     return next(word for least, word in STRENGTHS if contribution >= least)
+
+
+def range_in_words(codes: Sequence[str] | None, translate: Translate) -> str | None:
+    """Return one sentence on why a prediction is out of its model's range; None for one that is in range."""
+    if not codes:
+        return None
+    reasons = ", ".join(translate(RANGE_TEXTS[code]) if code in RANGE_TEXTS else code for code in codes)
+    return translate(OUT_OF_RANGE_TEXT) % {"reasons": reasons}
 
 
 def summary(reasons: Sequence[ReasonInWords], translate: Translate) -> str | None:

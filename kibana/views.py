@@ -74,6 +74,7 @@ _PREDICTION: Final = (
     "scored_at",
     "replaced_scored_at",
     "reasons.code",
+    "out_of_range",
 )
 
 OBSERVATIONS: Final = DataView(

@@ -117,6 +117,7 @@ FIELDS: Final[Labels] = {
     "scored_at": "Calculée à",
     "replaced_scored_at": "Prédiction remplacée, calculée à",
     "reasons.code": "Raison du risque",
+    "out_of_range": "Hors du domaine du modèle",
     "reason": "Motif",
     "attention": "Évoque une crise",
     "measured_at": "Mesurée à (horloge de l'appareil)",

@@ -16,6 +16,7 @@ from kibana.words import ALERT_KINDS, BLUE, GREEN, RED, VIOLET
 MOST_PATIENTS = 25
 MOST_REASONS = 10
 IS_CRITICAL = kql.equals("alert_level", "CRITICAL")
+IS_OUT_OF_RANGE = kql.present("out_of_range")
 IS_ANSWER = kql.equals("event", Event.ACKNOWLEDGED)
 IS_FEEDBACK = kql.equals("event", Event.FEEDBACK)
 A_DAY = "1d"
@@ -118,6 +119,7 @@ def _patients() -> Row:
             "newest": last_value(ALERT_RISK_FIELD, "Risque 6 h actuel"),
             "level": last_value("alert_level", "Niveau prédit actuel", "string"),
             "critical": count("Prédictions critiques", IS_CRITICAL),
+            "out_of_range": count("Hors du domaine du modèle", IS_OUT_OF_RANGE),
         },
         sort_by="highest",
     )

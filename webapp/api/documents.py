@@ -120,6 +120,12 @@ class Prediction(Output):
     replaced_scored_at: When | None = Field(None, description="When that one was made.")
     scored_at: When = Field(description="When the prediction was made.")
     reasons: list[PredictionReason] = Field([], description="Given from MEDIUM upwards.")
+    out_of_range: list[str] = Field(
+        [],
+        description="Why the model was not trained on such windows, so that the risks are a mere guess: FEW_READINGS, "
+        "INTERVAL_SHORT, INTERVAL_LONG, GAP_LONG, HEART_RATE_MISSING. Empty: it was.",
+        examples=[["INTERVAL_LONG"]],
+    )
 
 
 class Patient(Prediction):

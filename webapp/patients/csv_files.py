@@ -29,6 +29,7 @@ LIST_FIELDS: Final = (
     "diastolic",
     "heart_rate",
     "window_readings",
+    "out_of_range",
     "model_version",
     "scored_at",
 )
@@ -66,8 +67,15 @@ def csv_text(rows: Iterable[Mapping[str, Any]], fields: Sequence[str], form: For
 
 def list_csv(documents: Iterable[Mapping[str, Any]], zone: ZoneInfo, form: Form = PLAIN) -> str:
     """Write the patients of the list with their newest predictions."""
-    times = ((document, datetime.fromisoformat(document["@timestamp"])) for document in documents)
-    return csv_text(({**document, "local_time": local_time(at, zone)} for document, at in times), LIST_FIELDS, form)
+    rows = (
+        {
+            **document,
+            "local_time": local_time(datetime.fromisoformat(document["@timestamp"]), zone),
+            "out_of_range": " ".join(document.get("out_of_range", ())),
+        }
+        for document in documents
+    )
+    return csv_text(rows, LIST_FIELDS, form)
 
 
 def chart_csv(chart: Chart, patient_id: str, zone: ZoneInfo, form: Form = PLAIN) -> str:

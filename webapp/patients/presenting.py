@@ -11,6 +11,7 @@ from alerts.events import Event, standing
 from alerts.model import State
 from alerts.wording import (
     LEVEL_NAMES,
+    range_in_words,
     reasons_in_words,
     summary,
 )
@@ -187,6 +188,7 @@ def _predicted(prediction: Document, now: datetime, interval: timedelta) -> dict
         "risks": [(hours, prediction[risk_field(hours)]) for hours in HORIZONS_H],
         "reasons_in_words": reasons,
         "reasons_summary": summary(reasons, gettext),
+        "range_in_words": range_in_words(prediction.get("out_of_range"), gettext),
     }
 
 

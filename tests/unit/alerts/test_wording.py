@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.wording import (
+    RANGE_TEXTS,
     REFUSAL_NAMES,
     TEXTS,
     UNUSABLE,
     attention_in_words,
+    range_in_words,
     reason_text,
     reasons_in_words,
     refusal_name,
@@ -17,6 +19,7 @@ from alerts.wording import (
 )
 from fhir.reasons import Reason
 from ml.explanation import LEAST_CONTRIBUTION, ReasonCode
+from ml.trained_range import RangeCode
 
 
 def same(text: str) -> str:
@@ -49,6 +52,15 @@ def test_a_missing_share_of_the_window_is_told_out_of_thirty() -> None:
 
 def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
     assert reason_text(reason("PULSE_PRESSURE_TREND", value=3.14), same, "en") == "PULSE_PRESSURE_TREND (3.1)"
+
+
+def test_a_prediction_out_of_range_is_told_with_every_reason_in_a_sentence() -> None:
+    assert set(RANGE_TEXTS) == set(RangeCode)
+    told = range_in_words(["INTERVAL_LONG", "LATER_CODE"], same)
+    assert told == (
+        "The model was not trained on such readings (readings further apart, LATER_CODE): the risk is a mere guess."
+    )
+    assert range_in_words(None, same) is None
 
 
 def test_the_strongest_reason_comes_first_and_makes_the_sentence() -> None:

@@ -171,6 +171,8 @@ def _rationale(prediction: Document, horizon_h: int) -> str:
     """Say in words what a risk is and rests on, and at the horizon of alerts what raised it most."""
     window = f"{prediction['window_readings']} readings over {prediction['window_hours']:.1f} h"
     basis = f"Calibrated probability of the outcome within {horizon_h} h, from {window}."
+    if outside := prediction.get("out_of_range"):
+        basis += f" A mere guess: the model was not trained on such readings ({', '.join(outside)})."
     reasons = prediction.get("reasons") or ()
     if horizon_h != ALERT_HORIZON_H or not reasons:
         return basis

@@ -92,6 +92,14 @@ def test_patients_come_newest_first_with_what_the_site_concludes(site: Site) -> 
     assert "source_offset" not in items[0]
 
 
+def test_a_prediction_out_of_the_model_s_range_says_why(site: Site, search: FakeSearch) -> None:
+    search.documents[LATEST][0]["out_of_range"] = ["FEW_READINGS"]
+    items = body_of(ask(site.signed_in(), "/api/v1/patients"))["items"]
+    assert {item["patient_id"]: item["out_of_range"] for item in items if item.get("out_of_range")} == {
+        "P-0001": ["FEW_READINGS"]
+    }
+
+
 def test_a_patient_is_stale_when_a_second_reading_is_overdue(site: Site) -> None:
     browser = site.signed_in()
     site.clock.pass_by(minutes=29)

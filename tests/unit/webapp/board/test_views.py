@@ -80,6 +80,15 @@ def test_a_crisis_at_low_risk_is_red_and_the_predicted_level_beside_it(ward: War
     assert "6 h 11 %" in row
 
 
+def test_a_risk_that_the_model_was_not_trained_for_says_so(ward: Ward) -> None:
+    browser = ward.site.signed_in()
+    assert "trained" not in row_of(text(browser, "/"), "p-high")
+    (stored,) = (each for each in ward.search.documents[LATEST] if each["patient_id"] == "p-high")
+    stored["out_of_range"] = ["INTERVAL_LONG"]
+    ward.site.clock.pass_by(seconds=6)
+    assert "the model was not trained on such readings" in row_of(text(browser, "/"), "p-high")
+
+
 def test_old_values_are_struck_through(ward: Ward) -> None:
     html = text(ward.site.signed_in(), "/?urgency=SILENT")
     assert re.search(r'<s class="pressure">\s*130/80', html)

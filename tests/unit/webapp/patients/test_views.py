@@ -185,6 +185,31 @@ def test_reasons_and_quality_are_told_in_french(site: Site) -> None:
     assert "30 mesures sur 30, en 7,2 h" in page
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence", "mark"),
+    [
+        (
+            "fr",
+            "pas été entraîné sur de telles mesures (mesures plus espacées) : ce risque",
+            "pas été entraîné sur de telles mesures",
+        ),
+        (
+            "en",
+            "The model was not trained on such readings (readings further apart): the risk is a mere guess.",
+            "the model was not trained on such readings",
+        ),
+    ],
+)
+def test_a_prediction_out_of_the_model_s_range_is_told_on_page_and_list(
+    site: Site, search: FakeSearch, language: str, sentence: str, mark: str
+) -> None:
+    (newest,) = (each for each in search.documents[LATEST] if each["patient_id"] == "P-0412")
+    newest["out_of_range"] = ["INTERVAL_LONG"]
+
+    assert sentence in visible(text(site, "/patients/P-0412", name="page", language=language))
+    assert visible(text(site, "/patients", name="list", language=language)).count(mark) == 1
+
+
 def test_an_open_alert_can_be_acknowledged_by_who_may(site: Site) -> None:
     link = 'href="/acknowledge?patient_id=P-0412"'
     assert link in text(site, "/patients/P-0412")

@@ -15,12 +15,17 @@ from tests.unit.webapp.site import NOON, Site, make_site
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def search() -> FakeSearch:
     search = FakeSearch()
     for number in range(60):
         document = prediction(reading(f"p-{number:02}", NOON, 140, 90), number / 100)
         search.put(LATEST, document)
         search.put(PREDICTIONS, document)
+    return search
+
+
+@pytest.fixture
+def site(tmp_path: Path, search: FakeSearch) -> Site:
     return make_site(tmp_path, search)
 
 
@@ -43,6 +48,12 @@ def test_the_highest_risks_come_first_and_the_rest_on_the_next_page(site: Site) 
 )
 def test_filters_limit_the_list(site: Site, query: str, expected: int) -> None:
     assert len(patients(site.signed_in().get(f"/predictions?{query}").get_data(as_text=True))) == expected
+
+
+def test_a_risk_out_of_the_model_s_range_is_marked(site: Site, search: FakeSearch) -> None:
+    mark = "the model was not trained on such readings"
+    search.documents[LATEST][-1]["out_of_range"] = ["FEW_READINGS"]
+    assert site.signed_in().get("/predictions").get_data(as_text=True).count(mark) == 1
 
 
 def test_a_cursor_of_another_query_or_person_is_refused(site: Site) -> None:

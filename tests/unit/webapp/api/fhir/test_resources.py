@@ -94,6 +94,13 @@ def test_the_alert_level_is_the_qualitative_risk_of_six_hours_alone(risk: float,
     assert "qualitativeRisk" not in day
 
 
+def test_a_risk_out_of_the_model_s_range_is_called_a_guess_at_every_horizon() -> None:
+    assert "guess" not in str(risk_assessment(prediction()))
+    guessed = risk_assessment(prediction(out_of_range=["INTERVAL_LONG", "GAP_LONG"]))
+    said = "A mere guess: the model was not trained on such readings (INTERVAL_LONG, GAP_LONG)."
+    assert [said in horizon["rationale"] for horizon in guessed["prediction"]] == [True] * 3
+
+
 def test_the_basis_is_the_observation_of_the_newest_reading() -> None:
     basis = risk_assessment(prediction(minutes=15))["basis"][0]["reference"]
     assert basis == f"Observation/{pressures_of(reading(minutes=15))['id']}"
