@@ -6,8 +6,8 @@ windows is at the higher risk. This module needs numpy only, except for fitting.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -23,8 +23,12 @@ MOST_GROUPS: Final = 100
 FOLDS: Final = 5
 MOST_LOG_ODDS: Final = 16.0  # a float32 probability tells no more
 
+STEPS_OF_A_PIECE: Final = 16  # of a piecewise linear map, on which a line on the logit is no straight line
+
 Method = Literal["none", "sigmoid", "isotonic"]
 Floats = NDArray[np.float64]
+Targets = NDArray[np.floating[Any]]
+Texts = NDArray[np.str_]
 
 
 class CalibrationError(UserError):
@@ -54,6 +58,16 @@ class Calibrator:
         if self.method == "sigmoid":
             return _expit(self.slope * logit(risk) + self.intercept)
         return np.interp(risk, self.raw, self.calibrated)
+
+    def then(self, line: Calibrator) -> Calibrator:
+        """Return the map that does what this one does, and then `line`, which is a sigmoid; its data are the line's."""
+        if self.method != "isotonic":  # the slope of "none" is 1
+            intercept = line.slope * self.intercept + line.intercept
+            return replace(line, slope=line.slope * self.slope, intercept=intercept)
+        pieces = np.linspace(self.raw[:-1], self.raw[1:], STEPS_OF_A_PIECE, endpoint=False).T.ravel()
+        raw = np.unique(np.append(pieces, self.raw[-1]))
+        points = tuple(raw.tolist()), tuple(line.apply(self.apply(raw)).tolist())
+        return Calibrator("isotonic", raw=points[0], calibrated=points[1], rows=line.rows, events=line.events)
 
     def describe(self) -> dict[str, object]:
         """Return what a model card tells: the method and how much data it rests on."""
@@ -106,37 +120,48 @@ class Calibrators:
 UNCALIBRATED: Final = Calibrators((Calibrator("none"),) * len(HORIZONS_H))
 
 
-def fit_all(risks: Floats, targets: NDArray[np.floating[Any]], patient_id: NDArray[np.str_]) -> Calibrators:
+def fit_all(risks: Floats, targets: Targets, patient_id: Texts) -> Calibrators:
     """Fit each horizon on raw risks and targets of shape (m, 3) where that helps; NaN targets are left out."""
     columns = zip(risks.T, targets.T, strict=True)
     return Calibrators(tuple(fit_if_better(risk, target, patient_id) for risk, target in columns))
 
 
-def fit_if_better(risk: Floats, target: NDArray[np.floating[Any]], patient_id: NDArray[np.str_]) -> Calibrator:
+def fit_if_better(risk: Floats, target: Targets, patient_id: Texts) -> Calibrator:
     """Fit as `fit` does if patients left out of the fit show that it helps; else leave the risks as they are.
 
-    Crises of few patients teach a calibrator the level of those patients. So each fifth of the patients is calibrated
-    by the others, and the squared error must fall by more than the standard error of its change between patients.
+    Crises of few patients teach a calibrator the level of those patients.
     """
     fitted = fit(risk, target)
     known = ~np.isnan(target)
-    risk, target = risk[known].astype(np.float64), target[known].astype(np.float64)
-    _, patient = np.unique(patient_id[known], return_inverse=True)
-    fold = patient % FOLDS
-    changes = np.zeros(len(risk))
-    for place in range(FOLDS):
-        inside, others = fold == place, fold != place
-        if not 0 < target[others].sum() < others.sum():
-            return Calibrator("none", rows=fitted.rows, events=fitted.events)
-        calibrated = fit(risk[others], target[others]).apply(risk[inside])
-        changes[inside] = (calibrated - target[inside]) ** 2 - (risk[inside] - target[inside]) ** 2
-    by_patient = np.bincount(patient, changes)
-    standard_error = by_patient.std() * np.sqrt(len(by_patient))
-    helps = by_patient.sum() < -standard_error
+    risk, target, patient_id = risk[known].astype(np.float64), target[known], patient_id[known]
+    calibrated = out_of_fold(risk, target, patient_id, fit)
+    helps = calibrated is not None and is_better(calibrated, risk, target, patient_id)
     return fitted if helps else Calibrator("none", rows=fitted.rows, events=fitted.events)
 
 
-def fit(risk: Floats, target: NDArray[np.floating[Any]]) -> Calibrator:
+def out_of_fold(risk: Floats, target: Targets, patient_id: Texts, fit: Callable[..., Calibrator]) -> Floats | None:
+    """Return each fifth of the patients as calibrated by the others; None where an outcome is lacking among those.
+
+    Targets are all known.
+    """
+    fold = np.unique(patient_id, return_inverse=True)[1] % FOLDS
+    calibrated = np.zeros(len(risk))
+    for place in range(FOLDS):
+        inside, others = fold == place, fold != place
+        if not 0 < target[others].sum() < others.sum():
+            return None
+        calibrated[inside] = fit(risk[others], target[others]).apply(risk[inside])
+    return calibrated
+
+
+def is_better(calibrated: Floats, risk: Floats, target: Targets, patient_id: Texts) -> bool:
+    """Tell whether the squared error falls by more than the standard error of its change between patients."""
+    patient = np.unique(patient_id, return_inverse=True)[1]
+    by_patient = np.bincount(patient, (calibrated - target) ** 2 - (risk - target) ** 2)
+    return bool(by_patient.sum() < -by_patient.std() * np.sqrt(len(by_patient)))
+
+
+def fit(risk: Floats, target: Targets) -> Calibrator:
     """Fit on raw risks and targets (0, 1, or NaN for censored) of shape (m,).
 
     A sigmoid where crises (or calm windows) are few, isotonic where there are plenty. Risks that do not rise with the
@@ -146,7 +171,7 @@ def fit(risk: Floats, target: NDArray[np.floating[Any]]) -> Calibrator:
     rows, events = int(known.sum()), int(target[known].sum())
     if not 0 < events < rows:
         raise CalibrationError("The calibration rows lack crises or calm windows. Use more patients.")
-    fit_method = _fit_isotonic if min(events, rows - events) >= MIN_ISOTONIC_EVENTS else _fit_sigmoid
+    fit_method = _fit_isotonic if min(events, rows - events) >= MIN_ISOTONIC_EVENTS else fit_line
     return fit_method(risk[known].astype(np.float64), target[known].astype(np.float64))
 
 
@@ -164,7 +189,8 @@ def _expit(log_odds: Floats) -> Floats:
     return probability
 
 
-def _fit_sigmoid(risk: Floats, target: Floats) -> Calibrator:
+def fit_line(risk: Floats, target: Targets) -> Calibrator:
+    """Fit a line on the logit to known targets of both kinds; risks that fall with the truth get a flat one."""
     from sklearn.linear_model import LogisticRegression  # slow to import, and the stream's workers never fit
 
     line = LogisticRegression(C=np.inf).fit(logit(risk)[:, None], target)

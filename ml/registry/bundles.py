@@ -41,6 +41,7 @@ __all__ = [
     "bundle_file",
     "current_version",
     "discard",
+    "golden_inputs",
     "load_bundle",
     "manifest_hash",
     "publish",
@@ -170,6 +171,11 @@ def bundle_file(model_dir: Path, version: str, name: str) -> bytes:
     return _part(_checked_files(model_dir, version, only=name), name, model_dir / version)
 
 
+def golden_inputs(model_dir: Path, version: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the golden rows (n, 120) and hours (n,) of a version, for another one with the same boosters."""
+    return _golden_inputs(parse_object(bundle_file(model_dir, version, GOLDEN), model_dir / version / GOLDEN))
+
+
 def _contract() -> dict[str, dict[str, object]]:
     """Return what the code and a bundle must agree on, by file."""
     return {
@@ -260,10 +266,14 @@ def _trained(files: Mapping[str, bytes], folder: Path) -> TrainedRange | None:
         raise damaged(folder / FEATURES, f"it does not tell what it was trained on ({error})") from error
 
 
+def _golden_inputs(golden: Mapping[str, Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    features = np.array(golden["inputs"], dtype=np.float32)
+    return features, np.array(golden.get("hours", [0.0] * len(features)), dtype=np.float32)
+
+
 def _check_golden(bundle: Bundle, golden: Mapping[str, Any], folder: Path) -> None:
     try:
-        features = np.array(golden["inputs"], dtype=np.float32)
-        hours = np.array(golden.get("hours", [0.0] * len(features)), dtype=np.float32)
+        features, hours = _golden_inputs(golden)
         predictor = Predictor(bundle)
         outputs = {"raw": predictor.raw_risks(features, hours), "risks": predictor.risks(features, hours).values}
         same = all(np.allclose(got, golden[name], rtol=0, atol=GOLDEN_TOLERANCE) for name, got in outputs.items())
