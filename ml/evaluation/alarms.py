@@ -2,13 +2,18 @@
 
 Judged on every window of its patients (part `track`). The rules, all of which change the figures:
 
-- A patient is *flagged* while the risk reaches the threshold; a patient in crisis at t is not: the measured value is
-  then the alarm. A flag sounds as an *alarm* unless another one sounded in the SILENCING_MINUTES before it.
+- An *alarm* is the beginning of an episode, as the alert service counts it (`ml.evaluation.episodes`): from when the
+  risk reaches the threshold until the flag falls. One that begins with a crisis reading is none: the measured value is
+  then the alarm.
+- A patient is *flagged* where the risk reaches the threshold, unless in crisis at t.
 - A *crisis* begins with a crisis reading that has no other one in the 6 h before it. Readings are those of the window,
   as the device showed them: an artefact beyond the limits counts as a crisis here, unlike in the targets.
 - A crisis is *found* if the patient was flagged at some time in the 6 h before it; the first such flag is its lead
   time. Crises in a patient's first 6 h are left out, as their past is not complete.
 - An alarm is *right* if its target is 1; alarms with a censored target do not count for the share of right ones (PPV).
+- By *chance* so many crises would be found by as many episodes of the same length at random times.
+- Models are *compared* at the same recall: in each resample both thresholds are chosen anew. The bedside rule has no
+  threshold to choose; it is met at its own recall.
 """
 
 from __future__ import annotations
@@ -21,26 +26,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, HORIZONS_H, is_crisis
-from conf.times import HOUR_US, MINUTE_US
+from conf.times import DAY_US, HOUR_US
 from ml.dataset import Dataset
 from ml.evaluation.bootstrap import REPLICATES, Weights, draw_weights, interval, plain, weighted_sums
-from ml.evaluation.names import CHAMPION, LAST_VALUE, OURS, THRESHOLD_RULE
+from ml.evaluation.episodes import episodes
+from ml.evaluation.names import CHAMPION, LAST_VALUE, LOGISTIC_REGRESSION, OURS, THRESHOLD_RULE
 from ml.evaluation.subgroups import in_crisis
 from ml.features import measures_of
 from ml.labels import Flags
 
 Floats = NDArray[np.float64]
 
-SILENCING_MINUTES: Final = 30
 RECALLS: Final = (0.80, 0.90)
 RECALL_CURVE: Final = tuple(round(0.50 + 0.05 * step, 2) for step in range(9))
 EARLY_H: Final = {"found_over_30_min_ahead": 0.5, "found_over_2_h_ahead": 2.0}
 AHEAD_H: Final = tuple(0.25 * step for step in range(1, 25))
-JUDGED: Final = (OURS, CHAMPION, LAST_VALUE, THRESHOLD_RULE)
+JUDGED: Final = (OURS, CHAMPION, LOGISTIC_REGRESSION, LAST_VALUE, THRESHOLD_RULE)
 
 _COLUMN: Final = HORIZONS_H.index(ALERT_HORIZON_H)
 _LOOKBACK_US: Final = ALERT_HORIZON_H * HOUR_US
-_SILENCING_US: Final = SILENCING_MINUTES * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,9 @@ class Track:
 
     @property
     def days(self) -> Floats:
-        """Return the days from the first to the last row of each patient."""
-        first = np.unique(self.patient, return_index=True)[1]
-        last = np.append(first[1:], len(self.patient)) - 1
-        hours: Floats = (self.time_us[last] - self.time_us[first]) / HOUR_US
-        return hours / 24
+        """Return the days until the patient's next row (m,), 0 for the last one."""
+        same = np.diff(self.patient) == 0
+        return np.append(np.where(same, np.diff(self.time_us), 0), 0) / DAY_US
 
 
 def alarm_burden(
@@ -74,18 +76,19 @@ def alarm_burden(
     """Return recall of crises, alarms per patient-day, PPV and lead times of models (`JUDGED`) in `risks` (m, 3 each).
 
     At the thresholds that find 80 % and 90 % of the crises, and at the fixed alert levels; with 95 % intervals over
-    patients for a given threshold. Without any crisis to find, `models` is empty.
+    patients for a given threshold. `comparisons`, {other model: {recall: interval}}, tell how many times as many alarms
+    ours needs as another for the same recall. Without any crisis to find, both are empty.
     """
     order = np.lexsort((data.newest_us, data.patient_id))
     track = make_track(Dataset(*(getattr(data, field.name)[order] for field in fields(data))), replicates, seed)
     judged = {name: risks[name][order, _COLUMN] for name in JUDGED if name in risks}
     return {
         "horizon_h": ALERT_HORIZON_H,
-        "silencing_minutes": SILENCING_MINUTES,
         "patients": len(track.weights),
         "patient_days": plain(track.days.sum()),
         "crises": len(track.crisis),
         "models": {name: _burden(track, risk) for name, risk in judged.items()} if len(track.crisis) else {},
+        "comparisons": _comparisons(track, judged) if len(track.crisis) and OURS in judged else {},
     }
 
 
@@ -126,23 +129,19 @@ def crisis_onsets(time_us: NDArray[np.int64], crisis: Flags) -> NDArray[np.intp]
     return begins[time_us[begins] - time_us[:1] >= _LOOKBACK_US]
 
 
-def sounded(patient: NDArray[np.intp], time_us: NDArray[np.int64], flagged: Flags) -> NDArray[np.intp]:
-    """Return the flagged rows that sound as alarms, in rows sorted by patient and time."""
-    alarms = []
-    heard, quiet_until = -1, 0
-    for row in np.flatnonzero(flagged).tolist():
-        if patient[row] != heard or time_us[row] >= quiet_until:
-            alarms.append(row)
-            heard, quiet_until = patient[row], int(time_us[row]) + _SILENCING_US
-    return np.array(alarms, dtype=np.intp)
+def highest_before(track: Track, risk: Floats) -> Floats:
+    """Return the highest threshold at which each crisis is found, shape (e,); 0 where its patient is in crisis."""
+    return np.array(
+        [
+            np.max(risk[past:row], where=track.may_flag[past:row], initial=0.0)
+            for past, row in zip(track.past, track.crisis, strict=True)
+        ]
+    )
 
 
 def threshold_for(track: Track, risk: Floats, recall: float) -> float:
     """Return the highest threshold that finds at least this share of the crises; 0, for everybody, if none does."""
-    highest = [
-        np.max(risk[past:row], where=track.may_flag[past:row], initial=0.0)
-        for past, row in zip(track.past, track.crisis, strict=True)
-    ]
+    highest = highest_before(track, risk)
     return float(np.sort(highest)[::-1][int(np.ceil(recall * len(highest) - 1e-9)) - 1])
 
 
@@ -170,14 +169,12 @@ def _burden(track: Track, risk: Floats) -> dict[str, Any]:
 
 def _at(track: Track, risk: Floats, threshold: float) -> dict[str, Any]:
     """Return all figures of one threshold, with intervals."""
-    flagged = track.may_flag & (risk >= threshold)
-    leads = lead_hours(track, flagged)
+    leads = lead_hours(track, track.may_flag & (risk >= threshold))
     ahead = _shares(track, leads, [0.0, *EARLY_H.values()])
-    alarms = _alarm_figures(track, sounded(track.patient, track.time_us, flagged))
     return {
         "threshold": plain(threshold),
         "recall": interval(ahead[0]),
-        **{name: interval(values) for name, values in alarms.items()},
+        **{name: interval(values) for name, values in _alarm_figures(track, risk, threshold).items()},
         "median_lead_h": interval(_median_lead(track, leads)),
         **{name: interval(values) for name, values in zip(EARLY_H, ahead[1:], strict=True)},
         "ahead": {"hours": list(AHEAD_H), "share": [plain((leads >= hours).mean()) for hours in AHEAD_H]},
@@ -190,9 +187,8 @@ def _point(track: Track, risk: Floats, threshold: float) -> dict[str, float | No
     def value(values: Floats) -> float | None:
         return plain(values[0]) if np.isfinite(values[0]) else None
 
-    flagged = track.may_flag & (risk >= threshold)
-    figures = _alarm_figures(track, sounded(track.patient, track.time_us, flagged))
-    recall = plain((lead_hours(track, flagged) > 0).mean())
+    recall = plain((lead_hours(track, track.may_flag & (risk >= threshold)) > 0).mean())
+    figures = _alarm_figures(track, risk, threshold)
     return {"recall": recall, **{name: value(values) for name, values in figures.items()}}
 
 
@@ -204,13 +200,61 @@ def _shares(track: Track, leads: Floats, hours: Sequence[float]) -> list[Floats]
         return [found / total for found in early]
 
 
-def _alarm_figures(track: Track, alarms: NDArray[np.intp]) -> dict[str, Floats]:
+def _alarm_figures(track: Track, risk: Floats, threshold: float) -> dict[str, Floats]:
+    begins, is_open = episodes(track.patient, risk, threshold)
+    alarms = np.flatnonzero(begins & track.may_flag)
     target = track.target[alarms]
     columns = np.stack([np.ones(len(alarms)), ~np.isnan(target), target == 1], axis=1).astype(np.float64)
     count, known, right = weighted_sums(track.weights, track.patient[alarms], columns).T
-    days = weighted_sums(track.weights, np.arange(len(track.weights)), track.days[:, None])[:, 0]
+    times = np.stack([track.days, track.days * is_open], axis=1)
+    days, flagged_days = weighted_sums(track.weights, track.patient, times).T
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {"alarms_per_patient_day": count / days, "ppv": right / known}
+        rate, share = count / days, flagged_days / days
+        missed_by_chance = (1 - share) * np.exp(-rate * (ALERT_HORIZON_H / 24) / (1 - share))
+        by_chance = np.where(share < 1, 1 - missed_by_chance, 1.0)
+        return {
+            **{"alarms_per_patient_day": rate, "time_flagged": share, "recall_by_chance": by_chance},
+            "ppv": right / known,
+        }
+
+
+def _comparisons(track: Track, judged: Mapping[str, Floats]) -> dict[str, Any]:
+    """Return {other model: {recall: how many times as many alarms ours needs}}, paired."""
+    found: dict[str, Any] = {}
+    for name in (name for name in judged if name != OURS):
+        pairs: dict[str, tuple[float | Floats, Floats]] = {
+            f"{recall:.2f}": (recall, alarms_at(track, judged[name], recall)) for recall in RECALLS
+        }
+        if name == THRESHOLD_RULE:
+            is_found = highest_before(track, judged[name]) >= judged[name].max()
+            own = _shares(track, is_found.astype(np.float64), [0.0])[0]
+            begins, _ = episodes(track.patient, judged[name], judged[name].max())
+            rung = weighted_sums(track.weights, track.patient, (begins & track.may_flag)[:, None].astype(np.float64))
+            pairs = {f"{own[0]:.2f}": (own, rung[:, 0])}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found[name] = {
+                text: interval(alarms_at(track, judged[OURS], recall) / theirs)
+                for text, (recall, theirs) in pairs.items()
+            }
+    return found
+
+
+def alarms_at(track: Track, risk: Floats, recall: Floats | float) -> Floats:
+    """Count the alarms at the highest threshold that finds this share of the crises, per resample (1 + B,)."""
+    highest = highest_before(track, risk)
+    order = np.argsort(-highest, kind="stable")
+    found = np.cumsum(track.weights[track.patient[track.crisis[order]]], axis=0, dtype=np.float64)
+    wanted = recall * found[-1] - 1e-9
+    place = np.minimum((found < wanted).sum(axis=0), len(order) - 1)
+    thresholds = highest[order][place]
+    alarms = np.full(len(thresholds), np.nan)
+    for threshold in np.unique(thresholds):
+        begins, _ = episodes(track.patient, risk, float(threshold))
+        rung = np.bincount(track.patient, begins & track.may_flag, len(track.weights))
+        chosen = thresholds == threshold
+        alarms[chosen] = rung @ track.weights[:, chosen]
+    alarms[found[-1] == 0] = np.nan
+    return alarms
 
 
 def _median_lead(track: Track, leads: Floats) -> Floats:

@@ -16,6 +16,7 @@ from ml.labels import Flags
 HEADLINE: Final = "not_in_crisis"
 ALL: Final = "all"
 CLOCK_H: Final = 3  # hours of the day that are judged together, on the clock of the place
+HOUR_OF_DAY: Final = "hour of the day: "
 SELDOM_H: Final = (0.4, 0.75)  # between readings: below the first often, from the second on seldom
 GAP_H: Final = 1.0  # between two readings of a window: above it the device was off or failed for long
 
@@ -54,7 +55,7 @@ def subgroup_rows(data: Dataset) -> Mapping[str, Flags]:
         "heart rate of newest reading: yes": ~without_heart_rate,
         "heart rate of newest reading: no": without_heart_rate,
         **{
-            f"hour of the day: {CLOCK_H * part:02d}-{CLOCK_H * (part + 1):02d}": part_of_day == part
+            f"{HOUR_OF_DAY}{CLOCK_H * part:02d}-{CLOCK_H * (part + 1):02d}": part_of_day == part
             for part in range(24 // CLOCK_H)
         },
     }

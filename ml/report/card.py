@@ -146,9 +146,9 @@ def _thresholds(alarms: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "on": f"the {ALERT_HORIZON_H} h risk",
         "levels": levels,
-        "silencing_minutes": alarms["silencing_minutes"] if alarms else None,
         "at_level": burden and _without_curves(burden["at_level"]),
         "at_recall": burden and _without_curves(burden["at_recall"]),
+        "alarms_compared": alarms["comparisons"] if alarms else {},
     }
 
 

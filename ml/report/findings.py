@@ -7,8 +7,16 @@ from typing import Any, Final
 
 from ml.dataset import BLOCK, EXTERNAL, TEST
 from ml.evaluation.comparison import SIMULATED
-from ml.evaluation.gates import LEAST_EVENTS, MOST_ICI, SLOPE
-from ml.evaluation.names import CHAMPION, CLIMATOLOGY, LOGISTIC_REGRESSION, OURS, reference_models
+from ml.evaluation.gates import LEAST_PATIENTS, MOST_ICI, SLOPE
+from ml.evaluation.names import (
+    CHAMPION,
+    CLIMATOLOGY,
+    LAST_VALUE,
+    LOGISTIC_REGRESSION,
+    OURS,
+    THRESHOLD_RULE,
+    reference_models,
+)
 from ml.evaluation.subgroups import HEADLINE
 from ml.report.wording import (
     HORIZON_ORDER,
@@ -17,10 +25,12 @@ from ml.report.wording import (
     model_name,
     number,
     ordered,
+    percent,
     percent_interval,
     with_interval,
 )
 
+SIMPLEST: Final = (LAST_VALUE, THRESHOLD_RULE)  # what a ward has without any model
 GAPS_FROM: Final = (CLIMATOLOGY, LOGISTIC_REGRESSION)  # the least, and the hardest to beat
 WHERE: Final = {TEST: "", EXTERNAL: " on shifted patients", BLOCK: " on later readings of known patients"}
 
@@ -36,6 +46,7 @@ def doubts(evaluation: Mapping[str, Any]) -> list[str]:
     """Say what it was not compared with, then where it is not better, not calibrated, or judged on too little."""
     missing = evaluation["missing"].items()
     found = [f"There is no comparison with {model_name(name)}, which failed. {reason}" for name, reason in missing]
+    found += alarm_findings(evaluation, are_fewer=False)
     for part, where in WHERE.items():
         for horizon in HORIZON_ORDER if part in evaluation["parts"] else ():
             found += shortcomings(horizon, evaluation["parts"][part][HEADLINE][horizon], where)
@@ -48,7 +59,21 @@ def merits(evaluation: Mapping[str, Any]) -> list[str]:
     every = "every reference model" + (" that could be fitted" if evaluation["missing"] else "")
     good = [sentence for horizon in HORIZON_ORDER for sentence in achievements(horizon, test[horizon], every)]
     source = ["All figures come from simulated patients: they show that the method works, not clinical validity."]
+    good += alarm_findings(evaluation, are_fewer=True)
     return [*good, *_gaps(evaluation), *_champion(test), *(source if evaluation["source"] == SIMULATED else [])]
+
+
+def alarm_findings(evaluation: Mapping[str, Any], *, are_fewer: bool) -> Iterator[str]:
+    """Write a sentence per comparison of alarms: those in which ours are surely fewer, or all others."""
+    alarms = evaluation["alarms"] or {"comparisons": {}}
+    for name in (name for name in SIMPLEST if name in alarms["comparisons"]):
+        for recall, ratio in alarms["comparisons"][name].items():
+            value, low, high = ratio["value"], ratio["low"], ratio["high"]
+            if value is None or are_fewer != (high is not None and high < 1):
+                continue
+            surely = "fewer" if are_fewer else "more" if low is not None and low > 1 else "no fewer"
+            times = f"{surely} alarms than {model_name(name)}: {with_interval(ratio, 2)} times as many, as episodes"
+            yield f"To find {percent(float(recall), 0)} of the crises it raises {times}."
 
 
 def shortcomings(horizon: str, found: Horizon, where: str = "") -> Iterator[str]:
@@ -66,8 +91,9 @@ def shortcomings(horizon: str, found: Horizon, where: str = "") -> Iterator[str]
     if slope is not None and not SLOPE[0] <= slope <= SLOPE[1]:
         said = "too timid" if slope > 1 else "too extreme" if slope > 0 else "the wrong way round"
         yield f"{when} its risks are {said}: the calibration slope is {with_interval(ours['slope'], 2)}."
-    if found["events"] < LEAST_EVENTS:
-        yield f"{when} only {found['events']} of {found['rows']:,} windows had a crisis: the figures are uncertain."
+    if found["patients_with_event"] < LEAST_PATIENTS:
+        few = f"{found['patients_with_event']} of {found['patients']:,} patients"
+        yield f"{when} only {few} had a crisis: the figures are uncertain."
 
 
 def achievements(horizon: str, found: Horizon, every: str) -> Iterator[str]:

@@ -56,6 +56,7 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         gaps=tables.gaps(evaluation["gap_closed"]) if evaluation["gap_closed"] else None,
         parts=tables.parts(evaluation["parts"]),
         alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
+        alarms_compared=tables.alarms_compared(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         subgroups=tables.subgroups(evaluation["subgroups"]),
         about=_about(card),
         checks=tables.checks(card["decision"]) if card.get("decision") else None,
@@ -125,7 +126,7 @@ def render_card(card: Card, evaluation: Evaluation) -> str:
             )
         ),
         "Oracle": to_markdown(tables.gaps(evaluation["gap_closed"])) if evaluation["gap_closed"] else "Not asked.",
-        "Alarms": to_markdown(tables.alarms(evaluation["alarms"])) if _has_alarms(evaluation) else "Not judged.",
+        "Alarms": _alarms(evaluation["alarms"]) if _has_alarms(evaluation) else "Not judged.",
         "Other parts of the data": to_markdown(tables.parts(evaluation["parts"])),
         "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),
         "Coherence of the horizons": _coherence(evaluation["coherence"]),
@@ -136,6 +137,10 @@ def render_card(card: Card, evaluation: Evaluation) -> str:
     }
     title = f"# Model card {card.get('version', '')}".rstrip()
     return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
+
+
+def _alarms(found: Mapping[str, Any]) -> str:
+    return "\n".join(to_markdown(table) for table in (tables.alarms(found), tables.alarms_compared(found)))
 
 
 def _coherence(found: Mapping[str, float] | None) -> str:

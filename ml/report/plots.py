@@ -203,7 +203,7 @@ def alarms(found: Mapping[str, Any]) -> Figure:
             axis.plot(recall, values, marker=MARKERS.get(name, "."), markersize=4, **line(name))
         ahead = judged["at_recall"]["0.80"]["ahead"]
         axes[2].plot(ahead["hours"], ahead["share"], **line(name))
-    labels = ("alarms per patient-day", "share of alarms that are right", "share of crises found so early")
+    labels = ("alarm episodes per patient-day", "share of alarms that are right", "share of crises found so early")
     for axis, label in zip(axes, labels, strict=True):
         axis.set(ylabel=label, xlabel="share of crises found", ylim=(0, None))
     axes[0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from ml.dataset import Dataset
-from ml.evaluation.alarms import Track, alarm_burden, begins_crisis, lead_hours, make_track, sounded, threshold_for
+from ml.evaluation.alarms import Track, alarm_burden, begins_crisis, lead_hours, make_track, threshold_for
 from ml.features import Windows, feature_matrix
 from tests.support.outcomes import Floats, three
 
@@ -37,30 +36,6 @@ def windows_of(systolic: Floats, minutes: int) -> Windows:
     pressures = np.where(place >= 0, systolic[place.clip(0)], np.nan).astype(np.float32)
     others = np.where(place >= 0, 80, np.nan).astype(np.float32)
     return Windows(place.clip(0) * minutes * MINUTE_US, pressures, others, others)
-
-
-def times(*minutes: int) -> NDArray[np.int64]:
-    return np.array(minutes, dtype=np.int64) * MINUTE_US
-
-
-def test_an_alarm_silences_the_next_30_minutes() -> None:
-    time_us = times(0, 15, 29, 30, 45, 61)
-    assert sounded(np.zeros(6, dtype=np.intp), time_us, np.ones(6, dtype=bool)).tolist() == [0, 3, 5]
-
-
-def test_silence_runs_from_the_last_alarm_that_sounded_not_from_the_last_flag() -> None:
-    time_us = times(0, 20, 40, 60)
-    assert sounded(np.zeros(4, dtype=np.intp), time_us, np.ones(4, dtype=bool)).tolist() == [0, 2]
-
-
-def test_rows_below_the_threshold_neither_sound_nor_prolong_silence() -> None:
-    flagged = np.array([False, True, False, True, True])
-    assert sounded(np.zeros(5, dtype=np.intp), times(0, 10, 20, 30, 40), flagged).tolist() == [1, 4]
-
-
-def test_patients_do_not_silence_each_other() -> None:
-    patient = np.array([0, 0, 1, 1], dtype=np.intp)
-    assert sounded(patient, times(0, 15, 0, 15), np.ones(4, dtype=bool)).tolist() == [0, 2]
 
 
 def test_a_crisis_begins_after_six_hours_without_one() -> None:
@@ -124,12 +99,64 @@ def two_patients(target: float = 0.0) -> Dataset:
     return track_of(pressures, crisis, target=target)
 
 
-def test_alarms_are_counted_per_day_of_patients_with_and_without_crisis() -> None:
+def test_a_flag_that_stands_is_one_alarm_however_long() -> None:
     risk = np.zeros(194)
-    risk[[10, 11, 12, 97 + 88]] = 0.5  # alarms at 10 and 12 of the first patient, at 88 of the second
+    risk[10:40] = 0.5
+    risk[97 + 88] = 0.5
     found = burden_of(risk, two_patients())
-    assert found["alarms_per_patient_day"]["value"] == 1.5
+    assert found["alarms_per_patient_day"]["value"] == 1.0
     assert found["recall"]["value"] == 1.0
+
+
+def test_the_time_flagged_is_that_until_the_flag_falls() -> None:
+    risk = np.zeros(194)
+    risk[10:40] = 0.5
+    assert burden_of(risk, two_patients())["time_flagged"]["value"] == pytest.approx(31 / 192, rel=1e-5)
+
+
+def test_flags_at_random_for_the_same_time_find_crises_by_chance() -> None:
+    random = np.random.default_rng(1)
+    data = track_of(*([CALM] * 97 for _ in range(400)))
+    risk = np.concatenate([np.where(random.random(97) < 0.02, 0.5, 0.0) for _ in range(400)])
+    found = burden_of(risk, with_crises(data))
+    assert found["recall_by_chance"]["value"] == pytest.approx(found["recall"]["value"], abs=0.05)
+
+
+def with_crises(data: Dataset) -> Dataset:
+    """Return the data with a crisis shown at the 61st reading of each patient, which no window tells of before."""
+    features = data.features.copy()
+    features[60::97, -4] = CRISIS
+    return replace(data, features=features)
+
+
+def test_models_are_compared_by_their_alarms_at_the_same_recall() -> None:
+    data = with_crises(track_of(*([CALM] * 97 for _ in range(40))))
+    steady, restless = np.zeros(97), np.zeros(97)
+    steady[40:60] = 0.5
+    restless[[10, 20, 30, 40, 50]] = 0.5
+    risks = {"xgboost": np.tile(steady, 40), "last_value": np.tile(restless, 40)}
+    of_ours, of_theirs = (
+        alarm_burden(data, {name: three(risks[other]) for name, other in pairs.items()}, replicates=50)["comparisons"]
+        for pairs in (
+            {"xgboost": "xgboost", "last_value": "last_value"},
+            {"xgboost": "last_value", "last_value": "xgboost"},
+        )
+    )
+    fifth, fivefold = ({"value": share, "low": share, "high": share} for share in (0.2, 5.0))
+    assert of_ours == {"last_value": {"0.80": fifth, "0.90": fifth}}
+    assert of_theirs == {"last_value": {"0.80": fivefold, "0.90": fivefold}}
+
+
+def test_a_rule_without_a_threshold_to_choose_is_met_at_its_own_recall() -> None:
+    data = with_crises(track_of(*([CALM] * 97 for _ in range(40))))
+    rule = np.full((40, 97), 0.1)
+    rule[:20, [30, 50]] = 0.4  # finds half of the crises, with two alarms each
+    ours = np.zeros((40, 97))
+    ours[:, 55] = np.linspace(0.1, 0.9, 40)
+    found = alarm_burden(data, {"xgboost": three(ours.ravel()), "threshold_rule": three(rule.ravel())}, replicates=50)
+    (recall,) = found["comparisons"]["threshold_rule"]
+    assert recall == "0.50"
+    assert found["comparisons"]["threshold_rule"][recall]["value"] == 0.5
 
 
 def test_a_crisis_first_flagged_exactly_30_minutes_ahead_is_not_found_over_30_minutes_ahead() -> None:

@@ -16,8 +16,9 @@ LOST = {"value": 0.002, "low": 0.001, "high": 0.003}
 def evaluation(horizon: str = "6h", part: str = "test", **changes: Any) -> dict[str, Any]:
     """Return a flawless evaluation, then with changes to the model's figures or differences at one horizon."""
     made = copy.deepcopy(full_evaluation())
+    made["alarms"]["comparisons"] = {}
     for judged in (found["not_in_crisis"][h] for found in made["parts"].values() for h in ("1h", "6h", "24h")):
-        judged["events"] = 500
+        judged["patients_with_event"] = 500
         judged["models"]["xgboost"] |= {"ici": {"value": 0.01}, "slope": {"value": 1.0, "low": 0.9, "high": 1.1}}
         for difference in judged["differences"].values():
             difference |= {"brier": BEATEN, "result": "better"}
@@ -62,9 +63,9 @@ def test_a_slope_far_from_one_is_named(slope: float, said: str) -> None:
     assert f"its risks are {said}" in doubt
 
 
-def test_few_events_are_a_doubt() -> None:
-    (doubt,) = doubts(evaluation("1h", events=12, rows=9000))
-    assert doubt == "At 1 h only 12 of 9,000 windows had a crisis: the figures are uncertain."
+def test_few_patients_with_a_crisis_are_a_doubt() -> None:
+    (doubt,) = doubts(evaluation("1h", patients_with_event=12, patients=9000))
+    assert doubt == "At 1 h only 12 of 9,000 patients had a crisis: the figures are uncertain."
 
 
 def test_merits_name_the_closest_reference_model_the_gap_and_the_source() -> None:
@@ -99,3 +100,30 @@ def test_one_reference_model_alone_is_named_and_not_called_all() -> None:
     made["parts"]["test"]["not_in_crisis"]["6h"]["differences"]["last_value"] |= {"brier": BEATEN, "result": "better"}
     (sentence,) = [one for one in merits(made) if one.startswith("At 6 h the model beats")]
     assert sentence.startswith("At 6 h the model beats last value; ")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        ({"value": 2.27, "low": 1.9, "high": 2.59}, "it raises more alarms than last value: 2.27 (1.90 to 2.59) times"),
+        (
+            {"value": 0.9, "low": 0.7, "high": 1.1},
+            "it raises no fewer alarms than last value: 0.90 (0.70 to 1.10) times",
+        ),
+    ],
+)
+def test_alarms_that_are_not_fewer_than_those_of_the_last_value_are_told_first(
+    ratio: dict[str, float], said: str
+) -> None:
+    made = evaluation()
+    made["alarms"]["comparisons"] = {"last_value": {"0.80": ratio}}
+    assert said in findings(made)[0]
+    assert not any("alarms than" in sentence for sentence in merits(made))
+
+
+def test_fewer_alarms_than_the_bedside_rule_are_a_merit() -> None:
+    made = evaluation()
+    made["alarms"]["comparisons"] = {"threshold_rule": {"0.78": {"value": 0.2, "low": 0.1, "high": 0.4}}}
+    assert doubts(made) == []
+    (told,) = [sentence for sentence in merits(made) if "alarms" in sentence]
+    assert told.startswith("To find 78 % of the crises it raises fewer alarms than threshold rule (160/100): 0.20")
