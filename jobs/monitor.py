@@ -1,7 +1,7 @@
 """Batch job: judge stored predictions by what was observed afterwards, look for drift, and make some of them again.
 
 Submitted by ``./spark-submit.sh monitor [--days N]``. Writes to ``blood-pressure-model-monitoring``, one document per
-model version, horizon, stratum and UTC day (kind ``quality``), one per version, feature and day (kind ``drift``), and
+model version, horizon, stratum and UTC day (kind ``quality``), one per version, summary and day (kind ``drift``), and
 once a day one per version on 1,000 random predictions (kind ``parity``, see `jobs.explaining.parity`).
 While a challenger scores beside the model in service, both are judged by the same windows of weeks (kind ``shadow``);
 of the one in service it is told whether its risks still fit (kind ``calibration``). Afterwards the job carries out the
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +24,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -42,11 +44,11 @@ from jobs.training.comparing import PATIENT_SUMS, add_up_patients, calibration_d
 from jobs.training.outcomes import (
     TARGETS,
     add_targets,
-    count_windows,
     document_id,
     documents_table,
     drift_documents,
     quality_documents,
+    summarise_windows,
 )
 from jobs.training.promoting import ask_by_rule, carry_out
 from jobs.training.session import session
@@ -71,7 +73,7 @@ WITH_TARGETS: Final = (
     "patient_id string, newest_us bigint, model_version string, alert_level string, systolic float, diastolic float, "
     + ", ".join([*(f"{name} double" for name in RISK_FIELDS), *(f"{name} float" for name in TARGETS)])
 )
-COUNTED: Final = "model_version string, day bigint, patients bigint, counts array<bigint>"
+SUMMARISED: Final = "model_version string, day bigint, rows bigint, summary array<double>"
 
 log = logging.getLogger("jobs.monitor")
 
@@ -210,11 +212,14 @@ def _drift(
     if not references or not patients:
         return
     query = {"bool": {"filter": [_known(since_us - LOOKBACK_US, now_us), {"terms": {"patient_id": patients}}]}}
-    chosen = predictions.where(F.col("patient_id").isin(patients)).select("patient_id", "newest_us", "model_version")
+    chosen = predictions.where(F.col("patient_id").isin(patients)).select(
+        *("patient_id", "newest_us", "model_version"), *RISK_FIELDS
+    )
     rows = by_patient(chosen, read_readings(spark, settings, query))
-    counted = rows.mapInArrow(partial(count_windows, references=references), COUNTED)
-    for (version, day), (of_patients, counts) in add_counts(counted).items():
-        for document in drift_documents(counts, references[version], version, of_patients, day, now_us):
+    summarise = partial(summarise_windows, references=references, zone=settings.zone)
+    for (version, day), (of_patients, windows) in by_day(rows.mapInArrow(summarise, SUMMARISED)).items():
+        found = drift.compare(references[version], of_patients)
+        for document in drift_documents(found, version, len(of_patients), windows, day, now_us):
             yield document_id(document), msgspec.json.encode(document)
 
 
@@ -225,24 +230,25 @@ def drift_patients(predictions: DataFrame) -> list[str]:
 
 
 def read_references(settings: Settings, versions: Sequence[str]) -> dict[str, drift.Reference]:
-    """Read what the versions were trained on; a version without it, or no longer here, is told and left out."""
+    """Read what the versions were trained on; a version that does not tell it, or no longer here, is left out."""
     references = {}
     for version in sorted(versions):
         try:
             stored = msgspec.json.decode(bundle_file(settings.model_dir, version, DRIFT_FILE))
             references[version] = drift.from_json(stored)
-        except BundleError as error:
+        except (BundleError, drift.OtherReferenceError) as error:
             log.warning("no drift of %s: %s", version, error)
     return references
 
 
-def add_counts(counted: DataFrame) -> dict[tuple[str, int], tuple[int, np.ndarray[Any, np.dtype[np.int64]]]]:
-    """Return patients and counts by version and day, the parts of all tasks added up."""
-    total: dict[tuple[str, int], tuple[int, Any]] = {}
-    for row in counted.collect():
-        patients, counts = total.get((row.model_version, row.day), (0, 0))
-        total[row.model_version, row.day] = patients + row.patients, counts + np.array(row.counts, dtype=np.int64)
-    return total
+def by_day(summarised: DataFrame) -> dict[tuple[str, int], tuple[NDArray[np.float64], int]]:
+    """Return the summaries of all patients, shape (n, any), and the number of their windows, by version and day."""
+    found: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    for row in summarised.collect():
+        found[row.model_version, row.day].append(row)
+    return {
+        key: (np.array([row.summary for row in rows]), sum(row.rows for row in rows)) for key, rows in found.items()
+    }
 
 
 def parser() -> argparse.ArgumentParser:

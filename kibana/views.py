@@ -177,6 +177,10 @@ MODEL_MONITORING: Final = DataView(
         "ppv.CRITICAL",
         "feature",
         "psi",
+        "psi_low",
+        "psi_high",
+        "mean",
+        "reference_mean",
         "drift",
     ),
 )

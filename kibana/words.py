@@ -88,7 +88,7 @@ ANSWERS: Final[Labels] = {
     "false_alarm": "Faux positif",
     "other": "Autre",
 }
-DRIFTS: Final[Labels] = {"stable": "Stable", "moderate": "Modérée", "strong": "Forte"}
+DRIFTS: Final[Labels] = {"stable": "Stable", "moderate": "Modérée", "strong": "Forte", "unknown": "Inconnue"}
 SUBGROUPS: Final[Labels] = {"all": "Toutes", "not_in_crisis": "Hors crise", "in_crisis": "En crise"}
 
 FIELDS: Final[Labels] = {
@@ -159,6 +159,10 @@ FIELDS: Final[Labels] = {
     "ppv.CRITICAL": "VPP, niveau critique",
     "feature": "Variable",
     "psi": "Indice de stabilité (PSI)",
+    "psi_low": "PSI, limite basse à 95 %",
+    "psi_high": "PSI, limite haute à 95 %",
+    "mean": "Moyenne",
+    "reference_mean": "Moyenne à l'apprentissage",
     "drift": "Dérive",
 }
 
@@ -184,8 +188,8 @@ FORMATS: Final[Mapping[str, Json]] = {
     **dict.fromkeys((*RISK_FIELDS, "seen_risk_6h", "worst.risk_6h"), PERCENT),
     **dict.fromkeys(("observed_rate", "mean_risk", "censored_share"), PERCENT),
     **dict.fromkeys((f"ppv.{level}" for level in LEVELS), PERCENT),
-    **dict.fromkeys(("auroc", "brier", "brier_skill", "ici", "psi"), THOUSANDTHS),
-    **dict.fromkeys(("slope", "window_hours", "window_largest_gap_hours"), HUNDREDTHS),
+    **dict.fromkeys(("auroc", "brier", "brier_skill", "ici", "psi", "psi_low", "psi_high"), THOUSANDTHS),
+    **dict.fromkeys(("slope", "mean", "reference_mean", "window_hours", "window_largest_gap_hours"), HUNDREDTHS),
     **dict.fromkeys(("alert_level", "seen_level"), _names(LEVELS)),
     "answered_after_s": DURATION,
     "category": _names(CATEGORIES),

@@ -1,8 +1,14 @@
-"""Feature drift: do the windows of these days look like those that the model was trained on?
+"""Drift: do the windows of a day, and the risks given for them, look like those of unseen patients at the training?
 
-The population stability index of a feature compares shares of rows in the training's deciles, missing values being a
-bin of their own: sum of (now - then) * log(now / then). As is usual, below 0.1 nothing has moved, from 0.25 on the
-model works on other patients than it knows. Few rows give a positive index by chance, about (bins - 1) / rows.
+What is compared are summaries of a window that mean something to a person, and the risks. Windows in service
+are compared with those of the training that hold about as many readings and end at about the same time of the day
+(`STRATA`): else every running service, whose windows are full, and every morning would look like drift. Each patient
+counts once, however often measured.
+
+The population stability index compares shares in the training's tenths, missing values being a bin of their own: sum of
+(now - then) * log(now / then). As is usual, below 0.1 nothing has moved, from 0.25 on the model works on other patients
+than it knows. Few patients give a high index by chance, so there is none of fewer than `LEAST_PATIENTS`; what chance
+adds is taken off (as bootstraps over patients tell it), and nothing has moved while the 95 % interval holds 0.
 """
 
 from __future__ import annotations
@@ -14,71 +20,212 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.features import FEATURE_NAMES, MEASURES
+from conf.clinical import RISK_FIELDS
+from ml.features import WINDOW_LENGTH, measures_of
+
+Rows = NDArray[np.float64]  # (m, number of `SUMMARIES`)
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+INTERVAL: Final = "interval_minutes"
+OF_WINDOWS: Final = (
+    *("mean_systolic", "spread_systolic", "greatest_systolic", "mean_diastolic", "mean_pulse_pressure"),
+    *("mean_heart_rate", "without_heart_rate", INTERVAL),
+)
+SUMMARIES: Final = (*OF_WINDOWS, *RISK_FIELDS)
 
 BINS: Final = 10
-PSEUDO_ROWS: Final = 0.5  # in every bin, so that an empty one is rare and not impossible
 MODERATE: Final = 0.1
 STRONG: Final = 0.25
-TIMES: Final = MEASURES[-1]
-LEAST_PATIENTS: Final = 100  # of fewer, whose windows overlap, chance alone may move an index by BINS / 100 = MODERATE
+LEAST_PATIENTS: Final = 50
+REPLICATES: Final = 200
+PSEUDO_SHARE: Final = 1e-3  # in every bin, so that an empty one is rare and not impossible
+UNKNOWN: Final = "unknown"
+
+FILLS: Final = (20, WINDOW_LENGTH)  # readings from which on a window is of the next stratum
+PARTS_OF_DAY: Final = 4
+STRATA: Final = (len(FILLS) + 1) * PARTS_OF_DAY
+
+
+class OtherReferenceError(ValueError):
+    """What a version was trained on is not told in this way."""
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureBins:
-    """Inner ends of a feature's bins, rising, and how many training rows lay in each; the last count is of NaN."""
+class Reference:
+    """The training: `ends`, the inner ends of each summary's bins, and `shares` of rows (STRATA, all bins) and means.
 
-    ends: tuple[float, ...]
-    counts: tuple[int, ...]
+    The bins of all summaries stand one after the other, the last of each for missing values. `means` are of known
+    values, (STRATA, summaries). A stratum without rows is all NaN.
+    """
 
-    def count(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Count the values in each bin; a value at an end lies above it."""
-        missing = np.isnan(values)
-        place = np.searchsorted(np.array(self.ends), values[~missing], side="right")
-        counts = np.bincount(place, minlength=len(self.ends) + 1)
-        return np.append(counts, missing.sum()).astype(np.int64)
+    ends: tuple[tuple[float, ...], ...]
+    shares: Floats
+    means: Floats
 
-
-Reference = Mapping[str, FeatureBins]
-
-
-def make_reference(features: NDArray[np.float32]) -> Reference:
-    """Return the bins of each feature from training rows of shape (m, 120)."""
-    return {name: _make_bins(values) for name, values in zip(FEATURE_NAMES, features.T, strict=True)}
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for ``drift.json``."""
+        told = {"shares": self.shares, "means": self.means}
+        return {"summaries": list(SUMMARIES), "ends": [list(ends) for ends in self.ends]} | {
+            name: [[_or_none(value) for value in row] for row in values] for name, values in told.items()
+        }
 
 
-def _make_bins(values: NDArray[np.float32]) -> FeatureBins:
-    known = values[~np.isnan(values)].astype(np.float64)
-    inner = np.linspace(0, 1, BINS + 1)[1:-1]
-    ends = np.unique(np.quantile(known, inner)) if len(known) else np.empty(0)
-    ends = ends[ends > known.min()] if len(known) else ends
-    unfilled = FeatureBins(tuple(ends.tolist()), ())
-    return FeatureBins(unfilled.ends, tuple(unfilled.count(values).tolist()))
+def from_json(value: Mapping[str, Any]) -> Reference:
+    """Read what `Reference.to_json` wrote; raise `OtherReferenceError` for that of an older version."""
+    if value.get("summaries") != list(SUMMARIES):
+        raise OtherReferenceError("it was trained before drift was told by summaries of a window. Retrain to see it.")
+    shares, means = (np.array(value[name], dtype=np.float64) for name in ("shares", "means"))
+    return Reference(tuple(tuple(ends) for ends in value["ends"]), shares, means)
 
 
-def psi(reference: Reference, features: NDArray[np.float32]) -> dict[str, float]:
-    """Return the population stability index of each feature in rows of shape (n, 120), n > 0."""
-    return psi_of_counts(reference, count(reference, features))
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One summary: its index with a 95 % interval, what is read from it, and its mean now and at the training."""
+
+    summary: str
+    psi: float | None
+    low: float | None
+    high: float | None
+    reading: str
+    mean: float | None
+    reference_mean: float | None
 
 
-def count(reference: Reference, features: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Count the rows in each bin of each feature, one feature after the other; counts of parts may be added."""
-    columns = zip(FEATURE_NAMES, features.T, strict=True)
-    return np.concatenate([reference[name].count(values) for name, values in columns])
+def summarise(features: NDArray[np.float32], risks: Floats) -> Rows:
+    """Return `SUMMARIES` of windows (m, 120) and the risks given for them (m, 3); every window holds a reading."""
+    systolic, diastolic, heart_rate, hours = measures_of(features).astype(np.float64)
+    filled = ~np.isnan(systolic)
+    count = filled.sum(axis=1)
+    rates = (~np.isnan(heart_rate)).sum(axis=1)
+    mean_systolic = np.nansum(systolic, axis=1) / count
+    mean_diastolic = np.nansum(diastolic, axis=1) / count
+    spread = np.sqrt(np.nansum((systolic - mean_systolic[:, None]) ** 2, axis=1) / count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_rate = np.nansum(heart_rate, axis=1) / rates
+        interval = np.where(count > 1, 60 * np.nan_to_num(hours).max(axis=1) / (count - 1), np.nan)
+    of_windows = (
+        *(mean_systolic, spread, np.where(filled, systolic, 0).max(axis=1), mean_diastolic),
+        *(mean_systolic - mean_diastolic, mean_rate, 1 - rates / count, interval),
+    )
+    return np.column_stack([*of_windows, risks])
 
 
-def psi_of_counts(reference: Reference, counts: NDArray[np.int64]) -> dict[str, float]:
-    """Return the population stability index of each feature from what `count` gave."""
-    then = [np.array(reference[name].counts) for name in FEATURE_NAMES]
-    now = np.split(counts, np.cumsum([len(bins) for bins in then])[:-1])
-    pairs = ((_shares(before), _shares(after)) for before, after in zip(then, now, strict=True))
-    indices = (((after - before) * np.log(after / before)).sum() for before, after in pairs)
-    return {name: float(index) for name, index in zip(FEATURE_NAMES, indices, strict=True)}
+def strata(features: NDArray[np.float32], hour: NDArray[np.float32]) -> Places:
+    """Return the stratum of each window (m, 120) that ends at this hour of the day, shape (m,)."""
+    filled = (~np.isnan(measures_of(features)[0])).sum(axis=1)
+    part = (hour * PARTS_OF_DAY / 24).astype(np.intp).clip(0, PARTS_OF_DAY - 1)
+    return np.searchsorted(FILLS, filled, side="right") * PARTS_OF_DAY + part
 
 
-def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = (counts + PSEUDO_ROWS) / (counts.sum() + PSEUDO_ROWS * len(counts))
-    return shares
+def make_reference(rows: Rows, stratum: Places) -> Reference:
+    """Return the reference from rows of patients that the model was not fitted on."""
+    ends = tuple(_ends(values) for values in rows.T)
+    places = _bins(ends, rows)
+    shares = np.stack([_shares(places[stratum == number], _width(ends)) for number in range(STRATA)])
+    with np.errstate(invalid="ignore"):
+        means = np.stack([_mean(rows[stratum == number]) for number in range(STRATA)])
+    return Reference(ends, shares, means)
+
+
+def _ends(values: Floats) -> tuple[float, ...]:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return ()
+    ends = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return tuple(float(f"{end:.6g}") for end in ends[ends > known.min()])
+
+
+def _width(ends: tuple[tuple[float, ...], ...]) -> int:
+    return sum(len(of_one) + 2 for of_one in ends)
+
+
+def _bins(ends: tuple[tuple[float, ...], ...], rows: Rows) -> Places:
+    """Return the place of each value among the bins of all summaries, shape (m, summaries); at an end, above it."""
+    columns, first = [], 0
+    for of_one, values in zip(ends, rows.T, strict=True):
+        place = np.searchsorted(np.array(of_one), values, side="right")
+        columns.append(first + np.where(np.isnan(values), len(of_one) + 1, place))
+        first += len(of_one) + 2
+    return np.column_stack(columns)
+
+
+def _shares(places: Places, width: int) -> Floats:
+    if not len(places):
+        return np.full(width, np.nan)
+    return np.bincount(places.ravel(), minlength=width) / len(places)
+
+
+def _mean(rows: Rows) -> Floats:
+    known = ~np.isnan(rows)
+    return np.where(known, rows, 0).sum(axis=0) / known.sum(axis=0)
+
+
+def count(reference: Reference, rows: Rows, stratum: Places) -> Floats:
+    """Return what `compare` needs of one patient's windows: shares of strata and bins, means; zeros without any.
+
+    Windows of a stratum that the training has no rows of are left out.
+    """
+    known = ~np.isnan(reference.shares[stratum, 0])
+    rows, stratum = rows[known], stratum[known]
+    if not len(rows):
+        return np.zeros(STRATA + reference.shares.shape[1] + 2 * len(SUMMARIES))
+    of_strata = np.bincount(stratum, minlength=STRATA) / len(rows)
+    there = ~np.isnan(rows)
+    sums = np.where(there, rows, 0).sum(axis=0) / len(rows)
+    shares = _shares(_bins(reference.ends, rows), reference.shares.shape[1])
+    return np.concatenate([of_strata, shares, sums, there.mean(axis=0)])
+
+
+def compare(reference: Reference, patients: Floats, seed: int = 0) -> list[Drift]:
+    """Return the drift of each summary from what `count` gave for n patients, (n, any); of nobody there is none."""
+    patients = patients[patients[:, :STRATA].any(axis=1)]
+    number = len(patients)
+    if not number:
+        return []
+    replicates = REPLICATES if number >= LEAST_PATIENTS else 0
+    drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), replicates)
+    mean = np.concatenate([np.ones((1, number)), drawn]) @ patients / number
+    width = reference.shares.shape[1]
+    mixture, now, sums, there = np.split(mean, np.cumsum([STRATA, width, len(SUMMARIES)]), axis=1)
+    then = mixture @ np.nan_to_num(reference.shares)
+    terms = (now - then) * np.log((now + PSEUDO_SHARE) / (then + PSEUDO_SHARE))
+    starts = np.cumsum([0, *(len(ends) + 2 for ends in reference.ends)])[:-1]
+    indices = np.add.reduceat(terms, starts, axis=1)
+    with np.errstate(invalid="ignore"):
+        means, before = sums[0] / there[0], _weighted(mixture[0], reference.means)
+    return [
+        Drift(name, *_judged(index), _or_none(mean_now), _or_none(mean_then))
+        for name, index, mean_now, mean_then in zip(SUMMARIES, indices.T, means, before, strict=True)
+    ]
+
+
+def _weighted(mixture: Floats, means: Floats) -> Floats:
+    known = ~np.isnan(means)
+    return (mixture @ np.nan_to_num(means)) / (mixture @ known)
+
+
+def _judged(index: Floats) -> tuple[float | None, float | None, float | None, str]:
+    """Return index, both ends of its interval, and its reading, from the value and its resamples.
+
+    A resample of patients is as far from the patients as these are from all: its index is too high by that, twice.
+    """
+    value, resamples = index[0], index[1:]
+    if not len(resamples):
+        return None, None, None, UNKNOWN
+    ends = np.percentile(resamples, (2.5, 97.5))
+    corrected = max(0.0, float(2 * value - resamples.mean()))
+    low, high = (max(0.0, float(2 * value - end)) for end in ends[::-1])
+    return corrected, low, high, reading(corrected if low > 0 else 0.0)
+
+
+def _or_none(value: float) -> float | None:
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def has_rhythm_alone_moved(readings: Mapping[str, str]) -> bool:
+    """Tell whether readings only come at another interval than in the training: no other summary has moved."""
+    return {name for name, read in readings.items() if read not in ("stable", UNKNOWN)} == {INTERVAL}
 
 
 def reading(index: float) -> str:
@@ -86,19 +233,3 @@ def reading(index: float) -> str:
     if index < MODERATE:
         return "stable"
     return "moderate" if index < STRONG else "strong"
-
-
-def have_times_alone_moved(indices: Mapping[str, float]) -> bool:
-    """Tell whether readings only come in another rhythm than in the training: no other measure has moved."""
-    moved = [name for name, index in indices.items() if index >= MODERATE]
-    return bool(moved) and all(name.startswith(TIMES) for name in moved)
-
-
-def to_json(reference: Reference) -> dict[str, Any]:
-    """Return plain values for ``drift.json``."""
-    return {name: {"ends": list(bins.ends), "counts": list(bins.counts)} for name, bins in reference.items()}
-
-
-def from_json(value: Mapping[str, Any]) -> Reference:
-    """Read what `to_json` wrote; raise KeyError or TypeError otherwise."""
-    return {name: FeatureBins(tuple(value[name]["ends"]), tuple(value[name]["counts"])) for name in FEATURE_NAMES}

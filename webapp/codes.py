@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from alerts.wording import Translate
-from ml.features import MEASURES
 from webapp.i18n import N_, gettext, when
 
 ROLE_NAMES: Final[Mapping[str, str]] = {
@@ -76,12 +75,19 @@ SYSTEMS: Final = (
     ("Linux", "Linux"),
 )
 UNKNOWN_BROWSER: Final = N_("unknown browser")
-MEASURE_NAMES: Final[Mapping[str, str]] = dict(
-    zip(MEASURES, (N_("systolic"), N_("diastolic"), N_("heart rate"), N_("time of the reading")), strict=True)
-)
-NEWEST_NAME: Final = N_("%(measure)s, newest reading")
-EARLIER_NAME: Final = N_("%(measure)s, %(lag)s back")
-FEATURE: Final = re.compile(r"(\w+)_lag(\d+)")
+SUMMARY_NAMES: Final[Mapping[str, str]] = {  # of `ml.drift`
+    "mean_systolic": N_("mean systolic of the window (mmHg)"),
+    "spread_systolic": N_("spread of the systolic in the window (mmHg)"),
+    "greatest_systolic": N_("highest systolic of the window (mmHg)"),
+    "mean_diastolic": N_("mean diastolic of the window (mmHg)"),
+    "mean_pulse_pressure": N_("mean pulse pressure (mmHg)"),
+    "mean_heart_rate": N_("mean heart rate (per minute)"),
+    "without_heart_rate": N_("share of readings without heart rate"),
+    "interval_minutes": N_("interval between readings (minutes)"),
+    "critical_risk_1h": N_("predicted risk, 1 h"),
+    "critical_risk_6h": N_("predicted risk, 6 h"),
+    "critical_risk_24h": N_("predicted risk, 24 h"),
+}
 VERSION_TIME: Final = re.compile(r"\d{8}T\d{6}Z(?=-)")
 VERSION_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
@@ -94,13 +100,9 @@ def browser_name(agent: str) -> str | None:
     return ", ".join(name for name in (browser, system) if name) or None
 
 
-def feature_name(feature: str, translate: Translate) -> str:
-    """Return a feature of the window in words; one that this version does not know as it is."""
-    match = FEATURE.fullmatch(feature)
-    if match is None or match[1] not in MEASURE_NAMES:
-        return feature
-    measure, lag = translate(MEASURE_NAMES[match[1]]), int(match[2])
-    return translate(EARLIER_NAME if lag else NEWEST_NAME) % {"measure": measure, "lag": lag}
+def summary_name(summary: str, translate: Translate) -> str:
+    """Return what drift is told of in words; what this version does not know as it is."""
+    return translate(SUMMARY_NAMES[summary]) if summary in SUMMARY_NAMES else summary
 
 
 def model_name(version: str) -> str:

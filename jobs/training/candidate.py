@@ -180,7 +180,10 @@ def _save(
     judged: bool,
 ) -> str:
     """Save a bundle with what every version has: golden rows, origin, and the reference for drift."""
-    reference = drift.make_reference(origin.parts["train"].features)
+    unseen = origin.parts[TEST]
+    risks = Predictor(challenger.bundle).risks(unseen.features, unseen.hour).values
+    rows = drift.summarise(unseen.features, risks)
+    reference = drift.make_reference(rows, drift.strata(unseen.features, unseen.hour))
     golden = golden_rows(origin.parts[TEST], challenger.bundle)
     return save_bundle(
         model_dir,
@@ -194,6 +197,6 @@ def _save(
         parent=origin.parent,
         trained=trained_range(origin.parts["train"].features),
         data_fingerprint=origin.data_fingerprint,
-        files={**files, "drift.json": json.dumps(drift.to_json(reference)).encode()},
+        files={**files, "drift.json": json.dumps(reference.to_json()).encode()},
         judged=judged,
     )

@@ -7,7 +7,8 @@ it does not reach are unknown, as in training (see `ml.labels`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, Final
 
 import msgspec
@@ -23,18 +24,18 @@ from jobs.streaming.windows import build_windows
 from ml import drift
 from ml.evaluation.live import live_figures
 from ml.evaluation.subgroups import crisis_subgroups
-from ml.features import FEATURE_NAMES, feature_matrix
+from ml.features import FEATURE_NAMES, feature_matrix, hours_of_day, newest_pressures
 from ml.labels import targets_on_record
 
 TARGETS: Final = tuple(f"target_{horizon_h}h" for horizon_h in HORIZONS_H)
 
 DOCUMENTS: Final = pa.schema([("id", pa.string()), ("body", pa.string())])
-WINDOW_COUNTS: Final = pa.schema(
+PATIENT_SUMMARIES: Final = pa.schema(
     [
         ("model_version", pa.string()),
         ("day", pa.int64()),
-        ("patients", pa.int64()),
-        ("counts", pa.list_(pa.int64())),
+        ("rows", pa.int64()),
+        ("summary", pa.list_(pa.float64())),
     ]
 )
 
@@ -97,24 +98,53 @@ def quality_documents(predictions: pa.Table, now_us: int) -> Iterator[dict[str, 
             }
 
 
-def count_windows(
-    batches: Iterator[pa.RecordBatch], references: Mapping[str, drift.Reference]
+def summarise_windows(
+    batches: Iterator[pa.RecordBatch], references: Mapping[str, drift.Reference], zone: tzinfo
 ) -> Iterator[pa.RecordBatch]:
-    """Count for each version and UTC day the patients (rows as in `add_targets`), and the bins of `ml.drift`.
+    """Return what `ml.drift` needs of each patient (rows as in `add_targets`), by version and UTC day.
 
-    The windows are those of the predictions, from the observations as they are stored now.
+    The windows are those of the predictions, from the observations as they are stored now; the risks are those stored.
     """
     for patients in (batch for batch in batches if batch.num_rows):
         predictions, places = flatten(patients.column("predictions"))
         observations, ends = flatten(patients.column("observations"))
         newest_us, statements = predictions["newest_us"].to_numpy(), _statements(observations)
-        windows = [
-            windows_at(newest_us[of_patient], statements[known])
+        risks = np.stack([predictions[name].to_numpy(zero_copy_only=False) for name in RISK_FIELDS], axis=1)
+        version = np.array(predictions["model_version"].to_pylist())
+        rows = [
+            row
             for of_patient, known in zip(_slices(places), _slices(ends), strict=True)
+            for row in _summaries(
+                windows_at(newest_us[of_patient], statements[known]),
+                hours_of_day(newest_us[of_patient], zone),
+                risks[of_patient],
+                (version[of_patient], newest_us[of_patient] // DAY_US),
+                references,
+            )
         ]
-        owner = np.repeat(np.arange(len(windows)), np.diff(places))
-        version, day = np.array(predictions["model_version"].to_pylist()), newest_us // DAY_US
-        yield _count_groups(np.concatenate(windows), owner, version, day, references)
+        columns = zip(*rows, strict=True) if rows else [[]] * len(PATIENT_SUMMARIES)
+        arrays = [pa.array(list(column), field.type) for column, field in zip(columns, PATIENT_SUMMARIES, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=PATIENT_SUMMARIES)
+
+
+def _summaries(
+    features: NDArray[np.float32],
+    hour: NDArray[np.float32],
+    risks: NDArray[np.float64],
+    version_and_day: tuple[NDArray[np.str_], Instants],
+    references: Mapping[str, drift.Reference],
+) -> Iterator[tuple[str, int, int, list[float]]]:
+    """Yield the summary of one patient for each version and day; windows without a reading are none."""
+    version, day = version_and_day
+    there = ~np.isnan(newest_pressures(features)[0])
+    for name, reference in references.items():
+        for date in np.unique(day[there & (version == name)]):
+            chosen = there & (version == name) & (day == date)
+            rows, stratum = (
+                drift.summarise(features[chosen], risks[chosen]),
+                drift.strata(features[chosen], hour[chosen]),
+            )
+            yield name, int(date), int(chosen.sum()), drift.count(reference, rows, stratum).tolist()
 
 
 def windows_at(newest_us: Instants, statements: Statements) -> NDArray[np.float32]:
@@ -137,36 +167,18 @@ def _statements(observations: Mapping[str, pa.Array]) -> Statements:
     return statements
 
 
-def _count_groups(
-    features: NDArray[np.float32],
-    owner: Places,
-    version: NDArray[np.str_],
-    day: Instants,
-    references: Mapping[str, drift.Reference],
-) -> pa.RecordBatch:
-    rows = []
-    for name, reference in references.items():
-        for date in np.unique(day[version == name]):
-            chosen = (version == name) & (day == date)
-            counts = drift.count(reference, features[chosen])
-            rows.append((name, int(date), len(np.unique(owner[chosen])), counts.tolist()))
-    columns = zip(*rows, strict=True) if rows else [[]] * len(WINDOW_COUNTS)
-    return pa.RecordBatch.from_arrays(
-        [pa.array(list(column), field.type) for column, field in zip(columns, WINDOW_COUNTS, strict=True)],
-        schema=WINDOW_COUNTS,
-    )
-
-
 def drift_documents(
-    counts: NDArray[np.int64], reference: drift.Reference, version: str, patients: int, day: int, now_us: int
+    found: Sequence[drift.Drift], version: str, patients: int, rows: int, day: int, now_us: int
 ) -> Iterator[dict[str, Any]]:
-    """Write one document per feature from the counts of one version and UTC day (days since the epoch)."""
+    """Write one document per summary of one version and UTC day (days since the epoch)."""
     common = _common("drift", version, day * DAY_US, now_us)
     complete = now_us >= (day + 1) * DAY_US
-    rows = int(counts[: len(reference[FEATURE_NAMES[0]].counts)].sum())  # each feature counts all of them
-    for name, index in drift.psi_of_counts(reference, counts).items():
-        found = {"feature": name, "psi": round(index, 6), "drift": drift.reading(index)}
-        yield {**common, "complete": complete, "patients": patients, "rows": rows, **found}
+    for one in found:
+        figures = {
+            **{"feature": one.summary, "psi": one.psi, "psi_low": one.low, "psi_high": one.high, "drift": one.reading},
+            **{"mean": one.mean, "reference_mean": one.reference_mean},
+        }
+        yield {**common, "complete": complete, "patients": patients, "rows": rows, **figures}
 
 
 def document_id(document: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""*Qualité du modèle*: for whoever answers for the model, live quality by day and drift of what it is fed with."""
+"""*Qualité du modèle*: for whoever answers for the model, live quality by day, drift of its readings and risks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ IS_DRIFT = kql.equals("kind", "drift")
 ALL_PATIENTS = kql.both(IS_QUALITY, kql.equals("stratum", "all"))
 AT_ALERT_HORIZON = kql.both(IS_QUALITY, kql.number("horizon_h", ALERT_HORIZON_H))
 ALERTING = kql.both(ALL_PATIENTS, kql.number("horizon_h", ALERT_HORIZON_H))
+HAS_MOVED = kql.both(IS_DRIFT, f"not {kql.equals('drift', 'stable')}")
 DRIFT_LINES = (
     Threshold(f"Dérive modérée ({MODERATE})", MODERATE, ORANGE),
     Threshold(f"Dérive forte ({STRONG})", STRONG, RED),
@@ -33,7 +34,7 @@ def model_quality(site_url: str) -> Dashboard:
         id=MODEL_QUALITY,
         title=DASHBOARDS[MODEL_QUALITY],
         description="For the model's owner: stored predictions judged by what was observed afterwards, by day, horizon "
-        "and group, and drift of the features. The monitor job writes these documents; without it nothing is shown.",
+        "and group, and drift of readings and risks. The monitor job writes these documents; else nothing is shown.",
         since="now-30d",
         refresh_s=300,
         rows=(
@@ -73,11 +74,11 @@ def _newest_day() -> Row:
     )
     drift = metric(
         "Dérive la plus forte",
-        "Highest population stability index of any feature in the range.",
+        "Highest population stability index of any summary in the range that is beyond chance.",
         MODEL_MONITORING,
         maximum("psi", "PSI"),
         colours=DRIFT_PALETTE,
-        where=IS_DRIFT,
+        where=HAS_MOVED,
     )
     return Row(6, tuple((8, panel) for panel in (*newest, outcomes, drift)))
 
@@ -135,7 +136,7 @@ def _levels() -> Row:
 def _features() -> Row:
     drift_map = heatmap(
         "Dérive par variable",
-        "Population stability index by day of the features that moved most.",
+        "Population stability index by day of what is fed to the model and of the risks.",
         MODEL_MONITORING,
         rows=top_values("feature", "Variable", MOST_FEATURES, by="cell"),
         across=by_time(),
@@ -144,12 +145,15 @@ def _features() -> Row:
     )
     drifting = table(
         "Variables qui dérivent",
-        "Features by their highest population stability index in the range.",
+        "Summaries of readings and risks by their highest population stability index, with their means.",
         MODEL_MONITORING,
         {"feature": top_values("feature", "Variable", MOST_FEATURES, by="highest")},
         {
             "highest": maximum("psi", "PSI maximal"),
             "newest": last_value("psi", "PSI actuel"),
+            "low": last_value("psi_low", "Limite basse"),
+            "mean": last_value("mean", "Moyenne"),
+            "before": last_value("reference_mean", "À l'apprentissage"),
             "reading": last_value("drift", "Dérive", "string"),
         },
         sort_by="highest",
@@ -161,7 +165,7 @@ def _features() -> Row:
 def _drift_and_versions() -> Row:
     figures = {"highest": maximum("psi", "Maximum"), "median": median("psi", "Médiane")}
     series = Series(MODEL_MONITORING, figures, colours={"highest": RED, "median": BLUE})
-    description = "Highest and median population stability index of the features, against the usual limits."
+    description = "Highest and median population stability index of readings and risks, against the usual limits."
     drift = xy("Dérive au fil du temps", description, series, unit="PSI", thresholds=DRIFT_LINES, where=IS_DRIFT)
 
     versions = top_values("model_version", "Version", MOST_VERSIONS, by="predictions")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 from elasticsearch import ApiError, Elasticsearch
 from pyspark.sql import SparkSession
@@ -26,6 +27,7 @@ from elastic.search.alerts import open_of_patients
 from embedded.services import Addresses
 from jobs.monitor import monitor
 from jobs.wards import load
+from ml import drift
 from producer.faults import USUAL_FAULTS
 from producer.forms import USUAL_FORMS
 from producer.position import Identity
@@ -98,7 +100,8 @@ def open_ward(services: Addresses, spark: SparkSession, folder: Path) -> Ward:
     send_late(pipeline, Ward(pipeline.client, datetime.now(UTC)).latest()[-1])
     pipeline.drain()
     found = Ward(pipeline.client, datetime.now(UTC))
-    monitor(spark, pipeline.settings, days=DAYS, now=found.now)
+    with patch.object(drift, "LEAST_PATIENTS", SIMULATED):  # an index of drift asks for more patients than are here
+        monitor(spark, pipeline.settings, days=DAYS, now=found.now)
     found.client.indices.create(index=ALERT_EVENTS, settings=QUICK)  # each answer waits until it can be seen
     register = [{"patient_id": patient["patient_id"], "ward": f"{n % 3}"} for n, patient in enumerate(found.latest())]
     load(Search(found.client), register, found.now)

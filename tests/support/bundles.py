@@ -95,6 +95,9 @@ def publish_small(model_dir: Path, version: str, at: datetime = CREATED_AT) -> N
 
 
 def drift_reference() -> bytes:
-    """Return the file of a bundle that tells how its training data were spread."""
-    rows = np.random.default_rng(1).normal(135, 15, (500, len(FEATURE_NAMES))).astype(np.float32)
-    return json.dumps(drift.to_json(drift.make_reference(rows))).encode()
+    """Return the file of a bundle that tells what unseen patients of its training were like."""
+    random = np.random.default_rng(1)
+    features = random.normal(135, 15, (500, len(FEATURE_NAMES))).astype(np.float32)
+    hours = np.arange(500, dtype=np.float32) % 24
+    rows = drift.summarise(features, random.random((500, 3)))
+    return json.dumps(drift.make_reference(rows, drift.strata(features, hours)).to_json()).encode()

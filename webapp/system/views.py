@@ -15,8 +15,7 @@ from elastic.search import latest, monitoring, observations, rejected, statistic
 from elastic.search.passages import newest
 from fhir.reasons import Reason
 from ml import drift
-from ml.features import FEATURE_NAMES
-from webapp.codes import feature_name
+from webapp.codes import summary_name
 from webapp.i18n import gettext
 from webapp.security.roles import Permission, requires
 from webapp.services import services
@@ -26,7 +25,6 @@ blueprint = Blueprint("system", __name__)
 
 REJECTS_OVER: Final = timedelta(hours=24)
 MOST_NAMELESS: Final = 20
-MOST_FEATURES: Final = 10
 
 
 @blueprint.get("/admin/system")
@@ -47,7 +45,7 @@ def index() -> str:
         "not_predicted": told.totals("failed") if told else 0,
         "not_kept": told.totals("unwritten") if told else 0,
         "hours": int(REJECTS_OVER.total_seconds() // 3600),
-        "feature_name": lambda feature: feature_name(feature, gettext),
+        "summary_name": lambda summary: summary_name(summary, gettext),
         "least_patients": drift.LEAST_PATIENTS,
         "passage_hours": passages.SINCE_HOURS,
         "drawn_steps": passages.DRAWN,
@@ -87,15 +85,15 @@ def _store(search: Search) -> dict[str, Any] | None:
 
 def _drift(search: Search, version: str) -> dict[str, Any] | None:
     """Return what the monitor found on its newest day, what has moved most first; None before its first."""
-    found = monitoring.drift(search, version, len(FEATURE_NAMES))
+    found = monitoring.drift(search, version, len(drift.SUMMARIES))
     if not found:
         return None
     return {
         "day": found[0]["@timestamp"][:10],
         "patients": found[0]["patients"],
         "is_judged": found[0]["patients"] >= drift.LEAST_PATIENTS,
-        "have_times_alone_moved": drift.have_times_alone_moved({one["feature"]: one["psi"] for one in found}),
-        "features": found[:MOST_FEATURES],
+        "has_rhythm_alone_moved": drift.has_rhythm_alone_moved({one["feature"]: one["drift"] for one in found}),
+        "summaries": found,
     }
 
 

@@ -54,7 +54,8 @@ def test_every_answer_to_an_alert_and_everything_in_its_journal_has_a_word() -> 
 
 
 def test_every_reading_of_drift_has_a_word() -> None:
-    assert {drift.reading(index) for index in (0, drift.MODERATE, drift.STRONG)} == set(words.DRIFTS)
+    readings = {drift.reading(index) for index in (0, drift.MODERATE, drift.STRONG)}
+    assert readings | {drift.UNKNOWN} == set(words.DRIFTS)
 
 
 @pytest.mark.parametrize("risk", [0.0, 0.19, 0.2, 0.4, 0.61, 1.0])

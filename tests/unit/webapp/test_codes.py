@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ml.features import FEATURE_NAMES
+from ml.drift import SUMMARIES
 from tests.support.sources import ROOT
 from tests.unit.webapp.site import Site
 from webapp.admin.user_views import DONE, QUESTIONS
 from webapp.answers.views import ACTIONS
-from webapp.codes import ACTION_NAMES, OUTCOME_NAMES, ROLE_NAMES, browser_name, feature_name, model_name
+from webapp.codes import ACTION_NAMES, OUTCOME_NAMES, ROLE_NAMES, browser_name, model_name, summary_name
 from webapp.security.roles import ROLES
 
 RECORDED = re.compile(r"\brecord\(\s*\"(\w+)\"")
@@ -61,17 +61,15 @@ def test_a_browser_is_named_with_its_system(agent: str, name: str | None) -> Non
     assert browser_name(agent) == name
 
 
-def test_every_feature_is_named_in_words() -> None:
-    names = [feature_name(feature, str) for feature in FEATURE_NAMES]
+def test_everything_that_drift_is_told_of_is_named_in_words() -> None:
+    names = [summary_name(summary, str) for summary in SUMMARIES]
 
-    assert len(set(names)) == len(FEATURE_NAMES)
+    assert len(set(names)) == len(SUMMARIES)
     assert not [name for name in names if "_" in name]
-    assert feature_name("systolic_lag00", str) == "systolic, newest reading"
-    assert feature_name("hours_before_newest_lag07", str) == "time of the reading, 7 back"
 
 
-def test_a_feature_that_is_not_known_is_shown_as_it_is() -> None:
-    assert feature_name("spo2_lag00", str) == "spo2_lag00"
+def test_what_an_older_version_has_told_of_is_shown_as_it_is() -> None:
+    assert summary_name("systolic_lag00", str) == "systolic_lag00"
 
 
 @pytest.mark.parametrize(

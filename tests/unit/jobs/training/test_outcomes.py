@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 import msgspec
@@ -13,11 +14,11 @@ from conf.times import DAY_US, HOUR_US, iso_us
 from jobs.streaming.window_state import STATEMENT
 from jobs.training.outcomes import (
     add_targets,
-    count_windows,
     document_id,
     documents_table,
     drift_documents,
     quality_documents,
+    summarise_windows,
     windows_at,
 )
 from ml import drift
@@ -189,19 +190,30 @@ def test_prediction_without_any_reading_left_has_an_empty_window() -> None:
     assert np.isnan(windows_at(np.array([THAT_DAY_US]), entries(0))).all()
 
 
-def test_windows_are_counted_by_version_and_day_against_the_versions_own_reference() -> None:
-    reference = drift.make_reference(windows_at(entries(60)["effective_us"][20:], entries(60)))
+def reference_of(features: Any) -> drift.Reference:
+    risks = np.full((len(features), 3), 0.1)
+    return drift.make_reference(drift.summarise(features, risks), drift.strata(features, np.zeros(len(features))))
+
+
+def test_windows_are_summarised_by_patient_version_and_day_against_the_versions_own_reference() -> None:
+    reference = reference_of(windows_at(entries(60)["effective_us"][20:], entries(60)))
     told = [prediction(20), prediction(21), prediction(22, model_version="v2"), prediction(110)]
-    batch = patients(a=(told, readings()), b=([prediction(25, model_version="v3")], readings()))
-    counted = pa.Table.from_batches(list(count_windows(iter([batch]), {"v1": reference, "v2": reference})))
-    rows = {(row["model_version"], row["day"]): row for row in counted.to_pylist()}
-    assert {key: row["patients"] for key, row in rows.items()} == {
-        ("v1", 20_000): 1,
+    batch = patients(
+        a=(told, readings()), b=([prediction(25, model_version="v3")], readings()), c=([prediction(30)], [])
+    )
+    references = {"v1": reference, "v2": reference}
+    summarised = pa.Table.from_batches(list(summarise_windows(iter([batch]), references, UTC)))
+    rows = {(row["model_version"], row["day"]): row for row in summarised.to_pylist()}
+    assert {key: row["rows"] for key, row in rows.items()} == {
+        ("v1", 20_000): 2,
         ("v1", 20_001): 1,
         ("v2", 20_000): 1,
     }
-    of_two = windows_at(np.array([prediction(number)["newest_us"] for number in (20, 21)]), _as_entries(readings()))
-    assert rows["v1", 20_000]["counts"] == drift.count(reference, of_two).tolist()
+    newest_us = np.array([prediction(number)["newest_us"] for number in (20, 21)])
+    of_two = windows_at(newest_us, _as_entries(readings()))
+    hour = np.array([5.0, 5.25], np.float32)
+    expected = drift.count(reference, drift.summarise(of_two, np.full((2, 3), 0.1)), drift.strata(of_two, hour))
+    assert rows["v1", 20_000]["summary"] == expected.tolist()
 
 
 def _as_entries(told: Readings) -> Any:
@@ -211,12 +223,15 @@ def _as_entries(told: Readings) -> Any:
     return made
 
 
-def test_drift_has_a_document_per_feature_with_how_much_it_rests_on() -> None:
-    features = windows_at(entries(60)["effective_us"][20:], entries(60))
-    reference = drift.make_reference(features)
-    documents = list(drift_documents(drift.count(reference, features + 50), reference, "v1", 7, 20_000, LATER_US))
-    assert [document["feature"] for document in documents] == list(FEATURE_NAMES)
-    newest = documents[FEATURE_NAMES.index("systolic_lag00")]
-    assert (newest["rows"], newest["patients"], newest["drift"], newest["complete"]) == (40, 7, "strong", True)
-    assert newest["psi"] > 1
-    assert document_id(newest) == "v1|drift|systolic_lag00|2024-10-04"
+def test_drift_has_a_document_per_summary_with_how_much_it_rests_on() -> None:
+    features = windows_at(entries(60)["effective_us"][29:], entries(60))
+    reference = reference_of(features)
+    risks, strata = np.full((31, 3), 0.1), drift.strata(features, np.zeros(31))
+    counted = np.stack([drift.count(reference, drift.summarise(features + 50, risks), strata)] * 60)
+    documents = list(drift_documents(drift.compare(reference, counted), "v1", 60, 1860, 20_000, LATER_US))
+    assert [document["feature"] for document in documents] == list(drift.SUMMARIES)
+    mean = documents[drift.SUMMARIES.index("mean_systolic")]
+    assert (mean["rows"], mean["patients"], mean["drift"], mean["complete"]) == (1860, 60, "strong", True)
+    assert mean["psi"] > 1
+    assert mean["mean"] - mean["reference_mean"] == pytest.approx(50, abs=0.01)
+    assert document_id(mean) == "v1|drift|mean_systolic|2024-10-04"

@@ -89,33 +89,48 @@ def test_what_sounds_like_a_crisis_of_an_unknown_patient_is_told_for_a_day_with_
     assert "216/134" not in html  # of a known patient: no values for who runs the site
 
 
-def drift_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patients: int, *features: str) -> str:
-    day = {"@timestamp": "2026-03-09T00:00:00Z", "patients": patients, "psi": 20.7, "drift": "strong"}
+def drift_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patients: int, *moved: str) -> str:
+    figures = {"psi": 0.312, "psi_low": 0.26, "psi_high": 0.41, "mean": 141.23, "reference_mean": 133.1}
+    day = {"@timestamp": "2026-03-09T00:00:00Z", "patients": patients, "drift": "strong", **figures}
     monkeypatch.setattr("webapp.system.views.latest.model_versions", lambda *_: ["v1"])
-    found = [{**day, "feature": name} for name in features]
+    still = {**day, "psi": 0.01, "psi_low": 0.0, "psi_high": 0.02, "drift": "stable", "feature": "mean_heart_rate"}
+    found = [*({**day, "feature": name} for name in moved), still]
     monkeypatch.setattr("webapp.system.views.monitoring.drift", lambda *_: found)
     return page(tmp_path)
 
 
-def test_strong_drift_of_enough_patients_is_marked_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    html = drift_page(tmp_path, monkeypatch, 100, "systolic_lag00", "hours_before_newest_lag07")
+def test_strong_drift_is_marked_in_words_with_its_interval_and_both_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    html = drift_page(tmp_path, monkeypatch, 100, "mean_systolic", "interval_minutes")
 
-    assert 'title="systolic_lag00">systolic, newest reading<' in html
+    assert 'title="mean_systolic">mean systolic of the window (mmHg)<' in html
     assert 'class="state-bad">strong<' in html
+    assert ">0.31 (0.26\N{EN DASH}0.41)<" in html
+    assert ">141.2<" in html
+    assert ">133.1<" in html
 
 
 def test_drift_of_few_patients_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    html = drift_page(tmp_path, monkeypatch, 99, "systolic_lag00")
+    html = drift_page(tmp_path, monkeypatch, 49, "mean_systolic")
 
-    assert "99 patients: too few for a judgement" in html
+    assert "49 patients: too few for a judgement" in html
     assert "strong<" not in html
 
 
 def test_another_rhythm_of_readings_alone_is_told_calmly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    html = drift_page(tmp_path, monkeypatch, 200, "hours_before_newest_lag07", "hours_before_newest_lag08")
+    html = drift_page(tmp_path, monkeypatch, 200, "interval_minutes")
 
     assert "Only the times of the readings have moved" in html
     assert "state-bad" not in html
+
+
+def test_what_an_older_monitor_wrote_is_still_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {"@timestamp": "2026-03-09T00:00:00Z", "patients": 200, "feature": "systolic_lag00", "psi": 0.3}
+    monkeypatch.setattr("webapp.system.views.latest.model_versions", lambda *_: ["v1"])
+    monkeypatch.setattr("webapp.system.views.monitoring.drift", lambda *_: [{**old, "drift": "strong"}])
+
+    assert ">systolic_lag00<" in page(tmp_path)
 
 
 def test_reasons_are_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
