@@ -126,7 +126,11 @@ def render_card(card: Card, evaluation: Evaluation) -> str:
             )
         ),
         "Oracle": to_markdown(tables.gaps(evaluation["gap_closed"])) if evaluation["gap_closed"] else "Not asked.",
-        "Alarms": _alarms(evaluation["alarms"]) if _has_alarms(evaluation) else "Not judged.",
+        "Alarms": "\n".join(
+            to_markdown(table(evaluation["alarms"])) for table in (tables.alarms, tables.alarms_compared)
+        )
+        if _has_alarms(evaluation)
+        else "Not judged.",
         "Other parts of the data": to_markdown(tables.parts(evaluation["parts"])),
         "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),
         "Coherence of the horizons": _coherence(evaluation["coherence"]),
@@ -137,10 +141,6 @@ def render_card(card: Card, evaluation: Evaluation) -> str:
     }
     title = f"# Model card {card.get('version', '')}".rstrip()
     return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
-
-
-def _alarms(found: Mapping[str, Any]) -> str:
-    return "\n".join(to_markdown(table) for table in (tables.alarms(found), tables.alarms_compared(found)))
 
 
 def _coherence(found: Mapping[str, float] | None) -> str:
