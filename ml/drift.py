@@ -115,17 +115,22 @@ def strata(features: NDArray[np.float32], hour: NDArray[np.float32]) -> Places:
     """Return the stratum of each window (m, 120) that ends at this hour of the day, shape (m,)."""
     filled = (~np.isnan(measures_of(features)[0])).sum(axis=1)
     part = (hour * PARTS_OF_DAY / 24).astype(np.intp).clip(0, PARTS_OF_DAY - 1)
-    return np.searchsorted(FILLS, filled, side="right") * PARTS_OF_DAY + part
+    place: Places = np.searchsorted(FILLS, filled, side="right") * PARTS_OF_DAY + part
+    return place
 
 
 def make_reference(rows: Rows, stratum: Places) -> Reference:
     """Return the reference from rows of patients that the model was not fitted on."""
     ends = tuple(_ends(values) for values in rows.T)
-    places = _bins(ends, rows)
-    shares = np.stack([_shares(places[stratum == number], _width(ends)) for number in range(STRATA)])
+    places, width = _bins(ends, rows), sum(len(of_one) + 2 for of_one in ends)
+    shares = np.stack([_shares(places[stratum == number], width) for number in range(STRATA)])
+    known = ~np.isnan(rows)
+    sums, counts = (
+        np.stack([values[stratum == number].sum(axis=0) for number in range(STRATA)])
+        for values in (np.where(known, rows, 0), known)
+    )
     with np.errstate(invalid="ignore"):
-        means = np.stack([_mean(rows[stratum == number]) for number in range(STRATA)])
-    return Reference(ends, shares, means)
+        return Reference(ends, shares, sums / counts)
 
 
 def _ends(values: Floats) -> tuple[float, ...]:
@@ -134,10 +139,6 @@ def _ends(values: Floats) -> tuple[float, ...]:
         return ()
     ends = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
     return tuple(float(f"{end:.6g}") for end in ends[ends > known.min()])
-
-
-def _width(ends: tuple[tuple[float, ...], ...]) -> int:
-    return sum(len(of_one) + 2 for of_one in ends)
 
 
 def _bins(ends: tuple[tuple[float, ...], ...], rows: Rows) -> Places:
@@ -153,12 +154,8 @@ def _bins(ends: tuple[tuple[float, ...], ...], rows: Rows) -> Places:
 def _shares(places: Places, width: int) -> Floats:
     if not len(places):
         return np.full(width, np.nan)
-    return np.bincount(places.ravel(), minlength=width) / len(places)
-
-
-def _mean(rows: Rows) -> Floats:
-    known = ~np.isnan(rows)
-    return np.where(known, rows, 0).sum(axis=0) / known.sum(axis=0)
+    shares: Floats = np.bincount(places.ravel(), minlength=width) / len(places)
+    return shares
 
 
 def count(reference: Reference, rows: Rows, stratum: Places) -> Floats:
@@ -193,16 +190,12 @@ def compare(reference: Reference, patients: Floats, seed: int = 0) -> list[Drift
     starts = np.cumsum([0, *(len(ends) + 2 for ends in reference.ends)])[:-1]
     indices = np.add.reduceat(terms, starts, axis=1)
     with np.errstate(invalid="ignore"):
-        means, before = sums[0] / there[0], _weighted(mixture[0], reference.means)
+        means = sums[0] / there[0]
+        before = mixture[0] @ np.nan_to_num(reference.means) / (mixture[0] @ ~np.isnan(reference.means))
     return [
         Drift(name, *_judged(index), _or_none(mean_now), _or_none(mean_then))
         for name, index, mean_now, mean_then in zip(SUMMARIES, indices.T, means, before, strict=True)
     ]
-
-
-def _weighted(mixture: Floats, means: Floats) -> Floats:
-    known = ~np.isnan(means)
-    return (mixture @ np.nan_to_num(means)) / (mixture @ known)
 
 
 def _judged(index: Floats) -> tuple[float | None, float | None, float | None, str]:
