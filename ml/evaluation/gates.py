@@ -37,7 +37,7 @@ from ml.prediction import Predictor
 STEPS_MMHG: Final = (1, 5, 25)  # by which the newest pressures are raised
 
 # The limits of the rule, which report and card tell, too.
-LEAST_PATIENTS: Final = 50  # with a crisis in test, per horizon, in crisis at t or not; windows of one are no proof
+LEAST_WITH_CRISIS: Final = 50  # with a crisis in test, per horizon, in crisis at t or not; windows of one are no proof
 SLOPE: Final = (0.8, 1.2)
 MOST_ICI: Final = 0.02  # and what the report calls calibrated
 MOST_ICI_RISE: Final = 0.01
@@ -121,8 +121,8 @@ def check_monotone(predictor: Predictor, features: NDArray[np.float32], hour: ND
 def _always(evaluation: Evaluation) -> Iterator[Check]:
     for horizon in HORIZONS:
         patients = evaluation["parts"][TEST][ALL][horizon]["patients_with_event"]
-        detail = f"{horizon}: {patients} patients with a crisis in test, {LEAST_PATIENTS} are needed."
-        yield Check(f"patients {horizon}", patients >= LEAST_PATIENTS, detail)
+        detail = f"{horizon}: {patients} patients with a crisis in test, {LEAST_WITH_CRISIS} are needed."
+        yield Check(f"patients {horizon}", patients >= LEAST_WITH_CRISIS, detail)
         slope = _figures(evaluation, horizon, OURS)["slope"]["value"]
         passed = slope is not None and SLOPE[0] <= slope <= SLOPE[1]
         detail = f"{horizon}: calibration slope {_text(slope)}, {SLOPE[0]} to {SLOPE[1]} is allowed."

@@ -12,7 +12,7 @@ from conf.clinical import HORIZONS_H
 from conf.times import HOUR_US
 from ml.dataset import TEST, Dataset
 from ml.evaluation.comparison import bundle_risks, evaluate
-from ml.evaluation.gates import LEAST_EVENTS
+from ml.evaluation.gates import LEAST_WITH_CRISIS
 from ml.evaluation.names import HORIZONS, LOGISTIC_ON_INPUTS, OURS
 from ml.evaluation.quality import LEAST_FOR_CALIBRATION
 from ml.evaluation.subgroups import HEADLINE
@@ -80,8 +80,8 @@ def limits_of_rows(bundle: Bundle, rows: Dataset, evaluation: Evaluation) -> Ite
             yield f"At {horizon} no crisis followed any of {known} windows: ranking and calibration cannot be judged."
         elif events < LEAST_FOR_CALIBRATION:
             yield f"At {horizon} {events} windows were followed by a crisis: calibration cannot be judged."
-        elif events < LEAST_EVENTS:
-            yield f"At {horizon} {events} windows were followed by a crisis: the figures are uncertain."
+        elif found["patients_with_event"] < LEAST_WITH_CRISIS:
+            yield f"At {horizon} {found['patients_with_event']} patients had a crisis: the figures are uncertain."
 
 
 def figures(evaluation: Evaluation) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ml.dataset import BLOCK, EXTERNAL, TEST
 from ml.evaluation.comparison import SIMULATED
-from ml.evaluation.gates import LEAST_PATIENTS, MOST_ICI, SLOPE
+from ml.evaluation.gates import LEAST_WITH_CRISIS, MOST_ICI, SLOPE
 from ml.evaluation.names import (
     CHAMPION,
     CLIMATOLOGY,
@@ -91,7 +91,7 @@ def shortcomings(horizon: str, found: Horizon, where: str = "") -> Iterator[str]
     if slope is not None and not SLOPE[0] <= slope <= SLOPE[1]:
         said = "too timid" if slope > 1 else "too extreme" if slope > 0 else "the wrong way round"
         yield f"{when} its risks are {said}: the calibration slope is {with_interval(ours['slope'], 2)}."
-    if found["patients_with_event"] < LEAST_PATIENTS:
+    if found["patients_with_event"] < LEAST_WITH_CRISIS:
         few = f"{found['patients_with_event']} of {found['patients']:,} patients"
         yield f"{when} only {few} had a crisis: the figures are uncertain."
 

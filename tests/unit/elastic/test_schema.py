@@ -44,8 +44,8 @@ from jobs.explaining.parity import parity
 from jobs.streaming.archive import COLUMNS
 from jobs.streaming.predictions import Prediction
 from jobs.training.outcomes import drift_documents
-from ml.drift import count, make_reference
-from tests.support.bundles import make_bundle, make_features
+from ml.drift import Drift
+from tests.support.bundles import make_bundle
 from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.unit.jobs.streaming.test_observations import document, heart_rate, retraction, settle
 from tests.unit.jobs.training.test_comparing import compared, fitted
@@ -137,8 +137,8 @@ def test_every_field_of_a_prediction_is_mapped_and_nothing_else(templates: FakeE
 
 
 def test_every_field_of_a_monitoring_document_is_mapped_and_nothing_else(templates: FakeElasticsearch) -> None:
-    reference = make_reference(make_features())
-    drifted = drift_documents(count(reference, make_features()), reference, "v", 1, 20_000, 0)
+    found = Drift("mean_systolic", 0.1, 0.05, 0.2, "moderate", 140.0, 130.0)
+    drifted = drift_documents([found], "v", patients=60, rows=900, day=20_000, now_us=0)
     prediction = {"@timestamp": "2026-03-01T00:00:00.000Z", "patient_id": "p", "window_readings": 10}
     place = {"source_partition": 0, "source_offset": 10}
     alike = parity([Case(prediction | place, (), "UTC")], make_bundle())

@@ -16,7 +16,7 @@ from ml.dataset import Dataset
 from ml.evaluation.gates import (
     EXPECTED_PER_OBSERVED,
     LEAST_HOUR_EVENTS,
-    LEAST_PATIENTS,
+    LEAST_WITH_CRISIS,
     MOST_ALARM_RISE,
     MOST_AUROC_LOSS,
     MOST_CHANCE_RISE,
@@ -99,7 +99,7 @@ WORSE = {**dict.fromkeys(("auroc", "within_auroc"), figure(0.0, 0.0, 0.0)), "bri
 EQUAL = {**WORSE, "brier": figure(-0.001, -0.003, 0.001), "result": "not better"}
 CALM = ("parts", "test", "not_in_crisis")
 FAULTS: dict[str, tuple[tuple[str, ...], Any]] = {
-    "patients 1h": (("parts", "test", "all", "1h", "patients_with_event"), LEAST_PATIENTS - 1),
+    "patients 1h": (("parts", "test", "all", "1h", "patients_with_event"), LEAST_WITH_CRISIS - 1),
     "accuracy against climatology 24h": ((*CALM, "24h", "differences", "climatology"), EQUAL),
     "accuracy against last_value 1h": ((*CALM, "1h", "differences", "last_value"), EQUAL),
     "accuracy against logistic_regression 1h": ((*CALM, "1h", "differences", "logistic_regression"), WORSE),
@@ -343,7 +343,7 @@ def test_the_documentation_tells_the_limits_of_the_rule() -> None:
         f"the calibration slope is {SLOPE[0]} to {SLOPE[1]}",
         f"alarms rise by at most {100 * MOST_ALARM_RISE:g} %, or {100 * MOST_CHANCE_RISE:g} % where that may be chance",
         f"no subgroup loses more than {MOST_AUROC_LOSS} of AUROC",
-        f"at least {LEAST_PATIENTS} patients with a crisis per horizon in test",
+        f"at least {LEAST_WITH_CRISIS} patients with a crisis per horizon in test",
         f"expected/observed is not surely outside {low} to {high}",
         f"of fewer than {LEAST_HOUR_EVENTS} crises",
         f"ICI is at most {MOST_ICI}",
