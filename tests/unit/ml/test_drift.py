@@ -28,10 +28,11 @@ from tests.support.outcomes import Floats
 
 HOUR_US = 3_600_000_000
 Places = NDArray[np.intp]
+Rows = NDArray[np.float32]
 Drifts = dict[str, Drift]
 
 
-def windows(filled: int = 30, minutes: int = 15, systolic: Floats | float = 130.0, rows: int = 2) -> Floats:
+def windows(filled: int = 30, minutes: int = 15, systolic: Floats | float = 130.0, rows: int = 2) -> Rows:
     place = np.broadcast_to(np.arange(-29, 1), (rows, 30))
     there = place > -filled
     pressures = np.where(there, systolic, np.nan).astype(np.float32)
