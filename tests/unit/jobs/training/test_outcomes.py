@@ -192,7 +192,9 @@ def test_prediction_without_any_reading_left_has_an_empty_window() -> None:
 
 def reference_of(features: Any) -> drift.Reference:
     risks = np.full((len(features), 3), 0.1)
-    return drift.make_reference(drift.summarise(features, risks), drift.strata(features, np.zeros(len(features))))
+    return drift.make_reference(
+        drift.summarise(features, risks), drift.strata(features, np.zeros(len(features), np.float32))
+    )
 
 
 def test_windows_are_summarised_by_patient_version_and_day_against_the_versions_own_reference() -> None:
@@ -226,7 +228,7 @@ def _as_entries(told: Readings) -> Any:
 def test_drift_has_a_document_per_summary_with_how_much_it_rests_on() -> None:
     features = windows_at(entries(60)["effective_us"][29:], entries(60))
     reference = reference_of(features)
-    risks, strata = np.full((31, 3), 0.1), drift.strata(features, np.zeros(31))
+    risks, strata = np.full((31, 3), 0.1), drift.strata(features, np.zeros(31, np.float32))
     counted = np.stack([drift.count(reference, drift.summarise(features + 50, risks), strata)] * 60)
     documents = list(drift_documents(drift.compare(reference, counted), "v1", 60, 1860, 20_000, LATER_US))
     assert [document["feature"] for document in documents] == list(drift.SUMMARIES)
