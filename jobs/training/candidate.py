@@ -161,10 +161,11 @@ def save_judged(
 
 
 def _card(challenger: Challenger, origin: Origin, evaluation: Mapping[str, Any] | None) -> dict[str, Any]:
+    trees = {f"{horizon_h}h": booster.num_boosted_rounds() for horizon_h, booster in challenger.boosters.items()}
     return make_card(
         data=origin.data,
         rows=origin.parts,
-        parameters=challenger.tuning.describe(),
+        parameters=challenger.tuning.describe() | {"trees": trees},
         calibration=challenger.calibrators.describe(),
         evaluation=evaluation,
     )

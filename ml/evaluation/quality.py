@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, HORIZONS_H
 from ml.dataset import Dataset
 from ml.evaluation.bootstrap import REPLICATES, Weights, anchored, draw_weights, interval, plain, weighted_sums
 from ml.evaluation.curves import model_curves, shared_curves
@@ -95,6 +96,27 @@ def evaluate_subgroups(
         }
         for name, rows in subgroup_rows(data).items()
     }
+
+
+def evaluate_levels(data: Dataset, risk: Floats, *, replicates: int = REPLICATES, seed: int = 0) -> dict[str, Any]:
+    """Return how often a crisis followed windows of each alert level, not in crisis at t; `risk` has shape (m, 3).
+
+    {level: {"rows", "events", "patients", "followed": share with its interval}}, within the horizon of alerts.
+    """
+    patient, weights = _resample(data, replicates, seed)
+    calm = crisis_subgroups(in_crisis(data.features))[HEADLINE]
+    sample = _sample(data, {OURS: risk}, calm, HORIZONS_H.index(ALERT_HORIZON_H), patient, weights)
+    rank = np.searchsorted(ALERT_THRESHOLDS, sample.risks[OURS], side="right")
+    found = {}
+    for number, level in enumerate(ALERT_LEVELS):
+        of_level, target = sample.patient[rank == number], sample.target[rank == number]
+        columns = np.stack([np.ones(len(target)), target], axis=1).astype(np.float64)
+        rows, events = weighted_sums(weights, of_level, columns).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            followed = interval(events / rows)
+        patients = len(np.unique(of_level))
+        found[level] = {"rows": int(rows[0]), "events": int(events[0]), "patients": patients, "followed": followed}
+    return found
 
 
 def _resample(data: Dataset, replicates: int, seed: int) -> tuple[NDArray[np.intp], Weights]:

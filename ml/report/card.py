@@ -90,6 +90,7 @@ def _judgement(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "missing": evaluation["missing"],
         "metrics": {part: _metrics(found[HEADLINE]) for part, found in evaluation["parts"].items()},
         "oracle_gap": evaluation["gap_closed"].get(HEADLINE, {}),
+        "levels": evaluation["levels"],
         "thresholds": _thresholds(evaluation["alarms"]),
         "subgroups": _subgroups(evaluation["subgroups"]),
         "coherence": evaluation["coherence"],

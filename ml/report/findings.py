@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from conf.clinical import ALERT_HORIZON_H
 from ml.dataset import BLOCK, EXTERNAL, TEST
 from ml.evaluation.comparison import SIMULATED
 from ml.evaluation.gates import LEAST_WITH_CRISIS, MOST_ICI, SLOPE
@@ -59,7 +60,7 @@ def merits(evaluation: Mapping[str, Any]) -> list[str]:
     every = "every reference model" + (" that could be fitted" if evaluation["missing"] else "")
     good = [sentence for horizon in HORIZON_ORDER for sentence in achievements(horizon, test[horizon], every)]
     source = ["All figures come from simulated patients: they show that the method works, not clinical validity."]
-    good += alarm_findings(evaluation, are_fewer=True)
+    good += [*level_findings(evaluation["levels"]), *alarm_findings(evaluation, are_fewer=True)]
     return [*good, *_gaps(evaluation), *_champion(test), *(source if evaluation["source"] == SIMULATED else [])]
 
 
@@ -74,6 +75,18 @@ def alarm_findings(evaluation: Mapping[str, Any], *, are_fewer: bool) -> Iterato
             surely = "fewer" if are_fewer else "more" if low is not None and low > 1 else "no fewer"
             times = f"{surely} alarms than {model_name(name)}: {with_interval(ratio, 2)} times as many, as episodes"
             yield f"To find {percent(float(recall), 0)} of the crises it raises {times}."
+
+
+def level_findings(levels: Mapping[str, Any]) -> Iterator[str]:
+    """Write a sentence per alert level, the highest first: how many of 100 windows a crisis followed."""
+    for level, found in reversed(list(levels.items())):
+        if found["rows"]:
+            shares = {name: None if value is None else 100 * value for name, value in found["followed"].items()}
+            digits = 0 if (shares["value"] or 0) >= 10 else 1
+            yield (
+                f"Of 100 windows at {level}, {with_interval(shares, digits)} were followed by a crisis within "
+                f"{ALERT_HORIZON_H} h ({found['events']:,} of {found['rows']:,}, {found['patients']:,} patients)."
+            )
 
 
 def shortcomings(horizon: str, found: Horizon, where: str = "") -> Iterator[str]:

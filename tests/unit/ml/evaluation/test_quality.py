@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, r2_score, roc_auc_score
 
-from ml.evaluation.quality import LEAST_FOR_CALIBRATION, compared, evaluate_part, evaluate_subgroups
+from ml.evaluation.quality import (
+    LEAST_FOR_CALIBRATION,
+    compared,
+    evaluate_levels,
+    evaluate_part,
+    evaluate_subgroups,
+)
 from tests.support.outcomes import distorted, draw_outcomes, make_data, three
 
 OUTCOMES = draw_outcomes(6000, patients=150)
@@ -195,3 +201,15 @@ def test_curves_stand_in_the_headline_which_can_be_judged_alone_without_them() -
     assert "curves" not in whole["all"]["6h"]
     assert alone["not_in_crisis"]["6h"] == headline
     assert list(alone) == ["not_in_crisis"]
+
+
+def test_what_followed_a_level_is_counted_on_windows_not_in_crisis() -> None:
+    risk = np.select([OUTCOMES.true < 0.1, OUTCOMES.true < 0.3], [0.19, 0.2], 0.6)
+    systolic = np.where(np.arange(6000) % 4 == 0, 190.0, 140.0)
+    found = evaluate_levels(make_data(OUTCOMES, systolic), three(risk), replicates=50)
+    medium = (risk == 0.2) & (systolic < 180)
+    assert (found["MEDIUM"]["rows"], found["MEDIUM"]["events"]) == (medium.sum(), OUTCOMES.target[medium].sum())
+    share = found["MEDIUM"]["followed"]
+    assert share["low"] < OUTCOMES.target[medium].mean() < share["high"]
+    assert found["HIGH"] == {"rows": 0, "events": 0, "patients": 0, "followed": dict.fromkeys(share)}
+    assert found["CRITICAL"]["rows"] > 0

@@ -127,3 +127,18 @@ def test_fewer_alarms_than_the_bedside_rule_are_a_merit() -> None:
     assert doubts(made) == []
     (told,) = [sentence for sentence in merits(made) if "alarms" in sentence]
     assert told.startswith("To find 78 % of the crises it raises fewer alarms than threshold rule (160/100): 0.20")
+
+
+def test_each_level_is_told_in_windows_of_a_hundred() -> None:
+    made = evaluation()
+    share = {"value": 0.67, "low": 0.59, "high": 0.75}
+    made["levels"] = {
+        "LOW": {"rows": 1000, "events": 12, "patients": 300, "followed": {"value": 0.012, "low": 0.005, "high": 0.02}},
+        "HIGH": {"rows": 200, "events": 134, "patients": 40, "followed": share},
+        "CRITICAL": {"rows": 0, "events": 0, "patients": 0, "followed": dict.fromkeys(share)},
+    }
+    told = [sentence for sentence in merits(made) if sentence.startswith("Of 100 windows")]
+    assert told == [
+        "Of 100 windows at HIGH, 67 (59 to 75) were followed by a crisis within 6 h (134 of 200, 40 patients).",
+        "Of 100 windows at LOW, 1.2 (0.5 to 2.0) were followed by a crisis within 6 h (12 of 1,000, 300 patients).",
+    ]
