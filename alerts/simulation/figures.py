@@ -24,8 +24,8 @@ from alerts.simulation.record import Record
 from alerts.simulation.replaying import Alert
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, HORIZONS_H, is_crisis
 from conf.times import DAY_US, HOUR_US, to_us
-from ml.evaluation.alarms import crisis_onsets
 from ml.evaluation.bootstrap import plain
+from ml.evaluation.episodes import crisis_onsets
 from ml.labels import targets_on_record
 
 HORIZON_US: Final = ALERT_HORIZON_H * HOUR_US

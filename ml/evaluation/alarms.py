@@ -29,7 +29,7 @@ from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, HORIZ
 from conf.times import DAY_US, HOUR_US
 from ml.dataset import Dataset
 from ml.evaluation.bootstrap import REPLICATES, Weights, draw_weights, interval, plain, weighted_sums
-from ml.evaluation.episodes import episodes
+from ml.evaluation.episodes import LOOKBACK_US, episodes
 from ml.evaluation.names import CHAMPION, LAST_VALUE, LOGISTIC_REGRESSION, OURS, THRESHOLD_RULE
 from ml.evaluation.subgroups import in_crisis
 from ml.features import measures_of
@@ -44,7 +44,6 @@ AHEAD_H: Final = tuple(0.25 * step for step in range(1, 25))
 JUDGED: Final = (OURS, CHAMPION, LOGISTIC_REGRESSION, LAST_VALUE, THRESHOLD_RULE)
 
 _COLUMN: Final = HORIZONS_H.index(ALERT_HORIZON_H)
-_LOOKBACK_US: Final = ALERT_HORIZON_H * HOUR_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +95,10 @@ def make_track(data: Dataset, replicates: int, seed: int) -> Track:
     """Find the crises in rows that are sorted by patient and time."""
     _, first, patient = np.unique(data.patient_id, return_index=True, return_inverse=True)
     start = first[patient]
-    begins = begins_crisis(data.features) & (data.newest_us - data.newest_us[start] >= _LOOKBACK_US)
+    begins = begins_crisis(data.features) & (data.newest_us - data.newest_us[start] >= LOOKBACK_US)
     crisis = np.flatnonzero(begins)
     past = [
-        start[row] + np.searchsorted(data.newest_us[start[row] : row], data.newest_us[row] - _LOOKBACK_US)
+        start[row] + np.searchsorted(data.newest_us[start[row] : row], data.newest_us[row] - LOOKBACK_US)
         for row in crisis
     ]
     return Track(
@@ -120,13 +119,6 @@ def begins_crisis(features: NDArray[np.float32]) -> Flags:
     recent = crisis[:, :-1] & (hours[:, :-1] <= ALERT_HORIZON_H)
     begins: Flags = crisis[:, -1] & ~recent.any(axis=1)
     return begins
-
-
-def crisis_onsets(time_us: NDArray[np.int64], crisis: Flags) -> NDArray[np.intp]:
-    """Return the readings at which crises begin in the whole record of one patient (m,), by the same rule."""
-    rows = np.flatnonzero(crisis)
-    begins = rows[np.diff(time_us[rows], prepend=-np.inf) > _LOOKBACK_US]
-    return begins[time_us[begins] - time_us[:1] >= _LOOKBACK_US]
 
 
 def highest_before(track: Track, risk: Floats) -> Floats:

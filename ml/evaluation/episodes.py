@@ -1,4 +1,6 @@
-"""Alarms as the alert service serves them: one from when the risk reaches a threshold until the flag falls.
+"""When alarms and crises begin, in rows sorted by patient and time.
+
+An alarm is one as the alert service serves it: from when the risk reaches a threshold until the flag falls.
 
 `alerts` is above this folder; that these rules are those of ``conf/alerts.yaml`` is held by a test.
 """
@@ -10,12 +12,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.clinical import ALERT_HORIZON_H
+from conf.times import HOUR_US
 from ml.labels import Flags
 
 Floats = NDArray[np.float64]
 
 HYSTERESIS: Final = 0.05  # a level is left only once the risk is this far below where it begins
 MOST_HYSTERESIS: Final = 1 / 4  # of the threshold, for those below MEDIUM: no flag would ever fall
+LOOKBACK_US: Final = ALERT_HORIZON_H * HOUR_US  # without a crisis reading, before a crisis can begin
 QUIET: Final = 2  # predictions in a row that must be below before the flag falls
 
 
@@ -36,3 +41,10 @@ def episodes(patient: NDArray[np.intp], risk: Floats, threshold: float) -> tuple
     is_open: Flags = reached >= ended
     begins: Flags = (risk >= threshold) & (first | (np.append(-1, reached[:-1]) < ended))
     return begins, is_open
+
+
+def crisis_onsets(time_us: NDArray[np.int64], crisis: Flags) -> NDArray[np.intp]:
+    """Return the readings at which crises begin in the whole record of one patient (m,), as `ml.evaluation.alarms`."""
+    rows = np.flatnonzero(crisis)
+    begins = rows[np.diff(time_us[rows], prepend=-np.inf) > LOOKBACK_US]
+    return begins[time_us[begins] - time_us[:1] >= LOOKBACK_US]
