@@ -33,7 +33,7 @@ def readings(patients: int) -> list[dict[str, Any]]:
     random = np.random.default_rng(3)
     documents: list[dict[str, Any]] = []
     for number in range(patients):
-        level = random.normal(150, 8)
+        level = random.normal(160, 8)
         for step in range(2 * HOURS):
             at = iso_us(to_us(RECENTLY) + step * HOUR_US // 2)
             systolic = round(random.normal(level, 12), 1)
