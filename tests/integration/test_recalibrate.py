@@ -64,9 +64,8 @@ def recalibrated(spark: SparkSession, folder: Path, patients: int) -> tuple[Sett
 def test_a_model_is_adapted_to_stored_patients_as_a_version_of_its_own(spark: SparkSession, tmp_path: Path) -> None:
     settings, version = recalibrated(spark, tmp_path, patients=90)
     assert version is not None
-    assert version == current_version(settings.model_dir)
-    first, last = read_journal(settings.model_dir)
-    assert (last.version, last.by, first.version in last.why) == (version, "tester", True)
+    (first,) = read_journal(settings.model_dir)  # the small model of tests is not monotone, so its successor is kept
+    assert current_version(settings.model_dir) == first.version
     folder = settings.model_dir / version
     assert json.loads((folder / "manifest.json").read_bytes())["parent"] == first.version
     before, after = load_bundle(settings.model_dir, first.version), load_bundle(settings.model_dir, version)
@@ -74,6 +73,8 @@ def test_a_model_is_adapted_to_stored_patients_as_a_version_of_its_own(spark: Sp
     horizons = after.card["recalibration"]["horizons"]
     changed = [found for found in horizons.values() if found["changed"]]
     assert changed
+    failed = [check["name"] for check in after.card["decision"]["checks"] if not check["passed"]]
+    assert failed == ["monotone"]
     for found in changed:
         assert found["patients_with_a_crisis"] >= 50
         assert found["after"]["ici"] < found["before"]["ici"] / 2
