@@ -1,7 +1,7 @@
 """``python -m deploy.setup``: everything that must be there before the first reading; may be run again at any time.
 
-It waits for Kafka and Elasticsearch, then creates the topic, the accounts (with ``--directory``), the index templates
-and the indices that are no months. Nobody else needs the right to change those.
+It waits for Kafka and Elasticsearch, then creates the topic, the accounts and their rights (with ``--directory``), the
+index templates and the indices that are no months. Nobody else needs the right to change those.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from conf import cli
 from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from deploy.accounts import Report, as_superuser, create_accounts
+from deploy.kafka_rights import grant
 from elastic.client import RETRY_WAITS_S, connect
 from elastic.schema import create_standing_indices, ensure_templates
 from producer.sender import client_security
@@ -50,6 +51,9 @@ def set_up(settings: Settings, chosen: argparse.Namespace, report: Report) -> No
     wait = partial(wait_for, deadline_s=chosen.deadline, report=report)
     created = wait("Kafka", partial(_create_topic, settings, chosen))
     report(f"Topic {settings.kafka_topic}: {f'created, {chosen.partitions} partitions' if created else 'was there'}")
+    if chosen.directory and settings.kafka_username:
+        wait("Kafka", partial(grant, settings))
+        report("Rights of Kafka's accounts: there")
     client = connect(settings)
     wait("Elasticsearch", partial(require_usable, client))
     if chosen.directory:

@@ -14,16 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 
 from conf.errors import UserError
 from conf.ports import free_port, is_listening
 from conf.settings import Settings, load_settings
 from deploy import certificates
+from deploy.kafka_rights import grant
 from deploy.secrets import CONSUMERS, all_names, hand_out, make_missing
 from embedded.java import find_java
 from embedded.paths import kafka_jars
 from jobs.streaming.source import security_options
-from producer.sender import Sender, client_security
+from producer.sender import client_security
 from producer.topic import create_topic
 from tests.unit.deploy.compose import VARIANTS, environment_of, load
 
@@ -33,9 +36,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 HEAP = ("-Xms256m", "-Xmx256m")
-READY_TIMEOUT_S = 60
+READY_TIMEOUT_S = 180
 PORTS = ("29093", "19092", "19093", "9093")
 TOPIC = "tls"
+PATIENCE_S = 10
 
 
 @pytest.fixture(scope="module")
@@ -107,19 +111,53 @@ def settings_of(service: str, folder: Path, ports: dict[str, int], **changes: st
     return load_settings(told, folder / "no.env")
 
 
-def make_topic(settings: Settings) -> bool:
-    return create_topic(settings.kafka_bootstrap_servers, TOPIC, 1, 1, client_security(settings))
+def make_topic(settings: Settings, topic: str = TOPIC) -> bool:
+    return create_topic(settings.kafka_bootstrap_servers, topic, 1, 1, client_security(settings))
 
 
-@pytest.mark.usefixtures("broker")
+@pytest.fixture(scope="module")
+def prepared(request: pytest.FixtureRequest, folder: Path, ports: dict[str, int]) -> None:
+    """Make the topic and give the rights, as set-up does at each start."""
+    request.getfixturevalue("broker")
+    setup = settings_of("setup", folder, ports)
+    assert make_topic(setup)
+    grant(setup)
+    grant(setup)
+
+
+def sent_by(service: str, folder: Path, ports: dict[str, int], topic: str = TOPIC, **changes: str) -> bool:
+    """Tell whether Kafka takes a message of a service."""
+    settings = settings_of(service, folder, ports, **{"BP_KAFKA_TOPIC": topic, **changes})
+    producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers, **client_security(settings))
+    try:
+        producer.send(topic, b"{}").get(PATIENCE_S)
+    except KafkaError:
+        return False
+    finally:
+        producer.close(timeout=PATIENCE_S)
+    return True
+
+
+def read_by(service: str, folder: Path, ports: dict[str, int]) -> bool:
+    """Tell whether a service gets a message."""
+    settings = settings_of(service, folder, ports)
+    consumer = KafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers, **client_security(settings))
+    place = TopicPartition(TOPIC, 0)
+    consumer.assign([place])
+    consumer.seek_to_beginning()
+    try:
+        return bool(consumer.poll(PATIENCE_S * 1000))
+    except KafkaError:
+        return False
+    finally:
+        consumer.close()
+
+
+@pytest.mark.usefixtures("prepared")
 def test_set_up_producer_and_stream_each_sign_in_and_see_the_same_messages(
     folder: Path, ports: dict[str, int], spark: SparkSession
 ) -> None:
-    assert make_topic(settings_of("setup", folder, ports))
-    sender = Sender(settings_of("producer", folder, ports))
-    sender.send(b"patient-1", b"{}")
-    assert sender.flush(lambda: True)
-    assert sender.close() == 0
+    assert sent_by("producer", folder, ports)
     stream = settings_of("stream", folder, ports)
     options = {
         "kafka.bootstrap.servers": stream.kafka_bootstrap_servers,
@@ -127,6 +165,21 @@ def test_set_up_producer_and_stream_each_sign_in_and_see_the_same_messages(
         **security_options(stream),
     }
     assert [bytes(row.value) for row in spark.read.format("kafka").options(**options).load().collect()] == [b"{}"]
+
+
+@pytest.mark.usefixtures("prepared")
+def test_each_account_may_do_its_own_and_nothing_else(folder: Path, ports: dict[str, int]) -> None:
+    may_write = [name for name in ("producer", "canary", "stream", "alerts") if sent_by(name, folder, ports)]
+    assert may_write == ["producer", "canary"]
+    may_read = [name for name in ("producer", "canary", "stream", "alerts") if read_by(name, folder, ports)]
+    assert may_read == ["stream", "alerts"]
+    for name in ("producer", "canary", "stream"):
+        with pytest.raises(UserError, match="cannot be created"):
+            make_topic(settings_of(name, folder, ports), "another")
+    assert make_topic(settings_of("alerts", folder, ports), "nurses")
+    assert sent_by("alerts", folder, ports, "nurses")
+    with pytest.raises(UserError, match="does not take the rights"):
+        grant(settings_of("producer", folder, ports))
 
 
 @pytest.mark.usefixtures("broker")
@@ -143,7 +196,6 @@ def test_nobody_else_gets_in(folder: Path, ports: dict[str, int], changes: dict[
         make_topic(settings_of("setup", folder, ports, **changes))
 
 
-@pytest.mark.usefixtures("broker")
+@pytest.mark.usefixtures("prepared")
 def test_senders_outside_get_the_address_that_is_for_them(folder: Path, ports: dict[str, int]) -> None:
-    outside = {"BP_KAFKA_BOOTSTRAP_SERVERS": f"localhost:{ports['9093']}"}
-    assert not make_topic(settings_of("producer", folder, ports, **outside))
+    assert sent_by("producer", folder, ports, BP_KAFKA_BOOTSTRAP_SERVERS=f"localhost:{ports['9093']}")
