@@ -28,6 +28,7 @@ FIXED: Final = {
     "es.nodes.wan.only": "true",  # the addresses that nodes tell of themselves may not be reachable
     "es.mapping.date.rich": "false",  # dates as the text in the document, not as the JVM's local times
     "es.scroll.size": "5000",
+    "pushdown": "false",  # Spark's own "is one of" becomes a query that finds nothing; what is to be asked is asked
 }
 
 REDACTION: Final = "spark.sql.redaction.string.regex"  # plans, which Spark shows and logs, hold all options

@@ -163,6 +163,7 @@ def test_drift_is_told_for_the_version_that_knows_its_training_data(judged: Pipe
             sum(prediction["@timestamp"][:10] == day for prediction in mine)
         }
         assert {document["drift"] for document in of_day.values()} == {"unknown"}  # too few patients
+        assert 130 < of_day["mean_systolic"]["mean"] < 180  # the windows are found, not only the predictions
         assert of_day["mean_systolic"]["patients"] == PATIENTS
 
 
