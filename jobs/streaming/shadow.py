@@ -1,8 +1,7 @@
 """The challenger in the stream: its scores beside those of the model in service, from the same windows.
 
 Nothing that goes wrong with it may reach the model in service: one that cannot be loaded, or fails in scoring, is
-dropped, told in the log and in the metrics, from which an alert of the system is made, and not tried again until it is
-appointed anew.
+dropped, told in the log and in the metrics, and not tried again until it is appointed anew.
 """
 
 from __future__ import annotations
