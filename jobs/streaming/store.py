@@ -157,11 +157,12 @@ def _not_taken(refusal: Refusal) -> Reject:
 def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatch) -> Stored:
     started = time.monotonic()
     arrivals = _by_instant(messages, batch)
-    resolutions, refusals = _store_instants(client, arrivals)
+    resolutions, refusals = _store_crises_first(client, arrivals)
     parsed = [(message, reject) for message in messages for reject in message.parsed.rejects]
     rejects = _one_each([*parsed, *_duplicates(arrivals, resolutions), *_refused(arrivals, refusals)])
     write_rejects(client, rejects, batch.settings.kafka_topic, batch.ingested_at)
-    _show_crises(client, arrivals, rejects)
+    if any(reject.attention for _, reject in rejects):
+        refresh(client, REJECTED)  # it sounds like a crisis: an alert must not wait for the next refresh
     revisions = [revision for message in messages for revision in revisions_of(message)]
     if batch.early:
         revisions += [revision for message in messages for revision in met_by(message, batch.early)]
@@ -173,17 +174,24 @@ def _store(client: Elasticsearch, messages: Sequence[Message], batch: IngestBatc
     return Stored(counts, revisions)
 
 
-def _show_crises(
-    client: Elasticsearch,
-    arrivals: Mapping[DocumentKey, list[Arrival]],
-    rejects: Iterable[tuple[Message, Reject]],
-) -> None:
-    """Let searches find a crisis, or what sounds like one, at once: an alert must not wait for the next refresh."""
-    documents = (arrival.document for group in arrivals.values() for arrival in group)
-    if any(is_crisis(document.get("systolic"), document.get("diastolic")) for document in documents):
-        refresh(client, OBSERVATIONS)
-    if any(reject.attention for _, reject in rejects):
-        refresh(client, REJECTED)
+def _store_crises_first(
+    client: Elasticsearch, arrivals: Mapping[DocumentKey, list[Arrival]]
+) -> tuple[dict[DocumentKey, list[Resolution]], dict[DocumentKey, Refusal]]:
+    """Store the instants of crises, let searches find them at once, then store the others; answer as `_store_instants`.
+
+    An alert must wait neither for the next refresh nor for the thousands of documents that arrived beside it.
+    """
+    urgent = {instant: group for instant, group in arrivals.items() if _tells_of_crisis(group)}
+    if not urgent:
+        return _store_instants(client, arrivals)
+    resolutions, refusals = _store_instants(client, urgent)
+    refresh(client, OBSERVATIONS)
+    others = _store_instants(client, {instant: arrivals[instant] for instant in arrivals if instant not in urgent})
+    return resolutions | others[0], refusals | others[1]
+
+
+def _tells_of_crisis(group: Iterable[Arrival]) -> bool:
+    return any(is_crisis(arrival.document.get("systolic"), arrival.document.get("diastolic")) for arrival in group)
 
 
 def _by_instant(messages: Sequence[Message], batch: IngestBatch) -> dict[DocumentKey, list[Arrival]]:

@@ -85,6 +85,13 @@ def test_a_crisis_can_be_found_at_once_and_nothing_else_is_hurried(
     assert {id_ for _, id_ in fake.searchable} == at_once
 
 
+def test_a_crisis_does_not_wait_for_what_has_arrived_beside_it(ingest: Ingest, fake: FakeElasticsearch) -> None:
+    others = [message(observation(subject={"reference": f"Patient/p-{n}"}), n) for n in range(2, 100)]
+    ingest(*others, message(observation(systolic=204), 100))
+    assert {id_ for _, id_ in fake.searchable} == {ID}
+    assert len(fake.stored(OBSERVATIONS)) == 99
+
+
 def test_a_refused_message_that_sounds_like_a_crisis_can_be_found_at_once(
     ingest: Ingest, fake: FakeElasticsearch
 ) -> None:
