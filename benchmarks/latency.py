@@ -50,7 +50,6 @@ INTERVAL_S: Final = 900  # each patient measures every quarter of an hour
 QUIET: Final = (115, 70, 70)  # systolic, diastolic (mmHg), heart rate
 TICK_S: Final = 0.05
 START_S: Final = 180.0
-WARM_UP_S: Final = 120.0  # the JVM compiles for as long as that what runs often
 LAST_S: Final = 20.0  # after the last crisis: time to come through
 CAME_THROUGH: Final = 0.97  # of what was sent: with less, the pipeline did not keep up and the times mean little
 STAGES: Final = ("read by the stream", "can be searched", "scored", "alert written", "on the board")
@@ -63,7 +62,14 @@ def main() -> int:
     """Parse the command line and measure; return the exit code."""
     parser = cli.parser("python -m benchmarks.latency", __doc__)
     parser.add_argument("--rate", type=int, default=1_111, help="readings a second (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=120, help="of measuring, after two minutes of warming up")
+    parser.add_argument("--seconds", type=float, default=120, help="of measuring (%(default)s)")
+    parser.add_argument(
+        "--warm-up",
+        type=float,
+        default=300,
+        metavar="S",
+        help="before it (%(default)s): until then the compilers of two JVMs take half a core",
+    )
     parser.add_argument("--screens", type=int, default=10, help="that poll the board (%(default)s)")
     parser.add_argument("--crises", type=int, default=60, help="that are sent meanwhile, evenly (%(default)s)")
     return cli.run(parser, measure)
@@ -84,10 +90,10 @@ def measure(options: argparse.Namespace) -> None:
         search, began_s = Search(connect(settings)), time.monotonic()
         watch = Watch(search, settings.web_port, sign_in(settings, options.screens))
         parts.enter_context(watch.looking())
-        time.sleep(WARM_UP_S)
+        time.sleep(options.warm_up)
         used_s = cpu_seconds(service.pid)
         send_crises(feed, watch, options)
-        used = (cpu_seconds(service.pid) - used_s) / (time.monotonic() - began_s - WARM_UP_S)
+        used = (cpu_seconds(service.pid) - used_s) / (time.monotonic() - began_s - options.warm_up)
         report(samples(search, watch), watch, used)
         require_kept_up(search, feed)
 
