@@ -13,6 +13,8 @@ finish() {
     if [[ $code == 0 ]]; then echo "ALL PASSED in $SECONDS s"; else echo "FAILED: $step (after $SECONDS s)"; fi
 }
 trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 run() { # TITLE COMMAND...
     step=$1
