@@ -37,18 +37,20 @@ def as_superuser(settings: Settings, directory: Path) -> Settings:
 
 
 def create_accounts(client: Elasticsearch, directory: Path, report: Report) -> None:
-    """Create or renew each role and its user, and give Kibana's own account its password.
+    """Create or renew each role and its user, and give Kibana's own account its password where the folder has one.
 
     Nothing is changed unless every password is there. An Elasticsearch that is starting, and does not know the
     superuser yet, is asked again. Raises `UserError`.
     """
     roles = read_roles()
-    passwords = {name: read_password(directory, name) for name in (*roles, KIBANA_SYSTEM)}
+    names = [*roles, KIBANA_SYSTEM] if (directory / KIBANA_SYSTEM).exists() else [*roles]
+    passwords = {name: read_password(directory, name) for name in names}
     try:
         for name, role in roles.items():
             is_new = with_retries(partial(_put_account, client, name, role, passwords[name]), tell=_explain)
             report(f"Account {name}: {'created' if is_new else 'renewed'}")
-        if with_retries(partial(_set_password_of_kibana, client, passwords[KIBANA_SYSTEM]), tell=_explain):
+        kibanas = passwords.get(KIBANA_SYSTEM)  # a cluster of others may have a Kibana with a password of its own
+        if kibanas and with_retries(partial(_set_password_of_kibana, client, kibanas), tell=_explain):
             report(f"Account {KIBANA_SYSTEM}: password set")
     except (ApiError, TransportError) as error:
         raise AccountsError(_explain(error)) from error

@@ -19,16 +19,19 @@ from typing import Final
 
 from conf import cli
 from conf.errors import UserError
-from deploy.account_files import KIBANA_SYSTEM, SUPERUSER, read_roles
+from deploy.account_files import KIBANA_SYSTEM, MIN_PASSWORD_LENGTH, SUPERUSER, read_roles
 
 SECRET_BYTES: Final = 32  # 43 characters
-MIN_LENGTH: Final = 32
+MIN_KEY_LENGTH: Final = 32
 APP_ID: Final = 10001  # user and group of our image
 VENDOR_ID: Final = 1000  # of the images of Elasticsearch, Kibana and Kafka
 GROUP_MODE: Final = 0o640
 VENDOR_MODE: Final = 0o400  # Elasticsearch takes 400 or 600 and refuses everything else
 
-KEYS: Final = ("secret-key", "kibana-encryption-key", "pseudonym-key", "kafka-keystore", "webhook-secret")
+KEYS: Final = (
+    *("secret-key", "kibana-encryption-key", "pseudonym-key", "kafka-keystore", "webhook-secret"),
+    "spark-secret",  # between the driver and its executors, on Kubernetes
+)
 KAFKA_CLIENTS: Final = ("kafka_setup", "kafka_stream", "kafka_producer", "kafka_canary", "kafka_alerts")
 KAFKA_LOGINS: Final = "kafka-jaas.conf"
 
@@ -57,7 +60,9 @@ CONSUMERS: Final[Mapping[str, Consumer]] = {
     "elasticsearch": Consumer((SUPERUSER,), VENDOR_ID),
     "kibana": Consumer((KIBANA_SYSTEM, "kibana-encryption-key"), VENDOR_ID),
     "kafka": Consumer(("kafka-keystore",), VENDOR_ID, {KAFKA_LOGINS: kafka_logins}),
-    "stream": Consumer(("bp_stream", "pseudonym-key", "kafka_stream")),
+    "setup": Consumer((SUPERUSER, *read_roles(), "kafka_setup")),  # on Kubernetes; the container sees all
+    "stream": Consumer(("bp_stream", "pseudonym-key", "kafka_stream", "spark-secret")),
+    "executors": Consumer(("spark-secret",)),
     "alerts": Consumer(("bp_alerts", "secret-key", "webhook-secret", "kafka_alerts"), optional=("smtp-password",)),
     "producer": Consumer(("kafka_producer",)),
     "canary": Consumer(("kafka_canary",)),
@@ -78,9 +83,10 @@ def make_missing(directory: Path, names: Iterable[str]) -> list[str]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o755)
     made = [name for name in names if _make(directory / name)]
     for name in names:
-        if len((directory / name).read_text(encoding="utf-8").strip()) < MIN_LENGTH:
+        least = MIN_KEY_LENGTH if name in KEYS else MIN_PASSWORD_LENGTH  # a password may have been given by others
+        if len((directory / name).read_text(encoding="utf-8").strip()) < least:
             raise SecretError(
-                f"The secret {directory / name} is shorter than {MIN_LENGTH} characters and is left as it is. Remove "
+                f"The secret {directory / name} is shorter than {least} characters and is left as it is. Remove "
                 "it, or put a longer one in its place, and start again."
             )
     return made

@@ -51,7 +51,7 @@ def set_up(settings: Settings, chosen: argparse.Namespace, report: Report) -> No
     wait = partial(wait_for, deadline_s=chosen.deadline, report=report)
     created = wait("Kafka", partial(_create_topic, settings, chosen))
     report(f"Topic {settings.kafka_topic}: {f'created, {chosen.partitions} partitions' if created else 'was there'}")
-    if chosen.directory and settings.kafka_username:
+    if chosen.directory and settings.kafka_username and not chosen.keep_kafka_rights:
         wait("Kafka", partial(grant, settings))
         report("Rights of Kafka's accounts: there")
     client = connect(settings)
@@ -121,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--deadline", type=float, default=DEADLINE_S, metavar="SECONDS", help="for each server (%(default)g)")
     add("--partitions", type=int, default=PARTITIONS, help="of the topic when it is created (%(default)s)")
     add("--replication", type=int, default=1, help="copies of the topic: 3 on a cluster of brokers (%(default)s)")
+    add("--keep-kafka-rights", action="store_true", help="whoever runs Kafka gives its accounts their rights")
 
     def run(chosen: argparse.Namespace) -> None:
         for noisy in ("kafka", "elastic_transport"):  # what they find is told by `wait_for`

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -17,7 +16,7 @@ from conf.errors import UserError
 from conf.files import write_whole
 from conf.settings import PREFIX, Settings
 from deploy.submit.packed import EXECUTOR_PYTHON, archive_argument, package_path
-from deploy.submit.spark import submit_arguments
+from deploy.submit.spark import spark_home, submit_arguments
 
 PROJECT_NAME = "project"  # the folder that the zip is unpacked to, in the working directory of each container
 SETTINGS_FILE = "cluster.env"
@@ -63,7 +62,7 @@ def submission(
     archives = f"{archive_argument(packed_dir)},{package_path(settings)}#{PROJECT_NAME}"
     paths = (f"spark.{role}.PYTHONPATH={PROJECT_NAME}" for role in ("executorEnv", "yarn.appMasterEnv"))
     command = [
-        str(_spark_home() / "bin" / "spark-submit"),
+        str(spark_home() / "bin" / "spark-submit"),
         *("--deploy-mode", "cluster", *submit_arguments(settings, root, conf, packed_dir)),
         *("--files", f"{settings_file}#{SETTINGS_NAME}", "--archives", archives),  # of an option, the last one counts
         *(part for path in paths for part in ("--conf", path)),
@@ -75,11 +74,4 @@ def submission(
 def environment(inherited: Mapping[str, str], root: Path) -> dict[str, str]:
     """Return the environment of spark-submit, which hands the Pythons on to the driver."""
     ours = {"PYSPARK_PYTHON": EXECUTOR_PYTHON, "PYSPARK_DRIVER_PYTHON": EXECUTOR_PYTHON, "PYTHONHASHSEED": "0"}
-    return {**inherited, **ours, "SPARK_HOME": str(_spark_home()), "SPARK_CONF_DIR": str(root / "conf")}
-
-
-def _spark_home() -> Path:
-    found = find_spec("pyspark")
-    if found is None or found.origin is None:
-        raise UserError("pyspark is missing. Prepare this machine with: ./spark-submit.sh setup")
-    return Path(found.origin).parent
+    return {**inherited, **ours, "SPARK_HOME": str(spark_home()), "SPARK_CONF_DIR": str(root / "conf")}

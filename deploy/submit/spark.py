@@ -10,9 +10,11 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from conf.errors import UserError
 from conf.settings import Settings
 from deploy.submit.jars import JARS_DIR
 from deploy.submit.packed import EXECUTOR_PYTHON, PACKAGE_NAME, archive_argument, package_path
@@ -109,3 +111,11 @@ def submit_environment(
     # A SPARK_HOME of another installation would make pyspark start that one's Spark with this one's Python.
     inherited = {key: value for key, value in environment.items() if key != "SPARK_HOME"}
     return {**defaults, **inherited, **fixed}
+
+
+def spark_home() -> Path:
+    """Return the folder of the Spark that came with pyspark."""
+    found = find_spec("pyspark")
+    if found is None or found.origin is None:
+        raise UserError("pyspark is missing. Prepare this machine with: ./spark-submit.sh setup")
+    return Path(found.origin).parent

@@ -129,6 +129,16 @@ def test_missing_secret_is_named_and_nothing_is_changed(
     assert not fake.roles
 
 
+def test_kibanas_own_password_stays_where_the_folder_has_none(
+    run: Callable[[], Run], fake: FakeSecurity, secrets: Path
+) -> None:
+    (secrets / KIBANA_SYSTEM).unlink()
+    ended = run()
+    assert ended.code == EXIT_OK
+    assert set(fake.passwords) == set(read_roles())
+    assert KIBANA_SYSTEM not in ended.said
+
+
 def test_cluster_without_kibanas_account_is_prepared_all_the_same(run: Callable[[], Run], fake: FakeSecurity) -> None:
     fake.users.clear()
     ended = run()

@@ -76,7 +76,7 @@ def test_the_context_lets_in_what_is_copied_and_nothing_else() -> None:
     assert rules[0] == "*"
     allowed = {line[1:] for line in rules if line.startswith("!")}
     assert allowed == {source.split("/")[0] for stage in STAGES for source in copied(stage)}
-    assert {"**/.env", "**/__pycache__"} <= set(rules)
+    assert {"**/.env", "**/__pycache__", "deploy/kubernetes"} <= set(rules)
 
 
 def test_the_image_runs_as_the_user_that_secrets_are_given_to() -> None:

@@ -98,6 +98,14 @@ def test_a_secret_that_was_cut_short_is_refused_and_left_alone(directory: Path, 
     assert (directory / "secret-key").read_text() == content
 
 
+def test_a_password_that_others_gave_may_be_shorter_than_ours(tmp_path: Path) -> None:
+    (tmp_path / "elastic").write_text("sixteen-or-more!")
+    assert "elastic" not in make_missing(tmp_path, all_names())
+    (tmp_path / "elastic").write_text("less-than-that")
+    with pytest.raises(SecretError, match="elastic is shorter than 16 characters"):
+        make_missing(tmp_path, all_names())
+
+
 def test_each_service_gets_its_own_secrets_and_no_other(directory: Path, tmp_path: Path) -> None:
     for name in CONSUMERS:
         (tmp_path / "places" / name).mkdir(parents=True)
@@ -107,8 +115,8 @@ def test_each_service_gets_its_own_secrets_and_no_other(directory: Path, tmp_pat
     assert values(tmp_path / "places" / "site")["bp_site"] == values(directory)["bp_site"]
 
 
-def test_the_superuser_goes_to_elasticsearch_alone() -> None:
-    assert [name for name, consumer in CONSUMERS.items() if "elastic" in consumer.names] == ["elasticsearch"]
+def test_the_superuser_goes_to_elasticsearch_and_set_up_alone() -> None:
+    assert [name for name, consumer in CONSUMERS.items() if "elastic" in consumer.names] == ["elasticsearch", "setup"]
 
 
 def test_a_service_without_a_folder_gets_nothing(directory: Path, tmp_path: Path) -> None:

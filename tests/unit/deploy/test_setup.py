@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from conf.errors import UserError
+from conf.errors import EXIT_OK, UserError
 from conf.settings import Settings
+from deploy import setup
 from deploy.setup import NotReadyError, PasswordRefusedError, require_usable, wait_for
 from elastic.client import connect
 from tests.support.fake_elasticsearch import FakeElasticsearch
@@ -85,3 +87,19 @@ def test_elasticsearch_is_usable_when_it_tells_its_health(
     fake.request_faults = [status]
     with pytest.raises(error):
         require_usable(connect(Settings(elasticsearch_url=fake.url)))
+
+
+@pytest.mark.parametrize(("option", "granted"), [([], 1), (["--keep-kafka-rights"], 0)])
+def test_whoever_runs_kafka_may_keep_its_rights_to_themselves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: list[str], granted: int
+) -> None:
+    given: list[Settings] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BP_KAFKA_USERNAME", "kafka_setup")
+    monkeypatch.setattr(setup, "grant", given.append)
+    monkeypatch.setattr(setup, "_create_topic", lambda *_: True)
+    monkeypatch.setattr(setup, "as_superuser", lambda settings, _directory: settings)
+    for name in ("require_usable", "create_accounts", "ensure_templates", "create_standing_indices"):
+        monkeypatch.setattr(setup, name, lambda *_: None)
+    assert setup.main(["--directory", str(tmp_path), *option]) == EXIT_OK
+    assert len(given) == granted
