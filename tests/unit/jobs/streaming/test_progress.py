@@ -12,11 +12,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from pyspark.sql.streaming.listener import QueryIdleEvent, QueryProgressEvent, QueryStartedEvent
+from pyspark.sql.streaming.listener import QueryIdleEvent, QueryStartedEvent
 
 from jobs.streaming import progress
 from jobs.streaming.progress import COUNTS_ROW, RECENT_BATCHES, Metrics, add_up, counts_row, progress_line
-from jobs.streaming.queries import ProgressListener
+from jobs.streaming.queries import ProgressAsText, ProgressListener
 
 STARTED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FINISHED_AT = datetime(2026, 3, 1, 12, 0, 5, 250_000, tzinfo=UTC)
@@ -217,8 +217,9 @@ def test_nothing_to_wait_for_is_no_wait(metrics: Metrics) -> None:
 
 
 def listen(metrics: Metrics, progress_json: Json) -> None:
-    told = SimpleNamespace(progress=SimpleNamespace(json=json.dumps(progress_json)))
-    ProgressListener(metrics).onQueryProgress(cast(QueryProgressEvent, told))
+    """Let the listener hear an event of the JVM, of which only the text can be had."""
+    told = SimpleNamespace(progress=lambda: SimpleNamespace(json=lambda: json.dumps(progress_json)))
+    ProgressAsText(ProgressListener(metrics)).onQueryProgress(told)
 
 
 def test_listener_logs_one_json_line_for_each_micro_batch(
