@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from benchmarks.own_services import cpu_seconds, environment_of
+from benchmarks.own_services import cpu_seconds, environment_of, peak_gib
 from conf.errors import UserError
 from conf.settings import Settings
 from elastic.client import connect, with_retries
@@ -26,32 +28,41 @@ ELASTICSEARCH = "elasticsearch"
 
 @dataclass(frozen=True)
 class Drained:
-    """What became of a topic: documents by index, a sample of predictions by id, and the times.
+    """What became of so many readings: documents by index, a sample of predictions by id, and the times.
 
-    `seconds` are those of the whole process; `steady_rate` is the readings per second from the moment when half of them
-    could be found until all could; `cpu_s` is by kind of process, Elasticsearch among them.
+    `seconds` are those of the whole process, `first_s` those until a prediction could be found; `steady_rate` is the
+    readings per second from the moment when half of them could be found until all could; `cpu_s` is by kind of process,
+    Elasticsearch among them; `peak_gib` is the memory of the largest process of each kind.
     """
 
+    readings: int
     seconds: float
+    first_s: float
     steady_rate: float
     cpu_s: dict[str, float]
+    peak_gib: dict[str, float]
     counts: dict[str, int]
     sample: dict[str, dict[str, Any]]
 
+    def cpu_s_a_million(self, kind: str) -> float:
+        """Return the processor time that a kind of process took for a million readings."""
+        return self.cpu_s.get(kind, 0.0) / self.readings * 1e6
 
-def drain(settings: Settings, command: list[str], readings: int) -> Drained:
+
+def drain(
+    settings: Settings, command: list[str], readings: int, environment: Mapping[str, str] = MappingProxyType({})
+) -> Drained:
     """Run a module until it has drained `readings`; raise `UserError` when it fails."""
     client = connect(settings)
     if names := list(client.indices.get(index=ALL_INDICES)):
         client.indices.delete(index=names)
     log = settings.local_dir / f"{command[0]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    watch = _Watch(client, readings)
+    watch = _Watch(client)
     with log.open("w") as output:
         program = [sys.executable, "-m", *command]
-        process = subprocess.Popen(
-            program, env=environment_of(settings), stdout=output, stderr=output, start_new_session=True
-        )
+        told = {**environment_of(settings), **environment}
+        process = subprocess.Popen(program, env=told, stdout=output, stderr=output, start_new_session=True)
         while process.poll() is None:
             watch.look(process.pid)
             time.sleep(LOOK_S)
@@ -61,7 +72,9 @@ def drain(settings: Settings, command: list[str], readings: int) -> Drained:
     client.indices.refresh()
     watch.look(process.pid)
     counts = {name: int(client.count(index=name)["count"]) for name in (OBSERVATIONS, PREDICTIONS, LATEST)}
-    return Drained(seconds, watch.steady_rate(), watch.cpu_s(), counts, predictions(client))
+    first_s = next(at for at, count in watch.found if count) - watch.began_s
+    steady = steady_rate(watch.found, readings)
+    return Drained(readings, seconds, first_s, steady, watch.cpu_s(), watch.peak_gib, counts, predictions(client))
 
 
 def predictions(client: Elasticsearch, ids: list[str] | None = None) -> dict[str, dict[str, Any]]:
@@ -72,21 +85,28 @@ def predictions(client: Elasticsearch, ids: list[str] | None = None) -> dict[str
     return {hit["_id"]: {name: hit["_source"][name] for name in COMPARED} for hit in hits}
 
 
+def steady_rate(found: Sequence[tuple[float, int]], readings: int) -> float:
+    """Return readings per second of the second half, out of (seconds, predictions that could be found by then)."""
+    half_s, half = next((at, count) for at, count in found if count >= readings / 2)
+    all_s, most = next(((at, count) for at, count in found if count >= readings), found[-1])
+    return (most - half) / max(all_s - half_s, LOOK_S)
+
+
 @dataclass
 class _Watch:
     """Looks at the processes of a session, and at how many predictions can be found."""
 
     client: Elasticsearch
-    readings: int
     began_s: float = field(default_factory=time.monotonic)
     found: list[tuple[float, int]] = field(default_factory=list)  # (seconds, predictions)
+    peak_gib: dict[str, float] = field(default_factory=dict)
     _cpu_of: dict[int, tuple[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._elasticsearch_before_s = _elasticsearch_cpu_s(self.client)
 
     def look(self, session: int) -> None:
-        """Note predictions and processor time of this moment; what is used after the last look is not counted."""
+        """Note predictions, processor time and memory of this moment; what comes after the last look is not counted."""
         ask = partial(self.client.count, index=PREDICTIONS, ignore_unavailable=True, allow_no_indices=True)
         count = with_retries(ask)  # 503: the index is just being made
         self.found.append((time.monotonic(), int(count["count"])))
@@ -94,16 +114,12 @@ class _Watch:
             try:
                 fields = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
                 if int(fields[3]) == session:
-                    name = (entry / "comm").read_text(encoding="utf-8").strip()
-                    self._cpu_of[int(entry.name)] = "java" if name == "java" else "python", cpu_seconds(int(entry.name))
+                    pid = int(entry.name)
+                    kind = "java" if (entry / "comm").read_text(encoding="utf-8").strip() == "java" else "python"
+                    self._cpu_of[pid] = kind, cpu_seconds(pid)
+                    self.peak_gib[kind] = max(self.peak_gib.get(kind, 0.0), peak_gib(pid))
             except OSError:  # it has ended meanwhile
                 continue
-
-    def steady_rate(self) -> float:
-        """Return readings per second of the second half."""
-        half_s, half = next((at, count) for at, count in self.found if count >= self.readings / 2)
-        all_s, most = next(((at, count) for at, count in self.found if count >= self.readings), self.found[-1])
-        return (most - half) / max(all_s - half_s, LOOK_S)
 
     def cpu_s(self) -> dict[str, float]:
         """Return processor time by kind of process."""

@@ -16,6 +16,7 @@ from embedded.java import find_java
 from embedded.services import Addresses, Options, start, stop
 
 END_S = 15.0
+KIB_PER_GIB = 1024**2
 
 
 @contextmanager
@@ -63,3 +64,12 @@ def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     user, system = fields[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_gib(pid: int) -> float:
+    """Return the most memory that a process has held; 0 of one that has ended (Linux)."""
+    try:
+        lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines())
+        return next((int(line[1]) / KIB_PER_GIB for line in lines if line[0] == "VmHWM:"), 0.0)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0

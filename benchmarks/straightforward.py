@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from ml.features import WINDOW_LENGTH, Windows, feature_matrix, hours_of_day
 from ml.prediction import Predictor
 from ml.registry.bundles import current_version, load_bundle
 
-Window = deque[tuple[int, list[float]]]  # (effective time in microseconds, [systolic, diastolic, heart rate])
+Window = list[tuple[int, list[float]]]  # (effective time in microseconds, [systolic, diastolic, heart rate])
+Documents = list[tuple[str, str, dict[str, Any]]]  # (index, id, document)
 
 
 def main() -> None:
@@ -39,39 +40,44 @@ def main() -> None:
     windows: dict[str, Window] = {}
     consumer = KafkaConsumer(options.topic, bootstrap_servers=options.bootstrap_servers, auto_offset_reset="earliest")
     for done, record in enumerate(consumer, 1):
+        observation = json.loads(record.value)
+        window = windows.setdefault(patient_of(observation), [])
         place = {"source_partition": record.partition, "source_offset": record.offset}
-        _store(client, json.loads(record.value), place, windows, predictor, options.topic)
+        for index, id_, document in work_off(observation, window, predictor, options.topic, place):
+            client.index(index=index, id=id_, document=document)
         if done == options.readings:
             break
     consumer.close()
 
 
-def _store(
-    client: Elasticsearch,
-    observation: dict[str, Any],
-    place: dict[str, int],
-    windows: dict[str, Window],
-    predictor: Predictor,
-    topic: str,
-) -> None:
-    patient_id = observation["subject"]["reference"].removeprefix("Patient/")
+def patient_of(observation: dict[str, Any]) -> str:
+    """Return whose reading an Observation is."""
+    reference: str = observation["subject"]["reference"]
+    return reference.removeprefix("Patient/")
+
+
+def work_off(
+    observation: dict[str, Any], window: Window, predictor: Predictor, topic: str, place: dict[str, int]
+) -> Documents:
+    """Add a reading to the window of its patient, predict, and return what is to be written."""
+    patient_id = patient_of(observation)
     time_us = round(datetime.fromisoformat(observation["effectiveDateTime"]).timestamp() * 1_000_000)
     values = [component["valueQuantity"]["value"] for component in observation["component"]]
-    window = windows.setdefault(patient_id, deque(maxlen=WINDOW_LENGTH))
     window.append((time_us, values))
-    risk = _predict(window, predictor)
+    del window[:-WINDOW_LENGTH]
     about = patient_id, time_us, values, place
-    stored = reading_document(
-        about, observation["id"], observation["status"], observation["device"]["reference"], topic
-    )
-    predicted = prediction_document(about, risk, len(window), predictor.version)
+    device = observation["device"]["reference"]
+    stored = reading_document(about, observation["id"], observation["status"], device, topic)
+    predicted = prediction_document(about, _predict(window, predictor), len(window), predictor.version)
     id_ = instant_id(patient_id, time_us)
-    client.index(index=monthly_index(OBSERVATIONS, time_us), id=id_, document=stored)
-    client.index(index=monthly_index(PREDICTIONS, time_us), id=id_, document=predicted)
-    client.index(index=LATEST, id=patient_id, document=predicted)
+    return [
+        (monthly_index(OBSERVATIONS, time_us), id_, stored),
+        (monthly_index(PREDICTIONS, time_us), id_, predicted),
+        (LATEST, patient_id, predicted),
+    ]
 
 
-def _predict(window: Window, predictor: Predictor) -> list[float]:
+def _predict(window: Sequence[tuple[int, list[float]]], predictor: Predictor) -> list[float]:
     times_us = np.zeros((1, WINDOW_LENGTH), dtype=np.int64)
     values = np.full((1, 3, WINDOW_LENGTH), np.nan, dtype=np.float32)
     times_us[0, -len(window) :] = [time_us for time_us, _ in window]

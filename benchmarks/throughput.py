@@ -1,10 +1,10 @@
 """The stream against other ways on one topic: ``python -m benchmarks.throughput [--readings N] [--runs N]``.
 
 Starts an embedded Kafka and Elasticsearch of its own, fills a topic, then lets the contenders drain it in turn: a
-straightforward consumer (the first `STRAIGHTFORWARD` readings only), a hand-tuned process, and the streaming job.
-Before times are printed their documents are compared: a fast wrong answer does not count. Times are of whole processes,
-from start to exit, JVM and Python workers included, and of the second half of the topic; quote the ratio of one run.
-``--keep FOLDER`` keeps the figures as JSON and as a plot.
+straightforward consumer and Quix Streams (the first `STRAIGHTFORWARD` and `QUIX_READINGS` only), a hand-tuned process,
+and the streaming job. Before times are printed their documents are compared: a fast wrong answer does not count. Times
+are of whole processes, from start to exit, JVM and Python workers included, and of the second half of the topic; quote
+the ratio of one run. ``--keep FOLDER`` keeps the figures as JSON and as a plot.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 import xgboost
+from elasticsearch import Elasticsearch
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.draining import ELASTICSEARCH, Drained, drain, predictions
+from benchmarks.keeping import COLOURS, add_option, bars, console, keep, tidy
 from benchmarks.own_services import own_services
 from benchmarks.topic import fill
 from conf import cli
@@ -32,6 +33,7 @@ from conf.clinical import HORIZONS_H
 from conf.errors import UserError
 from conf.settings import Settings
 from elastic.client import connect
+from elastic.names import OBSERVATIONS, PREDICTIONS
 from elastic.schema import put_templates
 from embedded.services import Addresses
 from ml.calibration import UNCALIBRATED
@@ -44,13 +46,14 @@ from producer.topic import create_topic
 PARTITIONS = 2
 TOPIC = "benchmark"
 STRAIGHTFORWARD = 1_000  # readings: all of them would take it hours
+QUIX_READINGS = 50_000  # all of them would take it half an hour
+QUIX_LIBRARY = Path(".local/quixstreams")
+QUIX_COMMAND = f".venv/bin/python -m pip install --target {QUIX_LIBRARY} quixstreams==3.28.1"
 MODEL_ROWS, MODEL_TREES = 5_000, 300
 MODEL_PARAMETERS = {"objective": "reg:logistic", "max_depth": 5, "eta": 0.05}
 STAGES = ("parse_ms", "fold_ms", "predict_ms", "write_ms", "archive_ms")
-SIMPLE, TUNED, STREAM = "straightforward consumer", "hand-tuned process", "stream"
+SIMPLE, QUIX, TUNED, STREAM = "straightforward consumer", "Quix Streams", "hand-tuned process", "stream"
 PROCESSES = ("python", "java", ELASTICSEARCH)
-COLOURS = ("#0072B2", "#E69F00", "#009E73")
-console = Console(width=120)
 
 Run = dict[str, Drained]  # by contender
 
@@ -62,36 +65,48 @@ def main() -> int:
     parser.add_argument("--patients", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--heap", default="3g", help="heap of the Spark driver")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write throughput.json and throughput.svg there")
+    add_option(parser, "throughput")
     return cli.run(parser, measure)
 
 
 def measure(options: argparse.Namespace) -> None:
     """Start the services, fill the topic, and let all drain it `runs` times in turn."""
     with own_services() as (folder, addresses):
-        settings = _settings(folder, addresses, options.patients)
-        readings = _prepare(settings, options.patients, options.readings // options.patients)
+        settings = drain_settings(folder, addresses, options.patients)
+        prepare(settings)
+        readings = fill_topic(settings, options.patients, options.readings // options.patients)
         runs = [_one_run(settings, options.heap, readings, number) for number in range(options.runs)]
     _report(readings, runs)
-    if options.keep:
-        _keep(options.keep, readings, runs)
+    plain = [{name: {**asdict(it), "sample": len(it.sample)} for name, it in run.items()} for run in runs]
+    keep(options.keep, "throughput", {"readings": readings, "runs": plain}, plot(runs))
 
 
-def _settings(folder: Path, addresses: Addresses, patients: int) -> Settings:
-    """Return settings whose micro-batches are one round of all patients: the stream then predicts at each reading."""
+def drain_settings(folder: Path, addresses: Addresses, rows: int) -> Settings:
+    """Return settings with so many rows a micro-batch; with a round of all patients, each reading is predicted from."""
     own: dict[str, Any] = {name: folder / name for name in ("local_dir", "data_dir", "model_dir", "checkpoint_dir")}
     own |= {name: str(getattr(addresses, name)) for name in ("kafka_bootstrap_servers", "elasticsearch_url")}
     own["time_zone"] = "UTC"  # whose clock the other contenders go by
-    return Settings(kafka_topic=TOPIC, min_readings=1, max_offsets_per_trigger=patients, **own)
+    return Settings(kafka_topic=TOPIC, min_readings=1, max_offsets_per_trigger=rows, **own)
 
 
-def _prepare(settings: Settings, patients: int, rounds: int) -> int:
-    create_topic(settings.kafka_bootstrap_servers, TOPIC, PARTITIONS)
+def prepare(settings: Settings) -> None:
+    """Make the topic, a model and the index templates."""
+    create_topic(settings.kafka_bootstrap_servers, settings.kafka_topic, PARTITIONS)
     publish_full_size_model(settings.model_dir)
     put_templates(connect(settings))
-    sent = fill(settings.kafka_bootstrap_servers, TOPIC, patients, rounds, datetime.now(UTC))
+
+
+def fill_topic(settings: Settings, patients: int, rounds: int) -> int:
+    """Send so many rounds of readings that end now; return how many readings."""
+    sent = fill(settings.kafka_bootstrap_servers, settings.kafka_topic, patients, rounds, datetime.now(UTC))
     console.print(f"topic filled: {sent:,} readings of {patients:,} patients")
     return sent
+
+
+def in_folders(settings: Settings, name: str) -> Settings:
+    """Return settings for a run of its own: nothing of another one is in its folders but the model."""
+    own = {kind: getattr(settings, kind) / name for kind in ("local_dir", "data_dir", "checkpoint_dir")}
+    return settings.model_copy(update=own)
 
 
 def publish_full_size_model(model_dir: Path) -> str:
@@ -127,8 +142,7 @@ def publish_full_size_model(model_dir: Path) -> str:
 
 def _one_run(settings: Settings, heap: str, readings: int, number: int) -> Run:
     """Run all in turn, each on an empty Elasticsearch and, for the stream, a new checkpoint."""
-    own = {name: getattr(settings, name) / str(number) for name in ("local_dir", "data_dir", "checkpoint_dir")}
-    fresh = settings.model_copy(update=own)
+    fresh = in_folders(settings, str(number))
     options = {
         "bootstrap-servers": settings.kafka_bootstrap_servers,
         "topic": TOPIC,
@@ -137,18 +151,36 @@ def _one_run(settings: Settings, heap: str, readings: int, number: int) -> Run:
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     few = min(STRAIGHTFORWARD, readings)
-    simple = drain(fresh, ["benchmarks.straightforward", *words, "--readings", str(few)], few)
-    tuned = drain(fresh, ["benchmarks.hand_tuned", *words], readings)
-    heap_option = f"spark.driver.memory={heap}"
-    stream = drain(fresh, ["deploy.submit", "--conf", heap_option, "stream", "--available-now"], readings)
-    if tuned.counts != stream.counts or tuned.sample != stream.sample:
-        raise UserError(f"The two do not agree, so their times mean nothing: {tuned.counts} against {stream.counts}.")
-    if simple.sample != predictions(connect(settings), list(simple.sample)):
-        raise UserError("The straightforward consumer and the stream do not predict the same.")
-    run = {SIMPLE: simple, TUNED: tuned, STREAM: stream}
+    run = {SIMPLE: drain(fresh, ["benchmarks.straightforward", *words, "--readings", str(few)], few)}
+    if QUIX_LIBRARY.exists():
+        some = min(QUIX_READINGS, readings)
+        command = ["benchmarks.quix", *words, "--readings", str(some), "--state-dir", str(fresh.local_dir / "quix")]
+        run[QUIX] = drain(fresh, command, some, {"PYTHONPATH": str(QUIX_LIBRARY.absolute())})
+    run[TUNED] = drain(fresh, ["benchmarks.hand_tuned", *words], readings)
+    run[STREAM] = drain(fresh, stream_command(heap), readings)
+    require_agreement(run, connect(settings))
     console.print(f"run {number + 1}: " + ", ".join(f"{name} {it.seconds:.1f} s" for name, it in run.items()))
     _print_stages(fresh.local_dir / "metrics.json")
     return run
+
+
+def stream_command(heap: str, *conf: str) -> list[str]:
+    """Return how the streaming job is started to drain a topic; `conf` are more settings of Spark."""
+    settings = (f"spark.driver.memory={heap}", *conf)
+    return ["deploy.submit", *(word for it in settings for word in ("--conf", it)), "stream", "--available-now"]
+
+
+def require_agreement(run: Run, client: Elasticsearch) -> None:
+    """Raise `UserError` unless all predict the same as the stream, whose documents are still there, as often."""
+    stream = run[STREAM]
+    for name, other in run.items():
+        written = {other.counts[index] for index in (OBSERVATIONS, PREDICTIONS)}
+        if written != {other.readings}:
+            raise UserError(f"The {name} wrote {other.counts} of {other.readings} readings, so its time means nothing.")
+        if other.sample != predictions(client, list(other.sample)):
+            raise UserError(f"The {name} and the stream do not predict the same, so their times mean nothing.")
+    if run[TUNED].counts != stream.counts:
+        raise UserError(f"The two do not agree: {run[TUNED].counts} against {stream.counts}.")
 
 
 def _print_stages(metrics_file: Path) -> None:
@@ -165,40 +197,43 @@ def _print_stages(metrics_file: Path) -> None:
 
 
 def _report(readings: int, runs: list[Run]) -> None:
-    heads = ("seconds", "readings/s", "in the second half", *(f"CPU s/million: {name}" for name in PROCESSES))
+    heads = ("readings", "seconds", "readings/s", "in the second half", *(f"CPU s/million: {it}" for it in PROCESSES))
     table = Table("", *heads, title=f"{readings:,} readings, median of {len(runs)} runs")
+    table.columns[0].no_wrap = True
     for name in runs[0]:
-        done = min(STRAIGHTFORWARD, readings) if name == SIMPLE else readings
-        seconds, steady = (median(getattr(run[name], figure) for run in runs) for figure in ("seconds", "steady_rate"))
-        cpu_s = [median(run[name].cpu_s.get(process, 0) for run in runs) / done * 1e6 for process in PROCESSES]
-        table.add_row(name, f"{seconds:.1f}", f"{done / seconds:,.0f}", f"{steady:,.0f}", *(f"{s:,.0f}" for s in cpu_s))
+        all_of = [run[name] for run in runs]
+        seconds, steady = (median(getattr(it, figure) for it in all_of) for figure in ("seconds", "steady_rate"))
+        figures = [all_of[0].readings, round(seconds, 1), round(all_of[0].readings / seconds), round(steady)]
+        cpu_s = [round(median(it.cpu_s_a_million(process) for it in all_of)) for process in PROCESSES]
+        table.add_row(name, *(f"{figure:,}" for figure in (*figures, *cpu_s)))
     console.print(table)
     whole = sorted(run[TUNED].seconds / run[STREAM].seconds for run in runs)
     each = ", ".join(f"{ratio:.2f}" for ratio in whole)
     console.print(f"speed of the stream / of the hand-tuned process: {median(whole):.2f} (of each run: {each})")
-    for other in (TUNED, SIMPLE):
+    for other in (name for name in runs[0] if name != STREAM):
         ratio = median(run[STREAM].steady_rate / run[other].steady_rate for run in runs)
         console.print(f"in the second half, stream / {other}: {ratio:.2f}")
+    if QUIX not in runs[0]:
+        console.print(f"Quix Streams is left out. To have it measured: {QUIX_COMMAND}")
 
 
-def _keep(folder: Path, readings: int, runs: list[Run]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    plain = [{name: {**asdict(it), "sample": len(it.sample)} for name, it in run.items()} for run in runs]
-    (folder / "throughput.json").write_text(json.dumps({"readings": readings, "runs": plain}, indent=2))
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+def plot(runs: list[Run]) -> Figure:
+    """Return a plot of the rates, and of what the two that read the whole topic cost."""
+    figure = Figure(figsize=(10, 3), layout="constrained")
     speed, cost = figure.subplots(1, 2)
-    names = list(runs[0])
-    speed.barh(names, [median(run[name].steady_rate for run in runs) for name in names], color=COLOURS[0])
-    speed.set(xscale="log", xlabel="readings per second, second half of the topic")
-    left = np.zeros(len(names) - 1)
-    for process, colour in zip(PROCESSES, COLOURS, strict=True):
-        seconds = np.array([median(run[name].cpu_s.get(process, 0) for run in runs) for name in names[1:]])
-        cost.barh(names[1:], seconds / readings * 1e6, left=left, label=process, color=colour)
-        left += seconds / readings * 1e6
-    cost.set_xlabel("CPU seconds a million readings")
-    cost.legend(frameon=False)
-    figure.savefig(folder / "throughput.svg")
-    console.print(f"kept: {folder / 'throughput.json'}, {folder / 'throughput.svg'}")
+    rates = {name: median(run[name].steady_rate for run in runs) for name in runs[0]}
+    bars(speed, list(rates), list(rates.values()))
+    speed.set(xscale="log", xlim=(1, 10 * max(rates.values())), xlabel="readings per second, second half (log scale)")
+    names, left = [TUNED, STREAM], np.zeros(2)
+    for process, colour in zip(PROCESSES, COLOURS, strict=False):
+        seconds = np.array([median(run[name].cpu_s_a_million(process) for run in runs) for name in names])
+        drawn = cost.barh(names, seconds, left=left, height=0.5, label=process, color=colour)
+        cost.bar_label(drawn, [f"{s:,.0f}" if s else "" for s in seconds], label_type="center", color="white")
+        left += seconds
+    tidy(cost)
+    cost.set_xlabel("CPU seconds per million readings")
+    cost.legend(frameon=False, ncols=len(PROCESSES), loc="lower center", bbox_to_anchor=(0.4, 1))
+    return figure
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -18,11 +18,16 @@ INTERVAL = timedelta(minutes=15)
 
 def fill(bootstrap_servers: str, topic: str, patients: int, rounds: int, ends_at: datetime, seed: int = 1) -> int:
     """Send patients x rounds Observations of about 1 KB whose last round ends before `ends_at`; return how many."""
+    return send(bootstrap_servers, topic, observations(patients, rounds, ends_at, seed))
+
+
+def send(bootstrap_servers: str, topic: str, messages: Iterable[tuple[bytes, bytes]]) -> int:
+    """Send all (key, payload) as fast as Kafka takes them; return how many."""
     producer = Producer(
         {"bootstrap.servers": bootstrap_servers, "linger.ms": 20, "compression.type": "gzip", "batch.size": 262144}
     )
     sent = 0
-    for key, value in observations(patients, rounds, ends_at, seed):
+    for key, value in messages:
         while True:
             try:
                 producer.produce(topic, value, key)

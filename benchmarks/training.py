@@ -20,6 +20,7 @@ from typing import Final
 
 from pyspark.sql import SparkSession
 
+from benchmarks.own_services import peak_gib
 from conf.settings import load_settings
 from deploy.submit.spark import submit_environment
 from jobs.training.collecting import simulated_rows, write_rows
@@ -35,7 +36,6 @@ ROUNDS: Final = 300
 HORIZON_H: Final = 6
 LINEAR_ROWS: Final = 20_000  # that the linear part is fitted to, before the clock runs
 WORKERS: Final = (1, 2)
-KIB_PER_GIB: Final = 1024**2
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def _watched_memory() -> Iterator[dict[str, float]]:
         while not over.wait(0.5):
             for pid in [os.getpid(), *_descendants(os.getpid())]:
                 kind = "driver" if pid == os.getpid() else "JVM" if "java" in _read(pid, "comm") else "Python worker"
-                peaks[kind] = max(peaks.get(kind, 0.0), _peak_gib(pid))
+                peaks[kind] = max(peaks.get(kind, 0.0), peak_gib(pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -120,12 +120,6 @@ def _descendants(pid: int) -> list[int]:
     threads = Path(f"/proc/{pid}/task").glob("*")  # a JVM starts its children from any thread
     children = [int(child) for thread in threads for child in _read(pid, f"task/{thread.name}/children").split()]
     return [*children, *(below for child in children for below in _descendants(child))]
-
-
-def _peak_gib(pid: int) -> float:
-    """Return the most memory that a process has held; 0 when it has ended."""
-    lines = (line.split() for line in _read(pid, "status").splitlines())
-    return next((int(line[1]) / KIB_PER_GIB for line in lines if line[0] == "VmHWM:"), 0.0)
 
 
 def _read(pid: int, name: str) -> str:
