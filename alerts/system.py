@@ -69,8 +69,8 @@ def read(search: Search, metrics_file: Path, least_readings: int, rule: SystemRu
     if judged:
         signs.append(Sign(MONITOR, judged, MONITOR_WITHIN, CRITICAL_RANK - 1))
     versions = latest.model_versions(search)
-    found = monitoring.calibration(search, versions[0]) if versions else []
-    off = [datetime.fromisoformat(told["judged_at"]) for told in found if told["is_off"]]
+    misfits = monitoring.misfits(search, versions[0]) if versions else []
+    off = [datetime.fromisoformat(told["judged_at"]) for told in misfits]
     return [*signs, *(Sign(RISKS, at, timedelta(0), CRITICAL_RANK - 1) for at in off[:1])]
 
 

@@ -1,8 +1,9 @@
 """Batch job: judge stored predictions by what was observed afterwards, look for drift, and make some of them again.
 
-Submitted by ``./spark-submit.sh monitor [--days N]``. Writes to ``blood-pressure-model-monitoring``, one document per
-model version, horizon, stratum and UTC day (kind ``quality``), one per version, summary and day (kind ``drift``), and
-once a day one per version on 1,000 random predictions (kind ``parity``, see `jobs.explaining.parity`).
+Submitted by ``./spark-submit.sh monitor [--days N]``. Writes to ``blood-pressure-model-monitoring``, by version and UTC
+day: for each horizon and stratum what came true (kind ``quality``) and, before that is known, what the risks say of
+themselves (``estimate``); for each horizon how observed crises go on beside expected ones (``cusum``); drift of each
+summary (``drift``); once a day 1,000 random predictions made again (``parity``, see `jobs.explaining.parity`).
 While a challenger scores beside the model in service, both are judged by the same windows of weeks (kind ``shadow``);
 of the one in service it is told whether its risks still fit (kind ``calibration``). Afterwards the job carries out the
 promotions that people, or the rule, have asked for. Ids are made of just that: the job may run as often as one likes,
@@ -19,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -32,12 +34,13 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from conf import cli
 from conf.clinical import RISK_FIELDS, SHADOW_RISK_FIELDS
 from conf.settings import Settings, load_settings
-from conf.times import DAY_US, iso_us, present_until_us, to_us
+from conf.times import DAY_US, from_us, iso_us, present_until_us, to_us
 from elastic.bulk import Operation, write
-from elastic.client import Search, connect
+from elastic.client import Document, Search, connect
 from elastic.connector import read_index
 from elastic.names import MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from elastic.schema import ensure_templates
+from elastic.search.monitoring import cusum, newest_by_horizon
 from fhir.readings import RETRACTED_STATUS
 from jobs.explaining.parity import parity_documents
 from jobs.training.comparing import PATIENT_SUMS, add_up_patients, calibration_documents, comparison_documents
@@ -52,6 +55,8 @@ from jobs.training.outcomes import (
 )
 from jobs.training.promoting import ask_by_rule, carry_out
 from jobs.training.session import session
+from jobs.training.watching import KIND as CUSUM
+from jobs.training.watching import Key, day_documents, estimate_documents, sum_up
 from ml import drift
 from ml.evaluation.shadow import Needed
 from ml.registry.bundles import BundleError, bundle_file, current_version
@@ -83,22 +88,23 @@ def monitor(spark: SparkSession, settings: Settings, days: int, now: datetime) -
     now_us = to_us(now)
     since_us = (now_us // DAY_US - days) * DAY_US
     predictions = read_predictions(spark, settings, since_us).cache()
-    bodies = [*_quality(spark, settings, predictions, since_us, now_us)]
-    bodies += _drift(spark, settings, predictions, since_us, now_us)
+    client = connect(settings)
+    search = Search(client)
+    judged = [*_judged(spark, settings, predictions, since_us, now_us)]
+    summed = sum_up((each for each in judged if each["kind"] == CUSUM), _before(search, judged, since_us))
+    documents = [*(each for each in judged if each["kind"] != CUSUM), *summed]
+    documents += _drift(spark, settings, predictions, since_us, now_us)
     predictions.unpersist()
     compared = compare_versions(spark, settings, now_us)
-    over_weeks = [*compared, *judge_calibration(spark, settings, now_us)]
-    bodies += [(document_id(document), msgspec.json.encode(document)) for document in over_weeks]
-    client = connect(settings)
-    judged = parity_documents(Search(client, PARITY_TIMEOUT_S), settings, since_us, now_us)
-    bodies += [(id_, msgspec.json.encode(document)) for id_, document in judged]
+    documents += [*compared, *judge_calibration(spark, settings, now_us)]
+    stored = [(document_id(document), document) for document in documents]
+    stored += parity_documents(Search(client, PARITY_TIMEOUT_S), settings, since_us, now_us)
     ensure_templates(client)
-    write(client, [Operation("index", MODEL_MONITORING, id_, body) for id_, body in bodies])
-    search = Search(client)
+    write(client, [Operation("index", MODEL_MONITORING, id_, msgspec.json.encode(body)) for id_, body in stored])
     if settings.promote_by_rule:
         ask_by_rule(search, compared, now)
     carry_out(search, settings.model_dir, now)
-    return len(bodies)
+    return len(stored)
 
 
 def read_predictions(
@@ -161,18 +167,29 @@ def _known_pressures(since_us: int, now_us: int) -> dict[str, Any]:
     return {"bool": {"filter": [_known(since_us, now_us), {"exists": {"field": "systolic"}}]}}
 
 
-def _quality(
+def _judged(
     spark: SparkSession, settings: Settings, predictions: DataFrame, since_us: int, now_us: int
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[Document]:
+    """Yield what is found day by day once predictions stand beside what followed."""
     pressures = read_readings(spark, settings, _known_pressures(since_us, now_us))
     judged = by_patient(predictions, pressures).mapInArrow(add_targets, WITH_TARGETS)
 
     def documents(rows: pa.Table) -> pa.Table:
-        return documents_table(quality_documents(rows, now_us))
+        made = (documents_of(rows, now_us) for documents_of in (quality_documents, estimate_documents, day_documents))
+        return documents_table(chain.from_iterable(made))
 
     day = F.floor(F.col("newest_us") / DAY_US)
-    written = judged.groupBy("model_version", day.alias("day")).applyInArrow(documents, "id string, body string")
-    yield from ((row.id, row.body.encode()) for row in written.toLocalIterator())
+    written = judged.groupBy("model_version", day.alias("day")).applyInArrow(documents, "body string")
+    yield from (msgspec.json.decode(row.body) for row in written.toLocalIterator())
+
+
+def _before(search: Search, judged: Sequence[Document], since_us: int) -> dict[Key, Document]:
+    """Return what an earlier run has stored of the sums that go on."""
+    return {
+        (version, horizon_h): document
+        for version in {each["model_version"] for each in judged}
+        for horizon_h, document in newest_by_horizon(cusum(search, version, from_us(since_us))).items()
+    }
 
 
 def compare_versions(spark: SparkSession, settings: Settings, now_us: int) -> list[dict[str, Any]]:
@@ -204,7 +221,7 @@ def judge_calibration(spark: SparkSession, settings: Settings, now_us: int) -> l
 
 def _drift(
     spark: SparkSession, settings: Settings, predictions: DataFrame, since_us: int, now_us: int
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[Document]:
     references = read_references(
         settings, [row.model_version for row in predictions.select("model_version").distinct().collect()]
     )
@@ -219,8 +236,7 @@ def _drift(
     summarise = partial(summarise_windows, references=references, zone=settings.zone)
     for (version, day), (of_patients, windows) in by_day(rows.mapInArrow(summarise, SUMMARISED)).items():
         found = drift.compare(references[version], of_patients)
-        for document in drift_documents(found, version, len(of_patients), windows, day, now_us):
-            yield document_id(document), msgspec.json.encode(document)
+        yield from drift_documents(found, version, len(of_patients), windows, day, now_us)
 
 
 def drift_patients(predictions: DataFrame) -> list[str]:

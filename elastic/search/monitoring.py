@@ -1,13 +1,15 @@
-"""What the monitor job found: live quality of a model version, and drift of its features."""
+"""What the monitor job found of a model version: live quality, drift, and whether its risks fit what happens."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
 from elastic.client import Document, Query, Search
 from elastic.names import MODEL_MONITORING
-from elastic.search.queries import all_of, term, term_if
+from elastic.search.queries import all_of, between, term, term_if
 
 MOST_DAYS: Final = 30
 ALL: Final = "all"
@@ -25,6 +27,12 @@ def live_quality(
         term_if("horizon_h", horizon_h),
     )
     return _sorted(search, query, MOST_DAYS * len(HORIZONS_H), NEWEST_DAY_FIRST)
+
+
+def estimates(search: Search, version: str, stratum: str) -> list[Document]:
+    """Return what the risks of a version say of themselves on their newest day, by horizon, outcomes known or not."""
+    query = all_of(term("kind", "estimate"), term("model_version", version), term("stratum", stratum))
+    return list(newest_by_horizon(_sorted(search, query, len(HORIZONS_H), NEWEST_DAY_FIRST)).values())
 
 
 def drift(search: Search, version: str, most: int = 10) -> list[Document]:
@@ -49,6 +57,26 @@ def calibration(search: Search, version: str) -> list[Document]:
     of_version = all_of(term("kind", "calibration"), term("model_version", version))
     found = _sorted(search, of_version, len(HORIZONS_H), [{"judged_at": "desc"}, {"horizon_h": "asc"}])
     return [document for document in found if document["judged_at"] == found[0]["judged_at"]]
+
+
+def cusum(search: Search, version: str, before: datetime | None = None) -> list[Document]:
+    """Return the documents of a version on observed against expected crises, newest day first."""
+    query = all_of(term("kind", "cusum"), term("model_version", version), between("@timestamp", end=before))
+    return _sorted(search, query, MOST_DAYS * len(HORIZONS_H), NEWEST_DAY_FIRST)
+
+
+def newest_by_horizon(documents: Iterable[Document]) -> dict[int, Document]:
+    """Return the first document of each horizon, shortest horizon first."""
+    found: dict[int, Document] = {}
+    for document in documents:
+        found.setdefault(document["horizon_h"], document)
+    return dict(sorted(found.items()))
+
+
+def misfits(search: Search, version: str) -> list[Document]:
+    """Return the newest documents that say of a version: its risks do not fit what happens, or have not for days."""
+    known = [*calibration(search, version), *newest_by_horizon(cusum(search, version)).values()]
+    return [document for document in known if document["is_off"]]
 
 
 def parity(search: Search, version: str | None = None) -> Document | None:

@@ -7,7 +7,7 @@ it does not reach are unknown, as in training (see `ml.labels`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from ml.labels import targets_on_record
 
 TARGETS: Final = tuple(f"target_{horizon_h}h" for horizon_h in HORIZONS_H)
 
-DOCUMENTS: Final = pa.schema([("id", pa.string()), ("body", pa.string())])
+DOCUMENTS: Final = pa.schema([("body", pa.string())])
 PATIENT_SUMMARIES: Final = pa.schema(
     [
         ("model_version", pa.string()),
@@ -79,8 +79,7 @@ def quality_documents(predictions: pa.Table, now_us: int) -> Iterator[dict[str, 
     patient = predictions["patient_id"].to_numpy()
     level = np.array(predictions["alert_level"].to_pylist(), dtype=np.str_)
     crisis = is_crisis(predictions["systolic"].to_numpy(), predictions["diastolic"].to_numpy())
-    day_end_us = (int(newest_us[0]) // DAY_US + 1) * DAY_US
-    common = _common("quality", predictions["model_version"][0].as_py(), int(newest_us[0]), now_us)
+    head = common("quality", predictions["model_version"][0].as_py(), int(newest_us[0]), now_us)
     for horizon_h, risk_name, target_name in zip(HORIZONS_H, RISK_FIELDS, TARGETS, strict=True):
         risk, target = predictions[risk_name].to_numpy(), predictions[target_name].to_numpy()
         for subgroup, rows in crisis_subgroups(crisis).items():
@@ -88,10 +87,10 @@ def quality_documents(predictions: pa.Table, now_us: int) -> Iterator[dict[str, 
             if not known.any():
                 continue
             yield {
-                **common,
+                **head,
                 "horizon_h": horizon_h,
                 "stratum": subgroup,
-                "complete": now_us >= day_end_us + horizon_h * HOUR_US,
+                "complete": is_complete(int(newest_us[0]), horizon_h, now_us),
                 "patients": len(np.unique(patient[known])),
                 "censored_share": round(1 - float(known.sum() / rows.sum()), 6),
                 **live_figures(target[known], risk[known], level[known]),
@@ -171,33 +170,37 @@ def drift_documents(
     found: Sequence[drift.Drift], version: str, patients: int, rows: int, day: int, now_us: int
 ) -> Iterator[dict[str, Any]]:
     """Write one document per summary of one version and UTC day (days since the epoch)."""
-    common = _common("drift", version, day * DAY_US, now_us)
+    head = common("drift", version, day * DAY_US, now_us)
     complete = now_us >= (day + 1) * DAY_US
     for one in found:
         figures = {
             **{"feature": one.summary, "psi": one.psi, "psi_low": one.low, "psi_high": one.high, "drift": one.reading},
             **{"mean": one.mean, "reference_mean": one.reference_mean},
         }
-        yield {**common, "complete": complete, "patients": patients, "rows": rows, **figures}
+        yield {**head, "complete": complete, "patients": patients, "rows": rows, **figures}
 
 
 def document_id(document: dict[str, Any]) -> str:
     """Return what is the same for every repetition: version, what was judged, and the day."""
-    day = document["@timestamp"][:10]
-    if document["kind"] == "drift":
+    day, kind = document["@timestamp"][:10], document["kind"]
+    if kind == "drift":
         return f"{document['model_version']}|drift|{document['feature']}|{day}"
-    more = {"shadow": "shadow_model_version", "calibration": "kind"}.get(document["kind"])
-    beside = f"{document[more]}|" if more else ""
+    beside = {"quality": "", "shadow": f"{document.get('shadow_model_version')}|"}.get(kind, f"{kind}|")
     return f"{document['model_version']}|{beside}{document['horizon_h']}h|{document['stratum']}|{day}"
 
 
-def documents_table(documents: Iterator[dict[str, Any]]) -> pa.Table:
-    """Return documents as rows of `id` and `body` (JSON)."""
-    rows = [(document_id(document), msgspec.json.encode(document).decode()) for document in documents]
-    return pa.table({"id": [id_ for id_, _ in rows], "body": [body for _, body in rows]}, schema=DOCUMENTS)
+def documents_table(documents: Iterable[dict[str, Any]]) -> pa.Table:
+    """Return documents as rows of `body` (JSON)."""
+    return pa.table({"body": [msgspec.json.encode(document).decode() for document in documents]}, schema=DOCUMENTS)
 
 
-def _common(kind: str, version: str, newest_us: int, now_us: int) -> dict[str, Any]:
+def is_complete(newest_us: int, horizon_h: int, now_us: int) -> bool:
+    """Tell whether all that can be an outcome of predictions of that UTC day has happened."""
+    return now_us >= (newest_us // DAY_US + 1) * DAY_US + horizon_h * HOUR_US
+
+
+def common(kind: str, version: str, newest_us: int, now_us: int) -> dict[str, Any]:
+    """Return the fields that every document about one version and UTC day begins with."""
     day_us = newest_us // DAY_US * DAY_US
     return {
         "@timestamp": iso_us(day_us),

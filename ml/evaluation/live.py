@@ -34,6 +34,7 @@ def live_figures(target: NDArray[np.float32], risk: Floats, level: NDArray[np.st
         "observed_rate": plain(rate),
         "mean_risk": plain(risk.mean()),
         "brier": plain(brier),
+        "estimated_brier": plain(estimated_brier(risk)),
         "brier_skill": plain(1 - brier / (rate * (1 - rate))) if both else None,
         "auroc": plain(auroc(*count_by_risk(target, risk))) if both else None,
         **_calibration(target, risk),
@@ -42,6 +43,16 @@ def live_figures(target: NDArray[np.float32], risk: Floats, level: NDArray[np.st
         "level_events": level_events,
         "ppv": {name: plain(level_events[name] / rows) if rows else None for name, rows in level_rows.items()},
     }
+
+
+def estimated_brier(risk: Floats) -> float:
+    """Return what the Brier score of m > 0 predictions will be, if their risks are right, before any outcome is known.
+
+    A risk p is then wrong by p (1 - p) in the mean: confidence-based performance estimation (CBPE), as in NannyML
+    (https://nannyml.readthedocs.io/en/stable/how_it_works/performance_estimation.html). A score that comes true far
+    above says that risks are not right; an estimate that moves says that other patients are scored.
+    """
+    return float(np.mean(risk * (1 - risk)))
 
 
 def risk_groups(target: NDArray[np.float32], risk: Floats) -> list[dict[str, float | int]]:

@@ -151,6 +151,32 @@ def test_live_figures_are_those_of_a_plain_computation(judged: Pipeline) -> None
     assert sum(document["events"] for document in found.values()) > 20
 
 
+def test_windows_apart_are_added_up_day_after_day(judged: Pipeline) -> None:
+    found = {id_: document for id_, document in monitoring(judged).items() if document["kind"] == "cusum"}
+    documents = judged.observations().values()
+    observations = [document for document in documents if document["status"] != "entered-in-error"]
+    first: dict[tuple[str, str, int, datetime], Document] = {}
+    for prediction in sorted(judged.predictions().values(), key=moment):
+        if prediction["systolic"] < 180 and prediction["diastolic"] < 120:
+            for horizon_h in GAPS_H:
+                block = moment(prediction).replace(minute=0) - timedelta(hours=moment(prediction).hour % horizon_h)
+                version, patient = prediction["model_version"], prediction["patient_id"]
+                first.setdefault((version, patient, horizon_h, block), prediction)
+    counted: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])
+    for (version, _, horizon_h, block), prediction in first.items():
+        followed = outcome(prediction, observations, horizon_h)
+        if followed is not None:
+            counts = counted[f"{version}|cusum|{horizon_h}h|not_in_crisis|{block:%Y-%m-%d}"]
+            for place, value in enumerate((1, followed, prediction[f"critical_risk_{horizon_h}h"])):
+                counts[place] += value
+    assert set(found) == set(counted)
+    for id_, (rows, events, expected_events) in counted.items():
+        told = found[id_]
+        assert (told["rows"], told["events"]) == (rows, events)
+        assert told["expected_events"] == pytest.approx(expected_events, rel=1e-4)
+    assert max(max(document["cusum_more"], document["cusum_fewer"]) for document in found.values()) > 0
+
+
 def test_drift_is_told_for_the_version_that_knows_its_training_data(judged: Pipeline) -> None:
     told = [document for document in monitoring(judged).values() if document["kind"] == "drift"]
     first = read_journal(judged.settings.model_dir)[0].version

@@ -87,6 +87,7 @@ def _page(documents: Sequence[Document], *, is_refused: bool = False, status: in
         "admin/models.html",
         documents=documents,
         calibration=monitoring.calibration(search, versions[0]) if versions else [],
+        watched=watched(monitoring.cusum(search, versions[0])) if versions else [],
         deciding=deciding,
         verdict=VERDICTS[verdict(deciding["brier_difference"])] if deciding else None,
         requests=[(each, STATES[each.answer or each.state]) for each in asked],
@@ -96,6 +97,22 @@ def _page(documents: Sequence[Document], *, is_refused: bool = False, status: in
         most_why=MOST_WHY,
     )
     return make_response(page, status)
+
+
+def watched(documents: Sequence[Document]) -> list[Document]:
+    """Return where the sums of each horizon stand, with expected and observed crises of all these days together."""
+    newest = monitoring.newest_by_horizon(documents)
+    return [
+        {
+            **document,
+            "since": min(day["@timestamp"] for day in documents if day["horizon_h"] == horizon_h)[:10],
+            **{
+                name: sum(day[name] for day in documents if day["horizon_h"] == horizon_h)
+                for name in ("events", "expected_events")
+            },
+        }
+        for horizon_h, document in newest.items()
+    ]
 
 
 def verdict(difference: Mapping[str, Any]) -> str:

@@ -35,6 +35,8 @@ class Quality:
     observed_rate: float
     mean_risk: float
     auroc: float | None
+    brier: float | None
+    estimated_brier: float | None  # of the same predictions, as their risks said before any outcome was known
     brier_skill: float | None
     ici: float | None  # mean distance between risk and observed rate
     ppv: Mapping[str, float | None]
@@ -44,21 +46,28 @@ class Quality:
 
 @dataclass(frozen=True)
 class Model:
-    """The live model: its version, all versions in use, quality by horizon, and the parity document of the monitor."""
+    """The live model: its version, all versions in use, quality by horizon, and what else the monitor tells of it.
+
+    `estimates` are of the newest day, whose outcomes are mostly unknown, by horizon.
+    """
 
     version: str | None
     versions: tuple[str, ...]
     quality: tuple[Quality, ...]
     parity: Document | None = None
+    estimates: tuple[Document, ...] = ()
 
 
 def live_model(search: Search, stratum: str) -> Model:
     """Return the model behind the newest predictions, judged by the predictions of a subgroup."""
     versions = latest.model_versions(search)
-    documents = monitoring.live_quality(search, versions[0], None, stratum) if versions else []
+    if not versions:
+        return Model(None, (), ())
+    documents = monitoring.live_quality(search, versions[0], None, stratum)
     known = [document for document in documents if document["horizon_h"] in HORIZONS_H]
-    parity = monitoring.parity(search, versions[0]) if versions else None
-    return Model(versions[0] if versions else None, tuple(versions), tuple(by_horizon(known)), parity)
+    estimates = tuple(monitoring.estimates(search, versions[0], stratum))
+    parity = monitoring.parity(search, versions[0])
+    return Model(versions[0], tuple(versions), tuple(by_horizon(known)), parity, estimates)
 
 
 def summarise(documents: Sequence[Document]) -> Quality | None:
@@ -78,6 +87,8 @@ def summarise(documents: Sequence[Document]) -> Quality | None:
         observed_rate=_mean(known, "observed_rate") or 0.0,
         mean_risk=_mean(known, "mean_risk") or 0.0,
         auroc=_mean(known, "auroc"),
+        brier=_mean(known, "brier"),
+        estimated_brier=_mean(known, "estimated_brier"),
         brier_skill=_mean(known, "brier_skill"),
         ici=_mean(known, "ici"),
         ppv={level: level_events[level] / rows if rows else None for level, rows in level_rows.items()},

@@ -71,14 +71,15 @@ def test_times_of_the_file_are_read_with_their_zone(tmp_path: Path) -> None:
     assert signs(file) == [Sign(INGEST, START, WITHIN)]
 
 
+@pytest.mark.parametrize("kind", ["calibration", "cusum"])
 @pytest.mark.parametrize(
     ("is_off", "version", "is_told"), [(True, "v1", True), (False, "v1", False), (True, "v0", False)]
 )
 def test_risks_in_service_that_fit_no_more_are_an_alert_of_the_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_off: bool, version: str, is_told: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, is_off: bool, version: str, is_told: bool
 ) -> None:
     search = FakeSearch()
-    told = {"kind": "calibration", "model_version": version, "judged_at": at(0).isoformat(), "horizon_h": 6}
+    told = {"kind": kind, "model_version": version, "judged_at": at(0).isoformat(), "horizon_h": 6}
     search.put(MODEL_MONITORING, {**told, "is_off": is_off})
     monkeypatch.setattr(latest, "model_versions", lambda _: ["v1"])  # memory counts nothing
     found = check(read(search, tmp_path / "none", 10, RULE, at(900)), at(900))

@@ -50,6 +50,7 @@ from tests.support.fake_elasticsearch import FakeElasticsearch
 from tests.unit.jobs.streaming.test_observations import document, heart_rate, retraction, settle
 from tests.unit.jobs.training.test_comparing import compared, fitted
 from tests.unit.jobs.training.test_outcomes import quality
+from tests.unit.jobs.training.test_watching import summed
 
 ROLES = Path(__file__).resolve().parents[3] / "deploy" / "roles"
 MONTHLY = (OBSERVATIONS, PREDICTIONS, AUDIT)
@@ -142,9 +143,8 @@ def test_every_field_of_a_monitoring_document_is_mapped_and_nothing_else(templat
     prediction = {"@timestamp": "2026-03-01T00:00:00.000Z", "patient_id": "p", "window_readings": 10}
     place = {"source_partition": 0, "source_offset": 10}
     alike = parity([Case(prediction | place, (), "UTC")], make_bundle())
-    produced = {
-        field for document in [*quality(), next(drifted), alike, *compared(), *fitted(0.5)] for field in document
-    }
+    told = [*quality(), next(drifted), alike, *compared(), *fitted(0.5), *summed()]
+    produced = {field for document in told for field in document}
     assert produced == set(mappings(templates, MODEL_MONITORING)["properties"])
 
 

@@ -32,6 +32,17 @@ def test_figures_are_those_of_a_plain_computation() -> None:
         assert told["level_events"][name] == target[level == name].sum()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_brier_score_estimated_from_right_risks_comes_true_within_a_tenth(seed: int) -> None:
+    told = live_figures(*draw(4_000, seed))
+    assert told["estimated_brier"] == pytest.approx(told["brier"], rel=0.1)
+
+
+def test_brier_score_estimated_from_wrong_risks_does_not_come_true() -> None:
+    told = live_figures(*draw(4_000, exponent=0.5))
+    assert told["estimated_brier"] < 0.7 * told["brier"]
+
+
 def test_calibrated_risks_are_told_from_others() -> None:
     right, wrong = (live_figures(*draw(20_000, exponent=exponent)) for exponent in (1.0, 3.0))
     assert right["ici"] < 0.01 < 0.05 < wrong["ici"]

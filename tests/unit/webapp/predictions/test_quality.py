@@ -19,6 +19,8 @@ def day(number: int = 1, rows: int = 100, auroc: float | None = 0.8, **changes: 
         "observed_rate": 0.1,
         "mean_risk": 0.12,
         "auroc": auroc,
+        "brier": 0.04,
+        "estimated_brier": 0.05,
         "brier_skill": 0.3,
         "ici": 0.01,
         "calibration": [{"mean_risk": 0.05 * number, "observed_rate": 0.1, "rows": rows}],
@@ -34,6 +36,8 @@ def test_counts_add_up_and_means_are_weighted_by_predictions() -> None:
     assert (found.first_day, found.last_day, found.rows, found.events) == ("2026-03-01", "2026-03-02", 400, 40)
     assert found.auroc == pytest.approx(0.85)
     assert found.points[0].mean_risk == pytest.approx(0.0875)
+    assert found.brier == pytest.approx(0.04)
+    assert found.estimated_brier == pytest.approx(0.05)
 
 
 def test_predictive_values_are_those_of_all_days_and_none_for_a_level_that_did_not_occur() -> None:

@@ -11,6 +11,7 @@ from elastic.names import LATEST, MODEL_MONITORING, PREDICTIONS
 from elastic.search import latest
 from tests.support.fake_search import FakeSearch
 from tests.support.ward import prediction, reading
+from tests.unit.webapp.predictions.test_quality import day
 from tests.unit.webapp.site import NOON, Site, make_site
 
 
@@ -73,6 +74,26 @@ def test_how_many_predictions_come_out_the_same_is_told_for_the_live_version(
     html = make_site(tmp_path, search).signed_in().get("/predictions").get_data(as_text=True)
     assert "Made again on 2026-03-01 from what is stored, 998 of 1000 random predictions came out the same." in html
     assert "The greatest difference of a risk is 0.0312." in html
+
+
+@pytest.mark.parametrize(
+    ("language", "score", "expected"), [("en", "40.0 (50.0)", "1234.5"), ("fr", "40,0 (50,0)", "1234,5")]
+)
+def test_what_risks_say_of_themselves_stands_beside_what_came_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, score: str, expected: str
+) -> None:
+    monkeypatch.setattr(latest, "model_versions", lambda *_: ["v-1"])
+    search = FakeSearch()
+    common = {"model_version": "v-1", "stratum": "all"}
+    estimate = common | {"kind": "estimate", "@timestamp": "2026-03-09T00:00:00.000Z", "rows": 9600}
+    older = {**estimate, "@timestamp": "2026-03-08T00:00:00.000Z", "expected_events": 17.0, "estimated_brier": 0.5}
+    newest = [{**estimate, "horizon_h": h, "expected_events": 1234.5, "estimated_brier": 0.0321} for h in (1, 6, 24)]
+    search.put(MODEL_MONITORING, *newest, *({**older, "horizon_h": h} for h in (1, 6, 24)))
+    search.put(MODEL_MONITORING, common | {"kind": "quality"} | day())
+    html = make_site(tmp_path, search).signed_in(language=language).get("/predictions").get_data(as_text=True)
+    assert f">{score}<" in html
+    assert html.count(f">{expected}<") == 3
+    assert ">17" not in html
 
 
 def test_the_page_stands_without_data(tmp_path: Path) -> None:
