@@ -74,6 +74,7 @@ class Settings(BaseModel):
     retention_days: int = Field(730, ge=1)
     rejected_days: int = Field(90, ge=1)
 
+    retrain_days: int = Field(7, ge=1)
     shadow_days: int = Field(7, ge=1)
     shadow_patients: int = Field(50, ge=1)
     promote_by_rule: bool = False

@@ -2,9 +2,9 @@
 
 Run it with ``python -m jobs.loop`` where the folder of the models may be written; BP_SPARK_MASTER=local[1] leaves the
 other cores to the stream beside it. Of several copies on that folder one works, and another takes over when it ends.
-When the monitor finds that the risks in service fit no longer what happens, a model is trained on what the stream has
-stored and, if it passes the checks of a promotion, scores beside the one in service: nobody but a person (or the rule,
-where BP_PROMOTE_BY_RULE is set) puts it there.
+When the monitor finds that the risks in service fit no longer what happens, or that patients are others than at the
+training, a model is trained on what the stream has stored and, if it passes the checks of a promotion, scores beside
+the one in service: nobody but a person (or the rule, where BP_PROMOTE_BY_RULE is set) puts it there.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from pathlib import Path
 from typing import Final
 
 from conf import cli
-from conf.files import one_at_a_time
+from conf.files import one_at_a_time, write_whole
 from conf.settings import PROJECT_ROOT, load_settings
 from elastic.client import Search, SearchUnavailable, connect
 from elastic.search import monitoring
 from jobs.training.promoting import carry_out
+from ml import drift
 from ml.registry.bundles import current_version, versions
 from ml.registry.challenger import read_challenger
 
 LOCK: Final = ".loop.lock"
+TRAINED: Final = ".loop-trained"  # in the folder of the models, too: when a copy has last begun a training
 LOOK_S: Final = 5.0
 MONITOR_EVERY: Final = timedelta(hours=1)
-TRAIN_EVERY: Final = timedelta(days=7)  # at most: a challenger needs as long to be judged
 VERSION_TIME: Final = "%Y%m%dT%H%M%SZ"  # with which the names of versions begin
-SUBMIT: Final = ("nice", str(PROJECT_ROOT / "spark-submit.sh"))
+SCRIPT: Final = PROJECT_ROOT / "spark-submit.sh"
+SUBMIT: Final = ("nice", *([str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "deploy.submit"]))
 RETRAIN: Final = ("retrain", "--source", "elasticsearch", "--appoint", "--by", "loop", "--why")
 
 Process = subprocess.Popen[bytes]
@@ -50,6 +52,7 @@ class Loop:
     search: Search
     model_dir: Path
     start: Callable[[Sequence[str]], Process]
+    train_every: timedelta  # at most: a challenger needs as long to be judged
     monitor_due: datetime
     job: Process | None = None
     is_judged: bool = False  # the last job was the monitor, of whose findings nothing has been made yet
@@ -72,6 +75,7 @@ class Loop:
             self.is_judged = False
             if why:
                 log.info("A challenger is trained: %s", why)
+                write_whole(self.model_dir / TRAINED, now.isoformat())
                 self.job = self.start((*RETRAIN, why))
         elif now >= self.monitor_due:
             self.monitor_due, self.is_judged = now + MONITOR_EVERY, True
@@ -79,15 +83,30 @@ class Loop:
 
     def why_train(self, now: datetime) -> str | None:
         """Return why it is time for a challenger; None while one scores, or too soon after the last training."""
-        in_service, known = current_version(self.model_dir), versions(self.model_dir)
+        in_service = current_version(self.model_dir)
         if in_service is None or read_challenger(self.model_dir) is not None:
             return None
-        newest = datetime.strptime(known[-1].split("-")[0], VERSION_TIME).replace(tzinfo=UTC)
-        if now - newest < TRAIN_EVERY:
+        if now - last_training(self.model_dir) < self.train_every:
             return None
-        off = [told for told in monitoring.calibration(self.search, in_service) if told["is_off"]]
-        horizons = ", ".join(f"{told['horizon_h']} h" for told in off)
-        return f"The risks of {in_service} do not fit what happened ({horizons})." if off else None
+        return what_has_changed(self.search, in_service)
+
+
+def last_training(model_dir: Path) -> datetime:
+    """Return when the newest version was made or a copy of the loop began a training, whatever became of it."""
+    made = datetime.strptime(versions(model_dir)[-1].split("-")[0], VERSION_TIME).replace(tzinfo=UTC)
+    begun = model_dir / TRAINED
+    return max(made, datetime.fromisoformat(begun.read_text(encoding="utf-8"))) if begun.exists() else made
+
+
+def what_has_changed(search: Search, version: str) -> str | None:
+    """Return in a sentence or two what the monitor found wrong with a version that a training may mend."""
+    misfits = monitoring.misfits(search, version)
+    horizons = ", ".join(f"{horizon_h} h" for horizon_h in sorted({found["horizon_h"] for found in misfits}))
+    found = monitoring.drift(search, version, len(drift.SUMMARIES), whole_day=True)
+    moved = ", ".join(drift.moved_strongly({each["feature"]: each["drift"] for each in found}))
+    told = [f"The risks of {version} do not fit what happened ({horizons})."] if misfits else []
+    told += [f"Patients are others than those that {version} was trained on ({moved})."] if moved else []
+    return " ".join(told) or None
 
 
 def main() -> int:
@@ -106,6 +125,7 @@ def _work(_: argparse.Namespace) -> None:
             Search(connect(settings)),
             settings.model_dir,
             lambda words: subprocess.Popen([*SUBMIT, *words], cwd=PROJECT_ROOT),
+            timedelta(days=settings.retrain_days),
             datetime.now(UTC),
         )
         while not ended.is_set():

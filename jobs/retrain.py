@@ -20,6 +20,8 @@ from typing import Final, get_args
 from pyspark.sql import SparkSession
 
 from conf import cli
+from conf.errors import UserError
+from conf.files import only_one
 from conf.settings import Settings, load_settings
 from jobs.training.candidate import Origin, champion_of, compare, save_judged, save_unjudged, train
 from jobs.training.collecting import Collection, RowSource, fingerprint, require_both_outcomes, write_rows
@@ -36,6 +38,7 @@ from ml.registry.challenger import appoint, dismiss
 from ml.report.findings import findings
 from ml.storage import read_parts
 
+LOCK: Final = ".retraining.lock"  # in BP_DATA_DIR, too
 COLLECTED: Final = "retraining.parquet"  # in BP_DATA_DIR; each retraining replaces the rows of the last
 PATIENTS: Final = 40_000
 QUICK_PATIENTS: Final = 6_000
@@ -164,8 +167,16 @@ def work(chosen: argparse.Namespace) -> None:
     if chosen.promote or chosen.rollback or chosen.shadow or chosen.no_shadow:
         move_pointer(settings.model_dir, chosen, now)
         return
-    with session(SparkSession.builder.appName("blood-pressure-retrain")) as spark:
+    with (
+        only_one(settings.data_dir / LOCK, _is_trained),
+        session(SparkSession.builder.appName("blood-pressure-retrain")) as spark,
+    ):
         retrain(spark, settings, chosen, now)
+
+
+def _is_trained(holder: str) -> UserError:
+    """Refuse a second training beside one: both would write the rows that they collect to the same place."""
+    return UserError(f"Another training runs (process {holder}). Wait for its end, or stop it.")
 
 
 if __name__ == "__main__":

@@ -221,6 +221,11 @@ def has_rhythm_alone_moved(readings: Mapping[str, str]) -> bool:
     return {name for name, read in readings.items() if read not in ("stable", UNKNOWN)} == {INTERVAL}
 
 
+def moved_strongly(readings: Mapping[str, str]) -> list[str]:
+    """Return the summaries that say: these are other patients than those of the training. Their rhythm does not."""
+    return [name for name, read in readings.items() if read == "strong" and name != INTERVAL]
+
+
 def reading(index: float) -> str:
     """Name what is usually read from an index: ``stable``, ``moderate`` or ``strong``."""
     if index < MODERATE:

@@ -35,9 +35,11 @@ def estimates(search: Search, version: str, stratum: str) -> list[Document]:
     return list(newest_by_horizon(_sorted(search, query, len(HORIZONS_H), NEWEST_DAY_FIRST)).values())
 
 
-def drift(search: Search, version: str, most: int = 10) -> list[Document]:
-    """Return the features of a version that have moved most, on the newest judged day."""
-    of_version = all_of(term("kind", "drift"), term("model_version", version))
+def drift(search: Search, version: str, most: int = 10, *, whole_day: bool = False) -> list[Document]:
+    """Return the features of a version that have moved most, on the newest judged day, or the newest whole one."""
+    of_version = all_of(
+        term("kind", "drift"), term("model_version", version), term("complete", True) if whole_day else None
+    )
     newest = _sorted(search, of_version, 1, [{"@timestamp": "desc"}])
     if not newest:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,12 +11,13 @@ import pytest
 
 from elastic.names import MODEL_MONITORING
 from elastic.search.promotions import Request, ask
-from jobs.loop import MONITOR_EVERY, TRAIN_EVERY, Loop, Process
+from jobs.loop import MONITOR_EVERY, Loop, Process
 from ml.registry.bundles import current_version
 from ml.registry.challenger import appoint
 from tests.support.bundles import CREATED_AT, publish_small, save_small_bundle
 from tests.support.fake_search import FakeSearch
 
+TRAIN_EVERY = timedelta(days=5)
 LATER = CREATED_AT + TRAIN_EVERY + timedelta(days=1)
 
 
@@ -40,7 +41,10 @@ class House:
         publish_small(model_dir, self.champion)
         self.search = FakeSearch()
         self.jobs: list[Job] = []
-        self.loop = Loop(self.search, model_dir, self._start, LATER)
+        self.loop = self.another_copy()
+
+    def another_copy(self) -> Loop:
+        return Loop(self.search, self.model_dir, self._start, TRAIN_EVERY, LATER)
 
     def _start(self, words: Sequence[str]) -> Process:
         self.jobs.append(Job(words))
@@ -49,15 +53,15 @@ class House:
     def started(self) -> list[str]:
         return [job.words[0] for job in self.jobs]
 
-    def finds(self, *, is_off: bool) -> None:
-        found: dict[str, Any] = {"kind": "calibration", "model_version": self.champion, "judged_at": LATER.isoformat()}
-        self.search.put(MODEL_MONITORING, *({**found, "horizon_h": each, "is_off": is_off} for each in (6, 24)))
+    def finds(self, kind: str = "calibration", **found: Any) -> None:
+        common = {"kind": kind, "model_version": self.champion, "judged_at": LATER.isoformat()}
+        self.search.put(MODEL_MONITORING, common | {"@timestamp": LATER.isoformat()} | found)
 
-    def monitors(self) -> None:
+    def monitors(self, now: datetime = LATER) -> None:
         """Let the monitor run to its end."""
-        self.loop.step(LATER)
+        self.loop.step(now)
         self.jobs[-1].returncode = 0
-        self.loop.step(LATER)
+        self.loop.step(now)
 
 
 @pytest.fixture
@@ -86,31 +90,67 @@ def test_requests_are_carried_out_while_a_job_runs(house: House, tmp_path: Path)
 
 
 def test_risks_that_fit_no_more_have_a_challenger_trained_on_what_is_stored(house: House) -> None:
-    house.finds(is_off=True)
+    house.finds("calibration", horizon_h=24, is_off=True)
+    house.finds("cusum", horizon_h=6, is_off=True)
     house.monitors()
     words = house.jobs[-1].words
     assert list(words[:4]) == ["retrain", "--source", "elasticsearch", "--appoint"]
     assert words[-1] == f"The risks of {house.champion} do not fit what happened (6 h, 24 h)."
 
 
-def test_nothing_is_trained_while_risks_fit(house: House) -> None:
-    house.finds(is_off=False)
+def test_patients_who_are_others_than_at_the_training_have_one_trained(house: House) -> None:
+    figures = {"complete": True, "psi": 0.4, "feature": "mean_systolic", "drift": "strong"}
+    house.finds("drift", **figures)
+    house.finds("drift", **figures | {"feature": "critical_risk_6h"})
+    house.finds("drift", **figures | {"feature": "mean_heart_rate", "drift": "moderate"})
+    house.monitors()
+    why = f"Patients are others than those that {house.champion} was trained on (critical_risk_6h, mean_systolic)."
+    assert house.jobs[-1].words[-1] == why
+
+
+@pytest.mark.parametrize(
+    "drifted",
+    [
+        {"feature": "mean_systolic", "drift": "moderate", "complete": True},
+        {"feature": "interval_minutes", "drift": "strong", "complete": True},
+        {"feature": "mean_systolic", "drift": "strong", "complete": False},
+    ],
+)
+def test_nothing_is_trained_while_risks_fit_and_nothing_has_moved_for_a_whole_day(
+    house: House, drifted: dict[str, Any]
+) -> None:
+    house.finds("calibration", horizon_h=6, is_off=False)
+    house.finds("cusum", horizon_h=6, is_off=False)
+    house.finds("drift", psi=0.4, **drifted)
     house.monitors()
     assert house.started() == ["monitor"]
 
 
 def test_nothing_is_trained_while_a_challenger_scores(house: House, tmp_path: Path) -> None:
-    house.finds(is_off=True)
+    house.finds(horizon_h=6, is_off=True)
     appoint(tmp_path, save_small_bundle(tmp_path, seed=2), by="ada", why="a test", at=CREATED_AT)
     house.monitors()
     assert house.started() == ["monitor"]
 
 
 def test_nothing_is_trained_again_before_a_challenger_could_be_judged(house: House, tmp_path: Path) -> None:
-    house.finds(is_off=True)
+    house.finds(horizon_h=6, is_off=True)
     save_small_bundle(tmp_path, seed=2, created_at=LATER - TRAIN_EVERY + timedelta(hours=1))
     house.monitors()
     assert house.started() == ["monitor"]
+
+
+@pytest.mark.parametrize("is_another_copy", [False, True])
+def test_after_a_training_that_left_no_version_there_is_as_long_a_pause(house: House, is_another_copy: bool) -> None:
+    house.finds(horizon_h=6, is_off=True)
+    house.monitors()
+    house.jobs[-1].returncode = 1
+    if is_another_copy:
+        house.loop = house.another_copy()
+    house.monitors(LATER + TRAIN_EVERY - timedelta(hours=1))
+    assert house.started() == ["monitor", "retrain", "monitor"]
+    house.monitors(LATER + TRAIN_EVERY + timedelta(hours=1))
+    assert house.started() == ["monitor", "retrain", "monitor", "monitor", "retrain"]
 
 
 def test_while_elasticsearch_is_away_the_loop_waits(house: House) -> None:

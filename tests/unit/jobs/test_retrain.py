@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from conf.errors import UserError
+from conf.files import only_one
 from conf.settings import Settings
 from jobs.retrain import (
+    LOCK,
     PATIENTS,
     QUICK_PATIENTS,
     conclude,
@@ -18,6 +20,7 @@ from jobs.retrain import (
     make_comparison,
     move_pointer,
     parser,
+    work,
 )
 from jobs.training.collecting import Collection, require_both_outcomes
 from jobs.training.simulated import Design, simulate_rows
@@ -133,3 +136,9 @@ def test_data_without_one_of_both_outcomes_are_refused_by_part_and_by_what_they_
     poor = replace(rows, targets=np.array(targets, dtype=np.float32))
     with pytest.raises(UserError, match=told):
         require_both_outcomes(dict.fromkeys(("train", "early_stopping", "calibration", "test"), poor))
+
+
+def test_beside_another_training_none_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BP_DATA_DIR", str(tmp_path))
+    with only_one(tmp_path / LOCK, UserError), pytest.raises(UserError, match=r"Another training runs \(process \d+\)"):
+        work(parser().parse_args([]))
