@@ -50,6 +50,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     measured_at: datetime | None = None
     reasons: tuple[Mapping[str, Any], ...] = ()  # of the risk, as predictions have them
     refused: str | None = None  # what a message says that could not be taken
+    out_of_range: tuple[str, ...] = ()  # why the predicted level is a guess; `ml.trained_range.RangeCode`
 
 
 class Disclosing:
@@ -86,6 +87,7 @@ class Disclosing:
             raised_at=datetime.fromisoformat(alert["raised_at"]),
             link=link,
             part=alert.get("part"),
+            out_of_range=tuple(alert.get("out_of_range", ())),
             **_disclosed(alert, discloses),
         )
 

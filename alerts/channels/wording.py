@@ -22,7 +22,7 @@ from alerts.channels.disclosing import Told, latest
 from alerts.channels.message import Language
 from alerts.model import STALE, AlertKind, State
 from alerts.texts import N_, compile_catalogue, mmhg, percent
-from alerts.wording import KIND_NAMES, LEVEL_NAMES, attention_in_words, reasons_in_words, summary
+from alerts.wording import KIND_NAMES, LEVEL_NAMES, attention_in_words, range_in_words, reasons_in_words, summary
 
 CATALOGUES: Final = Path(__file__).parents[1] / "translations"
 MOST_CARDS: Final = 20
@@ -99,7 +99,8 @@ class Words:
 
     def card(self, told: Told) -> Card:
         """Return an alert as a message shows it."""
-        facts = (self._value(told), self._reason(told), self._since(told), self._why(told))
+        guess = range_in_words(told.out_of_range, self._text)
+        facts = (self._value(told), guess, self._reason(told), self._since(told), self._why(told))
         return Card(
             level=told.level,
             level_name=self._level(told.level),

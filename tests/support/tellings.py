@@ -20,6 +20,7 @@ RISK = Finding(NOON, 3, systolic=171.0, diastolic=99.0, risk_6h=0.8399)
 REFUSAL = Refusal(NOON, NOON, "cuff-7", "VALUE_HAS_COMPARATOR", "systolic > 250 mmHg")
 WHERE = {"name": "Ada Nonym", "ward": "Cardiology", "bed": "12"}  # that the register of wards adds
 REASONS = [{"code": "SYSTOLIC_NEWEST", "contribution": 0.8, "value": 171.0}]  # that its prediction holds
+OUT_OF_RANGE = ["FEW_READINGS", "GAP_LONG"]  # that it holds, too, where the model does not know such readings
 LINK = "https://alerts.hospital.example/answer/" + "t" * 120
 
 

@@ -11,7 +11,9 @@ from alerts.channels.disclosing import Disclosing, Told
 from alerts.channels.message import Disclosure, Message
 from conf.settings import Settings, SettingsError
 from tests.support.tellings import (
+    EVERYTHING,
     NOTHING,
+    OUT_OF_RANGE,
     PATIENT,
     REASONS,
     SECRET,
@@ -58,6 +60,12 @@ def test_what_is_allowed_leaves_and_nothing_beside_it(allowed: Disclosure) -> No
     text = "".join(as_text(document, frozenset({allowed})) for document in KNOWN)
     for disclosure, secrets in SECRETS_OF.items():
         assert all((secret in text) == (disclosure is allowed) for secret in secrets), disclosure
+
+
+@pytest.mark.parametrize("allowed", [NOTHING, EVERYTHING])
+def test_that_a_predicted_level_is_a_guess_is_told_to_everybody(allowed: frozenset[Disclosure]) -> None:
+    given = message([telling(predicted(out_of_range=OUT_OF_RANGE))], recipient(discloses=allowed))
+    assert told(given).out_of_range == tuple(OUT_OF_RANGE)
 
 
 def test_a_patient_of_whom_the_register_knows_nothing_is_told_without() -> None:

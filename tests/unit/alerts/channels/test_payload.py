@@ -16,6 +16,7 @@ from alerts.channels.message import Disclosure, Message
 from alerts.channels.wording import Words
 from alerts.model import AlertKind, State
 from conf.settings import Settings
+from ml.trained_range import RangeCode
 from tests.support.tellings import (
     EVERYTHING,
     NOTHING,
@@ -37,7 +38,7 @@ SCHEMA = json.loads((Path(payload.__file__).with_name("payload.schema.json")).re
 VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA, validate_formats=True)
 DOCUMENTS = [
     measured(**WHERE),
-    predicted(reasons=REASONS),
+    predicted(reasons=REASONS, out_of_range=list(RangeCode)),
     refused(),
     silent(),
     outage(),
@@ -83,6 +84,7 @@ def test_the_schema_names_every_field_and_no_other() -> None:
     assert set(alert) == {field.name for field in msgspec.structs.fields(payload.ToldInWords)}
     assert set(alert["kind"]["enum"]) == set(AlertKind)
     assert set(alert["state"]["enum"]) == set(State)
+    assert [code for code in RangeCode if code not in alert["out_of_range"]["description"]] == []
     assert SCHEMA["properties"]["version"]["const"] == payload.VERSION
 
 

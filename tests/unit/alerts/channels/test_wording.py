@@ -16,6 +16,7 @@ from tests.support.tellings import (
     EVERYTHING,
     LINK,
     NOTHING,
+    OUT_OF_RANGE,
     REASONS,
     SECRET,
     WHERE,
@@ -91,6 +92,25 @@ def test_an_alert_in_words(document: dict[str, Any], language: Language, subject
 
     assert found.subject == subject
     assert found.cards[0].facts == facts
+
+
+@pytest.mark.parametrize(
+    ("language", "guess"),
+    [
+        (
+            "en",
+            "The model was not trained on such readings (too few readings, a longer gap): the risk is a mere guess.",
+        ),
+        (
+            "fr",
+            f"Le modèle n{APOSTROPHE}a pas été entraîné sur de telles mesures (trop peu de mesures, ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("discloses", [NOTHING, EVERYTHING])
+def test_a_prediction_that_is_a_guess_is_told_as_one(language: Language, guess: str, discloses: Any) -> None:
+    (card,) = said(predicted(out_of_range=OUT_OF_RANGE), language, discloses).cards
+    assert len([fact for fact in card.facts if fact.startswith(guess)]) == 1
 
 
 @pytest.mark.parametrize(("language", "who"), [("en", "a patient"), ("fr", "un patient")])

@@ -9,9 +9,9 @@ import pytest
 from alerts.channels.message import Disclosure
 from alerts.model import AlertKind, Finding
 from alerts.notifications.background import completed
-from elastic.names import STAYS
+from elastic.names import PREDICTIONS, STAYS
 from tests.support.fake_search import FakeSearch
-from tests.support.tellings import EVERYTHING, NOON, NOTHING, outage
+from tests.support.tellings import EVERYTHING, NOON, NOTHING, OUT_OF_RANGE, outage
 from tests.support.ward import REASONS, Document, Patient, alert
 
 AT = NOON - timedelta(minutes=2)
@@ -22,6 +22,8 @@ STAY = {"patient_id": "P-1", "ward": "Cardiology", "bed": "12", "since": NOON.is
 def search() -> FakeSearch:
     made = FakeSearch()
     made.put_history(Patient("P-1", 168, 0.7), NOON)
+    for prediction in made.documents[PREDICTIONS]:
+        prediction["out_of_range"] = OUT_OF_RANGE
     made.documents[STAYS] = [STAY]
     return made
 
@@ -51,7 +53,12 @@ def test_what_nobody_is_told_is_not_looked_up(
     search: FakeSearch, discloses: frozenset[Disclosure], fields: set[str]
 ) -> None:
     (found,) = completed(search, [predicted()], frozenset(discloses))
-    assert set(found) - set(predicted()) == fields
+    assert set(found) - set(predicted()) == fields | {"out_of_range"}
+
+
+def test_everybody_is_told_that_a_predicted_level_is_a_guess(search: FakeSearch) -> None:
+    (found,) = completed(search, [predicted()], NOTHING)
+    assert found["out_of_range"] == OUT_OF_RANGE
 
 
 def test_what_is_about_no_patient_stays_as_it_is(search: FakeSearch) -> None:
