@@ -201,8 +201,8 @@ def _now_us() -> int:
 class ProgressAsText(JStreamingQueryListener):
     """Takes a progress event over from the JVM as the one text that it is.
 
-    PySpark's own asks the JVM for each of its hundreds of fields in turn, which nothing here reads: at a micro-batch a
-    second that took a fifth of the CPU time of the stream's JVM.
+    PySpark's own asks the JVM for each of its hundreds of fields in turn, which nothing here reads: that took more CPU
+    time than to plan and to commit the micro-batch (docs/performance.md).
     """
 
     def __init__(self, listener: ProgressListener) -> None:
