@@ -28,6 +28,7 @@ from embedded.services import Addresses
 from jobs.monitor import monitor
 from jobs.wards import load
 from ml import drift
+from ml.trained_range import TrainedRange
 from producer.faults import USUAL_FAULTS
 from producer.forms import USUAL_FORMS
 from producer.position import Identity
@@ -49,6 +50,7 @@ from tests.support.lens import Row, emptiness, table
 SIMULATED = 24
 FRAGILE = 12  # patients who meet a crisis every few hours, so that the monitor can judge calibration
 INTERVAL = timedelta(minutes=30)
+OFTENER = TrainedRange(10, 15.0, 15.0, 4.0, 0.0)  # than anybody here measures: the model was trained on others
 SLICE = timedelta(hours=4, minutes=15)
 SLICES = 8
 SILENT = timedelta(minutes=70)  # nobody has measured since then, so that data lost after a high risk raise an alert
@@ -93,7 +95,8 @@ def open_ward(services: Addresses, spark: SparkSession, folder: Path) -> Ward:
     rules = impatient_rules(folder / "alerts.yaml")
     pipeline = Pipeline(build_settings(services, folder, max_offsets_per_trigger=BATCH, alert_rules=rules), spark)
     delete_documents(pipeline.client)
-    publish_model(pipeline.settings.model_dir, even_at=EVEN_AT, files={"drift.json": drift_reference()})
+    files = {"drift.json": drift_reference()}
+    publish_model(pipeline.settings.model_dir, even_at=EVEN_AT, files=files, trained=OFTENER)
     send_histories(pipeline, datetime.now(UTC) - SILENT)
     pipeline.drain()
     refresh(pipeline)

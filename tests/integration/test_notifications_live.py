@@ -111,7 +111,7 @@ def ward(services: Addresses, tmp_path: Path) -> Iterator[Ward]:
         yield made
 
 
-def soon(is_so: Any, within_s: float = 30) -> None:
+def soon(is_so: Any, within_s: float = 90) -> None:
     assert wait_until(is_so, within_s, 0.05)
 
 
