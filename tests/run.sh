@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prepares everything, then runs linters, types and all tests. Options go to pytest: tests/run.sh -k intake
 # tests/run.sh containers: instead of the others, those that run the whole system on a container engine (root, 12 GB).
+# tests/run.sh kubernetes: instead of the others, those on an API server of Kubernetes, which is built the first time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,6 +10,9 @@ finish() {
     if [[ -n "$note" ]]; then echo "NOTE: $note"; fi
     if [[ -z "${BP_TEST_CONTAINERS:-}" ]]; then
         echo "NOTE: The tests on a container engine did not run; they take an hour: tests/run.sh containers"
+    fi
+    if [[ -z "${BP_TEST_KUBERNETES:-}" ]]; then
+        echo "NOTE: The tests on an API server of Kubernetes did not run; it must be built once: tests/run.sh kubernetes"
     fi
     if [[ $code == 0 ]]; then echo "ALL PASSED in $SECONDS s"; else echo "FAILED: $step (after $SECONDS s)"; fi
 }
@@ -50,6 +54,9 @@ run "shellcheck" .venv/bin/shellcheck spark-submit.sh tests/run.sh .ci/run tests
 if [[ "${1:-}" == containers ]]; then
     export BP_TEST_CONTAINERS=1
     set -- tests/containers "${@:2}"
+elif [[ "${1:-}" == kubernetes ]]; then
+    export BP_TEST_KUBERNETES=1
+    set -- tests/kubernetes "${@:2}"
 else
     run "chromium" prepare_chromium
 fi

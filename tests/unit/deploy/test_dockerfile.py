@@ -14,8 +14,10 @@ import pytest
 from deploy.secrets import APP_ID
 from tests.unit.deploy.compose import ROOT, VARIANTS, environment_of, load, mounts, ours
 from tests.unit.deploy.image import FOLDERS, STAGES
+from tests.unit.deploy.kubernetes.manifests import DOCUMENTS, EXECUTOR, find
 
 COMMANDS = {name: [str(word) for word in service["command"]] for name, service in ours(load(*VARIANTS["tls"]))}
+COMMANDS |= {EXECUTOR: find(DOCUMENTS, EXECUTOR).command}  # on Kubernetes, where all others are the same
 
 
 def copied(stage: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.unit.deploy.compose import BASE, ROOT, load
 from tests.unit.deploy.kubernetes import rules
 from tests.unit.deploy.kubernetes.manifests import (
     EXAMPLE,
@@ -22,6 +23,7 @@ from tests.unit.deploy.kubernetes.manifests import (
 from tests.unit.deploy.kubernetes.rules import RULES
 
 IMAGE = "registry.example.org/blood-pressure-surveillance:0.1.0"
+DOCS = ROOT / "docs" / "kubernetes.md"
 BY_NAME = {rules.secrets_come_from_files}  # knows the ConfigMap without the sum of its content behind its name
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl on this machine")
@@ -83,3 +85,18 @@ def test_lines_that_stand_in_comment_work_when_they_are_taken_in(tmp_path: Path)
     built = build(overlay)
     assert len(list(of_kind(built, "Ingress"))) == 1
     assert find(built, "producer").container["image"] == IMAGE
+
+
+def test_patches_of_the_docs_fit_the_example(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    overlay = tmp_path / "kubernetes" / EXAMPLE.relative_to(FOLDER)
+    patches = re.findall(r"^```yaml\n(.+?)^```$", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    with (overlay / "kustomization.yaml").open("a", encoding="utf-8") as file:
+        file.writelines(patches)
+    stream = find(build(overlay), "stream")
+    assert stream.environment["BP_PSEUDONYM_KEY"] == "@/secrets/pseudonym-key"
+    assert (stream.environment["BP_SPARK_MASTER"], stream.command) == (
+        "local[2]",
+        load(BASE)["services"]["stream"]["command"],
+    )
+    assert stream.spark_settings == {}
