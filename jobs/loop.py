@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -37,7 +38,6 @@ LOOK_S: Final = 5.0
 MONITOR_EVERY: Final = timedelta(hours=1)
 VERSION_TIME: Final = "%Y%m%dT%H%M%SZ"  # with which the names of versions begin
 SCRIPT: Final = PROJECT_ROOT / "spark-submit.sh"
-SUBMIT: Final = ("nice", *([str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "deploy.submit"]))
 RETRAIN: Final = ("retrain", "--source", "elasticsearch", "--appoint", "--by", "loop", "--why")
 
 Process = subprocess.Popen[bytes]
@@ -91,6 +91,15 @@ class Loop:
         return what_has_changed(self.search, in_service)
 
 
+def submission(java_home: str | None, script: Path = SCRIPT) -> list[str]:
+    """Return how a command begins that submits a job, with less right to the machine than the stream.
+
+    The script prepares a machine and finds its Java; a container has no script, and who was started by it has a Java.
+    """
+    is_prepared = java_home is not None or not script.exists()
+    return ["nice", *([sys.executable, "-m", "deploy.submit"] if is_prepared else [str(script)])]
+
+
 def last_training(model_dir: Path) -> datetime:
     """Return when the newest version was made or a copy of the loop began a training, whatever became of it."""
     made = datetime.strptime(versions(model_dir)[-1].split("-")[0], VERSION_TIME).replace(tzinfo=UTC)
@@ -117,14 +126,14 @@ def main() -> int:
 def _work(_: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    settings, ended = load_settings(), threading.Event()
+    settings, ended, submit = load_settings(), threading.Event(), submission(os.environ.get("JAVA_HOME"))
     with one_at_a_time(settings.model_dir / LOCK):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
         loop = Loop(
             Search(connect(settings)),
             settings.model_dir,
-            lambda words: subprocess.Popen([*SUBMIT, *words], cwd=PROJECT_ROOT),
+            lambda words: subprocess.Popen([*submit, *words], cwd=PROJECT_ROOT),
             timedelta(days=settings.retrain_days),
             datetime.now(UTC),
         )

@@ -11,7 +11,7 @@ import pytest
 
 from conf.errors import EXIT_OK
 from conf.ports import free_port
-from elastic.names import ALERTS, LATEST, OBSERVATIONS, PREDICTIONS
+from elastic.names import ALERTS, LATEST, MODEL_MONITORING, OBSERVATIONS, PREDICTIONS
 from producer.topic import create_topic
 from tests.integration.containers import Containers, fill_secrets, image_environment
 from tests.integration.pipeline import PARTITIONS, publish_model
@@ -103,6 +103,17 @@ def test_a_batch_service_ends_well(streamed: str, containers: Containers, servic
     assert streamed
     done = containers.run(service)
     assert done.returncode == EXIT_OK, done.stderr
+
+
+def test_the_loop_runs_the_monitor_and_ends_when_told(streamed: str, containers: Containers, secured: Secured) -> None:
+    assert streamed
+    with containers.running("loop") as loop:
+        wait_for(lambda: "ended with 0" in containers.said("loop"), lambda: containers.said("loop"))
+        loop.send_signal(signal.SIGTERM)
+        assert loop.wait(PATIENCE_S) == EXIT_OK, containers.said("loop")
+    client = secured.client()
+    client.indices.refresh(index=MODEL_MONITORING)
+    assert client.count(index=MODEL_MONITORING)["count"] > 0
 
 
 def test_the_dashboards_are_imported(containers: Containers, secured: Secured) -> None:

@@ -22,7 +22,7 @@ from tests.unit.deploy.image import FOLDERS
 
 Rule = Callable[[Model], Iterator[str]]
 
-BATCH: Final = {"retrain", "monitor", "prune"}  # ended by themselves, started by hand or by a clock
+BATCH: Final = {"retrain", "recalibrate", "monitor", "prune"}  # ended by themselves, started by hand or by a clock
 AS_ROOT: Final = {"secrets": {"CHOWN"}, "certificates": {"CHOWN", "DAC_OVERRIDE"}}  # they give files away
 WRITES_INTO_ITS_IMAGE: Final = {
     "kafka": "its start script renders /opt/kafka/config",
@@ -35,7 +35,11 @@ IMAGE_VOLUMES: Final = {  # VOLUME in docker/jvm/Dockerfile; the makers of the o
 IMAGE_USER: Final = {"kafka": "appuser, by USER in docker/jvm/Dockerfile of apache/kafka"}
 ALL_SECRETS: Final = "secrets"  # the volume
 SEES_ALL_SECRETS: Final = {"secrets", "setup", "certificates"}
-VOLUME_OF: Final = {"webapp": "site", "kibana-import": "import", "monitor": "retrain"}  # else the service's own name
+VOLUME_OF: Final = {  # else the service's own name
+    "webapp": "site",
+    "kibana-import": "import",
+    **dict.fromkeys(("monitor", "recalibrate", "loop"), "retrain"),
+}
 # Programs of health checks: where the makers of the image themselves call them in it.
 HEALTH_PROGRAMS: Final = {
     "apache/kafka": {"/opt/kafka/bin/kafka-broker-api-versions.sh": "the archive unpacked by docker/jvm/Dockerfile"},

@@ -76,7 +76,7 @@ def test_the_real_one_reads_the_files_as_these_tests_do(compose: docker_compose.
 def test_copying_the_example_file_starts_the_system_with_simulated_patients(compose: docker_compose.Command) -> None:
     started = set(run(compose, "-f", BASE, "config", "--services").stdout.split())
     assert {"stream", "webapp", "kibana-import", "producer", "first-model"} <= started
-    assert started & {"retrain", "monitor", "prune", "spark-master", "spark-worker"} == set()
+    assert started & {"retrain", "recalibrate", "loop", "monitor", "prune", "spark-master", "spark-worker"} == set()
 
 
 def test_without_the_example_file_it_says_what_to_do(compose: docker_compose.Command, tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def test_what_each_service_writes_by_its_settings_is_on_a_volume() -> None:
         "producer": {"/data/local"},
         "first-model": {"/data/models", "/data/archive", "/spark"},  # the rows of a training go into the data folder
         "retrain": {"/data/models", "/data/archive", "/data/local", "/spark"},
+        "recalibrate": {"/data/models", "/data/local", "/spark"},
+        "loop": {"/data/models", "/data/archive", "/data/local", "/spark"},  # it retrains
         "monitor": {"/data/models", "/data/local", "/spark"},  # it carries out promotions
         "prune": {"/data/archive"},
         "spark-worker": {"/data/checkpoints", "/data/archive"},

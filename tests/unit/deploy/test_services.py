@@ -19,6 +19,8 @@ ACCOUNTS = {
     "alerts": "bp_alerts",
     "webapp": "bp_site",
     "retrain": "bp_retrain",
+    "recalibrate": "bp_retrain",
+    "loop": "bp_retrain",
     "monitor": "bp_retrain",
     "prune": "bp_prune",
     "kibana-import": "bp_kibana_import",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from elastic.names import MODEL_MONITORING
 from elastic.search.promotions import Request, ask
-from jobs.loop import MONITOR_EVERY, Loop, Process
+from jobs.loop import MONITOR_EVERY, Loop, Process, submission
 from ml.registry.bundles import current_version
 from ml.registry.challenger import appoint
 from tests.support.bundles import CREATED_AT, publish_small, save_small_bundle
@@ -159,3 +160,12 @@ def test_while_elasticsearch_is_away_the_loop_waits(house: House) -> None:
     house.search.fake.is_away = False
     house.loop.step(LATER)
     assert house.started() == ["monitor"]
+
+
+def test_jobs_are_submitted_by_the_script_that_prepares_where_nothing_says_that_all_is_prepared(tmp_path: Path) -> None:
+    script = tmp_path / "spark-submit.sh"
+    directly = ["nice", sys.executable, "-m", "deploy.submit"]
+    assert submission(None, script) == directly  # a container has no script
+    script.touch()
+    assert submission(None, script) == ["nice", str(script)]
+    assert submission("/opt/java", script) == directly
