@@ -60,9 +60,13 @@ class Dataset:
         """Tell whether any of the patients is simulated."""
         return bool((self.group != "").any())
 
-    def where(self, chosen: Flags) -> Dataset:
-        """Return the chosen rows."""
+    def where(self, chosen: Flags | NDArray[np.intp]) -> Dataset:
+        """Return the chosen rows, by flags or by places in the order wanted."""
         return Dataset(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    def by_time(self) -> NDArray[np.intp]:
+        """Return the places of the rows, sorted by patient and time."""
+        return np.lexsort((self.newest_us, self.patient_id))
 
     def for_horizon(self, column: int) -> Dataset:
         """Return the rows whose target of this horizon (0, 1, 2) is known."""

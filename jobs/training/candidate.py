@@ -37,6 +37,7 @@ GOLDEN_ROWS: Final = 5  # of each kind
 GOLDEN_FROM: Final = 20_000  # rows to choose from
 FILLS: Final = ((0, 20), (20, WINDOW_LENGTH), (WINDOW_LENGTH, WINDOW_LENGTH + 1))
 EVALUATED: Final = (TEST, BLOCK, EXTERNAL, TRACK)
+CURVES: Final = ("scatter", "examples")  # single windows, which only the report shows
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def save_judged(
     """Save the bundle with report, card in words and metrics; return its version."""
     version = version_name(challenger.boosters, challenger.linear, challenger.calibrators, origin.made_at)
     card = {**_card(challenger, origin, evaluation), "version": version, "decision": decision.to_json()}
-    metrics = {name: value for name, value in evaluation.items() if name != "scatter"} | {"findings": card["findings"]}
+    metrics = {name: value for name, value in evaluation.items() if name not in CURVES} | {"findings": card["findings"]}
     files = {
         "report.html": render_report(card, evaluation).encode(),
         "card.md": render_card(card, evaluation).encode(),

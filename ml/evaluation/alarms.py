@@ -19,7 +19,7 @@ Judged on every window of its patients (part `track`). The rules, all of which c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -78,8 +78,8 @@ def alarm_burden(
     patients for a given threshold. `comparisons`, {other model: {recall: interval}}, tell how many times as many alarms
     ours needs as another for the same recall. Without any crisis to find, both are empty.
     """
-    order = np.lexsort((data.newest_us, data.patient_id))
-    track = make_track(Dataset(*(getattr(data, field.name)[order] for field in fields(data))), replicates, seed)
+    order = data.by_time()
+    track = make_track(data.where(order), replicates, seed)
     judged = {name: risks[name][order, _COLUMN] for name in JUDGED if name in risks}
     return {
         "horizon_h": ALERT_HORIZON_H,
@@ -137,14 +137,16 @@ def threshold_for(track: Track, risk: Floats, recall: float) -> float:
     return float(np.sort(highest)[::-1][int(np.ceil(recall * len(highest) - 1e-9)) - 1])
 
 
+def first_flags(track: Track, flagged: Flags) -> NDArray[np.intp]:
+    """Return the row at which the patient of each crisis is first flagged within the 6 h, -1 if at none; shape (e,)."""
+    found = (past + np.flatnonzero(flagged[past:row]) for past, row in zip(track.past, track.crisis, strict=True))
+    return np.array([rows[0] if len(rows) else -1 for rows in found], dtype=np.intp)
+
+
 def lead_hours(track: Track, flagged: Flags) -> Floats:
     """Return how long before each crisis its patient was first flagged within the 6 h, 0 if not at all; shape (e,)."""
-    leads = np.zeros(len(track.crisis))
-    for number, (past, row) in enumerate(zip(track.past, track.crisis, strict=True)):
-        found = np.flatnonzero(flagged[past:row])
-        if len(found):
-            leads[number] = (track.time_us[row] - track.time_us[past + found[0]]) / HOUR_US
-    return leads
+    first = first_flags(track, flagged)
+    return np.where(first < 0, 0.0, (track.time_us[track.crisis] - track.time_us[first]) / HOUR_US)
 
 
 def _burden(track: Track, risk: Floats) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from conf.settings import Settings
 from ml.dataset import BLOCK, EXTERNAL, TEST, TRACK, Dataset
 from ml.evaluation.alarms import alarm_burden
 from ml.evaluation.bootstrap import REPLICATES, gap_closed, plain
+from ml.evaluation.examples import alarm_examples
 from ml.evaluation.names import HORIZONS, ORACLE, OURS, RANDOM_FOREST, UNCALIBRATED, UNREPAIRED
 from ml.evaluation.quality import evaluate_levels, evaluate_part, evaluate_subgroups
 from ml.evaluation.reference_models import fit_reference_models
@@ -65,6 +66,7 @@ def evaluate(
         "subgroups": evaluate_subgroups(parts[TEST], models[TEST], replicates=replicates, seed=seed),
         "levels": evaluate_levels(parts[TEST], models[TEST][OURS], replicates=replicates, seed=seed),
         "alarms": alarm_burden(parts[TRACK], risks[TRACK], replicates=replicates, seed=seed) if has_track else None,
+        "examples": alarm_examples(parts[TRACK], risks[TRACK][OURS]) if has_track else None,
         "gap_closed": _gaps(parts[ORACLE], models[ORACLE], replicates, seed) if ORACLE in judged else {},
         "scatter": _scatter(parts, models, ORACLE if ORACLE in judged else TEST, seed),
         "coherence": _coherence(risks[TEST]) if UNREPAIRED in risks[TEST] else None,

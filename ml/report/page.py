@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from ml.dataset import TEST
 from ml.evaluation.comparison import NOTICEABLE, SIMULATED
+from ml.evaluation.examples import LEVEL, THRESHOLD
 from ml.evaluation.names import OURS
 from ml.evaluation.subgroups import HEADLINE
-from ml.report import plots, tables
+from ml.report import example_curves, plots, tables
 from ml.report.findings import doubts, findings, merits
 from ml.report.tables import to_markdown
 from ml.report.wording import HORIZON_ORDER, SUBGROUP_NAMES, horizon_name, number, percent, with_interval
@@ -57,6 +58,8 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         parts=tables.parts(evaluation["parts"]),
         alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         alarms_compared=tables.alarms_compared(evaluation["alarms"]) if _has_alarms(evaluation) else None,
+        example_level={"name": LEVEL, "threshold": THRESHOLD},
+        examples=_examples(evaluation["examples"] or {}),
         subgroups=tables.subgroups(evaluation["subgroups"]),
         about=_about(card),
         checks=tables.checks(card["decision"]) if card.get("decision") else None,
@@ -78,6 +81,18 @@ def _images(evaluation: Evaluation) -> dict[str, str]:
     if _has_alarms(evaluation):
         drawings["alarms"] = (plots.alarms, evaluation["alarms"])
     return {name: plots.to_image(draw, values) for name, (draw, values) in drawings.items()}
+
+
+def _examples(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return title, image and sentences of each kind of example."""
+    return [
+        {
+            "title": example_curves.title(kind, examples["number"]),
+            "image": example_curves.draw(examples["shown"]) if examples["shown"] else None,
+            "sentences": example_curves.sentences(kind, examples["shown"]),
+        }
+        for kind, examples in found.items()
+    ]
 
 
 def _has_alarms(evaluation: Evaluation) -> bool:

@@ -111,6 +111,12 @@ def percent_interval(figure: Interval, digits: int = 0) -> str:
     return value if low is None or high is None else f"{value} ({number(low, digits)} to {number(high, digits)})"
 
 
+def duration(hours: float) -> str:
+    """Write 2.75 as ``2 h 45 min``."""
+    whole, minutes = divmod(round(60 * hours), 60)
+    return " ".join(text for text, value in ((f"{whole} h", whole), (f"{minutes} min", minutes)) if value) or "0 min"
+
+
 def joined(names: list[str], last: str = "and") -> str:
     """Write ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -63,7 +63,7 @@ def test_the_report_needs_nothing_else(report: str) -> None:
 
 def test_every_image_has_a_text_for_those_who_cannot_see_it(report: str) -> None:
     images = read(report).images
-    assert len(images) == 8
+    assert len(images) == 8 + 3  # plots, and a kind of example each
     assert all(len(image["alt"] or "") > 40 for image in images)
 
 
@@ -86,8 +86,15 @@ def test_patients_on_record_are_not_called_simulated() -> None:
 def test_a_report_of_the_least_evaluation_says_what_was_not_judged() -> None:
     html = render_report({}, least_evaluation())
     assert "The oracle was not asked" in html
-    assert "there is no part of the data with every window" in html
+    assert html.count("there is no part of the data with every window") == 2  # neither alarms nor examples
     assert read(html).open == []
+
+
+def test_examples_are_told_by_which_rule_they_are_shown_and_each_in_a_sentence(report: str) -> None:
+    text = re.sub(r"\s+", " ", report)
+    assert "At the level HIGH (6 h risk from 40 % on). Nobody chose these" in text
+    for said in ("<li>A: found ", "<li>A: a false alarm. "):
+        assert said in text
 
 
 @pytest.mark.usefixtures("undrawn")
