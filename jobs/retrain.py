@@ -12,6 +12,7 @@ import argparse
 import getpass
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,16 +24,18 @@ from conf import cli
 from conf.errors import UserError
 from conf.files import only_one
 from conf.settings import Settings, load_settings
-from jobs.training.candidate import Origin, champion_of, compare, save_judged, save_unjudged, train
-from jobs.training.collecting import Collection, RowSource, fingerprint, require_both_outcomes, write_rows
+from jobs.training.candidate import Challenger, Origin, champion_of, compare, save_judged, save_unjudged, train
+from jobs.training.collecting import Collection, RowSource, count_cut, fingerprint, require_both_outcomes, write_rows
+from jobs.training.provenance import Provenance
 from jobs.training.reference_models import Comparison
 from jobs.training.session import session
 from jobs.training.simulated import Design
-from ml.dataset import TEST
+from ml.dataset import TEST, Dataset
 from ml.evaluation.bootstrap import REPLICATES
+from ml.evaluation.comparison import RECORDED
 from ml.evaluation.forest import FULL, SMALL
 from ml.evaluation.gates import Decision, check_monotone, decide
-from ml.prediction import Predictor
+from ml.prediction import Bundle, Predictor
 from ml.registry.bundles import current_version, discard, publish, rollback
 from ml.registry.challenger import appoint, dismiss
 from ml.report.findings import findings
@@ -55,28 +58,63 @@ log = logging.getLogger("jobs.retrain")
 def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace, now: datetime) -> Decision:
     """Train, judge and save a challenger, and publish it if the rule allows; return the decision."""
     collection = make_collection(chosen, settings)
+    comparison = make_comparison(chosen, collection)
+    provenance = Provenance(seeds(chosen, comparison))
     champion = champion_of(settings.model_dir)
     log.info("Collecting rows: %s", chosen.data or collection.source)
     data = chosen.data or settings.data_dir / COLLECTED
-    if chosen.data is None:
-        write_rows(collection.rows(spark, settings, now), data)
-    parts = read_parts(data, MOST_ROWS)
+    with provenance.stage("rows"):
+        if chosen.data is None:
+            write_rows(collection.rows(spark, settings, now), data)
+        parts = read_parts(data, MOST_ROWS)
     require_both_outcomes(parts)
     rows = spark.read.parquet(str(data))
-    origin = Origin(parts, collection.describe(), fingerprint(rows), current_version(settings.model_dir), now)
-    challenger = train(spark, rows, parts, chosen.seed, quick=chosen.quick)
+    origin = Origin(
+        parts=parts,
+        counts=count_cut(rows, parts, MOST_ROWS),
+        data=collection.describe() if chosen.data is None else describe_file(chosen.data, parts),
+        data_fingerprint=fingerprint(rows),
+        parent=current_version(settings.model_dir),
+        made_at=now,
+        provenance=provenance,
+    )
+    challenger = train(spark, rows, origin, chosen.seed, quick=chosen.quick)
     unjudged = save_unjudged(settings.model_dir, challenger, origin)
     log.info("Saved model %s, which --promote puts into service should the judgement fail", unjudged)
-    evaluation = compare(spark, parts, challenger, champion, make_comparison(chosen, collection))
-    for sentence in findings(evaluation):
-        log.info(sentence)
-    test = parts[TEST]
-    checked = (test.features[:CHECKED_ROWS], test.hour[:CHECKED_ROWS])
-    decision = decide(evaluation, [check_monotone(Predictor(challenger.bundle), *checked)])
-    version = save_judged(settings.model_dir, challenger, origin, evaluation, decision)
+    version, decision = judge(spark, settings.model_dir, challenger, origin, champion, comparison)
     discard(settings.model_dir, unjudged)
     conclude(settings.model_dir, version, decision, chosen, now)
     return decision
+
+
+def judge(
+    spark: SparkSession,
+    model_dir: Path,
+    challenger: Challenger,
+    origin: Origin,
+    champion: Bundle | None,
+    comparison: Comparison,
+) -> tuple[str, Decision]:
+    """Compare, decide and save the version with its report; return its name and the decision."""
+    evaluation = compare(spark, origin, challenger, champion, comparison)
+    for sentence in findings(evaluation):
+        log.info(sentence)
+    test = origin.parts[TEST]
+    checked = (test.features[:CHECKED_ROWS], test.hour[:CHECKED_ROWS])
+    decision = decide(evaluation, [check_monotone(Predictor(challenger.bundle), *checked)])
+    return save_judged(model_dir, challenger, origin, evaluation, decision), decision
+
+
+def seeds(chosen: argparse.Namespace, comparison: Comparison) -> dict[str, int]:
+    """Name the seeds by what they decide."""
+    oracle = {"oracle's patients": comparison.oracle.seed} if comparison.oracle else {}
+    return {"fits": chosen.seed, "random forest": chosen.seed, "bootstrap": chosen.seed, **oracle}
+
+
+def describe_file(path: Path, parts: Mapping[str, Dataset]) -> dict[str, object]:
+    """Return plain values for the model card about rows that were given as a file."""
+    simulated = any(part.is_simulated for part in parts.values())
+    return {"source": f"{'SIMULATED patients, no real person' if simulated else RECORDED} (file {path.name})"}
 
 
 def make_collection(chosen: argparse.Namespace, settings: Settings) -> Collection:

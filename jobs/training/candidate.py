@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import xgboost
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
+from jobs.training.provenance import Provenance
 from jobs.training.reference_models import Comparison, Missing, reference_risks
 from jobs.training.training import UNTUNED, Tuning, fit_boosters, tune, with_inputs
 from ml import drift
@@ -61,46 +62,52 @@ class Challenger:
 class Origin:
     """What a challenger is made from.
 
-    `parts` are its rows as far as they fit into memory, `data` tells how they were got, `data_fingerprint` is the hash
-    of all of them, `parent` the version in service when it was `made_at` (aware).
+    `parts` are its rows as far as they fit into memory, `counts` those of parts that do not, `data` tells how they were
+    got, `data_fingerprint` is the hash of all of them, `parent` the version in service when it was `made_at` (aware).
     """
 
     parts: Mapping[str, Dataset]
+    counts: Mapping[str, Any]
     data: Mapping[str, object]
     data_fingerprint: str
     parent: str | None
     made_at: datetime
+    provenance: Provenance
 
 
-def train(spark: SparkSession, rows: DataFrame, parts: Mapping[str, Dataset], seed: int, *, quick: bool) -> Challenger:
+def train(spark: SparkSession, rows: DataFrame, origin: Origin, seed: int, *, quick: bool) -> Challenger:
     """Search parameters (unless `quick`), fit each horizon, and calibrate it on patients used nowhere else."""
-    train = parts["train"]
-    linear = fit_linear(booster_inputs(train.features, train.hour), train.targets)
+    train, stage = origin.parts["train"], origin.provenance.stage
+    with stage("logistic regression"):
+        linear = fit_linear(booster_inputs(train.features, train.hour), train.targets)
     fitted = with_inputs(rows.where(rows["split"].isin(TRAIN, EARLY_STOPPING)), linear).cache()
-    tuning = UNTUNED if quick else tune(spark, fitted, seed)
+    with stage("search"):
+        tuning = UNTUNED if quick else tune(spark, fitted, seed)
     log.info("Fitting the boosters: %s", dict(tuning.parameters))
-    boosters = fit_boosters(spark, fitted, tuning.parameters, seed)
+    with stage("boosters"):
+        boosters = fit_boosters(spark, fitted, tuning.parameters, seed)
     fitted.unpersist()
-    held_out = parts["calibration"]
+    held_out = origin.parts["calibration"]
     uncalibrated = Bundle("raw", {}, booster_bytes(boosters), UNCALIBRATED, linear)
-    raw = Predictor(uncalibrated).raw_risks(held_out.features, held_out.hour)
-    return Challenger(linear, boosters, fit_all(raw, held_out.targets, held_out.patient_id), tuning)
+    with stage("calibration"):
+        raw = Predictor(uncalibrated).raw_risks(held_out.features, held_out.hour)
+        calibrators = fit_all(raw, held_out.targets, held_out.patient_id)
+    return Challenger(linear, boosters, calibrators, tuning)
 
 
 def compare(
-    spark: SparkSession,
-    parts: Mapping[str, Dataset],
-    challenger: Challenger,
-    champion: Bundle | None,
-    comparison: Comparison,
+    spark: SparkSession, origin: Origin, challenger: Challenger, champion: Bundle | None, comparison: Comparison
 ) -> dict[str, Any]:
     """Evaluate the challenger beside champion and reference models on the held-out parts (`comparison.evaluate`)."""
+    parts, stage = origin.parts, origin.provenance.stage
     held_out = {name: parts[name] for name in EVALUATED if len(parts[name])}
     missing: Missing = {}
-    asked = comparison.ask_oracle(spark, missing)
+    with stage("oracle"):
+        asked = comparison.ask_oracle(spark, missing)
     if asked is not None:
         held_out[ORACLE] = asked.rows
-    reference = reference_risks(parts["train"], held_out, comparison, missing)
+    with stage("reference models"):
+        reference = reference_risks(parts["train"], held_out, comparison, missing)
     log.info("Evaluating on %s", {name: len(part) for name, part in held_out.items()})
     risks = {
         name: {
@@ -112,7 +119,9 @@ def compare(
     }
     if asked is not None:
         risks[ORACLE][ORACLE] = asked.risks
-    return evaluate(held_out, risks, missing=missing, replicates=comparison.replicates, seed=comparison.seed)
+    with stage("evaluation"):
+        found = evaluate(held_out, risks, missing=missing, replicates=comparison.replicates, seed=comparison.seed)
+    return {**found, "fitted_on": comparison.fitted_on(parts["train"])}
 
 
 def golden_rows(rows: Dataset, bundle: Bundle) -> Dataset:
@@ -166,8 +175,11 @@ def _card(challenger: Challenger, origin: Origin, evaluation: Mapping[str, Any] 
     return make_card(
         data=origin.data,
         rows=origin.parts,
-        parameters=challenger.tuning.describe() | {"trees": trees},
+        counts=origin.counts,
+        parameters=challenger.tuning.describe()
+        | {"trees": trees, "logistic_regression_rows": len(origin.parts[TRAIN])},
         calibration=challenger.calibrators.describe(),
+        made={"at": origin.made_at.astimezone(UTC).isoformat(timespec="seconds"), **origin.provenance.describe()},
         evaluation=evaluation,
     )
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.clinical import HORIZONS_H
+from conf.clinical import HORIZONS_H, RISK_FIELDS
 from conf.errors import UserError
 from conf.settings import Settings
 from conf.times import to_us
@@ -22,6 +22,7 @@ from jobs.training.history import history_rows, observations_from_archive, obser
 from jobs.training.simulated import Design, chunks, simulate_rows
 from ml.dataset import FITTED, TEST, Dataset
 from ml.features import FEATURE_NAMES
+from ml.report.card import counted
 from ml.storage import CSV_COLUMNS, ROW_SCHEMA, join_csv_parts, to_arrow
 
 RowSource = Literal["simulated", "elasticsearch", "archive"]
@@ -104,6 +105,31 @@ def require_both_outcomes(parts: dict[str, Dataset]) -> None:
                 )
             if not (column == 1).any():
                 raise UserError(f"The {name} data hold no crisis within {horizon_h} h of a window. Use more patients.")
+
+
+def count_cut(rows: DataFrame, parts: Mapping[str, Dataset], limit: int) -> dict[str, Any]:
+    """Count, as the model card has them, the parts of which `parts` hold only the first `limit` rows."""
+    cut = [name for name, part in parts.items() if len(part) >= limit]
+    if not cut:
+        return {}
+    instant = F.unix_micros("effective_time")
+    found = rows.where(F.col("split").isin(cut)).groupBy("split")
+    sums = {
+        **{"rows": F.count("*"), "patients": F.countDistinct("patient_id")},
+        **{f"events_{name}": F.sum(name) for name in RISK_FIELDS},
+        **{f"known_{name}": F.count(name) for name in RISK_FIELDS},
+        **{"first_us": F.min(instant), "last_us": F.max(instant)},
+    }
+    return {
+        row["split"]: counted(
+            rows=row["rows"],
+            patients=row["patients"],
+            events=[row[f"events_{name}"] for name in RISK_FIELDS],
+            known=[row[f"known_{name}"] for name in RISK_FIELDS],
+            span_us=(row["first_us"], row["last_us"]),
+        )
+        for row in found.agg(*(column.alias(name) for name, column in sums.items())).collect()
+    }
 
 
 def fingerprint(rows: DataFrame) -> str:

@@ -58,6 +58,11 @@ class Comparison:
     oracle: Design | None = None
     replicates: int = REPLICATES
 
+    def fitted_on(self, train: Dataset) -> dict[str, object]:
+        """Tell for the card on how many of the training rows the reference models are fitted, and how large one is."""
+        forest = {"rows": min(len(train), self.forest.rows), "trees": self.forest.trees, "depth": self.forest.depth}
+        return {"all but the forest": {"rows": len(train)}, model_name(RANDOM_FOREST): forest}
+
     def ask_oracle(self, spark: SparkSession, missing: Missing) -> OracleRows | None:
         """Return the oracle's rows, or None if it is not to be asked or fails; then it is in `missing`."""
         design = self.oracle

@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, CRISIS_TEXT, HORIZONS_H
+from conf.times import from_us
 from ml.dataset import TRAIN, Dataset
 from ml.evaluation.bootstrap import plain
 from ml.evaluation.names import HORIZONS, OURS
 from ml.evaluation.subgroups import HEADLINE
 from ml.features import FEATURE_NAMES, MEASURES, WINDOW_LENGTH
 from ml.labels import GREATEST_GAP_H
+from ml.report import statements
 from ml.report.findings import findings
+from ml.report.tripod import answers
 from ml.trained_range import trained_range
 
-PURPOSE: Final = (
-    "The risk that a blood-pressure crisis follows within 1, 6 and 24 hours of the newest of a patient's last 30 "
-    "readings, to help people decide whom to look at first. For research and demonstration."
-)
-NOT_FOR: Final = (
-    "Not a diagnosis, not a medical device, not a reason to treat or to leave untreated. A crisis is a threshold on "
-    "numbers; whether organs are at risk, only a clinician can tell. A measured crisis is urgent, whatever the risk."
-)
-WARNING_SIMULATED: Final = (
-    "Trained and judged on SIMULATED patients only. A simulator cannot show clinical validity, and the mixture of "
-    "normotensive and hypertensive patients flatters the ranking."
-)
-WARNING_UNJUDGED: Final = (
-    "NOT JUDGED: saved as soon as it was trained on {patients}, before any comparison. Judge it with "
-    "python -m ml.evaluate before you put it into service."
-)
-WARNING_RECORDED: Final = "Judged on the patients on record, which may differ from those it meets later."
-KNOWN_FAILURES: Final = (
-    "Few readings: below 10 there is no risk at all, from 10 to 19 it is less certain (see the subgroups).",
-    "Stale windows: the risk counts from the newest reading; hours later it says nothing about now.",
-    "Artefacts: a single false reading can look like a crisis or hide one until the next reading comes.",
-    "Spikes: half the variance of a reading is gone after 15 to 30 minutes, and no history predicts it; at 1 h most "
-    "that is missed is of this kind.",
-    "Treatment: what is given after t is unknown to the model, so a treated patient's risk is too high for a while.",
-    "Other patients: where devices, mixture or measuring rate differ from training, calibration suffers first (see "
-    "the shifted patients).",
-)
-APPROVAL: Final = (
-    "Who put this version into service, when and why stands in promotions.jsonl beside the versions, as does every "
-    "rollback; hashes, libraries and the parent version stand in manifest.json."
-)
 IN_CARD: Final = ("auroc", "within_auroc", "auprc", "brier", "brier_skill", "ici", "slope", "mae", "rmse", "r2")
 
 
@@ -58,36 +30,49 @@ def make_card(
     parameters: Mapping[str, Any],
     calibration: Mapping[str, Any],
     evaluation: Mapping[str, Any] | None,
+    made: Mapping[str, Any] | None = None,
+    counts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return plain values about a trained model.
 
-    `data` tells how the data were made or collected, `rows` are the parts, to be counted, `parameters` those of
-    training with seeds, `calibration` describes the calibrators. `evaluation` comes from `ml.evaluation.comparison`,
-    None before that; then the card warns of it.
+    `data` tells how the data were made or collected, `rows` are the parts, to be counted (`counts` are those of parts
+    of which `rows` holds only a beginning), `parameters` those of training, `calibration` describes the calibrators.
+    `made` tells when, by which code and how long. `evaluation` comes from `ml.evaluation.comparison`, None before that;
+    then the card warns of it.
     """
     is_simulated = any(part.is_simulated for part in rows.values())
-    unjudged = WARNING_UNJUDGED.format(patients="SIMULATED patients" if is_simulated else "patients on record")
-    judged = WARNING_SIMULATED if is_simulated else WARNING_RECORDED
-    return {
-        "purpose": PURPOSE,
-        "not_for": NOT_FOR,
+    patients = "SIMULATED patients" if is_simulated else "patients on record"
+    unjudged = statements.WARNING_UNJUDGED.format(patients=patients)
+    judged = statements.WARNING_SIMULATED if is_simulated else statements.WARNING_RECORDED
+    counted_rows = {name: count(part) for name, part in rows.items() if len(part)} | dict(counts or {})
+    card = {
+        "purpose": statements.PURPOSE,
+        "not_for": statements.NOT_FOR,
+        "users": statements.USERS,
+        "oversight": statements.OVERSIGHT,
+        "harm": statements.HARM,
+        "owner": statements.OWNER,
+        "licence": statements.LICENCE,
         "warning": judged if evaluation else unjudged,
         "target": _target(),
         "features": _features(rows.get(TRAIN)),
         "data": dict(data),
-        "rows": {name: _count(part) for name, part in rows.items() if len(part)},
+        "rows": counted_rows,
         "parameters": dict(parameters),
         "calibration": dict(calibration),
+        "made": dict(made or {}),
         **(_judgement(evaluation) if evaluation else {}),
-        "known_failures": list(KNOWN_FAILURES),
-        "approval": APPROVAL,
+        "known_failures": list(statements.KNOWN_FAILURES),
+        "approval": statements.APPROVAL,
     }
+    return {**card, "tripod": answers(card, simulated=is_simulated)}
 
 
 def _judgement(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "findings": findings(evaluation),
         "missing": evaluation["missing"],
+        "reference_models": evaluation.get("fitted_on", {}),
         "metrics": {part: _metrics(found[HEADLINE]) for part, found in evaluation["parts"].items()},
         "oracle_gap": evaluation["gap_closed"].get(HEADLINE, {}),
         "levels": evaluation["levels"],
@@ -97,14 +82,29 @@ def _judgement(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _count(part: Dataset) -> dict[str, Any]:
-    """Count rows, patients, events and censored share by horizon."""
-    events, censored = np.nansum(part.targets, axis=0), np.isnan(part.targets).mean(axis=0)
+def count(part: Dataset) -> dict[str, Any]:
+    """Count rows, patients, events and censored share by horizon, and tell the days on which windows end."""
+    return counted(
+        rows=len(part),
+        patients=len(np.unique(part.patient_id)),
+        events=np.nansum(part.targets, axis=0).tolist(),
+        known=(~np.isnan(part.targets)).sum(axis=0).tolist(),
+        span_us=(int(part.newest_us.min()), int(part.newest_us.max())),
+    )
+
+
+def counted(
+    *, rows: int, patients: int, events: Sequence[float], known: Sequence[int], span_us: tuple[int, int]
+) -> dict[str, Any]:
+    """Return counts, two of them by horizon, and the first and last instant as the card has them."""
+    first, last = (from_us(instant_us).date().isoformat() for instant_us in span_us)
     return {
-        "rows": len(part),
-        "patients": len(np.unique(part.patient_id)),
-        "events": {horizon: int(count) for horizon, count in zip(HORIZONS, events, strict=True)},
-        "censored_share": {horizon: plain(share) for horizon, share in zip(HORIZONS, censored, strict=True)},
+        "rows": rows,
+        "patients": patients,
+        "events": {horizon: int(number) for horizon, number in zip(HORIZONS, events, strict=True)},
+        "censored_share": {horizon: plain(1 - number / rows) for horizon, number in zip(HORIZONS, known, strict=True)},
+        "from": first,
+        "to": last,
     }
 
 
@@ -147,6 +147,7 @@ def _thresholds(alarms: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "on": f"the {ALERT_HORIZON_H} h risk",
         "levels": levels,
+        "chosen": statements.levels_chosen(),
         "at_level": burden and _without_curves(burden["at_level"]),
         "at_recall": burden and _without_curves(burden["at_recall"]),
         "alarms_compared": alarms["comparisons"] if alarms else {},

@@ -16,11 +16,21 @@ from ml.evaluation.names import OURS
 from ml.evaluation.subgroups import HEADLINE
 from ml.report import example_curves, plots, tables
 from ml.report.findings import doubts, findings, merits
+from ml.report.statements import levels_chosen
 from ml.report.tables import to_markdown
 from ml.report.wording import HORIZON_ORDER, SUBGROUP_NAMES, horizon_name, number, percent, with_interval
 
 Evaluation = Mapping[str, Any]
 Card = Mapping[str, Any]
+
+STATEMENTS: Final = {
+    "users": "Intended users",
+    "oversight": "Human oversight",
+    "harm": "If it does harm",
+    "owner": "Owner and contact",
+    "licence": "Licence",
+}
+TRIPOD_HEAD: Final = ("Item", "What it asks", "Answer")
 
 _ENVIRONMENT: Final = jinja2.Environment(
     loader=jinja2.PackageLoader("ml.report", "templates"),
@@ -58,10 +68,13 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         parts=tables.parts(evaluation["parts"]),
         alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         alarms_compared=tables.alarms_compared(evaluation["alarms"]) if _has_alarms(evaluation) else None,
+        levels_chosen=levels_chosen(),
         example_level={"name": LEVEL, "threshold": THRESHOLD},
         examples=_examples(evaluation["examples"] or {}),
         subgroups=tables.subgroups(evaluation["subgroups"]),
         about=_about(card),
+        statements={title: card[name] for name, title in STATEMENTS.items() if name in card},
+        tripod=_tripod(card),
         checks=tables.checks(card["decision"]) if card.get("decision") else None,
         images=_images(evaluation),
     )
@@ -118,18 +131,29 @@ def _about(card: Card) -> list[tables.Table]:
         "features": "Features",
         "parameters": "Training",
         "calibration": "Calibrators",
+        "reference_models": "What the reference models are fitted on",
+        "made": "How this version was made",
     }
     shown = [
-        tables.plain_values(title, card[name]) for name, title in titles.items() if isinstance(card.get(name), Mapping)
+        tables.plain_values(title, card[name])
+        for name, title in titles.items()
+        if isinstance(card.get(name), Mapping) and card[name]
     ]
     return [*([tables.data_rows(card["rows"])] if card.get("rows") else []), *shown]
+
+
+def _tripod(card: Card) -> tables.Table | None:
+    rows = [[answer["item"], answer["asks"], answer["answer"]] for answer in card.get("tripod", ())]
+    return tables.make_table("TRIPOD+AI, items not answered elsewhere here", TRIPOD_HEAD, rows) if rows else None
 
 
 def render_card(card: Card, evaluation: Evaluation) -> str:
     """Return the model card in Markdown."""
     calm = evaluation["parts"][TEST][HEADLINE]
+    tripod = _tripod(card)
     sections = {
         "Purpose": f"{card['purpose']}\n\n{card['not_for']}\n\n**{card['warning']}**",
+        **{title: str(card[name]) for name, title in STATEMENTS.items() if name in card},
         "In short": "\n".join(f"- {sentence}" for sentence in findings(evaluation)),
         "Data and training": "\n".join(to_markdown(table) for table in _about(card)),
         "Quality on unseen patients, windows not in crisis at t": "\n".join(
@@ -148,8 +172,10 @@ def render_card(card: Card, evaluation: Evaluation) -> str:
         else "Not judged.",
         "Other parts of the data": to_markdown(tables.parts(evaluation["parts"])),
         "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),
+        "How the alert levels were chosen": levels_chosen(),
         "Coherence of the horizons": _coherence(evaluation["coherence"]),
         "Known failures": "\n".join(f"- {sentence}" for sentence in card["known_failures"]),
+        "TRIPOD+AI": to_markdown(tripod) if tripod else "Not answered.",
         "Approval": "\n\n".join(
             [*([to_markdown(tables.checks(card["decision"]))] if card.get("decision") else []), str(card["approval"])]
         ),

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError
+from jobs.training.collecting import count_cut
 from jobs.training.simulated import Design, chunks, simulate_rows
 from jobs.training.training import TARGETS, best_trees, regressor, time_limit, with_inputs
 from ml.calibration import UNCALIBRATED
@@ -27,6 +28,7 @@ from ml.linear import LinearPart
 from ml.linear import fit as fit_linear
 from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.registry.bundles import bundle_file, current_version, load_bundle, versions
+from ml.report.card import count
 from ml.storage import from_arrow, to_arrow
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -176,6 +178,14 @@ def test_the_exported_booster_predicts_what_the_spark_model_predicts(known: Data
     raw = Predictor(bundle).raw_risks(rows.features, rows.hour)
     assert scored["patient_id"].to_pylist() == rows.patient_id.tolist()
     np.testing.assert_allclose(raw[:, 1], scored["prediction"].to_numpy(), rtol=0, atol=1e-6)
+
+
+def test_parts_that_do_not_fit_into_memory_are_counted_as_they_are(spark: SparkSession) -> None:
+    rows, table = spark.createDataFrame(small()), small()
+    whole = {name: from_arrow(table.filter(pc.field("split") == name).combine_chunks()) for name in ("train", "test")}
+    parts = {"train": whole["train"].where(np.arange(len(whole["train"])) < 50), "test": whole["test"]}
+    assert count_cut(rows, parts, 50) == {"train": count(whole["train"]), "test": count(whole["test"])}
+    assert count_cut(rows, parts, 10**6) == {}
 
 
 def test_missing_values_reach_spark_as_nan_and_not_as_null(spark: SparkSession) -> None:

@@ -16,10 +16,12 @@ from jobs.retrain import (
     PATIENTS,
     QUICK_PATIENTS,
     conclude,
+    describe_file,
     make_collection,
     make_comparison,
     move_pointer,
     parser,
+    seeds,
     work,
 )
 from jobs.training.collecting import Collection, require_both_outcomes
@@ -62,6 +64,22 @@ def test_the_oracle_is_asked_about_patients_that_nobody_has_trained_on() -> None
 def test_no_oracle_is_asked_in_haste_nor_about_real_patients(options: list[str]) -> None:
     arguments = parser().parse_args(options)
     assert make_comparison(arguments, make_collection(arguments, Settings())).oracle is None
+
+
+def test_every_seed_is_told_by_what_it_decides() -> None:
+    arguments = parser().parse_args(["--seed", "3"])
+    told = seeds(arguments, make_comparison(arguments, make_collection(arguments, Settings())))
+    assert told == {"fits": 3, "random forest": 3, "bootstrap": 3, "oracle's patients": 4}
+    quick = parser().parse_args(["--quick"])
+    assert "oracle's patients" not in seeds(quick, make_comparison(quick, make_collection(quick, Settings())))
+
+
+def test_rows_of_a_file_are_not_described_as_those_of_a_design() -> None:
+    rows, _ = simulate_rows(Design(patients=20, seed=1, windows_per_patient=2, track_h=0), 0)
+    path = Path("folder/rows.parquet")
+    assert describe_file(path, {"train": rows}) == {"source": "SIMULATED patients, no real person (file rows.parquet)"}
+    recorded = replace(rows, group=np.full(len(rows), ""))
+    assert describe_file(path, {"train": recorded}) == {"source": "patients on record (file rows.parquet)"}
 
 
 def test_what_fails_a_check_is_not_put_into_service_and_the_log_says_why(

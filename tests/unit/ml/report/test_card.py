@@ -15,7 +15,8 @@ def card_of(evaluation: dict[str, Any]) -> dict[str, Any]:
     return make_card(
         data={"source": "SIMULATED patients"},
         rows={"test": data, "track": data.where(np.zeros(600, dtype=bool))},
-        parameters={"max_depth": 4, "seed": 7},
+        parameters={"max_depth": 4},
+        made={"at": "2026-11-24T08:00:00+00:00", "code": "0.1.0, commit abc", "seconds": {"boosters": 12.5}},
         evaluation=evaluation,
         calibration={"1h": {"method": "isotonic"}},
     )
@@ -52,3 +53,39 @@ def test_a_card_of_a_model_not_yet_judged_warns_of_it_and_holds_no_figures() -> 
     assert card["warning"].startswith("NOT JUDGED: saved as soon as it was trained on SIMULATED patients")
     assert not {"findings", "metrics", "thresholds"} & set(card)
     assert card["rows"]["test"]["rows"] == 60
+
+
+def test_rows_of_which_only_a_beginning_is_in_memory_are_counted_as_a_whole() -> None:
+    data, _ = make_part(seed=0, rows=60)
+    whole = {
+        "rows": 10_000,
+        "patients": 700,
+        "events": dict.fromkeys(("1h", "6h", "24h"), 900),
+        "censored_share": {},
+        "from": "2026-01-01",
+        "to": "2026-02-01",
+    }
+    card = make_card(
+        data={}, rows={"train": data}, counts={"train": whole}, parameters={}, calibration={}, evaluation=None
+    )
+    assert card["rows"] == {"train": whole}
+    assert "Train: 10,000 windows of 700 patients, 900 followed" in next(
+        answer["answer"] for answer in card["tripod"] if answer["item"] == "10"
+    )
+
+
+def test_a_card_says_on_which_days_windows_end_when_it_was_made_and_how_its_levels_were_chosen() -> None:
+    card = card_of(full_evaluation())
+    assert (card["rows"]["test"]["from"], card["rows"]["test"]["to"]) == ("1970-01-01", "1970-01-25")  # 600 hours
+    assert card["made"]["code"] == "0.1.0, commit abc"
+    assert "neither data nor clinicians chose them" in card["thresholds"]["chosen"]
+    assert "MEDIUM from 20 % (4.0 calm windows for each with a crisis)" in card["thresholds"]["chosen"]
+
+
+def test_a_card_names_users_oversight_harm_and_licence_and_no_owner_that_nobody_has_set() -> None:
+    card = card_of(full_evaluation())
+    assert "Nurses and doctors" in card["users"]
+    assert "People decide" in card["oversight"]
+    assert "python -m jobs.explain" in card["harm"]
+    assert card["owner"].startswith("Not named")
+    assert "Apache License 2.0" in card["licence"]

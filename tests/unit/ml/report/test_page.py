@@ -125,5 +125,13 @@ def test_the_card_has_every_section_and_whole_tables() -> None:
         assert len({line.count("|") for line in block.splitlines()}) == 1
 
 
+def test_report_and_card_tell_how_the_version_was_made_who_answers_and_what_tripod_asks(report: str) -> None:
+    card = render_card(card_of(full_evaluation()), full_evaluation())
+    for text in (report, card):
+        for told in ("0.1.0, commit abc", "boosters 12.5", "Human oversight", "People decide", "Public", "TRIPOD+AI"):
+            assert told.lower() in text.lower()
+        assert "neither data nor clinicians chose them" in text
+
+
 def test_the_card_of_the_least_evaluation_can_be_written() -> None:
     assert "Not judged." in render_card(card_of(least_evaluation()), least_evaluation())
