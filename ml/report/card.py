@@ -9,10 +9,11 @@ import numpy as np
 
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, CRISIS_TEXT, HORIZONS_H
 from conf.times import from_us
-from ml.dataset import TRAIN, Dataset
+from ml.dataset import TEST, TRAIN, Dataset
 from ml.evaluation.bootstrap import plain
 from ml.evaluation.names import HORIZONS, OURS
-from ml.evaluation.subgroups import HEADLINE
+from ml.evaluation.sample_size import sample_sizes
+from ml.evaluation.subgroups import ALL, HEADLINE
 from ml.features import FEATURE_NAMES, MEASURES, WINDOW_LENGTH
 from ml.labels import GREATEST_GAP_H
 from ml.report import statements
@@ -61,15 +62,16 @@ def make_card(
         "parameters": dict(parameters),
         "calibration": dict(calibration),
         "made": dict(made or {}),
-        **(_judgement(evaluation) if evaluation else {}),
+        **(_judgement(evaluation, counted_rows.get(TRAIN)) if evaluation else {}),
         "known_failures": list(statements.KNOWN_FAILURES),
         "approval": statements.APPROVAL,
     }
     return {**card, "tripod": answers(card, simulated=is_simulated)}
 
 
-def _judgement(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+def _judgement(evaluation: Mapping[str, Any], train: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
+        "sample_size": sample_sizes(train, evaluation["parts"][TEST][ALL]) if train else {},
         "findings": findings(evaluation),
         "missing": evaluation["missing"],
         "reference_models": evaluation.get("fitted_on", {}),

@@ -74,6 +74,7 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         subgroups=tables.subgroups(evaluation["subgroups"]),
         about=_about(card),
         statements={title: card[name] for name, title in STATEMENTS.items() if name in card},
+        sample_size=tables.sample_size(card["sample_size"]) if card.get("sample_size") else None,
         tripod=_tripod(card),
         checks=tables.checks(card["decision"]) if card.get("decision") else None,
         images=_images(evaluation),
@@ -156,6 +157,9 @@ def render_card(card: Card, evaluation: Evaluation) -> str:
         **{title: str(card[name]) for name, title in STATEMENTS.items() if name in card},
         "In short": "\n".join(f"- {sentence}" for sentence in findings(evaluation)),
         "Data and training": "\n".join(to_markdown(table) for table in _about(card)),
+        "Sample size": to_markdown(tables.sample_size(card["sample_size"]))
+        if card.get("sample_size")
+        else "Not judged.",
         "Quality on unseen patients, windows not in crisis at t": "\n".join(
             to_markdown(table)
             for table in (

@@ -224,6 +224,23 @@ def data_rows(rows: Mapping[str, Any]) -> Table:
     return make_table("Rows of each part", head, body)
 
 
+def sample_size(found: Mapping[str, Any]) -> Table:
+    """Show by horizon how many windows the criteria of Riley ask for, and how many there are."""
+    rows = [
+        [
+            horizon_name(horizon),
+            percent(size["prevalence"]),
+            number(size["r2"]),
+            *(f"{size[name]:,}" for name in ("overall_risk", "shrinkage", "optimism", "needed", "rows", "patients")),
+            number(size["events"] / size["parameters"], 0),
+        ]
+        for horizon, size in ((horizon, found[horizon]) for horizon in HORIZON_ORDER if horizon in found)
+    ]
+    needed = ["For the overall risk", "For shrinkage", "For optimism", "Windows needed"]
+    head = ["Horizon", "Prevalence", "R² (Cox-Snell)", *needed, "Training windows", "Of patients"]
+    return make_table("Sample size by the criteria of Riley (BMJ 2020)", [*head, "Events per parameter"], rows)
+
+
 def checks(decision: Mapping[str, Any]) -> Table:
     """Show the rule by which a model goes into service, check by check (`ml.evaluation.gates.Decision.to_json`)."""
     rows = [[check["name"].replace("_", " "), _result(check), check["detail"]] for check in decision["checks"]]

@@ -116,4 +116,4 @@ def _counts(rows: Rows) -> str:
         for part in (TRAIN, TEST)
         if part in rows
     ]
-    return f"{'; '.join(told).capitalize()}."
+    return f"{'; '.join(told).capitalize()}. What the criteria of Riley ask for stands in the table of sample sizes."

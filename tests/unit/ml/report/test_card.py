@@ -89,3 +89,12 @@ def test_a_card_names_users_oversight_harm_and_licence_and_no_owner_that_nobody_
     assert "python -m jobs.explain" in card["harm"]
     assert card["owner"].startswith("Not named")
     assert "Apache License 2.0" in card["licence"]
+
+
+def test_a_judged_card_tells_how_many_windows_each_horizon_needs() -> None:
+    data, _ = make_part(seed=0, rows=600)
+    rows = {"train": data, "test": data}
+    card = make_card(data={}, rows=rows, parameters={}, calibration={}, evaluation=full_evaluation())
+    size = card["sample_size"]["6h"]
+    assert size["needed"] == max(size["overall_risk"], size["shrinkage"], size["optimism"])
+    assert (size["rows"], size["patients"]) == (600, len(set(data.patient_id)))

@@ -133,5 +133,15 @@ def test_report_and_card_tell_how_the_version_was_made_who_answers_and_what_trip
         assert "neither data nor clinicians chose them" in text
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_the_needed_sample_size_stands_beside_what_there_is() -> None:
+    size = {"prevalence": 0.05, "r2": 0.05, "parameters": 30, "overall_risk": 73, "shrinkage": 5249, "optimism": 1770}
+    size |= {"needed": 5249, "rows": 60_123, "patients": 3_600, "events": 3_000}
+    card = {**card_of(least_evaluation()), "sample_size": {"6h": size}}
+    html, text = render_report(card, least_evaluation()), render_card(card, least_evaluation())
+    assert "| 6 h | 5.0 % | 0.050 | 73 | 5,249 | 1,770 | 5,249 | 60,123 | 3,600 | 100 |" in text
+    assert "<td>60,123</td>" in html
+
+
 def test_the_card_of_the_least_evaluation_can_be_written() -> None:
     assert "Not judged." in render_card(card_of(least_evaluation()), least_evaluation())
