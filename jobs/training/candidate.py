@@ -23,6 +23,7 @@ from ml.calibration import UNCALIBRATED, Calibrators, fit_all
 from ml.dataset import BLOCK, EARLY_STOPPING, EXTERNAL, TEST, TRACK, TRAIN, Dataset
 from ml.evaluation.comparison import bundle_risks, evaluate
 from ml.evaluation.gates import Decision
+from ml.evaluation.level_changes import nudged_risks
 from ml.evaluation.names import CHAMPION, ORACLE
 from ml.features import WINDOW_LENGTH, measures_of
 from ml.inputs import booster_inputs
@@ -117,6 +118,8 @@ def compare(
         }
         for name, part in held_out.items()
     }
+    if TRACK in held_out:
+        risks[TRACK] |= nudged_risks(challenger.bundle, held_out[TRACK])
     if asked is not None:
         risks[ORACLE][ORACLE] = asked.risks
     with stage("evaluation"):

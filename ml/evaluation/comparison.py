@@ -15,6 +15,7 @@ from ml.dataset import BLOCK, EXTERNAL, TEST, TRACK, Dataset
 from ml.evaluation.alarms import alarm_burden
 from ml.evaluation.bootstrap import REPLICATES, gap_closed, plain
 from ml.evaluation.examples import alarm_examples
+from ml.evaluation.level_changes import level_changes, nudged_risks
 from ml.evaluation.names import HORIZONS, ORACLE, OURS, RANDOM_FOREST, UNCALIBRATED, UNREPAIRED
 from ml.evaluation.quality import evaluate_levels, evaluate_part, evaluate_subgroups
 from ml.evaluation.reference_models import fit_reference_models
@@ -47,7 +48,8 @@ def evaluate(
 
     `test` must be there. `block` and `external` stand beside it, `track` gives alarms and lead times, and part
     `ORACLE`, rows with the oracle's risks as model `ORACLE`, tells how much is left to gain. The model is `OURS`;
-    `UNCALIBRATED` and `UNREPAIRED` among its risks on test show what calibration and repairs changed.
+    `UNCALIBRATED` and `UNREPAIRED` among its risks on test show what calibration and repairs changed, `NUDGED` among
+    those on track how little changes a level.
     `missing` gives the reason for each model that should have been compared and failed.
     """
     judged = [part for part in (TEST, BLOCK, EXTERNAL, ORACLE) if part in risks and len(parts[part])]
@@ -66,6 +68,9 @@ def evaluate(
         "subgroups": evaluate_subgroups(parts[TEST], models[TEST], replicates=replicates, seed=seed),
         "levels": evaluate_levels(parts[TEST], models[TEST][OURS], replicates=replicates, seed=seed),
         "alarms": alarm_burden(parts[TRACK], risks[TRACK], replicates=replicates, seed=seed) if has_track else None,
+        "level_changes": level_changes(parts[TRACK], risks[TRACK], replicates=replicates, seed=seed)
+        if has_track
+        else None,
         "examples": alarm_examples(parts[TRACK], risks[TRACK][OURS]) if has_track else None,
         "gap_closed": _gaps(parts[ORACLE], models[ORACLE], replicates, seed) if ORACLE in judged else {},
         "scatter": _scatter(parts, models, ORACLE if ORACLE in judged else TEST, seed),
@@ -152,4 +157,6 @@ def evaluate_version(settings: Settings, data: Path, version: str | None) -> tup
     judged = [part for part in (TEST, BLOCK, EXTERNAL, TRACK) if len(parts[part])]
     reference = fit_reference_models(parts["train"])
     risks = {part: {**bundle_risks(bundle, parts[part]), **reference(parts[part])} for part in judged}
+    if TRACK in judged:
+        risks[TRACK] |= nudged_risks(bundle, parts[TRACK])
     return {**bundle.card, "version": version}, evaluate(parts, risks)

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.clinical import ALERT_HORIZON_H
+from conf.clinical import ALERT_HORIZON_H, ALERT_THRESHOLDS
 from conf.times import HOUR_US
 from ml.labels import Flags
 
@@ -41,6 +41,23 @@ def episodes(patient: NDArray[np.intp], risk: Floats, threshold: float) -> tuple
     is_open: Flags = reached >= ended
     begins: Flags = (risk >= threshold) & (first | (np.append(-1, reached[:-1]) < ended))
     return begins, is_open
+
+
+def served_levels(patient: NDArray[np.intp], risk: Floats) -> NDArray[np.intp]:
+    """Return the rank of the level (0 is LOW) at which an alert stands after each row, sorted by patient and time."""
+    reached = np.searchsorted(ALERT_THRESHOLDS, risk, side="right")
+    held = np.searchsorted([held_from(threshold) for threshold in ALERT_THRESHOLDS], risk, side="right")
+    first = np.diff(patient, prepend=-1) != 0
+    served = np.zeros(len(risk), dtype=np.intp)
+    rank = quiet = 0
+    for row in range(len(risk)):
+        if first[row]:
+            rank = quiet = 0
+        met = max(reached[row], min(rank, held[row]))
+        quiet = 0 if met else quiet + 1
+        rank = met if met or quiet >= QUIET else rank
+        served[row] = rank
+    return served
 
 
 def crisis_onsets(time_us: NDArray[np.int64], crisis: Flags) -> NDArray[np.intp]:

@@ -73,7 +73,8 @@ def _kind(
     """Return how many `moments` (k,) there are and the curves of those in the middle of each third, in order of key."""
     _, once = np.unique(track.patient[moments], return_index=True)
     ranked = once[np.argsort(key[once], kind="stable")]
-    middles = np.unique((2 * np.arange(THIRDS) + 1) * len(ranked) // (2 * THIRDS)) if len(ranked) else []
+    thirds = 2 * np.arange(THIRDS) + 1
+    middles = np.unique(thirds * len(ranked) // (2 * THIRDS))[: len(ranked)]
     shown = [
         {"highest_risk": plain(highest[place]), **_curve(rows, track, risk, moments[place])}
         for place in ranked[middles]

@@ -79,6 +79,7 @@ def _judgement(evaluation: Mapping[str, Any], train: Mapping[str, Any] | None) -
         "oracle_gap": evaluation["gap_closed"].get(HEADLINE, {}),
         "levels": evaluation["levels"],
         "thresholds": _thresholds(evaluation["alarms"]),
+        "level_changes": evaluation["level_changes"],
         "subgroups": _subgroups(evaluation["subgroups"]),
         "coherence": evaluation["coherence"],
     }

@@ -111,10 +111,10 @@ def _crises(curve: Curve) -> Iterator[tuple[float, str]]:
 
 def _panel(curve: Curve, letter: str) -> Iterator[str]:
     pressures, risks = curve["pressures"], curve["risks"]
-    hours = [*pressures["hours"], *risks["hours"]]
+    hours: list[float] = [*pressures["hours"], *risks["hours"]]
     first, last = min(hours), max(*hours, 1.0)
-    low = min(pressures["diastolic"]) // MMHG_STEP * MMHG_STEP
-    high = max(*pressures["systolic"], CRISIS_SYSTOLIC + 10)
+    low: float = min(pressures["diastolic"]) // MMHG_STEP * MMHG_STEP
+    high: float = max(*pressures["systolic"], CRISIS_SYSTOLIC + 10)
 
     def across(hour: float) -> float:
         return LEFT + (hour - first) / (last - first) * (RIGHT - LEFT)

@@ -12,13 +12,22 @@ from conf.clinical import CRISIS_DIASTOLIC, CRISIS_SYSTOLIC
 from ml.dataset import TEST
 from ml.evaluation.comparison import NOTICEABLE, SIMULATED
 from ml.evaluation.examples import LEVEL, THRESHOLD
+from ml.evaluation.level_changes import NUDGE_MMHG
 from ml.evaluation.names import OURS
 from ml.evaluation.subgroups import HEADLINE
 from ml.report import example_curves, plots, tables
 from ml.report.findings import doubts, findings, merits
 from ml.report.statements import levels_chosen
 from ml.report.tables import to_markdown
-from ml.report.wording import HORIZON_ORDER, SUBGROUP_NAMES, horizon_name, number, percent, with_interval
+from ml.report.wording import (
+    HORIZON_ORDER,
+    SUBGROUP_NAMES,
+    horizon_name,
+    number,
+    percent,
+    percent_interval,
+    with_interval,
+)
 
 Evaluation = Mapping[str, Any]
 Card = Mapping[str, Any]
@@ -30,6 +39,7 @@ STATEMENTS: Final = {
     "owner": "Owner and contact",
     "licence": "Licence",
 }
+NOT_JUDGED: Final = "Not judged."
 TRIPOD_HEAD: Final = ("Item", "What it asks", "Answer")
 
 _ENVIRONMENT: Final = jinja2.Environment(
@@ -69,6 +79,8 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         alarms_compared=tables.alarms_compared(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         levels_chosen=levels_chosen(),
+        level_changes=tables.level_changes(evaluation["level_changes"]) if evaluation["level_changes"] else None,
+        nudged=_nudged(evaluation["level_changes"] or {}),
         example_level={"name": LEVEL, "threshold": THRESHOLD},
         examples=_examples(evaluation["examples"] or {}),
         subgroups=tables.subgroups(evaluation["subgroups"]),
@@ -107,6 +119,13 @@ def _examples(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for kind, examples in found.items()
     ]
+
+
+def _nudged(found: Mapping[str, Any]) -> str:
+    if not found.get("nudged"):
+        return ""
+    share = percent_interval(found["nudged"], 1)
+    return f"With both newest pressures {NUDGE_MMHG} mmHg higher or lower {share} of the levels above LOW are others."
 
 
 def _has_alarms(evaluation: Evaluation) -> bool:
@@ -150,34 +169,15 @@ def _tripod(card: Card) -> tables.Table | None:
 
 def render_card(card: Card, evaluation: Evaluation) -> str:
     """Return the model card in Markdown."""
-    calm = evaluation["parts"][TEST][HEADLINE]
     tripod = _tripod(card)
     sections = {
         "Purpose": f"{card['purpose']}\n\n{card['not_for']}\n\n**{card['warning']}**",
         **{title: str(card[name]) for name, title in STATEMENTS.items() if name in card},
         "In short": "\n".join(f"- {sentence}" for sentence in findings(evaluation)),
         "Data and training": "\n".join(to_markdown(table) for table in _about(card)),
-        "Sample size": to_markdown(tables.sample_size(card["sample_size"]))
-        if card.get("sample_size")
-        else "Not judged.",
-        "Quality on unseen patients, windows not in crisis at t": "\n".join(
-            to_markdown(table)
-            for table in (
-                *(tables.quality(calm[horizon], horizon) for horizon in HORIZON_ORDER),
-                tables.mandated(calm),
-                tables.calibration(calm),
-            )
-        ),
-        "Oracle": to_markdown(tables.gaps(evaluation["gap_closed"])) if evaluation["gap_closed"] else "Not asked.",
-        "Alarms": "\n".join(
-            to_markdown(table(evaluation["alarms"])) for table in (tables.alarms, tables.alarms_compared)
-        )
-        if _has_alarms(evaluation)
-        else "Not judged.",
-        "Other parts of the data": to_markdown(tables.parts(evaluation["parts"])),
-        "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),
+        "Sample size": to_markdown(tables.sample_size(card["sample_size"])) if card.get("sample_size") else NOT_JUDGED,
+        **_judged_sections(evaluation),
         "How the alert levels were chosen": levels_chosen(),
-        "Coherence of the horizons": _coherence(evaluation["coherence"]),
         "Known failures": "\n".join(f"- {sentence}" for sentence in card["known_failures"]),
         "TRIPOD+AI": to_markdown(tripod) if tripod else "Not answered.",
         "Approval": "\n\n".join(
@@ -188,9 +188,30 @@ def render_card(card: Card, evaluation: Evaluation) -> str:
     return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
 
 
+def _judged_sections(evaluation: Evaluation) -> dict[str, str]:
+    """Return what the card has of an evaluation, by heading."""
+    calm, changes = evaluation["parts"][TEST][HEADLINE], evaluation["level_changes"]
+    quality = [tables.quality(calm[horizon], horizon) for horizon in HORIZON_ORDER]
+    found = evaluation["alarms"]
+    alarms = [tables.alarms(found), tables.alarms_compared(found)] if _has_alarms(evaluation) else []
+    return {
+        "Quality on unseen patients, windows not in crisis at t": "\n".join(
+            map(to_markdown, (*quality, tables.mandated(calm), tables.calibration(calm)))
+        ),
+        "Oracle": to_markdown(tables.gaps(evaluation["gap_closed"])) if evaluation["gap_closed"] else "Not asked.",
+        "Alarms": "\n".join(map(to_markdown, alarms)) or NOT_JUDGED,
+        "Restlessness of the levels": f"{to_markdown(tables.level_changes(changes))}\n{_nudged(changes)}"
+        if changes
+        else NOT_JUDGED,
+        "Other parts of the data": to_markdown(tables.parts(evaluation["parts"])),
+        "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),
+        "Coherence of the horizons": _coherence(evaluation["coherence"]),
+    }
+
+
 def _coherence(found: Mapping[str, float] | None) -> str:
     if found is None:
-        return "Not judged."
+        return NOT_JUDGED
     share, size = percent(found["repaired_share"]), number(found["mean_repair"], 4)
     noticeable = percent(found["noticeable_share"])
     return (

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from conf.clinical import ALERT_LEVELS
 from ml.evaluation.names import (
     CLIMATOLOGY,
     LAST_VALUE,
@@ -176,6 +177,18 @@ def _alarm_row(figures: Mapping[str, Any]) -> list[str]:
         percent_interval(figures["found_over_30_min_ahead"]),
         percent_interval(figures["found_over_2_h_ahead"]),
     ]
+
+
+def level_changes(found: Mapping[str, Any]) -> Table:
+    """Show how often levels change, as they are and as alerts are served."""
+    names = {"raw": "level of the risk alone", "served": "level as the alert service serves it"}
+    rows = [
+        [names[name], *(with_interval(figure, 1) for figure in changes.values())]
+        for name, changes in found["levels"].items()
+    ]
+    ever = f"of the {percent(found['ever_above_low'], 0)} of patients who ever reach {ALERT_LEVELS[1]}"
+    head = ["Level", "Changes per patient-day", f"Changes {ever}", "of these undone within 30 min"]
+    return make_table("How often alert levels change", head, rows)
 
 
 def alarms_compared(found: Mapping[str, Any]) -> Table:

@@ -15,7 +15,7 @@ from alerts.lifecycle import fold
 from alerts.model import AlertKind
 from alerts.rules import load_rules
 from conf.clinical import ALERT_THRESHOLDS
-from ml.evaluation.episodes import HYSTERESIS, QUIET, episodes, held_from
+from ml.evaluation.episodes import HYSTERESIS, QUIET, episodes, held_from, served_levels
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
 RULES = load_rules()
@@ -41,6 +41,18 @@ def test_episodes_begin_and_end_as_those_of_the_alert_service(risks: list[float]
     ]
     _, is_open = episodes(np.zeros(len(risks), dtype=np.intp), np.array(risks), RULE.thresholds[0])
     assert is_open[-1] == (bool(served) and served[-1].is_open)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.14, 0.16, 0.2, 0.34, 0.36, 0.4, 0.54, 0.56, 0.7]), min_size=1, max_size=30))
+def test_served_levels_are_those_at_which_the_alert_service_has_the_alert(risks: list[float]) -> None:
+    findings = [of_prediction(document(number, risk), RULES) for number, risk in enumerate(risks)]
+    alerts = [fold(AlertKind.PREDICTED, findings[: number + 1], []) for number in range(len(risks))]
+    served = served_levels(np.zeros(len(risks), dtype=np.intp), np.array(risks))
+    assert served.tolist() == [episodes_so_far[-1].rank if episodes_so_far else 0 for episodes_so_far in alerts]
+
+
+def test_the_level_of_one_patient_is_not_held_by_that_of_another() -> None:
+    assert served_levels(np.array([0, 0, 1, 1], dtype=np.intp), np.array([0.1, 0.7, 0.1, 0.2])).tolist() == [0, 3, 0, 1]
 
 
 def document(number: int, risk: float) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +26,13 @@ def risks(flagged: Sequence[int] = (), risk: float = HIGH, low: float = LOW) -> 
     return [risk if tick in flagged else low for tick in range(READINGS)]
 
 
-def examples(pressures: list[list[float]], risk: list[list[float]], target: float = 0.0) -> dict[str, dict]:
+def examples(pressures: list[list[float]], risk: list[list[float]], target: float = 0.0) -> dict[str, Any]:
     return alarm_examples(track_of(*pressures, target=target), three(np.concatenate(risk)))
 
 
-def at(curve: dict, hour: float, values: str = "systolic") -> float:
+def at(curve: dict[str, Any], hour: float) -> float:
     pressures = curve["pressures"]
-    return pressures[values][pressures["hours"].index(hour)]
+    return float(pressures["systolic"][pressures["hours"].index(hour)])
 
 
 def test_a_found_crisis_is_shown_from_the_first_flag_of_the_six_hours_before() -> None:

@@ -143,5 +143,21 @@ def test_the_needed_sample_size_stands_beside_what_there_is() -> None:
     assert "<td>60,123</td>" in html
 
 
+def test_the_report_tells_how_often_levels_change_as_they_are_and_as_they_are_served(report: str) -> None:
+    card = render_card(card_of(full_evaluation()), full_evaluation())
+    for text in (report, card):
+        assert "How often alert levels change" in text
+        assert "level as the alert service serves it" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_nudged_levels_are_told_where_they_were_judged() -> None:
+    judged = full_evaluation()
+    changes = {**judged["level_changes"], "nudged": {"value": 0.095, "low": 0.08, "high": 0.11}}
+    html = render_report({}, {**judged, "level_changes": changes})
+    assert "With both newest pressures 3 mmHg higher or lower 9.5 % (8.0 to 11.0) of the levels above LOW" in html
+    assert "mmHg higher or lower" not in render_report({}, judged)
+
+
 def test_the_card_of_the_least_evaluation_can_be_written() -> None:
     assert "Not judged." in render_card(card_of(least_evaluation()), least_evaluation())
