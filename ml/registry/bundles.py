@@ -31,7 +31,8 @@ from ml.inputs import INPUT_NAMES
 from ml.labels import GREATEST_GAP_H
 from ml.linear import LinearPart
 from ml.prediction import Bundle, Predictor, booster_bytes
-from ml.registry.files import BundleError, damaged, parse_object, read, remove_folder, sha256, to_json, write_folder
+from ml.registry.files import BundleError, damaged, parse_object, remove_folder, sha256, to_json, write_folder
+from ml.registry.folders import CARD, MANIFEST, UNJUDGED, bundle_file, checked_files, manifest_hash, part, versions
 from ml.registry.pointer import CHALLENGER, LOCK, make_promotion, move, read_journal, read_pointer, version_before
 from ml.trained_range import TrainedRange
 
@@ -51,9 +52,6 @@ __all__ = [
     "versions",
 ]
 
-UNJUDGED: Final = "-unjudged"
-MANIFEST: Final = "manifest.json"
-CARD: Final = "card.json"
 CALIBRATORS: Final = "calibrators.json"
 LINEAR: Final = "linear.json"
 FEATURES: Final = "features.json"
@@ -149,26 +147,16 @@ def current_version(model_dir: Path) -> str | None:
     return None if pointer is None else pointer.version
 
 
-def versions(model_dir: Path) -> list[str]:
-    """Return all versions, published or not, oldest first."""
-    return sorted(path.parent.name for path in model_dir.glob(f"[!.]*/{MANIFEST}"))
-
-
 def load_bundle(model_dir: Path, version: str) -> Bundle:
     """Read a version and check hashes, features, target and golden outputs, or raise `BundleError`."""
     folder = model_dir / version
-    files = _checked_files(model_dir, version)
+    files = checked_files(model_dir, version)
     _check_contract(files, folder)
-    card = parse_object(_part(files, CARD, folder), folder / CARD)
-    boosters = {horizon_h: _part(files, _booster_file(horizon_h), folder) for horizon_h in HORIZONS_H}
+    card = parse_object(part(files, CARD, folder), folder / CARD)
+    boosters = {horizon_h: part(files, _booster_file(horizon_h), folder) for horizon_h in HORIZONS_H}
     bundle = Bundle(version, card, boosters, *_around_boosters(files, folder), _trained(files, folder))
-    _check_golden(bundle, parse_object(_part(files, GOLDEN, folder), folder / GOLDEN), folder)
+    _check_golden(bundle, parse_object(part(files, GOLDEN, folder), folder / GOLDEN), folder)
     return bundle
-
-
-def bundle_file(model_dir: Path, version: str, name: str) -> bytes:
-    """Return one file of a version, its hash checked."""
-    return _part(_checked_files(model_dir, version, only=name), name, model_dir / version)
 
 
 def golden_inputs(model_dir: Path, version: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -202,38 +190,9 @@ def _golden(bundle: Bundle, features: NDArray[np.float32], hours: NDArray[np.flo
     return {"inputs": rows, "hours": hours.tolist(), "raw": raw.tolist(), "risks": risks.tolist()}
 
 
-def manifest_hash(model_dir: Path, version: str) -> str:
-    """Return the hash that pins all files of a version."""
-    return sha256(read(model_dir / version / MANIFEST))
-
-
-def _checked_files(model_dir: Path, version: str, only: str | None = None) -> dict[str, bytes]:
-    """Read the files that the manifest names (or `only` one) and check their hashes, and its own if it is published."""
-    folder = model_dir / version
-    raw_manifest = read(folder / MANIFEST)
-    pointer = read_pointer(model_dir)
-    if pointer and pointer.version == version and pointer.manifest_sha256 != sha256(raw_manifest):
-        raise damaged(folder / MANIFEST, "its hash is not the published one")
-    hashes = parse_object(raw_manifest, folder / MANIFEST).get("sha256")
-    if not isinstance(hashes, dict):
-        raise damaged(folder / MANIFEST, "it names no hashes")
-    wanted = [name for name in hashes if only in (None, name)]
-    files = {name: read(folder / name) for name in wanted}
-    for name, content in files.items():
-        if sha256(content) != hashes[name]:
-            raise damaged(folder / name, "its hash is not the one in the manifest")
-    return files
-
-
-def _part(files: Mapping[str, bytes], name: str, folder: Path) -> bytes:
-    if name not in files:
-        raise damaged(folder / name, "the manifest does not name it")
-    return files[name]
-
-
 def _check_contract(files: Mapping[str, bytes], folder: Path) -> None:
     for name, expected in _contract().items():
-        stored = parse_object(_part(files, name, folder), folder / name)
+        stored = parse_object(part(files, name, folder), folder / name)
         for key, value in expected.items():
             is_older = key == INPUTS and LINEAR not in files
             if stored.get(key) != value and not is_older:
@@ -245,7 +204,7 @@ def _check_contract(files: Mapping[str, bytes], folder: Path) -> None:
 
 def _around_boosters(files: Mapping[str, bytes], folder: Path) -> tuple[Calibrators, LinearPart | None]:
     """Return what comes after the boosters and, unless the version is of before there was one, before them."""
-    value = parse_object(_part(files, CALIBRATORS, folder), folder / CALIBRATORS)
+    value = parse_object(part(files, CALIBRATORS, folder), folder / CALIBRATORS)
     try:
         calibrators = Calibrators.from_json(value)
     except (KeyError, TypeError, ValueError) as error:
@@ -259,7 +218,7 @@ def _around_boosters(files: Mapping[str, bytes], folder: Path) -> tuple[Calibrat
 
 
 def _trained(files: Mapping[str, bytes], folder: Path) -> TrainedRange | None:
-    stored = parse_object(_part(files, FEATURES, folder), folder / FEATURES).get(TRAINED)
+    stored = parse_object(part(files, FEATURES, folder), folder / FEATURES).get(TRAINED)
     try:
         return None if stored is None else TrainedRange.from_json(stored)
     except (TypeError, ValueError) as error:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from conf.files import one_at_a_time
 from ml.registry.bundles import BundleError, current_version, load_bundle, manifest_hash
-from ml.registry.pointer import CHALLENGER, LOCK, Promotion, make_promotion, move, read_pointer
+from ml.registry.pointer import CHALLENGER, LOCK, make_promotion, move, read_challenger
+
+__all__ = ["appoint", "dismiss", "read_challenger"]
 
 
 def appoint(model_dir: Path, version: str, *, by: str, why: str, at: datetime) -> None:
@@ -34,9 +36,3 @@ def dismiss(model_dir: Path, *, by: str, why: str, at: datetime) -> str:
             model_dir, make_promotion("dismiss", last.version, last.manifest_sha256, by=by, why=why, at=at), CHALLENGER
         )
     return last.version
-
-
-def read_challenger(model_dir: Path) -> Promotion | None:
-    """Return the move that appointed the present challenger, None where there is none; cheap enough for every batch."""
-    last = read_pointer(model_dir, CHALLENGER)
-    return last if last is not None and last.action == "appoint" else None

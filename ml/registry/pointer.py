@@ -59,6 +59,12 @@ def read_pointer(model_dir: Path, pointer: Pointer = SERVICE) -> Promotion | Non
     return _parse(read(path), path)
 
 
+def read_challenger(model_dir: Path) -> Promotion | None:
+    """Return the move that appointed the present challenger, None where there is none; cheap enough for every batch."""
+    last = read_pointer(model_dir, CHALLENGER)
+    return last if last is not None and last.action == "appoint" else None
+
+
 def read_journal(model_dir: Path, pointer: Pointer = SERVICE) -> list[Promotion]:
     """Return all moves, oldest first, the last one being that of the pointer."""
     path = model_dir / pointer.journal

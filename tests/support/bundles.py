@@ -83,10 +83,9 @@ def make_bundle(seed: int = 1, calibrators: Calibrators = UNCALIBRATED, trained:
 
 def save_small_bundle(model_dir: Path, seed: int = 1, created_at: datetime = CREATED_AT, **changes: Any) -> str:
     """Save a valid bundle and return its version."""
-    card = {"data": "random numbers"}
     golden = {"golden_features": make_features(3), "golden_hours": make_hours(3)}
-    more: dict[str, Any] = {**golden, "created_at": created_at, "parent": None}
-    return save_bundle(model_dir, make_boosters(seed), make_linear(), make_calibrators(), card, **(more | changes))
+    more: dict[str, Any] = {"card": {"data": "random numbers"}, **golden, "created_at": created_at, "parent": None}
+    return save_bundle(model_dir, make_boosters(seed), make_linear(), make_calibrators(), **(more | changes))
 
 
 def publish_small(model_dir: Path, version: str, at: datetime = CREATED_AT) -> None:

@@ -12,6 +12,10 @@ CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 )
+REPORT_POLICY: Final = (  # of a model's report: a page of its own with its style in it, without scripts, forms or links
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; sandbox"
+)
 HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -45,7 +49,8 @@ def is_own_path(path: str) -> bool:
 
 def add_headers(response: Response, request: Request) -> Response:
     """Add the headers of every answer; only static files may be kept by a cache."""
-    response.headers.update(HEADERS)
+    is_report = response.headers.get("Content-Security-Policy") == REPORT_POLICY
+    response.headers.update(HEADERS | ({"Content-Security-Policy": REPORT_POLICY} if is_report else {}))
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
     if request.endpoint == "static" and response.status_code < 400:

@@ -88,6 +88,8 @@ ROUTES = {
     "POST /admin/tokens/revoke": "admin",
     "GET /admin/audit": "admin",
     "GET /admin/models": "admin",
+    "GET /admin/models/versions": "admin",
+    "GET /admin/models/versions/<version>/report": "admin",
     "POST /admin/models": "admin",
     "GET /admin/system": "admin",
     "GET /api/docs": KNOWN,
