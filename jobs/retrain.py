@@ -28,6 +28,7 @@ from jobs.training.candidate import Challenger, Origin, champion_of, compare, sa
 from jobs.training.collecting import Collection, RowSource, count_cut, fingerprint, require_both_outcomes, write_rows
 from jobs.training.provenance import Provenance
 from jobs.training.reference_models import Comparison
+from jobs.training.refits import FITS
 from jobs.training.session import session
 from jobs.training.simulated import Design
 from ml.dataset import TEST, Dataset
@@ -108,7 +109,8 @@ def judge(
 def seeds(chosen: argparse.Namespace, comparison: Comparison) -> dict[str, int]:
     """Name the seeds by what they decide."""
     oracle = {"oracle's patients": comparison.oracle.seed} if comparison.oracle else {}
-    return {"fits": chosen.seed, "random forest": chosen.seed, "bootstrap": chosen.seed, **oracle}
+    refits = {"refits from": comparison.refit_seeds.start} if comparison.refits else {}
+    return {"fits": chosen.seed, "random forest": chosen.seed, "bootstrap": chosen.seed, **oracle, **refits}
 
 
 def describe_file(path: Path, parts: Mapping[str, Dataset]) -> dict[str, object]:
@@ -133,7 +135,7 @@ def make_collection(chosen: argparse.Namespace, settings: Settings) -> Collectio
 def make_comparison(chosen: argparse.Namespace, collection: Collection) -> Comparison:
     """Say how thoroughly the challenger is compared; a quick one is compared with the simple reference models only."""
     if chosen.quick:
-        return Comparison(chosen.seed, SMALL, replicates=chosen.replicates or QUICK_REPLICATES)
+        return Comparison(chosen.seed, SMALL, None, chosen.replicates or QUICK_REPLICATES, chosen.refits or 0)
     fresh = replace(
         collection.design,
         patients=max(1, collection.design.patients // PATIENTS_PER_ASKED),
@@ -143,7 +145,8 @@ def make_comparison(chosen: argparse.Namespace, collection: Collection) -> Compa
     )
     simulated = collection.source == "simulated" and chosen.data is None
     forest = replace(FULL, rows=chosen.forest_rows)
-    return Comparison(chosen.seed, forest, fresh if simulated else None, chosen.replicates or REPLICATES)
+    refits = FITS if chosen.refits is None else chosen.refits
+    return Comparison(chosen.seed, forest, fresh if simulated else None, chosen.replicates or REPLICATES, refits)
 
 
 def conclude(model_dir: Path, version: str, decision: Decision, chosen: argparse.Namespace, now: datetime) -> None:
@@ -190,6 +193,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--patients", type=int, help=f"simulated patients, {PATIENTS}, or {QUICK_PATIENTS} if quick")
     made.add_argument("--seed", type=int, default=Design().seed, help="another seed, other patients (%(default)s)")
     made.add_argument("--forest-rows", type=int, default=FULL.rows, help="for the random forest (%(default)s)")
+    made.add_argument("--refits", type=int, help=f"fits with other seeds, to see the spread: {FITS}, or 0 if quick")
     made.add_argument("--replicates", type=int, help=f"of the bootstrap, {REPLICATES}, or {QUICK_REPLICATES} if quick")
     made.add_argument("--why", help="of what moves by hand, or with --appoint; kept in the journal")
     made.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")

@@ -22,11 +22,12 @@ from ml.labels import FOLLOW_UP_H, Flags
 # burden and lead times need them.
 TRAIN: Final = "train"
 EARLY_STOPPING: Final = "early_stopping"
-SPLIT_SHARES: Final = {TRAIN: 0.60, EARLY_STOPPING: 0.10, "calibration": 0.15, "test": 0.12, "track": 0.03}
+CALIBRATION: Final = "calibration"
+SPLIT_SHARES: Final = {TRAIN: 0.60, EARLY_STOPPING: 0.10, CALIBRATION: 0.15, "test": 0.12, "track": 0.03}
 BLOCK: Final = "block"  # the last stretch of time of patients that are otherwise trained on
 EXTERNAL: Final = "external"  # patients of a shifted generator
 SPLITS: Final = (*SPLIT_SHARES, BLOCK, EXTERNAL)
-FITTED: Final = (TRAIN, EARLY_STOPPING, "calibration")  # on whose patients a model is fitted
+FITTED: Final = (TRAIN, EARLY_STOPPING, CALIBRATION)  # on whose patients a model is fitted
 TEST: Final = "test"
 TRACK: Final = "track"
 

@@ -16,15 +16,17 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
 from jobs.training.provenance import Provenance
-from jobs.training.reference_models import Comparison, Missing, reference_risks
-from jobs.training.training import UNTUNED, Tuning, fit_boosters, tune, with_inputs
+from jobs.training.reference_models import Comparison, Missing, attempt, reference_risks
+from jobs.training.refits import SHARE, refit
+from jobs.training.training import UNTUNED, Tuning, calibrate, fit_boosters, tune, with_inputs
 from ml import drift
-from ml.calibration import UNCALIBRATED, Calibrators, fit_all
-from ml.dataset import BLOCK, EARLY_STOPPING, EXTERNAL, TEST, TRACK, TRAIN, Dataset
+from ml.calibration import Calibrators
+from ml.dataset import BLOCK, CALIBRATION, EARLY_STOPPING, EXTERNAL, TEST, TRACK, TRAIN, Dataset
 from ml.evaluation.comparison import bundle_risks, evaluate
 from ml.evaluation.gates import Decision
 from ml.evaluation.level_changes import nudged_risks
-from ml.evaluation.names import CHAMPION, ORACLE
+from ml.evaluation.names import CHAMPION, ORACLE, REFITTED
+from ml.evaluation.stability import spread
 from ml.features import WINDOW_LENGTH, measures_of
 from ml.inputs import booster_inputs
 from ml.linear import LinearPart
@@ -39,7 +41,7 @@ GOLDEN_ROWS: Final = 5  # of each kind
 GOLDEN_FROM: Final = 20_000  # rows to choose from
 FILLS: Final = ((0, 20), (20, WINDOW_LENGTH), (WINDOW_LENGTH, WINDOW_LENGTH + 1))
 EVALUATED: Final = (TEST, BLOCK, EXTERNAL, TRACK)
-CURVES: Final = ("scatter", "examples")  # single windows, which only the report shows
+CURVES: Final = ("scatter", "examples", "stability")  # single windows, which only the report shows
 
 log = logging.getLogger(__name__)
 
@@ -88,11 +90,8 @@ def train(spark: SparkSession, rows: DataFrame, origin: Origin, seed: int, *, qu
     with stage("boosters"):
         boosters = fit_boosters(spark, fitted, tuning.parameters, seed)
     fitted.unpersist()
-    held_out = origin.parts["calibration"]
-    uncalibrated = Bundle("raw", {}, booster_bytes(boosters), UNCALIBRATED, linear)
     with stage("calibration"):
-        raw = Predictor(uncalibrated).raw_risks(held_out.features, held_out.hour)
-        calibrators = fit_all(raw, held_out.targets, held_out.patient_id)
+        calibrators = calibrate(linear, boosters, origin.parts[CALIBRATION])
     return Challenger(linear, boosters, calibrators, tuning)
 
 
@@ -109,6 +108,7 @@ def compare(
         held_out[ORACLE] = asked.rows
     with stage("reference models"):
         reference = reference_risks(parts["train"], held_out, comparison, missing)
+    stability = _stability(origin, challenger, comparison, missing)
     log.info("Evaluating on %s", {name: len(part) for name, part in held_out.items()})
     risks = {
         name: {
@@ -124,7 +124,28 @@ def compare(
         risks[ORACLE][ORACLE] = asked.risks
     with stage("evaluation"):
         found = evaluate(held_out, risks, missing=missing, replicates=comparison.replicates, seed=comparison.seed)
-    return {**found, "fitted_on": comparison.fitted_on(parts["train"])}
+    return {**found, "fitted_on": comparison.fitted_on(parts["train"]), "stability": stability}
+
+
+def _stability(
+    origin: Origin, challenger: Challenger, comparison: Comparison, missing: Missing
+) -> dict[str, Any] | None:
+    """Return how far the risks of test patients depend on seed and patients, None if that is not to be asked."""
+    if not comparison.refits:
+        return None
+    train, test, seeds = origin.parts[TRAIN], origin.parts[TEST], comparison.refit_seeds
+    log.info("Fitting again %d times on half of the patients", len(seeds))
+    with origin.provenance.stage("refits"):
+        refits = attempt(REFITTED, lambda: refit(origin.parts, challenger.tuning.parameters, seeds, test), missing)
+    if refits is None:
+        return None
+    ours = Predictor(challenger.bundle).risks(test.features, test.hour).values
+    in_memory = len(np.unique(train.patient_id))
+    patients = {
+        "patients": round(SHARE * in_memory),
+        "of_patients": origin.counts.get(TRAIN, {}).get("patients", in_memory),
+    }
+    return {**patients, **spread(test, ours, refits, seed=comparison.seed)}
 
 
 def golden_rows(rows: Dataset, bundle: Bundle) -> Dataset:

@@ -50,13 +50,19 @@ class Comparison:
     """How much effort goes into the comparison.
 
     `oracle` is a design of fresh patients for whom the oracle is asked, None for real patients. `replicates` of the
-    bootstrap.
+    bootstrap; the challenger is fitted again `refits` times.
     """
 
     seed: int
     forest: ForestSize = FULL
     oracle: Design | None = None
     replicates: int = REPLICATES
+    refits: int = 0
+
+    @property
+    def refit_seeds(self) -> range:
+        """Return a seed for each time that the challenger is fitted again, none of them its own."""
+        return range(self.seed + 1, self.seed + 1 + self.refits)
 
     def fitted_on(self, train: Dataset) -> dict[str, object]:
         """Tell for the card on how many of the training rows the reference models are fitted, and how large one is."""

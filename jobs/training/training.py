@@ -25,8 +25,11 @@ from xgboost.spark import SparkXGBRegressor
 
 from conf.clinical import ALERT_HORIZON_H, HORIZONS_H, RISK_FIELDS
 from conf.errors import UserError
+from ml.calibration import UNCALIBRATED, Calibrators, fit_all
+from ml.dataset import Dataset
 from ml.inputs import INPUT_NAMES, RISING, booster_inputs
 from ml.linear import LinearPart
+from ml.prediction import Bundle, Predictor, booster_bytes
 from ml.storage import ROW_SCHEMA, from_arrow, list_column
 
 MOST_WORKERS: Final = 4
@@ -126,6 +129,13 @@ def _fit(spark: SparkSession, rows: DataFrame, horizon_h: int, parameters: Param
 def best_trees(booster: xgboost.Booster) -> xgboost.Booster:
     """Return the booster without the trees after the best one, which `inplace_predict` would use and Spark does not."""
     return booster[: booster.best_iteration + 1]
+
+
+def calibrate(linear: LinearPart, boosters: Mapping[int, xgboost.Booster], held_out: Dataset) -> Calibrators:
+    """Fit the calibrators to patients used nowhere else."""
+    uncalibrated = Bundle("raw", {}, booster_bytes(boosters), UNCALIBRATED, linear)
+    raw = Predictor(uncalibrated).raw_risks(held_out.features, held_out.hour)
+    return fit_all(raw, held_out.targets, held_out.patient_id)
 
 
 def tune(spark: SparkSession, rows: DataFrame, seed: int) -> Tuning:

@@ -11,6 +11,7 @@ OURS: Final = "xgboost"
 UNCALIBRATED: Final = "xgboost_uncalibrated"
 UNREPAIRED: Final = "xgboost_unrepaired"  # the model's risks, calibrated, before they are made coherent
 NUDGED: Final = ("xgboost_raised", "xgboost_lowered")  # with the newest pressures a little higher and lower
+REFITTED: Final = "xgboost_refitted"  # the same steps with other seeds, on other patients of the training
 CHAMPION: Final = "champion"  # the version in service
 ORACLE: Final = "oracle"  # model: risks of who knows the true state; part: the rows for which it was asked
 RANDOM_FOREST: Final = "random_forest"

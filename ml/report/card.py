@@ -82,6 +82,7 @@ def _judgement(evaluation: Mapping[str, Any], train: Mapping[str, Any] | None) -
         "level_changes": evaluation["level_changes"],
         "subgroups": _subgroups(evaluation["subgroups"]),
         "coherence": evaluation["coherence"],
+        "stability": _without_points(evaluation.get("stability")),
     }
 
 
@@ -155,6 +156,16 @@ def _thresholds(alarms: Mapping[str, Any] | None) -> dict[str, Any]:
         "at_recall": burden and _without_curves(burden["at_recall"]),
         "alarms_compared": alarms["comparisons"] if alarms else {},
     }
+
+
+def _without_points(stability: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not stability:
+        return {}
+    horizons = {
+        horizon: {name: value for name, value in judged.items() if name != "points"}
+        for horizon, judged in stability["horizons"].items()
+    }
+    return {**stability, "horizons": horizons}
 
 
 def _without_curves(burden: Mapping[str, Any]) -> dict[str, Any]:

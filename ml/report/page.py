@@ -15,7 +15,7 @@ from ml.evaluation.examples import LEVEL, THRESHOLD
 from ml.evaluation.level_changes import NUDGE_MMHG
 from ml.evaluation.names import OURS
 from ml.evaluation.subgroups import HEADLINE
-from ml.report import example_curves, plots, tables
+from ml.report import example_curves, method_tables, plots, tables
 from ml.report.findings import doubts, findings, merits
 from ml.report.statements import levels_chosen
 from ml.report.tables import to_markdown
@@ -40,7 +40,6 @@ STATEMENTS: Final = {
     "licence": "Licence",
 }
 NOT_JUDGED: Final = "Not judged."
-TRIPOD_HEAD: Final = ("Item", "What it asks", "Answer")
 
 _ENVIRONMENT: Final = jinja2.Environment(
     loader=jinja2.PackageLoader("ml.report", "templates"),
@@ -79,15 +78,17 @@ def render_report(card: Card, evaluation: Evaluation) -> str:
         alarms=tables.alarms(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         alarms_compared=tables.alarms_compared(evaluation["alarms"]) if _has_alarms(evaluation) else None,
         levels_chosen=levels_chosen(),
-        level_changes=tables.level_changes(evaluation["level_changes"]) if evaluation["level_changes"] else None,
+        stability=method_tables.stability(evaluation["stability"]) if evaluation.get("stability") else None,
+        stability_told=_stability(evaluation.get("stability")),
+        level_changes=method_tables.level_changes(evaluation["level_changes"]) if evaluation["level_changes"] else None,
         nudged=_nudged(evaluation["level_changes"] or {}),
         example_level={"name": LEVEL, "threshold": THRESHOLD},
         examples=_examples(evaluation["examples"] or {}),
         subgroups=tables.subgroups(evaluation["subgroups"]),
         about=_about(card),
         statements={title: card[name] for name, title in STATEMENTS.items() if name in card},
-        sample_size=tables.sample_size(card["sample_size"]) if card.get("sample_size") else None,
-        tripod=_tripod(card),
+        sample_size=method_tables.sample_size(card["sample_size"]) if card.get("sample_size") else None,
+        tripod=method_tables.tripod(card),
         checks=tables.checks(card["decision"]) if card.get("decision") else None,
         images=_images(evaluation),
     )
@@ -104,6 +105,8 @@ def _images(evaluation: Evaluation) -> dict[str, str]:
         "parts": (plots.parts, evaluation["parts"]),
         "subgroups": (plots.subgroups, evaluation["subgroups"]),
     }
+    if evaluation.get("stability"):
+        drawings["stability"] = (plots.stability, evaluation["stability"])
     if _has_alarms(evaluation):
         drawings["alarms"] = (plots.alarms, evaluation["alarms"])
     return {name: plots.to_image(draw, values) for name, (draw, values) in drawings.items()}
@@ -119,6 +122,15 @@ def _examples(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for kind, examples in found.items()
     ]
+
+
+def _stability(found: Mapping[str, Any] | None) -> str:
+    """Say on how many patients the model was fitted again, and how many levels that changes."""
+    if not found:
+        return ""
+    told = f"Each fit saw {found['patients']:,} of the {found['of_patients']:,} training patients, drawn anew."
+    changed = percent(found["levels_changed"])
+    return f"{told} Of the windows above LOW {changed} had another level, on average over the fits."
 
 
 def _nudged(found: Mapping[str, Any]) -> str:
@@ -162,20 +174,17 @@ def _about(card: Card) -> list[tables.Table]:
     return [*([tables.data_rows(card["rows"])] if card.get("rows") else []), *shown]
 
 
-def _tripod(card: Card) -> tables.Table | None:
-    rows = [[answer["item"], answer["asks"], answer["answer"]] for answer in card.get("tripod", ())]
-    return tables.make_table("TRIPOD+AI, items not answered elsewhere here", TRIPOD_HEAD, rows) if rows else None
-
-
 def render_card(card: Card, evaluation: Evaluation) -> str:
     """Return the model card in Markdown."""
-    tripod = _tripod(card)
+    tripod = method_tables.tripod(card)
     sections = {
         "Purpose": f"{card['purpose']}\n\n{card['not_for']}\n\n**{card['warning']}**",
-        **{title: str(card[name]) for name, title in STATEMENTS.items() if name in card},
         "In short": "\n".join(f"- {sentence}" for sentence in findings(evaluation)),
+        **{title: str(card[name]) for name, title in STATEMENTS.items() if name in card},
         "Data and training": "\n".join(to_markdown(table) for table in _about(card)),
-        "Sample size": to_markdown(tables.sample_size(card["sample_size"])) if card.get("sample_size") else NOT_JUDGED,
+        "Sample size": to_markdown(method_tables.sample_size(card["sample_size"]))
+        if card.get("sample_size")
+        else NOT_JUDGED,
         **_judged_sections(evaluation),
         "How the alert levels were chosen": levels_chosen(),
         "Known failures": "\n".join(f"- {sentence}" for sentence in card["known_failures"]),
@@ -192,7 +201,7 @@ def _judged_sections(evaluation: Evaluation) -> dict[str, str]:
     """Return what the card has of an evaluation, by heading."""
     calm, changes = evaluation["parts"][TEST][HEADLINE], evaluation["level_changes"]
     quality = [tables.quality(calm[horizon], horizon) for horizon in HORIZON_ORDER]
-    found = evaluation["alarms"]
+    found, stability = evaluation["alarms"], evaluation.get("stability")
     alarms = [tables.alarms(found), tables.alarms_compared(found)] if _has_alarms(evaluation) else []
     return {
         "Quality on unseen patients, windows not in crisis at t": "\n".join(
@@ -200,8 +209,11 @@ def _judged_sections(evaluation: Evaluation) -> dict[str, str]:
         ),
         "Oracle": to_markdown(tables.gaps(evaluation["gap_closed"])) if evaluation["gap_closed"] else "Not asked.",
         "Alarms": "\n".join(map(to_markdown, alarms)) or NOT_JUDGED,
-        "Restlessness of the levels": f"{to_markdown(tables.level_changes(changes))}\n{_nudged(changes)}"
+        "Restlessness of the levels": f"{to_markdown(method_tables.level_changes(changes))}\n{_nudged(changes)}"
         if changes
+        else NOT_JUDGED,
+        "Spread over fits": f"{to_markdown(method_tables.stability(stability))}\n{_stability(stability)}"
+        if stability
         else NOT_JUDGED,
         "Other parts of the data": to_markdown(tables.parts(evaluation["parts"])),
         "Subgroups": to_markdown(tables.subgroups(evaluation["subgroups"])),

@@ -51,6 +51,7 @@ COLOURS: Final = {
 }
 DASHES: Final = {LAST_VALUE: "--", THRESHOLD_RULE: "-.", CHAMPION: ":", RANDOM_FOREST: (0, (5, 1))}
 MARKERS: Final = {OURS: "o", LAST_VALUE: "s", THRESHOLD_RULE: "D", CHAMPION: "^", RANDOM_FOREST: "v"}
+FIT_COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00")
 GREY: Final = "#6b6b6b"
 RESULT_STYLE: Final[dict[Any, Any]] = {
     "better": ("#0072B2", "o"),
@@ -190,6 +191,20 @@ def scatter(points: Mapping[str, Any]) -> Figure:
     for axis in axes[-3:]:
         axis.set_xlabel("predicted risk")
     axes[0].legend(loc="upper left", fontsize=9)
+    return figure
+
+
+def stability(found: Mapping[str, Any]) -> Figure:
+    """Draw the risks that the same windows have from each fit of the model, against the risk that they have."""
+    figure, axes = panels(1, 3, 3.9)
+    for axis, horizon in zip(axes, HORIZON_ORDER, strict=True):
+        points = found["horizons"][horizon]["points"]
+        axis.plot([0, 1], [0, 1], color="black", linewidth=1)
+        for risks, colour in zip(points["refits"], FIT_COLOURS, strict=False):
+            axis.plot(points["ours"], risks, ".", color=colour, markersize=3, alpha=0.5, rasterized=True)
+        axis.set(title=horizon_name(horizon), xlabel="risk of this version", xlim=(0, 1), ylim=(0, 1))
+        as_percent(axis)
+    axes[0].set_ylabel("risk when fitted again")
     return figure
 
 

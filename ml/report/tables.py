@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conf.clinical import ALERT_LEVELS
 from ml.evaluation.names import (
     CLIMATOLOGY,
     LAST_VALUE,
@@ -179,18 +178,6 @@ def _alarm_row(figures: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def level_changes(found: Mapping[str, Any]) -> Table:
-    """Show how often levels change, as they are and as alerts are served."""
-    names = {"raw": "level of the risk alone", "served": "level as the alert service serves it"}
-    rows = [
-        [names[name], *(with_interval(figure, 1) for figure in changes.values())]
-        for name, changes in found["levels"].items()
-    ]
-    ever = f"of the {percent(found['ever_above_low'], 0)} of patients who ever reach {ALERT_LEVELS[1]}"
-    head = ["Level", "Changes per patient-day", f"Changes {ever}", "of these undone within 30 min"]
-    return make_table("How often alert levels change", head, rows)
-
-
 def alarms_compared(found: Mapping[str, Any]) -> Table:
     """Show how many times as many alarms the model raises as others that find as many crises."""
     rows = [
@@ -235,23 +222,6 @@ def data_rows(rows: Mapping[str, Any]) -> Table:
         for name, part in rows.items()
     ]
     return make_table("Rows of each part", head, body)
-
-
-def sample_size(found: Mapping[str, Any]) -> Table:
-    """Show by horizon how many windows the criteria of Riley ask for, and how many there are."""
-    rows = [
-        [
-            horizon_name(horizon),
-            percent(size["prevalence"]),
-            number(size["r2"]),
-            *(f"{size[name]:,}" for name in ("overall_risk", "shrinkage", "optimism", "needed", "rows", "patients")),
-            number(size["events"] / size["parameters"], 0),
-        ]
-        for horizon, size in ((horizon, found[horizon]) for horizon in HORIZON_ORDER if horizon in found)
-    ]
-    needed = ["For the overall risk", "For shrinkage", "For optimism", "Windows needed"]
-    head = ["Horizon", "Prevalence", "R² (Cox-Snell)", *needed, "Training windows", "Of patients"]
-    return make_table("Sample size by the criteria of Riley (BMJ 2020)", [*head, "Events per parameter"], rows)
 
 
 def checks(decision: Mapping[str, Any]) -> Table:

@@ -17,6 +17,7 @@ from ml.evaluation.names import (
     ORACLE,
     OURS,
     RANDOM_FOREST,
+    REFITTED,
     THRESHOLD_RULE,
     UNCALIBRATED,
 )
@@ -26,6 +27,7 @@ from ml.evaluation.subgroups import ALL, HEADLINE
 MODEL_NAMES: Final = {
     OURS: "XGBoost",
     UNCALIBRATED: "XGBoost before calibration",
+    REFITTED: "XGBoost fitted again",
     CHAMPION: "model in service",
     RANDOM_FOREST: "random forest",
     LOGISTIC_ON_INPUTS: "logistic regression on all inputs",

@@ -19,6 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError
 from jobs.training.collecting import count_cut
+from jobs.training.refits import FITS
 from jobs.training.simulated import Design, chunks, simulate_rows
 from jobs.training.training import TARGETS, best_trees, regressor, time_limit, with_inputs
 from ml.calibration import UNCALIBRATED
@@ -132,6 +133,10 @@ def test_a_full_retraining_asks_forest_and_oracle_and_keeps_a_model_judged_on_to
     test = card["metrics"]["test"]["24h"] if "test" in card["metrics"] else card["metrics"]["24h"]
     assert {"random_forest", "logistic_on_inputs", "last_value"} <= set(test["differences"])
     assert b"oracle" in bundle_file(tmp_path / "models", version, "metrics.json")
+    assert card["stability"]["fits"] == FITS
+    assert b"Would another training say the same?" in bundle_file(tmp_path / "models", version, "report.html")
+    stages = card["made"]["seconds"]
+    assert {"rows", "search", "boosters", "oracle", "refits", "evaluation"} <= set(stages)
 
 
 def test_too_few_patients_are_refused_in_one_sentence_and_nothing_is_saved(tmp_path: Path) -> None:

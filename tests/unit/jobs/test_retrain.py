@@ -25,6 +25,7 @@ from jobs.retrain import (
     work,
 )
 from jobs.training.collecting import Collection, require_both_outcomes
+from jobs.training.refits import FITS
 from jobs.training.simulated import Design, simulate_rows
 from ml.evaluation.gates import Check, Decision
 from ml.registry.bundles import current_version
@@ -66,10 +67,21 @@ def test_no_oracle_is_asked_in_haste_nor_about_real_patients(options: list[str])
     assert make_comparison(arguments, make_collection(arguments, Settings())).oracle is None
 
 
+@pytest.mark.parametrize(
+    ("options", "refits"), [([], FITS), (["--quick"], 0), (["--refits", "7"], 7), (["--quick", "--refits", "2"], 2)]
+)
+def test_a_full_training_is_followed_by_fits_with_other_seeds_and_a_quick_one_only_if_asked(
+    options: list[str], refits: int
+) -> None:
+    arguments = parser().parse_args(["--seed", "3", *options])
+    comparison = make_comparison(arguments, make_collection(arguments, Settings()))
+    assert list(comparison.refit_seeds) == list(range(4, 4 + refits))
+
+
 def test_every_seed_is_told_by_what_it_decides() -> None:
     arguments = parser().parse_args(["--seed", "3"])
     told = seeds(arguments, make_comparison(arguments, make_collection(arguments, Settings())))
-    assert told == {"fits": 3, "random forest": 3, "bootstrap": 3, "oracle's patients": 4}
+    assert told == {"fits": 3, "random forest": 3, "bootstrap": 3, "oracle's patients": 4, "refits from": 4}
     quick = parser().parse_args(["--quick"])
     assert "oracle's patients" not in seeds(quick, make_comparison(quick, make_collection(quick, Settings())))
 

@@ -63,7 +63,9 @@ def retrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
     def run(*, forest: Callable[..., Any] = as_before) -> Settings:
         monkeypatch.setattr(reference_models, "grow_forests", forest)
-        chosen = job.parser().parse_args(["--data", str(tmp_path / "rows.parquet"), "--replicates", "2"])
+        chosen = job.parser().parse_args(
+            ["--data", str(tmp_path / "rows.parquet"), "--replicates", "2", "--refits", "0"]
+        )
         job.retrain(MagicMock(), settings, chosen, NOW)
         return settings
 

@@ -4,11 +4,13 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
 import pytest
 
+from ml.evaluation.stability import spread
 from ml.report import plots
 from ml.report.page import render_card, render_report
-from tests.support.evaluations import full_evaluation, least_evaluation
+from tests.support.evaluations import full_evaluation, least_evaluation, make_part
 from tests.unit.ml.report.test_card import card_of
 
 VOID = {"meta", "img", "br"}
@@ -63,7 +65,7 @@ def test_the_report_needs_nothing_else(report: str) -> None:
 
 def test_every_image_has_a_text_for_those_who_cannot_see_it(report: str) -> None:
     images = read(report).images
-    assert len(images) == 8 + 3  # plots, and a kind of example each
+    assert len(images) == 8 + 2  # plots, and examples of crises found and of false alarms: none was missed
     assert all(len(image["alt"] or "") > 40 for image in images)
 
 
@@ -93,7 +95,7 @@ def test_a_report_of_the_least_evaluation_says_what_was_not_judged() -> None:
 def test_examples_are_told_by_which_rule_they_are_shown_and_each_in_a_sentence(report: str) -> None:
     text = re.sub(r"\s+", " ", report)
     assert "At the level HIGH (6 h risk from 40 % on). Nobody chose these" in text
-    for said in ("<li>A: found ", "<li>A: a false alarm. "):
+    for said in ("<li>A: found ", "<li>A: a false alarm. ", "6 h before (0 in all)</h3> <p>None.</p>"):
         assert said in text
 
 
@@ -157,6 +159,20 @@ def test_nudged_levels_are_told_where_they_were_judged() -> None:
     html = render_report({}, {**judged, "level_changes": changes})
     assert "With both newest pressures 3 mmHg higher or lower 9.5 % (8.0 to 11.0) of the levels above LOW" in html
     assert "mmHg higher or lower" not in render_report({}, judged)
+
+
+def test_the_spread_over_fits_is_drawn_and_told_where_it_was_judged() -> None:
+    rows, random = 200, np.random.default_rng(1)
+    ours = random.random((rows, 3))
+    data, _ = make_part(seed=0, rows=rows)
+    told = {"patients": 5000, "of_patients": 24_000, **spread(data, ours, [ours, ours * 0.9, ours * 0.8])}
+    card = render_card(card_of(least_evaluation()), {**least_evaluation(), "stability": told})
+    html = render_report({}, {**least_evaluation(), "stability": told})
+    assert len(read(html).images) == 7 + 1
+    for text in (html, card):
+        assert "Fitted again 3 times, 180 windows not in crisis" in text
+        assert "Each fit saw 5,000 of the 24,000 training patients, drawn anew." in text
+    assert "Would another training" not in render_report({}, least_evaluation())
 
 
 def test_the_card_of_the_least_evaluation_can_be_written() -> None:
