@@ -2,8 +2,9 @@
 
 Submitted by ``./spark-submit.sh recalibrate``. A model that comes from elsewhere mostly still ranks well, and is off in
 its level. What it says of stored windows is compared with what followed (`ml.evaluation.local`); the line is kept where
-patients left out of its fit show that it helps. The outcome is a version of its own, which goes into service if its
-calibration has become better and nothing else worse; ``retrain --promote`` and ``--rollback`` move it by hand.
+patients left out of its fit show that it helps. The outcome is a version of its own, which goes into service (with
+``--appoint`` beside it, see docs/models.md) if its calibration has become better and nothing else worse; ``retrain
+--promote`` and ``--rollback`` move it by hand.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import getpass
 import logging
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
@@ -24,11 +24,11 @@ from conf.errors import UserError
 from conf.settings import Settings, load_settings
 from conf.times import to_us
 from jobs.training.history import history_rows, observations_from_archive, observations_from_elasticsearch
-from jobs.training.recalibrating import local_windows, save_recalibrated
+from jobs.training.promoting import conclude
+from jobs.training.recalibrating import local_patients, save_recalibrated
 from jobs.training.session import session
-from ml.evaluation.gates import Decision
 from ml.evaluation.local import LEAST_PATIENTS, recalibrate
-from ml.registry.bundles import current_version, load_bundle, publish
+from ml.registry.bundles import current_version, load_bundle
 
 DAYS: Final = 28
 LOOKBACK: Final = timedelta(days=14)  # how far back the readings of a window are looked for
@@ -44,16 +44,26 @@ def run(spark: SparkSession, settings: Settings, chosen: argparse.Namespace, now
         raise UserError(f"No model is published in {settings.model_dir}. Train one: ./spark-submit.sh retrain.")
     bundle = load_bundle(settings.model_dir, version)
     since = now - timedelta(days=chosen.days)
-    windows = local_windows(stored_rows(spark, settings, chosen.source, since, now), bundle, since)
-    made = recalibrate(windows)
+    local = local_patients(stored_rows(spark, settings, chosen.source, since, now), bundle, since)
+    made = recalibrate(local.windows)
     for horizon in made.horizons:
         log.info(horizon.why)
     if not made.is_change:
         log.warning("Nothing is gained by a recalibration: %s stays as it is.", version)
         return None
     data = {"source": f"patients on record ({chosen.source})", "days": chosen.days, "least_patients": LEAST_PATIENTS}
-    successor, decision = save_recalibrated(settings.model_dir, bundle, made, data, now)
-    conclude(settings.model_dir, successor, version, decision, chosen.by, now)
+    successor, decision = save_recalibrated(settings.model_dir, bundle, local, made, data, now)
+    why = f"recalibrated from {version}: {decision.reason}"
+    conclude(
+        settings.model_dir,
+        successor,
+        decision,
+        by=chosen.by,
+        why=why,
+        at=now,
+        beside=chosen.appoint,
+        instead_of=version,
+    )
     return successor
 
 
@@ -64,24 +74,13 @@ def stored_rows(spark: SparkSession, settings: Settings, source: str, since: dat
     return history_rows(recent, settings.min_readings, settings.zone)
 
 
-def conclude(model_dir: Path, version: str, parent: str, decision: Decision, by: str, now: datetime) -> None:
-    """Put the version into service if it may, and if it is made from the one in service; or tell why not."""
-    for check in decision.checks:
-        log.info("%s: %s", "passed" if check.passed else "FAILED", check.detail)
-    if decision.promote and current_version(model_dir) == parent:
-        publish(model_dir, version, by=by, why=f"recalibrated from {parent}: {decision.reason}", at=now)
-        log.info("Published model %s. Report: %s", version, model_dir / version / "report.html")
-        return
-    why = decision.reason if not decision.promote else f"{parent} is not in service."
-    log.warning("Model %s is kept but not published: %s", version, why)
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the options of the job."""
     made = cli.parser("recalibrate", "Adapt the model in service to local patients.")
     made.add_argument("--source", choices=list(SOURCES), default="elasticsearch", help="of readings (%(default)s)")
     made.add_argument("--days", type=int, default=DAYS, help="how far back windows may lie (%(default)s)")
     made.add_argument("--version", help="what is recalibrated; default: the version in service")
+    made.add_argument("--appoint", action="store_true", help="what passes scores beside the one in service, not in it")
     made.add_argument("--by", default=getpass.getuser(), help="who answers for it, kept in the journal (%(default)s)")
     return made
 

@@ -26,6 +26,7 @@ from conf.files import only_one
 from conf.settings import Settings, load_settings
 from jobs.training.candidate import Challenger, Origin, champion_of, compare, save_judged, save_unjudged, train
 from jobs.training.collecting import Collection, RowSource, count_cut, fingerprint, require_both_outcomes, write_rows
+from jobs.training.promoting import conclude
 from jobs.training.provenance import Provenance
 from jobs.training.reference_models import Comparison
 from jobs.training.refits import FITS
@@ -84,7 +85,8 @@ def retrain(spark: SparkSession, settings: Settings, chosen: argparse.Namespace,
     log.info("Saved model %s, which --promote puts into service should the judgement fail", unjudged)
     version, decision = judge(spark, settings.model_dir, challenger, origin, champion, comparison)
     discard(settings.model_dir, unjudged)
-    conclude(settings.model_dir, version, decision, chosen, now)
+    why = (chosen.appoint and chosen.why) or decision.reason
+    conclude(settings.model_dir, version, decision, by=chosen.by, why=why, beside=chosen.appoint, at=now)
     return decision
 
 
@@ -147,20 +149,6 @@ def make_comparison(chosen: argparse.Namespace, collection: Collection) -> Compa
     forest = replace(FULL, rows=chosen.forest_rows)
     refits = FITS if chosen.refits is None else chosen.refits
     return Comparison(chosen.seed, forest, fresh if simulated else None, chosen.replicates or REPLICATES, refits)
-
-
-def conclude(model_dir: Path, version: str, decision: Decision, chosen: argparse.Namespace, now: datetime) -> None:
-    """Put the version into service, or beside it if that is asked for, or tell why not."""
-    for check in decision.checks:
-        log.info("%s: %s", "passed" if check.passed else "FAILED", check.detail)
-    if decision.promote and chosen.appoint:
-        appoint(model_dir, version, by=chosen.by, why=chosen.why or decision.reason, at=now)
-        log.info("Model %s scores beside the one in service. Report: %s", version, model_dir / version / "report.html")
-    elif decision.promote:
-        publish(model_dir, version, by=chosen.by, why=decision.reason, at=now)
-        log.info("Published model %s. Report: %s", version, model_dir / version / "report.html")
-    else:
-        log.warning("Model %s is kept but not published: %s", version, decision.reason)
 
 
 def move_pointer(model_dir: Path, chosen: argparse.Namespace, now: datetime) -> None:

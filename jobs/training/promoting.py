@@ -1,4 +1,4 @@
-"""Carrying out what was asked for: a challenger goes into service, by a named person's request or by the rule.
+"""What goes into service, and what beside it: what was judged just now, or asked for by a named person or the rule.
 
 Whoever calls this may write the folder of the models, which the site may not. The stream sees the moved pointer with
 its next micro-batch.
@@ -16,15 +16,46 @@ from conf.clinical import ALERT_HORIZON_H
 from conf.files import one_at_a_time
 from elastic.client import Search
 from elastic.search.promotions import Request, answer, ask, requests
+from ml.evaluation.gates import Decision
 from ml.evaluation.subgroups import HEADLINE
 from ml.registry.bundles import BundleError, current_version, publish
-from ml.registry.challenger import read_challenger
+from ml.registry.challenger import appoint, read_challenger
 
 LOCK: Final = ".requests.lock"
 VALID_FOR: Final = timedelta(days=1)  # what nobody has carried out for so long may be meant no more
 RULE: Final = "rule"  # who asks where BP_PROMOTE_BY_RULE is set
 
 log = logging.getLogger(__name__)
+
+
+def conclude(
+    model_dir: Path,
+    version: str,
+    decision: Decision,
+    *,
+    by: str,
+    why: str,
+    at: datetime,
+    beside: bool = False,
+    instead_of: str | None = None,
+) -> None:
+    """Put a version that was judged into service if it may, or `beside` the one there is, or tell why not.
+
+    One that may only take the place of another, `instead_of`, goes into service where that one is.
+    """
+    for check in decision.checks:
+        log.info("%s: %s", "passed" if check.passed else "FAILED", check.detail)
+    report = model_dir / version / "report.html"
+    if not decision.promote:
+        log.warning("Model %s is kept but not published: %s", version, decision.reason)
+    elif beside:
+        appoint(model_dir, version, by=by, why=why, at=at)
+        log.info("Model %s scores beside the one in service. Report: %s", version, report)
+    elif instead_of not in (None, current_version(model_dir)):
+        log.warning("Model %s is kept but not published: %s is not in service.", version, instead_of)
+    else:
+        publish(model_dir, version, by=by, why=why, at=at)
+        log.info("Published model %s. Report: %s", version, report)
 
 
 def carry_out(search: Search, model_dir: Path, now: datetime) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from conf.clinical import HORIZONS_H
 from conf.errors import UserError
-from ml.calibration import Calibrator, Calibrators, fit_line, is_better, out_of_fold
+from ml.calibration import UNCALIBRATED, Calibrator, Calibrators, fit_line, is_better, out_of_fold
 from ml.evaluation.bootstrap import plain
 from ml.evaluation.comparison import NOTICEABLE
 from ml.evaluation.gates import MOST_ICI_RISE, MOST_REPAIRED, Check
@@ -70,6 +70,10 @@ class Recalibration:
         """Return the coherent risks (m, 3) before and after."""
         after = np.stack([horizon.after for horizon in self.horizons], axis=1)
         return np.maximum.accumulate(self.windows.risks, axis=1), np.maximum.accumulate(after, axis=1)
+
+    def to_come(self) -> Floats:
+        """Return the coherent risks (m, 3) that the windows will be given: by lines fitted on all of them."""
+        return np.maximum.accumulate(self.calibrators(UNCALIBRATED).apply(self.windows.risks), axis=1)
 
     def describe(self) -> dict[str, Any]:
         """Return plain values for the card: each horizon before and after, by patients left out of the fit."""

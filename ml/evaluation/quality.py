@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conf.clinical import ALERT_HORIZON_H, ALERT_LEVELS, ALERT_THRESHOLDS, HORIZONS_H
-from ml.dataset import Dataset
+from ml.dataset import Dataset, Texts
 from ml.evaluation.bootstrap import REPLICATES, Weights, anchored, draw_weights, interval, plain, weighted_sums
 from ml.evaluation.curves import model_curves, shared_curves
 from ml.evaluation.metrics import (
@@ -34,6 +34,18 @@ Figures = dict[str, Floats]  # name of a statistic -> (1 + replicates,)
 IN_SUBGROUPS: Final = (OURS, CHAMPION)
 SUBGROUP_FIGURES: Final = ("auroc", "brier", "ici", "mean_risk", "expected_per_observed")
 LEAST_FOR_CALIBRATION: Final = 20  # and as many other rows: below, nothing is said about calibration
+
+
+class Windows(Protocol):
+    """Windows whose risks are judged: a `Dataset`, or what is known of others; see there."""
+
+    @property
+    def targets(self) -> NDArray[np.float32]:
+        """Return the outcomes (m, 3), NaN where unknown."""
+
+    @property
+    def patient_id(self) -> Texts:
+        """Return whose each window is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,21 @@ def evaluate_part(
     seed: int = 0,
     headline_only: bool = False,
 ) -> dict[str, Any]:
-    """Judge models on rows that none of them has seen; `risks` has shape (m, 3) per model, targets may be NaN.
+    """Judge models on rows that none of them has seen; see `evaluate_windows`."""
+    crisis = in_crisis(data.features)
+    return evaluate_windows(data, crisis, risks, replicates=replicates, seed=seed, headline_only=headline_only)
+
+
+def evaluate_windows(
+    data: Windows,
+    crisis: Flags,
+    risks: Mapping[str, Floats],
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    headline_only: bool = False,
+) -> dict[str, Any]:
+    """Judge models on windows, of which `crisis` (m,) tells those in crisis at t; `risks` has shape (m, 3) per model.
 
     The result is {subgroup by crisis: {"1h" | "6h" | "24h": {"rows", "events", "patients", "patients_with_event",
     "prevalence", "censored_share", "models": {model: {figure: {"value", "low", "high"}}}, "differences": {other model:
@@ -70,7 +96,7 @@ def evaluate_part(
     """
     patient, weights = _resample(data, replicates, seed)
     found: dict[str, Any] = {}
-    for name, rows in crisis_subgroups(in_crisis(data.features)).items():
+    for name, rows in crisis_subgroups(crisis).items():
         if headline_only and name != HEADLINE:
             continue
         found[name] = {}
@@ -119,13 +145,13 @@ def evaluate_levels(data: Dataset, risk: Floats, *, replicates: int = REPLICATES
     return found
 
 
-def _resample(data: Dataset, replicates: int, seed: int) -> tuple[NDArray[np.intp], Weights]:
+def _resample(data: Windows, replicates: int, seed: int) -> tuple[NDArray[np.intp], Weights]:
     patients, patient = np.unique(data.patient_id, return_inverse=True)
     return patient, draw_weights(len(patients), replicates, seed)
 
 
 def _sample(
-    data: Dataset,
+    data: Windows,
     risks: Mapping[str, Floats],
     rows: Flags,
     column: int,

@@ -16,6 +16,7 @@ from conf.settings import Settings
 from conf.times import HOUR_US, iso_us, to_us
 from jobs.recalibrate import parser, run
 from jobs.streaming.archive import write_archive
+from ml import drift
 from ml.registry.bundles import current_version, load_bundle
 from ml.registry.pointer import read_journal
 from tests.integration.pipeline import publish_model
@@ -78,6 +79,10 @@ def test_a_model_is_adapted_to_stored_patients_as_a_version_of_its_own(spark: Sp
     for found in changed:
         assert found["patients_with_a_crisis"] >= 50
         assert found["after"]["ici"] < found["before"]["ici"] / 2
+    figures = json.loads((folder / "metrics.json").read_bytes())["parts"]["local"]["all"]
+    assert sum(figures[name]["patients_with_event"] >= 50 for name in horizons) >= len(changed)
+    reference = drift.from_json(json.loads((folder / "drift.json").read_bytes()))
+    assert not np.isnan(reference.shares).all()
     for name in ("report.html", "card.md"):
         told = (folder / name).read_text(encoding="utf-8")
         assert first.version in told

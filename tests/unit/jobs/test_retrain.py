@@ -15,7 +15,6 @@ from jobs.retrain import (
     LOCK,
     PATIENTS,
     QUICK_PATIENTS,
-    conclude,
     describe_file,
     make_collection,
     make_comparison,
@@ -27,14 +26,11 @@ from jobs.retrain import (
 from jobs.training.collecting import Collection, require_both_outcomes
 from jobs.training.refits import FITS
 from jobs.training.simulated import Design, simulate_rows
-from ml.evaluation.gates import Check, Decision
 from ml.registry.bundles import current_version
 from ml.registry.challenger import read_challenger
 from tests.support.bundles import publish_small, save_small_bundle
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-
-ADA = parser().parse_args(["--by", "Ada"])
 
 
 def collection_of(*arguments: str, min_readings: int = 10) -> Collection:
@@ -92,33 +88,6 @@ def test_rows_of_a_file_are_not_described_as_those_of_a_design() -> None:
     assert describe_file(path, {"train": rows}) == {"source": "SIMULATED patients, no real person (file rows.parquet)"}
     recorded = replace(rows, group=np.full(len(rows), ""))
     assert describe_file(path, {"train": recorded}) == {"source": "patients on record (file rows.parquet)"}
-
-
-def test_what_fails_a_check_is_not_put_into_service_and_the_log_says_why(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    version = save_small_bundle(tmp_path)
-    conclude(tmp_path, version, Decision(False, (Check("coherence", False, "They contradict."),)), ADA, NOW)
-    assert current_version(tmp_path) is None
-    assert f"Model {version} is kept but not published: They contradict." in caplog.text
-
-
-def test_what_passes_every_check_is_in_service(tmp_path: Path) -> None:
-    version = save_small_bundle(tmp_path)
-    conclude(tmp_path, version, Decision(True, (Check("coherence", True, "They agree."),)), ADA, NOW)
-    assert current_version(tmp_path) == version
-
-
-def test_what_passes_scores_beside_the_version_in_service_if_that_is_asked_for(tmp_path: Path) -> None:
-    first, second = save_small_bundle(tmp_path), save_small_bundle(tmp_path, seed=2)
-    publish_small(tmp_path, first)
-    passed = Decision(True, (Check("coherence", True, "They agree."),))
-    chosen = parser().parse_args(["--appoint", "--by", "loop", "--why", "the risks do not fit"])
-    conclude(tmp_path, second, passed, chosen, NOW)
-    appointed = read_challenger(tmp_path)
-    assert current_version(tmp_path) == first
-    assert appointed is not None
-    assert (appointed.version, appointed.by, appointed.why) == (second, "loop", "the risks do not fit")
 
 
 def test_promotion_and_rollback_by_hand_need_no_training(tmp_path: Path) -> None:

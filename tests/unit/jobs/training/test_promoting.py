@@ -1,4 +1,4 @@
-"""A challenger goes into service by a request, and only as long as what was asked for still is what it was."""
+"""What passes goes into service or beside it; a challenger by a request, as long as what was asked for still holds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from elastic.search.promotions import Request, ask, requests
-from jobs.training.promoting import VALID_FOR, ask_by_rule, carry_out
+from jobs.training.promoting import VALID_FOR, ask_by_rule, carry_out, conclude
+from ml.evaluation.gates import Check, Decision
 from ml.registry.bundles import current_version
-from ml.registry.challenger import appoint, dismiss
+from ml.registry.challenger import appoint, dismiss, read_challenger
 from ml.registry.pointer import read_journal
 from tests.support.bundles import CREATED_AT, publish_small, save_small_bundle
 from tests.support.fake_search import FakeSearch
@@ -22,6 +23,10 @@ NOW = CREATED_AT + timedelta(hours=1)
 @pytest.fixture
 def search() -> FakeSearch:
     return FakeSearch()
+
+
+PASSED = Decision(True, (Check("coherence", True, "They agree."),))
+FAILED = Decision(False, (Check("coherence", False, "They contradict."),))
 
 
 @pytest.fixture
@@ -46,6 +51,42 @@ def wish(pair: tuple[str, str], **changes: Any) -> Request:
 
 def answers(search: FakeSearch) -> list[tuple[str, str | None]]:
     return [(request.state, request.answer) for request in requests(search)]
+
+
+def test_what_passes_every_check_is_in_service(tmp_path: Path, pair: tuple[str, str]) -> None:
+    conclude(tmp_path, pair[1], PASSED, by="anne", why="They agree.", at=NOW)
+    move = read_journal(tmp_path)[-1]
+    assert (move.version, move.by, move.why) == (pair[1], "anne", "They agree.")
+
+
+@pytest.mark.parametrize("is_beside", [False, True])
+def test_what_fails_a_check_is_neither_in_service_nor_beside_it_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, is_beside: bool
+) -> None:
+    version = save_small_bundle(tmp_path)
+    conclude(tmp_path, version, FAILED, by="anne", why="?", at=NOW, beside=is_beside)
+    assert (current_version(tmp_path), read_challenger(tmp_path)) == (None, None)
+    assert f"Model {version} is kept but not published: They contradict." in caplog.text
+
+
+def test_what_passes_scores_beside_the_version_in_service_if_that_is_asked_for(tmp_path: Path) -> None:
+    first, second = save_small_bundle(tmp_path), save_small_bundle(tmp_path, seed=2)
+    publish_small(tmp_path, first)
+    conclude(tmp_path, second, PASSED, by="loop", why="the risks do not fit", at=NOW, beside=True)
+    appointed = read_challenger(tmp_path)
+    assert current_version(tmp_path) == first
+    assert appointed is not None
+    assert (appointed.version, appointed.by, appointed.why) == (second, "loop", "the risks do not fit")
+
+
+def test_a_version_made_from_another_takes_the_place_of_no_other(
+    tmp_path: Path, pair: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    conclude(tmp_path, pair[1], PASSED, by="anne", why="nearer", at=NOW, instead_of="v-0")
+    assert current_version(tmp_path) == pair[0]
+    assert "is kept but not published: v-0 is not in service." in caplog.text
+    conclude(tmp_path, pair[1], PASSED, by="anne", why="nearer", at=NOW, instead_of=pair[0])
+    assert current_version(tmp_path) == pair[1]
 
 
 def test_what_a_person_asked_for_is_in_service_under_that_name(
