@@ -16,7 +16,7 @@ from conf.clinical import HORIZONS_H, RISK_FIELDS, is_crisis
 from conf.times import HOUR_US
 from jobs.training.outcomes import TARGETS, common, is_complete
 from ml.evaluation.bootstrap import plain
-from ml.evaluation.cusum import LIMIT, accumulate, apart, likelihood_ratios, who_counts
+from ml.evaluation.cusum import LEAST_PATIENTS, LIMIT, accumulate, apart, likelihood_ratios, who_counts
 from ml.evaluation.live import estimated_brier
 from ml.evaluation.subgroups import ALL, HEADLINE
 
@@ -82,7 +82,7 @@ def estimate_documents(predictions: pa.Table, now_us: int) -> Iterator[Document]
 def sum_up(days: Iterable[Document], before: Mapping[Key, Document]) -> Iterator[Document]:
     """Add the sums at the end of each day; `before` are the documents that they go on from.
 
-    `is_off` where one has reached the limit: risks that were right would hardly ever bring it there.
+    `is_off` where one has reached the limit, on a day of patients enough: right risks would hardly ever bring it there.
     """
     by_key: dict[Key, list[Document]] = {}
     for document in sorted(days, key=lambda each: str(each["@timestamp"])):
@@ -93,4 +93,5 @@ def sum_up(days: Iterable[Document], before: Mapping[Key, Document]) -> Iterator
         sums = accumulate(added, np.array([last[name] for name in SUMS]))
         for document, reached in zip(documents, sums, strict=True):
             told: Document = {name: plain(value) for name, value in zip(SUMS, reached.tolist(), strict=True)}
-            yield {**document, **told, "cusum_limit": LIMIT, "is_off": bool(reached.max() >= LIMIT)}
+            is_off = bool(reached.max() >= LIMIT) and document["patients"] >= LEAST_PATIENTS
+            yield {**document, **told, "cusum_limit": LIMIT, "is_off": is_off}

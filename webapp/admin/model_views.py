@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from conf.clinical import ALERT_HORIZON_H
 from elastic.client import Document
 from elastic.search import latest, monitoring, promotions
+from ml.evaluation.cusum import LEAST_PATIENTS
 from ml.evaluation.subgroups import HEADLINE
 from webapp.admin.blueprint import blueprint
 from webapp.confirming import ask
@@ -88,6 +89,7 @@ def _page(documents: Sequence[Document], *, is_refused: bool = False, status: in
         documents=documents,
         calibration=monitoring.calibration(search, versions[0]) if versions else [],
         watched=watched(monitoring.cusum(search, versions[0])) if versions else [],
+        least_watched=LEAST_PATIENTS,
         deciding=deciding,
         verdict=VERDICTS[verdict(deciding["brier_difference"])] if deciding else None,
         requests=[(each, STATES[each.answer or each.state]) for each in asked],

@@ -12,7 +12,7 @@ from elastic.names import MODEL_MONITORING
 from elastic.search.monitoring import cusum, misfits, newest_by_horizon
 from jobs.training.outcomes import add_targets, document_id
 from jobs.training.watching import day_documents, estimate_documents, sum_up
-from ml.evaluation.cusum import HIGHEST, LIMIT
+from ml.evaluation.cusum import HIGHEST, LEAST_PATIENTS, LIMIT
 from tests.support.fake_search import FakeSearch
 from tests.unit.jobs.training.test_outcomes import LATER_US, THAT_DAY_US, Readings, prediction, readings
 from tests.unit.jobs.training.test_outcomes import patients as batch_of
@@ -34,8 +34,13 @@ def summed() -> Documents:
 def day(number: int, more: float, horizon_h: int = 6, version: str = "v1") -> dict[str, Any]:
     """Return a document of what a day adds."""
     key = {"kind": "cusum", "model_version": version, "horizon_h": horizon_h, "judged_at": iso_us(LATER_US)}
-    added = {"added_more": more, "added_fewer": -1.0, "@timestamp": iso_us(THAT_DAY_US + number * DAY_US)}
-    return {**key, "stratum": "not_in_crisis", **added}
+    added = {
+        "patients": LEAST_PATIENTS,
+        "added_more": more,
+        "added_fewer": -1.0,
+        "@timestamp": iso_us(THAT_DAY_US + number * DAY_US),
+    }
+    return {**key, "stratum": "not_in_crisis", **added, "@timestamp": iso_us(THAT_DAY_US + number * DAY_US)}
 
 
 def estimates(*predictions: dict[str, Any]) -> Documents:
@@ -96,11 +101,17 @@ def test_a_sum_that_has_reached_the_limit_is_off_whichever_side_it_is_on() -> No
     assert (fewer["is_off"], fewer["cusum_fewer"]) == (True, HIGHEST)
 
 
+def test_of_few_patients_a_sum_says_nothing() -> None:
+    """What a model does not know of each of them, for as long as they stay, is no drift."""
+    (found,) = sum_up([{**day(0, LIMIT), "patients": LEAST_PATIENTS - 1}], {})
+    assert (found["is_off"], found["cusum_more"]) == (False, LIMIT)
+
+
 def test_the_newest_sum_of_each_horizon_counts_and_what_was_stored_before_a_day_is_found() -> None:
     search = FakeSearch()
-    told = [day(0, 10.0), day(1, -5.0), day(0, 10.0, horizon_h=24), day(0, 10.0, version="v2")]
+    told = [day(0, LIMIT), day(1, -5.0), day(0, LIMIT, horizon_h=24), day(0, LIMIT, version="v2")]
     search.put(MODEL_MONITORING, *sum_up(told, {}))
     assert [each["horizon_h"] for each in misfits(search, "v1")] == [24]
     assert [each["horizon_h"] for each in misfits(search, "v2")] == [6]
     before = newest_by_horizon(cusum(search, "v1", from_us(THAT_DAY_US + DAY_US)))
-    assert {horizon_h: each["cusum_more"] for horizon_h, each in before.items()} == {6: 10.0, 24: 10.0}
+    assert {horizon_h: each["cusum_more"] for horizon_h, each in before.items()} == {6: LIMIT, 24: LIMIT}
