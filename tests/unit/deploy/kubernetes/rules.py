@@ -175,6 +175,8 @@ def one_shots_end_and_the_rest_comes_back(documents: Documents) -> Iterator[str]
             yield f"{workload.name} is started again within its pod"
         if kind == "CronJob" and spec.get("concurrencyPolicy") != "Forbid":
             yield f"{workload.name} may run twice at once"
+        if kind == "Deployment" and "type" not in spec.get("strategy", {}):
+            yield f"{workload.name} has a strategy without a type, which every kubectl apply would change"
         if workload.name in ONE_AT_A_TIME and (spec["replicas"], spec["strategy"]) != (1, {"type": "Recreate"}):
             yield f"{workload.name} may run twice at once"
 

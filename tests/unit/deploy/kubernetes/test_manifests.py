@@ -235,6 +235,11 @@ DEFECTS: list[tuple[Rule, Defect, str]] = [
         "stream may run twice",
     ),
     (
+        rules.one_shots_end_and_the_rest_comes_back,
+        lambda all_: find(all_, "alerts").document["spec"]["strategy"].pop("type"),
+        "alerts has a strategy without a type",
+    ),
+    (
         rules.nobody_is_reached_unless_a_policy_says_from_where,
         lambda all_: all_.remove(named(all_, "NetworkPolicy", "default-deny")),
         "nothing forbids",
