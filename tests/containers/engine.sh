@@ -8,7 +8,7 @@ pidfile=$root/run/own/dockerd.pid
 case $verb in
 start)
     if [[ ! -x $root/usr/bin/dockerd && ! -x $root/usr/sbin/dockerd ]]; then
-        mirror=$(grep -hoE '(https?|file)://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -1)
+        mirror=$(grep -hoE '(https?|file)://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -1 || true)
         # Old mirrors keep a sid whose date of validity has passed; signatures are checked all the same.
         mmdebstrap --quiet --variant=minbase --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"' \
             --include=docker.io,docker-cli,docker-buildx,docker-compose,iptables,ca-certificates,procps,iproute2 \
