@@ -50,7 +50,7 @@ QUIX_READINGS = 50_000  # all of them would take it half an hour
 QUIX_LIBRARY = Path(".local/quixstreams")
 QUIX_COMMAND = f".venv/bin/python -m pip install --target {QUIX_LIBRARY} quixstreams==3.28.1"
 MODEL_ROWS, MODEL_TREES = 5_000, 300
-MODEL_PARAMETERS = {"objective": "reg:logistic", "max_depth": 5, "eta": 0.05}
+MODEL_PARAMETERS = {"objective": "reg:logistic", "max_depth": 5, "eta": 0.05, "nthread": 1}  # more of them wait busily
 STAGES = ("parse_ms", "fold_ms", "predict_ms", "write_ms", "archive_ms")
 SIMPLE, QUIX, TUNED, STREAM = "straightforward consumer", "Quix Streams", "hand-tuned process", "stream"
 PROCESSES = ("python", "java", ELASTICSEARCH)
