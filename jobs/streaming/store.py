@@ -181,17 +181,17 @@ def _store_crises_first(
 
     An alert must wait neither for the next refresh nor for the thousands of documents that arrived beside it.
     """
-    urgent = {instant: group for instant, group in arrivals.items() if _tells_of_crisis(group)}
+    urgent = {
+        instant: group
+        for instant, group in arrivals.items()
+        if any(is_crisis(it.document.get("systolic"), it.document.get("diastolic")) for it in group)
+    }
     if not urgent:
         return _store_instants(client, arrivals)
     resolutions, refusals = _store_instants(client, urgent)
     refresh(client, OBSERVATIONS)
     others = _store_instants(client, {instant: arrivals[instant] for instant in arrivals if instant not in urgent})
     return resolutions | others[0], refusals | others[1]
-
-
-def _tells_of_crisis(group: Iterable[Arrival]) -> bool:
-    return any(is_crisis(arrival.document.get("systolic"), arrival.document.get("diastolic")) for arrival in group)
 
 
 def _by_instant(messages: Sequence[Message], batch: IngestBatch) -> dict[DocumentKey, list[Arrival]]:
