@@ -8,10 +8,10 @@ and 1.23 raise neither, so that many patients make no alarm of what a promotion 
 
 While risks are right, exp(sum) from one beginning is a martingale of mean 1, which ever reaches exp(`LIMIT`) with
 probability exp(-`LIMIT`) at most (Ville's inequality). A sum begins at the end of a day or not at all: in 30 days, two
-directions and three horizons no more than 180 exp(-12), 0.1 % of wards, have a false alarm, however many patients. That
-rests on windows of a patient that do not overlap, since each of those knows the outcome of the ones before. And risks
-are right of many patients together: of one they are too high or too low for as long as the patient stays. The limit
-has room for that (docs/models.md has figures), but a sum of fewer than `LEAST_PATIENTS` says nothing.
+directions and three horizons no more than 180 exp(-16), one of 50,000 wards, has a false alarm, however many patients.
+That rests on windows of a patient that do not overlap, since each of those knows the outcome of the ones before. And
+risks are right of many patients together: of one they are too high or too low for as long as the patient stays. For
+that the limit has room (docs/models.md has figures), but a sum of fewer than `LEAST_PATIENTS` says nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ODDS_RATIO: Final = 1.5
-LIMIT: Final = 12.0
+LIMIT: Final = 16.0
 LEAST_PATIENTS: Final = 100
 HIGHEST: Final = 2 * LIMIT  # no sum rises further, so that an alarm ends some days after what has raised it
 MOST_PATIENTS: Final = 1_000  # count, always the same ones; more would tell apart what is no matter, hours of the day

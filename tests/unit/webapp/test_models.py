@@ -195,16 +195,16 @@ def test_risks_that_fit_no_more_are_told_with_the_remedy(search: FakeSearch, chi
 
 
 def summed(day: str, horizon_h: int, **changes: Any) -> dict[str, Any]:
-    sums = {"cusum_more": 1.25, "cusum_fewer": 0.0, "cusum_limit": 9.0, "is_off": False}
+    sums = {"cusum_more": 1.25, "cusum_fewer": 0.0, "cusum_limit": 16.0, "is_off": False}
     counted = {"events": 3, "expected_events": 2.5, "@timestamp": f"{day}T00:00:00.000Z"}
     return judged(horizon_h, kind="cusum", **(sums | counted | changes))
 
 
-@pytest.mark.parametrize(("language", "since"), [("en", "6 h 2026-03-08 5.0 6 9.5 0.0"), ("fr", "5,0 6 9,5 0,0")])
+@pytest.mark.parametrize(("language", "since"), [("en", "6 h 2026-03-08 5.0 6 16.5 0.0"), ("fr", "5,0 6 16,5 0,0")])
 def test_expected_and_observed_crises_stand_beside_the_sums_of_the_newest_day(
     site: Site, search: FakeSearch, language: str, since: str
 ) -> None:
-    newest = summed("2026-03-09", 6, cusum_more=9.5, is_off=True)
+    newest = summed("2026-03-09", 6, cusum_more=16.5, is_off=True)
     search.put(MODEL_MONITORING, summed("2026-03-08", 6), newest, summed("2026-03-09", 24))
     page = site.signed_in("admin", language=language).get("/admin/models").text
     assert since in text(page)

@@ -62,13 +62,12 @@ def test_what_is_computed_again_from_a_day_before_comes_out_the_same() -> None:
     np.testing.assert_array_equal(accumulate(days[12:], whole[11]), whole[12:])
 
 
-def test_without_drift_hardly_a_ward_has_a_false_alarm_in_30_days_at_any_horizon() -> None:
-    wards = 400
-    alarms = [highest_sums(wards, 1.0, horizon_h).max(axis=(0, 2)) >= LIMIT for horizon_h in HORIZONS_H]
-    assert np.any(alarms, axis=0).mean() <= 0.005
+def test_while_risks_are_right_no_ward_of_400_has_a_false_alarm_in_30_days_at_any_horizon() -> None:
+    alarms = [highest_sums(400, 1.0, horizon_h).max(axis=(0, 2)) >= LIMIT for horizon_h in HORIZONS_H]
+    assert not np.any(alarms)
 
 
-@pytest.mark.parametrize(("odds", "side", "days"), [(2.0, 0, 5), (0.5, 1, 8), (1.5, 0, 14)])
+@pytest.mark.parametrize(("odds", "side", "days"), [(2.0, 0, 6), (0.5, 1, 10), (1.5, 0, 17)])
 def test_risks_that_fit_no_more_are_told_within_days(odds: float, side: int, days: int) -> None:
     """At 6 h, of 100 patients: some 20 crises are expected a day."""
     sums = highest_sums(100, odds)
@@ -104,6 +103,18 @@ def test_of_many_patients_the_same_ones_count_every_day() -> None:
     assert len(first) == len(second) == MOST_PATIENTS
     assert first & set(fewer) <= second
     assert who_counts(names[:10]).all()
+
+
+def test_wards_whose_single_patients_fare_otherwise_than_the_risks_say_seldom_have_a_false_alarm() -> None:
+    """What a model does not know of a patient stays with them: their crises are half, or twice, as many as it says."""
+    random = np.random.default_rng(3)
+    level = np.exp(random.normal(-0.09, 0.42, (150, 1, PATIENTS, 1)))  # of mean 1, spread as in simulated months
+    risk = random.beta(0.5, 9.5, (150, 1, PATIENTS, 1)) * random.uniform(0.5, 1.5, (150, DAYS, PATIENTS, 4))
+    target = (random.random(risk.shape) < np.clip(level * risk, 0, 1)).astype(np.float32)
+    added = likelihood_ratios(target.ravel(), risk.clip(1e-9, 0.99).ravel())
+    by_day = added.reshape(150, DAYS, -1, 2).sum(axis=2).swapaxes(0, 1)
+    alarms = accumulate(by_day, np.zeros((150, 2))).max(axis=(0, 2)) >= LIMIT
+    assert alarms.mean() <= 0.1
 
 
 def overlapping(patients: int, days: int, seed: int) -> tuple[Any, Any, Any, Any]:
