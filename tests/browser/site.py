@@ -107,7 +107,8 @@ def serve_in_memory(folder: Path, patients: Iterable[Patient]) -> Iterator[Site]
     search = FakeSearch()
     for patient in patients:
         search.put_history(patient, datetime.now(UTC))
-    with serve(Settings(local_dir=folder, elasticsearch_url=NOWHERE), folder, search) as site:
+    settings = Settings(local_dir=folder, model_dir=folder / "models", elasticsearch_url=NOWHERE)
+    with serve(settings, folder, search) as site:
         yield site
 
 

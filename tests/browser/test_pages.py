@@ -43,7 +43,15 @@ PAGES: dict[str | None, tuple[str, ...]] = {
         "/nowhere",
     ),
     "manager": ("/rules", "/rules/trials"),
-    "admin": ("/admin/system", "/admin/users", "/admin/sessions", "/admin/tokens", "/admin/audit", "/admin/models"),
+    "admin": (
+        "/admin/system",
+        "/admin/users",
+        "/admin/sessions",
+        "/admin/tokens",
+        "/admin/audit",
+        "/admin/models",
+        "/admin/models/versions",
+    ),
     "kiosk": ("/",),
 }
 NO_PAGES = {
@@ -51,6 +59,7 @@ NO_PAGES = {
     *("patients.data", "patients.export", "patients.find"),
     "answer_links.page",  # in test_answer_link.py
     *("trials.page", "trials.state"),  # in test_trial.py
+    "admin.version_report",  # in test_version_report.py
 }
 CASES = [(role, path, language) for role, paths in PAGES.items() for path in paths for language in LANGUAGES]
 
