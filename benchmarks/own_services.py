@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,8 +24,10 @@ KIB_PER_GIB = 1024**2
 def own_services(**options: Any) -> Iterator[tuple[Path, Addresses]]:
     """Start services on free ports; hand out their folder and addresses, and remove all of it at the end.
 
-    `options` are those of `embedded.services.Options`, such as ``only="elasticsearch"``.
+    That is so after a SIGTERM as well. `options` are those of `embedded.services.Options`, such as
+    ``only="elasticsearch"``.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
         try:

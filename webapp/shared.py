@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -22,32 +23,37 @@ MOST_KEYS: Final = 64
 
 @dataclass
 class _Slot(Generic[T]):
-    """The last value of a key with the moment it was loaded, and the lock of who renews it."""
+    """The last value of a key with the moment it was loaded and how long it lives, and the lock of who renews it."""
 
-    known: tuple[T, datetime] | None = None
+    known: tuple[T, datetime, timedelta] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Shared(Generic[T]):
-    """Values by key that live for `lifetime`; for `grace` more they still serve while somebody else renews them."""
+    """Values by key that live for `lifetime`; for `grace` more they still serve while somebody else renews them.
 
-    def __init__(self, lifetime: timedelta, grace: timedelta = timedelta(0), most: int = MOST_KEYS) -> None:
-        self._lifetime, self._grace, self._most = lifetime, grace, most
+    With `rest`, a value lives at least so many times as long as it took to be loaded: what is dear is asked for rarely.
+    """
+
+    def __init__(
+        self, lifetime: timedelta, grace: timedelta = timedelta(0), most: int = MOST_KEYS, *, rest: int = 0
+    ) -> None:
+        self._lifetime, self._grace, self._most, self._rest = lifetime, grace, most, rest
         self._slots: OrderedDict[Hashable, _Slot[T]] = OrderedDict()
         self._guard = threading.Lock()
 
     def get(self, key: Hashable, now: datetime, load: Callable[[], T]) -> T:
-        """Return a value at most `lifetime` (and `grace`) old; with a grace, `load` may run in another thread."""
+        """Return a value within its life (and `grace`); with a grace, `load` may run in another thread."""
         with self._guard:
             slot = self._slots.setdefault(key, _Slot())
             self._slots.move_to_end(key)
             while len(self._slots) > self._most:
                 self._slots.popitem(last=False)
         if slot.known:
-            value, loaded_at = slot.known
-            if now - loaded_at < self._lifetime:
+            value, loaded_at, lives = slot.known
+            if now - loaded_at < lives:
                 return value
-            if now - loaded_at < self._lifetime + self._grace:
+            if now - loaded_at < lives + self._grace:
                 if slot.lock.acquire(blocking=False):
                     threading.Thread(target=self._renew_behind, args=(slot, now, load), daemon=True).start()
                 return value
@@ -69,8 +75,10 @@ class Shared(Generic[T]):
 
     def _renew(self, slot: _Slot[T], now: datetime, load: Callable[[], T]) -> T:
         """Load the value, unless somebody else was quicker."""
-        if slot.known and now - slot.known[1] < self._lifetime:
+        if slot.known and now - slot.known[1] < slot.known[2]:
             return slot.known[0]
+        began_s = time.monotonic()
         value = load()
-        slot.known = (value, now)
+        lives = max(self._lifetime, self._rest * timedelta(seconds=time.monotonic() - began_s))
+        slot.known = (value, now, lives)
         return value

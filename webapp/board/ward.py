@@ -24,6 +24,7 @@ LIFETIME: Final = timedelta(seconds=0.2)
 GRACE: Final = timedelta(seconds=0.2)  # shorter than the pause of a screen that is alone: it never gets an old ward
 RENEWED_EVERY_S: Final = 5  # a ward is loaded again even where nothing seems to have changed
 SLOW_LIFETIME: Final = timedelta(seconds=15)  # of what changes slowly
+SLOW_REST: Final = 50  # and so many times as long as it took: it goes over up to `MOST_READINGS`
 WAITING_SPANS: Final = tuple(timedelta(hours=hours) for hours in (24, 6, 1, 0.25))  # the first that is not too much
 MOST_READINGS: Final = 2_000_000
 UNWATCHED_AFTER: Final = timedelta(seconds=5)  # past the time to which the alert service holds the watch
@@ -71,7 +72,7 @@ class Board:
         self._search = search
         self._interval = expected_interval
         self._pasts = Pasts(expected_interval)
-        self._waiting: Shared[Mapping[str, int]] = Shared(SLOW_LIFETIME, SLOW_LIFETIME)
+        self._waiting: Shared[Mapping[str, int]] = Shared(SLOW_LIFETIME, SLOW_LIFETIME, rest=SLOW_REST)
         self.forget()
 
     def ward(self, view: View, now: datetime) -> Ward:

@@ -35,6 +35,14 @@ def test_each_key_has_a_value_of_its_own() -> None:
     assert [shared.get(key, START, source) for key in "abab"] == [1, 2, 1, 2]
 
 
+def test_what_took_long_to_load_is_loaded_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, source = Shared[int](SECOND, rest=20), Source()
+    times_s = iter((0.0, 0.5, 9.0, 9.01, 15.0, 15.01))
+    monkeypatch.setattr("webapp.shared.time.monotonic", lambda: next(times_s))
+    values = [shared.get("a", START + SECOND * after, source) for after in (0, 9.9, 10, 10.9, 11)]
+    assert values == [1, 1, 2, 2, 3]
+
+
 def test_a_failure_is_not_kept() -> None:
     shared = Shared[int](SECOND)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,17 @@ from conf.settings import Settings
 from fhir.parse.message import MAX_PAYLOAD_BYTES
 from fhir.readings import IntakeRules
 from fhir.reasons import Reason
-from jobs.streaming.source import MESSAGE_COLUMNS, Message, TopicPlace, _jaas, parse_batches, security_options
+from jobs.streaming import source
+from jobs.streaming.source import (
+    FIRST_TASKS,
+    MESSAGE_COLUMNS,
+    Message,
+    TopicPlace,
+    _jaas,
+    parse_batches,
+    security_options,
+    uncollected,
+)
 from tests.support.factories import observation, payload
 from tests.support.messages import RECEIVED_US
 
@@ -141,3 +155,42 @@ def test_quotes_and_backslashes_end_no_value_early(secret: str) -> None:
 
 def test_account_without_a_password_has_an_empty_one() -> None:
     assert unquoted(_jaas(Settings(**{**ACCOUNT, "kafka_password": None})), "password") == ""
+
+
+class Loaded:
+    """Something that refers to itself: only the collector of cycles can take it away."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture
+def new_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let this process be a worker before its first task."""
+    monkeypatch.setattr(source, "_tasks_of_this_worker", count(1))
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("new_worker")
+def test_what_a_workers_first_tasks_have_loaded_is_not_looked_through_after_each_task() -> None:
+    with uncollected():
+        assert not gc.isenabled()
+        library = Loaded()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > len(gc.get_objects())
+    seen = gc.get_objects()
+    assert not any(it is library for it in seen)
+
+
+@pytest.mark.usefixtures("new_worker")
+def test_what_later_tasks_leave_behind_is_collected() -> None:
+    for _ in range(FIRST_TASKS):
+        with uncollected():
+            pass
+    with uncollected():
+        left = weakref.ref(Loaded())
+    assert left() is not None
+    gc.collect()
+    assert left() is None
