@@ -29,7 +29,7 @@ class AlertKind(StrEnum):
     ATTENTION = "attention"  # refused, but sounds like a crisis; see `alerts.attention`
     SILENCE = "silence"  # no reading of a patient any more
     FEED = "feed"  # no reading of anybody any more
-    SYSTEM = "system"  # a part gives no sign of life
+    SYSTEM = "system"  # a part gives no sign of life, or the model does not fit
 
 
 class State(StrEnum):

@@ -3,13 +3,14 @@
 The stream tells of itself in its metrics file where it runs on this machine; what it stores is a sign wherever it runs.
 That nothing is stored is no fault of the stream: nothing may have been sent, which `alerts.feed` tells. A way to people
 gives a sign with each message that arrives. Of the chain from sender to site the first dead link is told
-(`alerts.proof_of_life`). A model whose risks do not fit any more what happens is told as a part that fails.
+(`alerts.proof_of_life`). A model whose risks do not fit any more what happens, or whose patients are others than those
+that it was trained on, is told as a part that fails.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,6 +26,7 @@ from elastic.search import latest, monitoring, observations
 
 INGEST, SCORE, MONITOR = "stream-ingest", "stream-score", "monitor"
 RISKS: Final = "model-risks"  # that of the model in service, of which the monitor says that they fit no more
+PATIENTS: Final = "model-patients"  # those of the model in service, of whom the monitor says that it does not know them
 WAY: Final = "channel-"  # and its name and recipient: a way to people
 MONITOR_WITHIN: Final = timedelta(days=2)  # it judges once a day
 MESSAGES_WITHIN: Final = timedelta(minutes=1)  # for so long a message may fail before that is told
@@ -69,9 +71,17 @@ def read(search: Search, metrics_file: Path, least_readings: int, rule: SystemRu
     if judged:
         signs.append(Sign(MONITOR, judged, MONITOR_WITHIN, CRITICAL_RANK - 1))
     versions = latest.model_versions(search)
-    misfits = monitoring.misfits(search, versions[0]) if versions else []
-    off = [datetime.fromisoformat(told["judged_at"]) for told in misfits]
-    return [*signs, *(Sign(RISKS, at, timedelta(0), CRITICAL_RANK - 1) for at in off[:1])]
+    return [*signs, *(_of_model(search, versions[0]) if versions else ())]
+
+
+def _of_model(search: Search, version: str) -> Iterator[Sign]:
+    """Yield a sign, missed at once, for each thing that the monitor finds wrong with a version."""
+    for part, found, rank in (
+        (RISKS, monitoring.misfits(search, version), CRITICAL_RANK - 1),
+        (PATIENTS, monitoring.strangers(search, version), CRITICAL_RANK - 2),
+    ):
+        if found:
+            yield Sign(part, datetime.fromisoformat(found[0]["judged_at"]), timedelta(0), rank)
 
 
 def of_chain(links: Iterable[Link]) -> list[Sign]:

@@ -48,7 +48,7 @@ KIND_NAMES: Final[Mapping[AlertKind, str]] = {
     AlertKind.ATTENTION: N_("Unusable reading that sounds like a crisis"),
     AlertKind.SILENCE: N_("No reading any more"),
     AlertKind.FEED: N_("No reading of any patient any more"),
-    AlertKind.SYSTEM: N_("A part of the system gives no sign of life"),
+    AlertKind.SYSTEM: N_("Something is wrong with the system"),
 }
 STATE_NAMES: Final[Mapping[State, str]] = {
     State.RAISED: N_("not acknowledged"),

@@ -28,7 +28,6 @@ from conf.settings import PROJECT_ROOT, load_settings
 from elastic.client import Search, SearchUnavailable, connect
 from elastic.search import monitoring
 from jobs.training.promoting import carry_out
-from ml import drift
 from ml.registry.bundles import current_version, versions
 from ml.registry.challenger import read_challenger
 
@@ -111,8 +110,7 @@ def what_has_changed(search: Search, version: str) -> str | None:
     """Return in a sentence or two what the monitor found wrong with a version that a training may mend."""
     misfits = monitoring.misfits(search, version)
     horizons = ", ".join(f"{horizon_h} h" for horizon_h in sorted({found["horizon_h"] for found in misfits}))
-    found = monitoring.drift(search, version, len(drift.SUMMARIES), whole_day=True)
-    moved = ", ".join(drift.moved_strongly({each["feature"]: each["drift"] for each in found}))
+    moved = ", ".join(found["feature"] for found in monitoring.strangers(search, version))
     told = [f"The risks of {version} do not fit what happened ({horizons})."] if misfits else []
     told += [f"Patients are others than those that {version} was trained on ({moved})."] if moved else []
     return " ".join(told) or None

@@ -10,6 +10,7 @@ from conf.clinical import ALERT_HORIZON_H, HORIZONS_H
 from elastic.client import Document, Query, Search
 from elastic.names import MODEL_MONITORING
 from elastic.search.queries import all_of, between, term, term_if
+from ml.drift import SUMMARIES, moved_strongly
 
 MOST_DAYS: Final = 30
 ALL: Final = "all"
@@ -45,6 +46,13 @@ def drift(search: Search, version: str, most: int = 10, *, whole_day: bool = Fal
         return []
     query = all_of(of_version, term("@timestamp", newest[0]["@timestamp"]))
     return _sorted(search, query, most, [{"psi": "desc"}, {"feature": "asc"}])
+
+
+def strangers(search: Search, version: str) -> list[Document]:
+    """Return what says, on the newest whole day, that patients are others than those a version was trained on."""
+    found = drift(search, version, len(SUMMARIES), whole_day=True)
+    moved = moved_strongly({document["feature"]: document["drift"] for document in found})
+    return [document for document in found if document["feature"] in moved]
 
 
 def comparison(search: Search, version: str, stratum: str) -> list[Document]:

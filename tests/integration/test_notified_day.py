@@ -57,6 +57,7 @@ CHAIN: list[dict[str, Any]] = [
     {"after_minutes": 1.5, "tell": ["doctor"], "remind_every_minutes": 1, "reminders": 1},
 ]
 SLACK = timedelta(seconds=20)  # about which of two things that happen at once nothing is said
+IN_LINE = timedelta(seconds=45)  # how long a message may wait for those before it: the day begins with hundreds
 BACK_OFF = timedelta(seconds=75)  # the longest pause of a message that was refused, and some
 STOPPED_WITHIN = timedelta(seconds=5)
 ANSWER_EVERY_S = 5.0
@@ -172,12 +173,16 @@ def stamp(at: datetime) -> str:
 def must_and_may(
     due: list[Due], refused: tuple[datetime, datetime], until: datetime
 ) -> tuple[set[Telling], set[Telling]]:
-    """Return what must have been told, and what may have been, beside what happened at the same moment."""
+    """Return what must have been told, and what may have been, beside what happened at the same moment.
+
+    What is due while messages are refused, or until the next attempt after that, goes once they are taken again.
+    """
     must, may = set(), set()
+    taken_again = refused[1] + BACK_OFF
     for telling, at, known_at, end in due:
         begin = max(at, known_at)
-        open_at = refused[1] + BACK_OFF if refused[0] - SLACK <= begin <= refused[1] else begin + SLACK
-        if open_at < min(end, until):
+        goes_at = taken_again if refused[0] - IN_LINE <= begin <= taken_again else begin
+        if goes_at + IN_LINE < min(end, until):
             must.add(telling)
         if at - SLACK <= end:
             may.add(telling)

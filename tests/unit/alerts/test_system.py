@@ -11,7 +11,7 @@ import pytest
 from alerts.documents import to_document, to_episode
 from alerts.model import AlertKind, alert_id
 from alerts.rules import SystemRule, load_rules
-from alerts.system import INGEST, MONITOR, RISKS, SCORE, Sign, check, read
+from alerts.system import INGEST, MONITOR, PATIENTS, RISKS, SCORE, Sign, check, read
 from elastic.names import MODEL_MONITORING
 from elastic.search import latest
 from jobs.streaming.progress import Metrics
@@ -84,3 +84,30 @@ def test_risks_in_service_that_fit_no_more_are_an_alert_of_the_system(
     monkeypatch.setattr(latest, "model_versions", lambda _: ["v1"])  # memory counts nothing
     found = check(read(search, tmp_path / "none", 10, RULE, at(900)), at(900))
     assert (RISKS in found) == is_told
+
+
+@pytest.mark.parametrize(
+    ("feature", "reading", "complete", "is_told"),
+    [
+        ("mean_systolic", "strong", True, True),
+        ("mean_systolic", "moderate", True, False),
+        ("interval_minutes", "strong", True, False),
+        ("mean_systolic", "strong", False, False),
+    ],
+)
+def test_patients_whom_the_model_does_not_know_are_an_alert_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, feature: str, reading: str, complete: bool, is_told: bool
+) -> None:
+    search = FakeSearch()
+    day = {
+        "kind": "drift",
+        "model_version": "v1",
+        "@timestamp": at(-86_400).isoformat(),
+        "judged_at": at(0).isoformat(),
+    }
+    search.put(MODEL_MONITORING, {**day, "complete": complete, "feature": feature, "drift": reading, "psi": 0.4})
+    monkeypatch.setattr(latest, "model_versions", lambda _: ["v1"])  # memory counts nothing
+    found = check(read(search, tmp_path / "none", 10, RULE, at(900)), at(900))
+    assert (PATIENTS in found) == is_told
+    if is_told:
+        assert to_document(PATIENTS, found[PATIENTS], load_rules().terms(AlertKind.SYSTEM))["level"] == "MEDIUM"

@@ -81,7 +81,7 @@ def said(document: dict[str, Any], language: Language = "en", discloses: Any = E
         (
             outage(),
             "en",
-            "CRITICAL: A part of the system gives no sign of life, stream-ingest",
+            "CRITICAL: Something is wrong with the system, stream-ingest",
             ("Since 10 Mar 13:00",),
         ),
     ],
