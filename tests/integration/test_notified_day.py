@@ -138,8 +138,7 @@ def reckon(events: list[dict[str, Any]], settings: Settings) -> tuple[list[Due],
     doctor, nurse = [], []
     for alert_id, told in by_alert.items():
         for raised_at, known_at in {at: noted_at(it) for it in told if (at := raised_at_of(it))}.items():
-            others = (noted_at(it) for it in told if raised_at_of(it) != raised_at)
-            end = min((at for at in others if at > raised_at), default=FOR_EVER)
+            end = min((noted_at(it) for it in told if is_end(it, raised_at, known_at)), default=FOR_EVER)
             for step, rule in enumerate(CHAIN):
                 for repeat in range(1 + rule.get("reminders", 0)):
                     minutes = rule["after_minutes"] + repeat * rule.get("remind_every_minutes", 0)
@@ -148,6 +147,15 @@ def reckon(events: list[dict[str, Any]], settings: Settings) -> tuple[list[Due],
                     doctor.append(due)
                     nurse += [due] if "nurse" in rule["tell"] else []
     return doctor, nurse
+
+
+def is_end(event: dict[str, Any], raised_at: datetime, known_at: datetime) -> bool:
+    """Tell whether a raise, noted at `known_at`, is over by an event: one noted after it, or with it and then later.
+
+    A raise bears the time at which its prediction was made: one that was noted before it is none that ends it.
+    """
+    of_raise = raised_at_of(event)
+    return of_raise != raised_at and (noted_at(event), of_raise or FOR_EVER) > (known_at, raised_at)
 
 
 def raised_at_of(event: dict[str, Any]) -> datetime | None:
