@@ -234,6 +234,21 @@ def test_a_way_by_which_no_message_arrives_is_told_as_that_and_not_as_old_data(w
     assert "No sign of life" not in html
 
 
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("model-risks", "The risks do not fit what happens"),
+        ("model-patients", "Readings here differ from those that the model was trained on"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_told_as_that_and_not_as_silence(ward: Ward, part: str, told: str) -> None:
+    at = ward.site.clock.now - timedelta(minutes=4)
+    stored(ward, alert(None, at, AlertKind.SYSTEM, part=part, worst=Finding(at, 1)))
+    html = text(ward.site.signed_in("clinician"), "/")
+    assert told in html
+    assert "No sign of life" not in html
+
+
 def test_a_kiosk_sees_tiles_with_masked_ids(ward: Ward) -> None:
     html = text(ward.site.signed_in("kiosk"), "/")
     assert "page-wall" in html
