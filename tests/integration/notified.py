@@ -80,11 +80,11 @@ def ways(mails: MailServer) -> dict[str, Any]:
     }
 
 
-def write_rules(file: Path, notifications: Mapping[str, Any]) -> None:
-    """Write the usual rules of alerts with this section."""
+def write_rules(file: Path, notifications: Mapping[str, Any], **sections: Mapping[str, Any]) -> None:
+    """Write the usual rules of alerts with this section, and with others in place of theirs."""
     rules = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
     section = {"time_zone": "Europe/Paris", **notifications}
-    file.write_text(yaml.safe_dump(rules | {"notifications": section}), encoding="utf-8")
+    file.write_text(yaml.safe_dump(rules | sections | {"notifications": section}), encoding="utf-8")
 
 
 def mailed(mails: MailServer) -> list[str]:

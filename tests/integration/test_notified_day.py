@@ -56,6 +56,11 @@ CHAIN: list[dict[str, Any]] = [
     {"after_minutes": 0, "tell": ["nurse", "doctor"]},
     {"after_minutes": 1.5, "tell": ["doctor"], "remind_every_minutes": 1, "reminders": 1},
 ]
+NOT_SILENT = {  # at sixty times its speed, what is news was measured up to a day ago
+    "intervals": 100,
+    "longest_hours": 168,
+    "answer_within_minutes": {},
+}
 SLACK = timedelta(seconds=20)  # about which of two things that happen at once nothing is said
 IN_LINE = timedelta(seconds=45)  # how long a message may wait for those before it: the day begins with hundreds
 BACK_OFF = timedelta(seconds=75)  # the longest pause of a message that was refused, and some
@@ -82,7 +87,7 @@ def settings_of(services: Addresses, folder: Path, mails: MailServer, hooks: Hoo
     recipients = {"nurse": {"mail": "nurse@hospital.example"}, "doctor": {"webhook": f"{hooks.url}/hook"}}
     route = {"kinds": ["measured", "predicted", "attention"], "chain": CHAIN}
     told = {"recipients": recipients, "routes": [route], "group_minutes": 0, "burst": 1000}
-    write_rules(folder / "alerts.yaml", told)
+    write_rules(folder / "alerts.yaml", told, silence=NOT_SILENT)
     made = build_settings(
         services,
         folder,
