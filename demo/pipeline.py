@@ -164,7 +164,8 @@ def _train(demo: Demo, report: Callable[[str], None]) -> None:
     child = demo.start("retrain", SUBMIT, *TRAINING)
     began_s = time.monotonic()
     while child.process.poll() is None:
-        report(f"{read_step(child.log) or 'starting Spark'}, {time.monotonic() - began_s:.0f} s")
+        doing = read_step(child.log) or "starting Spark"
+        report(f"{time.monotonic() - began_s:.0f} s, {doing}")  # a narrow terminal cuts the end, and time must go by
         time.sleep(REFRESH_S)
     if child.process.returncode != 0:
         raise early_end(child)

@@ -109,7 +109,7 @@ def compare(
     with stage("reference models"):
         reference = reference_risks(parts["train"], held_out, comparison, missing)
     stability = _stability(origin, challenger, comparison, missing)
-    log.info("Evaluating on %s", {name: len(part) for name, part in held_out.items()})
+    log.info("Evaluating, rows by part: %s", {name: len(part) for name, part in held_out.items()})
     risks = {
         name: {
             **bundle_risks(challenger.bundle, part),
