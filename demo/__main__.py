@@ -8,8 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -42,7 +40,7 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     """
     console = Console(force_terminal=False if options.plain else None, soft_wrap=True, highlight=False)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+        signal.signal(number, signal.default_int_handler)  # SIGTERM is taken for a Ctrl-C, too
     with only_demo(settings.local_dir) as lock_fd:
         demo = Demo(options, settings, console, lock_fd)
         try:
@@ -79,11 +77,6 @@ def _watch(demo: Demo) -> None:
             f"No prediction was written within {demo.options.exit_after:g} s. "
             f"Give it more time with --exit-after, or look into {demo.log_dir / 'stream.log'}."
         )
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Take SIGTERM for a Ctrl-C, so that both end everything in order."""
-    raise KeyboardInterrupt
 
 
 def _positive(text: str) -> float:
