@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -21,11 +21,23 @@ log = logging.getLogger(__name__)
 MOST_KEYS: Final = 64
 
 
+class _Loaded(NamedTuple, Generic[T]):
+    """A value with the moment it was loaded and how long it lives."""
+
+    value: T
+    at: datetime
+    lives: timedelta
+
+    def serves(self, now: datetime, grace: timedelta = timedelta(0)) -> bool:
+        """Tell whether it is within its life, and a grace after it."""
+        return now - self.at < self.lives + grace
+
+
 @dataclass
 class _Slot(Generic[T]):
-    """The last value of a key with the moment it was loaded and how long it lives, and the lock of who renews it."""
+    """The last value of a key, and the lock of who renews it."""
 
-    known: tuple[T, datetime, timedelta] | None = None
+    known: _Loaded[T] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -49,21 +61,20 @@ class Shared(Generic[T]):
             self._slots.move_to_end(key)
             while len(self._slots) > self._most:
                 self._slots.popitem(last=False)
-        if slot.known:
-            value, loaded_at, lives = slot.known
-            if now - loaded_at < lives:
-                return value
-            if now - loaded_at < lives + self._grace:
+        if known := slot.known:
+            if known.serves(now):
+                return known.value
+            if known.serves(now, self._grace):
                 if slot.lock.acquire(blocking=False):
                     threading.Thread(target=self._renew_behind, args=(slot, now, load), daemon=True).start()
-                return value
+                return known.value
         with slot.lock:
             return self._renew(slot, now, load)
 
     def known(self) -> list[T]:
         """Return all values as they were loaded last."""
         with self._guard:
-            return [slot.known[0] for slot in self._slots.values() if slot.known]
+            return [slot.known.value for slot in self._slots.values() if slot.known]
 
     def _renew_behind(self, slot: _Slot[T], now: datetime, load: Callable[[], T]) -> None:
         try:
@@ -75,10 +86,10 @@ class Shared(Generic[T]):
 
     def _renew(self, slot: _Slot[T], now: datetime, load: Callable[[], T]) -> T:
         """Load the value, unless somebody else was quicker."""
-        if slot.known and now - slot.known[1] < slot.known[2]:
-            return slot.known[0]
+        if slot.known and slot.known.serves(now):
+            return slot.known.value
         began_s = time.monotonic()
         value = load()
         lives = max(self._lifetime, self._rest * timedelta(seconds=time.monotonic() - began_s))
-        slot.known = (value, now, lives)
+        slot.known = _Loaded(value, now, lives)
         return value
