@@ -12,12 +12,11 @@ from alerts.channels.mail import compose
 from alerts.channels.message import Language, Telling
 from alerts.channels.wording import Words
 from conf.settings import Settings
-from tests.browser.visitor import AXE, RULES
+from tests.browser.visitor import PHONE, is_too_wide, violations
 from tests.support import tellings
 
 pytestmark = pytest.mark.integration
 
-PHONE_PX = 360
 WHERE = tellings.WHERE
 MAILS: dict[str, Sequence[Telling]] = {
     "of each kind": (
@@ -36,7 +35,7 @@ MAILS: dict[str, Sequence[Telling]] = {
 @pytest.fixture
 def phone(chromium: Browser) -> Iterator[Page]:
     """Yield a page as wide as a phone."""
-    context = chromium.new_context(viewport={"width": PHONE_PX, "height": 740})
+    context = chromium.new_context(viewport=PHONE)
     yield context.new_page()
     context.close()
 
@@ -53,7 +52,5 @@ def test_a_mail_reads_well_on_a_phone(phone: Page, kind: str, language: Language
     assert html is not None
     phone.set_content(html.get_content())
     assert (WHERE["name"] in phone.inner_text("body")) == (bool(discloses) and kind != "of the system")
-    phone.evaluate(AXE)
-    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
-    assert phone.evaluate("(options) => axe.run(document, options)", options)["violations"] == []
-    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE_PX
+    assert violations(phone) == []
+    assert not is_too_wide(phone)

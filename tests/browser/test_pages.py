@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import ViewportSize
 
 from tests.browser.conftest import Visit
 from tests.browser.hospital import RISING, SILENT, WAITING
 from tests.browser.site import Site
+from tests.browser.visitor import PHONE
 
 pytestmark = pytest.mark.integration
 
 LANGUAGES = ("fr", "en")
-PHONE: ViewportSize = {"width": 360, "height": 740}
 PATIENT = f"/patients/{RISING.id}"
 PAGES: dict[str | None, tuple[str, ...]] = {
     None: ("/login",),

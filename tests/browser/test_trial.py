@@ -14,13 +14,12 @@ from elastic.client import connect
 from embedded.services import Addresses
 from tests.browser.conftest import Visit
 from tests.browser.site import Site, serve
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PHONE, Visitor
 from tests.integration.pipeline import delete_documents
 from tests.support.ward import fill, ward
 
 pytestmark = pytest.mark.integration
 
-PHONE = {"width": 360, "height": 740}
 SIMULATED_MS = 90_000
 HIGH = "predicted.levels.HIGH"
 TEXTS = {
@@ -44,7 +43,7 @@ def require_accessible(visitor: Visitor) -> None:
     page = visitor.page
     assert visitor.violations() == []
     desk = page.viewport_size
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     assert not visitor.is_too_wide()
     assert desk
     page.set_viewport_size(desk)

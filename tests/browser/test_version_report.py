@@ -9,8 +9,7 @@ from ml.report.page import render_report
 from tests.browser.conftest import Visit
 from tests.browser.site import Site
 from tests.support.bundles import publish_small, save_small_bundle
-from tests.support.evaluations import full_evaluation
-from tests.unit.ml.report.test_card import card_of
+from tests.support.evaluations import card_of, full_evaluation
 
 pytestmark = pytest.mark.integration
 

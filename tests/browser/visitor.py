@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, ViewportSize
 
 from tests.browser.site import PASSWORD, USERS, Site
 from webapp.security.sessions import LOOPBACK_COOKIE
 
 AXE = (Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js").read_text()
+PHONE: ViewportSize = {"width": 360, "height": 740}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -58,19 +59,12 @@ class Visitor:
         self.page.fill("#password", PASSWORD)
 
     def violations(self) -> list[str]:
-        """Return what axe finds on the current page: impact, rule and element."""
-        self.page.evaluate(AXE)
-        options: dict[str, Any] = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
-        found = self.page.evaluate("(options) => axe.run(document, options)", options)
-        return [
-            f"{violation['impact']} {violation['id']}: {node['html'][:160]} {_facts(node)}"
-            for violation in found["violations"]
-            for node in violation["nodes"]
-        ]
+        """Return what axe finds on the current page, as `violations` does."""
+        return violations(self.page)
 
     def is_too_wide(self) -> bool:
-        """Tell whether the page scrolls sideways."""
-        return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+        """Tell whether the current page scrolls sideways."""
+        return is_too_wide(self.page)
 
     def _hear(self, message: ConsoleMessage) -> None:
         expected = NO_SOUND_YET in message.text or (self.may_fail and FAILED_LOAD in message.text)
@@ -80,6 +74,23 @@ class Visitor:
     def _watch(self, request: Request) -> None:
         if not request.url.startswith((self.site.url + "/", "data:")):
             self.faults.append(f"leaves the site: {request.url}")
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds on a page: impact, rule and element."""
+    page.evaluate(AXE)
+    options: dict[str, Any] = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+    found = page.evaluate("(options) => axe.run(document, options)", options)
+    return [
+        f"{violation['impact']} {violation['id']}: {node['html'][:160]} {_facts(node)}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def is_too_wide(page: Page) -> bool:
+    """Tell whether a page scrolls sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
 def _facts(node: dict[str, Any]) -> str:

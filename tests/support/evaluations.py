@@ -10,6 +10,7 @@ import numpy as np
 
 from ml.dataset import Dataset
 from ml.evaluation.comparison import evaluate
+from ml.report.card import make_card
 from tests.support.outcomes import HOUR_US, Floats, Outcomes, distorted, draw_outcomes, make_data, three
 
 REPLICATES = 60
@@ -77,3 +78,17 @@ def least_evaluation() -> dict[str, Any]:
     data, outcomes = make_part(seed=0, rows=600)
     chosen = {name: values for name, values in make_risks(outcomes).items() if name in ("xgboost", "last_value")}
     return evaluate({"test": data}, {"test": chosen}, replicates=20)
+
+
+def card_of(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return the card of a version with this evaluation."""
+    data, _ = make_part(seed=0, rows=600)
+    data.targets[:60, 2] = np.nan
+    return make_card(
+        data={"source": "SIMULATED patients"},
+        rows={"test": data, "track": data.where(np.zeros(600, dtype=bool))},
+        parameters={"max_depth": 4},
+        made={"at": "2026-11-24T08:00:00+00:00", "code": "0.1.0, commit abc", "seconds": {"boosters": 12.5}},
+        evaluation=evaluation,
+        calibration={"1h": {"method": "isotonic"}},
+    )

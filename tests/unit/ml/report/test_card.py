@@ -1,25 +1,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-import numpy as np
 
 from ml.report.card import make_card
-from tests.support.evaluations import full_evaluation, least_evaluation, make_part
-
-
-def card_of(evaluation: dict[str, Any]) -> dict[str, Any]:
-    data, _ = make_part(seed=0, rows=600)
-    data.targets[:60, 2] = np.nan
-    return make_card(
-        data={"source": "SIMULATED patients"},
-        rows={"test": data, "track": data.where(np.zeros(600, dtype=bool))},
-        parameters={"max_depth": 4},
-        made={"at": "2026-11-24T08:00:00+00:00", "code": "0.1.0, commit abc", "seconds": {"boosters": 12.5}},
-        evaluation=evaluation,
-        calibration={"1h": {"method": "isotonic"}},
-    )
+from tests.support.evaluations import card_of, full_evaluation, least_evaluation, make_part
 
 
 def test_a_card_counts_the_rows_of_the_parts_that_have_any() -> None:

@@ -10,8 +10,7 @@ import pytest
 from ml.evaluation.stability import spread
 from ml.report import plots
 from ml.report.page import render_card, render_report
-from tests.support.evaluations import full_evaluation, least_evaluation, make_part
-from tests.unit.ml.report.test_card import card_of
+from tests.support.evaluations import card_of, full_evaluation, least_evaluation, make_part
 
 VOID = {"meta", "img", "br"}
 
